@@ -1,0 +1,15 @@
+//! The error body of the REST API.
+
+use serde::{Deserialize, Serialize};
+
+/// `{"status": 404, "message": "No such user"}`.
+///
+/// `message` is null where JupyterHub 6.1 sends null (unknown URL, wrong method, missing credentials on `/user`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// The HTTP status code, repeated.
+    pub status: u16,
+    /// What went wrong, for a person; never a secret and never a stack trace.
+    #[serde(default)]
+    pub message: Option<String>,
+}
