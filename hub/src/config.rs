@@ -1,0 +1,101 @@
+//! The hub's configuration: what it may be told, how that is read, and how it is shown.
+//!
+//! [`Config`] is plain data: the rest of the hub reads its fields and never a file. Names and defaults are
+//! JupyterHub 6.1's traits; times are [`std::time::Duration`], secrets [`hub_types::secret::Token`].
+//!
+//! * [`sections`]: the typed model, one struct per class of JupyterHub;
+//! * [`address`], [`database`]: values with a form of their own.
+//!
+//! `Config::default()` holds JupyterHub's defaults, so a test writes `Config { spawner, ..Config::default() }`.
+
+pub mod address;
+pub mod database;
+pub mod sections;
+
+use std::path::PathBuf;
+
+pub use address::BindUrl;
+pub use database::DbUrl;
+pub use sections::authenticator::{
+    Authenticator, DummyAuthenticator, SharedPasswordAuthenticator, UsernamePattern,
+};
+pub use sections::jupyterhub::{
+    AuthenticatorClass, GroupSpec, JupyterHub, LogLevel, RoleSpec, ServiceSpec, SpawnerClass,
+};
+pub use sections::proxy::ConfigurableHttpProxy;
+pub use sections::spawner::{LocalProcessSpawner, SimpleLocalProcessSpawner, Spawner};
+
+/// Everything that the hub was told, checked and with defaults filled in.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Config {
+    /// `[JupyterHub]`: addresses, database, cookies, roles, services, limits.
+    pub jupyterhub: JupyterHub,
+    /// `[Authenticator]`: who may log in, whoever checks the password.
+    pub authenticator: Authenticator,
+    /// `[DummyAuthenticator]`: any name, one password; for tests.
+    pub dummy: DummyAuthenticator,
+    /// `[SharedPasswordAuthenticator]`: one password for users, one for administrators.
+    pub shared_password: SharedPasswordAuthenticator,
+    /// `[Spawner]`: what every user server gets, whoever starts it.
+    pub spawner: Spawner,
+    /// `[LocalProcessSpawner]`: processes of this machine's users.
+    pub local_spawner: LocalProcessSpawner,
+    /// `[SimpleLocalProcessSpawner]`: processes of the hub's own user.
+    pub simple_spawner: SimpleLocalProcessSpawner,
+    /// `[ConfigurableHTTPProxy]`: the proxy's API and how it is started.
+    pub proxy: ConfigurableHttpProxy,
+    /// The file it was read from; `None` when only defaults and flags count.
+    pub source: Option<PathBuf>,
+}
+
+impl Config {
+    /// Whether a login is enough to be allowed in.
+    ///
+    /// Unset means no, except with the dummy authenticator and no `allowed_users` (JupyterHub 6.1).
+    #[must_use]
+    pub fn allow_all(&self) -> bool {
+        self.authenticator.allow_all.unwrap_or_else(|| {
+            self.jupyterhub.authenticator_class == AuthenticatorClass::Dummy
+                && self.authenticator.allowed_users.is_empty()
+        })
+    }
+
+    /// Whether users that the database knows are allowed in; unset means "if `allowed_users` is used" (JupyterHub 5).
+    #[must_use]
+    pub fn allow_existing_users(&self) -> bool {
+        self.authenticator
+            .allow_existing_users
+            .unwrap_or(!self.authenticator.allowed_users.is_empty())
+    }
+
+    /// Whether anything lets anybody log in. If not, the hub warns at start that nobody can.
+    #[must_use]
+    pub fn any_allow_config(&self) -> bool {
+        let auth = &self.authenticator;
+        auth.any_allow_config.unwrap_or_else(|| {
+            self.allow_all()
+                || self.allow_existing_users()
+                || !auth.allowed_users.is_empty()
+                || !auth.admin_users.is_empty()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_allowed_without_saying_so() {
+        let mut config = Config::default();
+        assert!(
+            !config.allow_all() && !config.allow_existing_users() && !config.any_allow_config()
+        );
+        config.jupyterhub.authenticator_class = AuthenticatorClass::Dummy;
+        assert!(config.allow_all() && config.any_allow_config());
+        config.authenticator.allowed_users.insert("mal".into());
+        assert!(!config.allow_all() && config.allow_existing_users());
+        config.authenticator.allow_existing_users = Some(false);
+        assert!(!config.allow_existing_users() && config.any_allow_config());
+    }
+}

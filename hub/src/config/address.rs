@@ -1,0 +1,235 @@
+//! Addresses to listen on, in JupyterHub's form: `http://HOST:PORT/BASE/`, where an empty host means all interfaces.
+
+use std::fmt;
+use std::str::FromStr;
+
+use hub_types::paths::BaseUrl;
+
+/// Where to listen, and under which path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BindUrl {
+    /// Name or address without brackets; empty means all interfaces.
+    pub host: String,
+    /// 0 means any free port.
+    pub port: u16,
+    /// The path; `/` when none is given.
+    pub base_url: BaseUrl,
+}
+
+/// Why a text is no address to listen on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidBindUrl {
+    /// No `scheme://`.
+    #[error("no scheme; write it as \"http://HOST:PORT/\", with an empty HOST for all interfaces")]
+    NoScheme,
+    /// TLS is not there yet.
+    #[error(
+        "https is not supported yet; use http:// and end TLS in front of the hub (nginx, Caddy, a load balancer)"
+    )]
+    Https,
+    /// Unix sockets are not there yet.
+    #[error("unix sockets are not supported yet; use \"http://127.0.0.1:PORT/\"")]
+    Unix,
+    /// Any other scheme.
+    #[error("scheme '{0}' is not known; use http://")]
+    Scheme(String),
+    /// Not a number from 0 to 65535.
+    #[error("'{0}' is not a port; use 0 to 65535, where 0 means any free port")]
+    Port(String),
+    /// A host that cannot be one.
+    #[error("'{0}' is not a host name or address")]
+    Host(String),
+    /// A query or fragment.
+    #[error("a query or fragment has no meaning in an address to listen on")]
+    Extra,
+}
+
+impl BindUrl {
+    /// An address under the path `/`.
+    #[must_use]
+    pub fn new(host: impl Into<String>, port: u16) -> Self {
+        Self {
+            host: host.into(),
+            port,
+            base_url: BaseUrl::default(),
+        }
+    }
+
+    /// Whether it listens on all interfaces.
+    #[must_use]
+    pub fn is_wildcard(&self) -> bool {
+        matches!(self.host.as_str(), "" | "0.0.0.0" | "::")
+    }
+
+    /// `HOST:PORT` for a socket, brackets around IPv6, `0.0.0.0` when no host is given.
+    #[must_use]
+    pub fn listen_addr(&self) -> String {
+        let host = if self.host.is_empty() {
+            "0.0.0.0"
+        } else {
+            &self.host
+        };
+        format!("{}:{}", bracketed(host), self.port)
+    }
+
+    /// `http://HOST:PORT` as somebody on this machine reaches it: loopback when it listens on all interfaces.
+    ///
+    /// `port` is the port in fact in use, which differs from [`BindUrl::port`] when that is 0.
+    #[must_use]
+    pub fn local_origin(&self, port: u16) -> String {
+        let host = if self.is_wildcard() {
+            "127.0.0.1"
+        } else {
+            &self.host
+        };
+        format!("http://{}:{port}", bracketed(host))
+    }
+}
+
+/// A host as it stands in a URL: IPv6 in brackets.
+#[must_use]
+pub fn bracketed(host: &str) -> String {
+    if host.contains(':') {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
+    }
+}
+
+impl fmt::Display for BindUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (host, base) = (bracketed(&self.host), self.base_url.as_str());
+        write!(f, "http://{host}:{}{base}", self.port)
+    }
+}
+
+impl FromStr for BindUrl {
+    type Err = InvalidBindUrl;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (scheme, rest) = text.split_once("://").ok_or(InvalidBindUrl::NoScheme)?;
+        match scheme.to_ascii_lowercase().as_str() {
+            "http" => {}
+            "https" => return Err(InvalidBindUrl::Https),
+            "http+unix" | "unix+http" => return Err(InvalidBindUrl::Unix),
+            other => return Err(InvalidBindUrl::Scheme(other.to_owned())),
+        }
+        if rest.contains(['?', '#']) {
+            return Err(InvalidBindUrl::Extra);
+        }
+        let (authority, path) = match rest.find('/') {
+            Some(slash) => rest.split_at(slash),
+            None => (rest, "/"),
+        };
+        let (host, port) = split_authority(authority)?;
+        Ok(Self {
+            host: host_of(host)?,
+            port,
+            base_url: BaseUrl::new(path),
+        })
+    }
+}
+
+fn split_authority(authority: &str) -> Result<(&str, u16), InvalidBindUrl> {
+    let (host, port) = match authority.rfind(':') {
+        Some(colon) if !authority.ends_with(']') => {
+            (&authority[..colon], Some(&authority[colon + 1..]))
+        }
+        _ => (authority, None),
+    };
+    let port = match port {
+        None => 80,
+        Some(text) => text
+            .parse()
+            .map_err(|_| InvalidBindUrl::Port(text.to_owned()))?,
+    };
+    Ok((host, port))
+}
+
+/// Checks a host; `*` is taken as "all interfaces", brackets are removed.
+///
+/// # Errors
+/// [`InvalidBindUrl::Host`].
+pub fn host_of(text: &str) -> Result<String, InvalidBindUrl> {
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(text);
+    if bare == "*" {
+        return Ok(String::new());
+    }
+    let name = bare
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
+    if name || bare.parse::<std::net::Ipv6Addr>().is_ok() {
+        Ok(bare.to_owned())
+    } else {
+        Err(InvalidBindUrl::Host(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_that_jupyterhub_accepts() {
+        for (text, host, port, base, back) in [
+            ("http://:8000", "", 8000, "/", "http://:8000/"),
+            ("http://*:8000/", "", 8000, "/", "http://:8000/"),
+            (
+                "http://127.0.0.1:0/a/b",
+                "127.0.0.1",
+                0,
+                "/a/b/",
+                "http://127.0.0.1:0/a/b/",
+            ),
+            ("http://[::1]:80", "::1", 80, "/", "http://[::1]:80/"),
+            (
+                "HTTP://hub.example",
+                "hub.example",
+                80,
+                "/",
+                "http://hub.example:80/",
+            ),
+        ] {
+            let url: BindUrl = text.parse().unwrap();
+            assert_eq!(
+                (url.host.as_str(), url.port, url.base_url.as_str()),
+                (host, port, base),
+                "{text}"
+            );
+            assert_eq!(url.to_string(), back);
+            assert_eq!(back.parse(), Ok(url));
+        }
+    }
+
+    #[test]
+    fn texts_that_it_does_not() {
+        for (text, why) in [
+            (":8000", InvalidBindUrl::NoScheme),
+            ("8000", InvalidBindUrl::NoScheme),
+            ("https://:443", InvalidBindUrl::Https),
+            ("http+unix://%2Fsrv%2Fhub.sock", InvalidBindUrl::Unix),
+            ("ftp://:21", InvalidBindUrl::Scheme("ftp".into())),
+            ("http://:80000", InvalidBindUrl::Port("80000".into())),
+            ("http://:x", InvalidBindUrl::Port("x".into())),
+            ("http://a b:1", InvalidBindUrl::Host("a b".into())),
+            ("http://u@h:1", InvalidBindUrl::Host("u@h".into())),
+            ("http://:1/?x", InvalidBindUrl::Extra),
+        ] {
+            assert_eq!(text.parse::<BindUrl>(), Err(why), "{text}");
+        }
+    }
+
+    #[test]
+    fn how_it_is_reached() {
+        assert_eq!(BindUrl::new("", 8000).listen_addr(), "0.0.0.0:8000");
+        assert_eq!(BindUrl::new("::1", 0).listen_addr(), "[::1]:0");
+        assert_eq!(
+            BindUrl::new("", 0).local_origin(4711),
+            "http://127.0.0.1:4711"
+        );
+        assert_eq!(BindUrl::new("::1", 1).local_origin(1), "http://[::1]:1");
+    }
+}

@@ -1,0 +1,8 @@
+//! The typed model: one struct per class of JupyterHub, one field per trait, under the trait's own name.
+//!
+//! To add a trait: a field here (with JupyterHub's default in `Default`), and one row in the trait table.
+
+pub mod authenticator;
+pub mod jupyterhub;
+pub mod proxy;
+pub mod spawner;

@@ -1,0 +1,244 @@
+//! `[JupyterHub]`: addresses, database, cookies, roles, services, limits.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hub_types::paths::BaseUrl;
+use hub_types::scope::Scope;
+use hub_types::secret::Token;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::config::{BindUrl, DbUrl};
+
+/// Who checks passwords.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthenticatorClass {
+    /// Any name with one password, or none: for tests.
+    Dummy,
+    /// One password for users, another for administrators.
+    SharedPassword,
+}
+
+/// Who starts user servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpawnerClass {
+    /// Processes that run as the system user of the same name; needs root.
+    Local,
+    /// Processes that run as the hub's own user, each with a home of its own.
+    Simple,
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Everything.
+    Debug,
+    /// What happens.
+    Info,
+    /// What should not have happened.
+    Warning,
+    /// What failed.
+    Error,
+    /// What made the hub give up.
+    Critical,
+}
+
+/// A role of `load_roles`. A role of a built-in name (`user`, `admin`, `server`, `token`) changes that one.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoleSpec {
+    /// 3-255 of `a-z 0-9 - _ ~ .`; starts with a letter, ends with a letter or digit.
+    pub name: String,
+    /// For people.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// What it allows; `None` leaves the scopes of an existing role as they are.
+    #[serde(default)]
+    pub scopes: Option<Vec<Scope>>,
+    /// Users that get it.
+    #[serde(default)]
+    pub users: Option<Vec<String>>,
+    /// Groups whose members get it.
+    #[serde(default)]
+    pub groups: Option<Vec<String>>,
+    /// Services that get it.
+    #[serde(default)]
+    pub services: Option<Vec<String>>,
+}
+
+/// A group of `load_groups`. Members are added, never taken away (JupyterHub 6.1).
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GroupSpec {
+    /// Its members.
+    pub users: Vec<String>,
+    /// Free-form properties.
+    pub properties: Map<String, Value>,
+}
+
+/// A service of `services`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceSpec {
+    /// Its name; also its path `/services/NAME/`.
+    pub name: String,
+    /// Where it listens; without it the service has no web address.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// The command that the hub runs; without it the service is external.
+    #[serde(default)]
+    pub command: Vec<String>,
+}
+
+/// `[JupyterHub]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JupyterHub {
+    /// Where the proxy listens for the world, with the base URL of the whole deployment as path.
+    ///
+    /// The traits `ip`, `port` and `base_url` set its parts.
+    pub bind_url: BindUrl,
+    /// The address that browsers use, when it differs from what the hub can see; ends with the base URL.
+    pub public_url: Option<Url>,
+    /// Where the hub itself listens, for the proxy, servers and services. `hub_ip` and `hub_port` set its parts.
+    pub hub_bind_url: BindUrl,
+    /// Where servers, services and the proxy reach the hub, when that differs from where it listens.
+    pub hub_connect_url: Option<Url>,
+    /// The same, as host only.
+    pub hub_connect_ip: Option<String>,
+    /// Where the state is.
+    pub db_url: DbUrl,
+    /// Signs cookies: hex of at least 32 bytes. `None`: read [`Self::cookie_secret_file`], or make it.
+    pub cookie_secret: Option<Token>,
+    /// Holds the cookie secret as hex; private to the hub's user.
+    pub cookie_secret_file: PathBuf,
+    /// How long a login lasts (trait `cookie_max_age_days`).
+    pub cookie_max_age: Duration,
+    /// Who checks passwords.
+    pub authenticator_class: AuthenticatorClass,
+    /// Who starts user servers.
+    pub spawner_class: SpawnerClass,
+    /// Groups to have at start, by name.
+    pub load_groups: BTreeMap<String, GroupSpec>,
+    /// Roles to have at start.
+    pub load_roles: Vec<RoleSpec>,
+    /// Services, managed and external.
+    pub services: Vec<ServiceSpec>,
+    /// How often the proxy's routes are compared and its activity is read back.
+    pub last_activity_interval: Duration,
+    /// Activity that is newer by less than this is not written.
+    pub activity_resolution: Duration,
+    /// How often services with a URL are asked whether they live.
+    pub service_check_interval: Duration,
+    /// How long tokens live that OAuth gives to browsers; a login's life unless told otherwise.
+    pub oauth_token_expires_in: Duration,
+    /// Whether the OAuth provider refuses clients without PKCE.
+    pub oauth_require_pkce: bool,
+    /// Longest life of an API token that a user asks for; `None` means no limit.
+    pub token_expires_in_max_seconds: Option<Duration>,
+    /// Items per page when the client names no limit.
+    pub api_page_default_limit: u64,
+    /// Most items per page.
+    pub api_page_max_limit: u64,
+    /// Whether logging out stops the user's servers.
+    pub shutdown_on_logout: bool,
+    /// Whether user servers are stopped with the hub.
+    pub cleanup_servers: bool,
+    /// Whether the proxy is stopped with the hub.
+    pub cleanup_proxy: bool,
+    /// Where `/` leads; `None`: the user's server, or the home page.
+    pub default_url: Option<String>,
+    /// Whether `/` leads a user with a running server there.
+    pub redirect_to_server: bool,
+    /// Whether administrators may enter users' servers (deprecated: grant `access:servers`).
+    pub admin_access: bool,
+    /// How much is logged.
+    pub log_level: LogLevel,
+    /// Where the hub's process id is written.
+    pub pid_file: Option<PathBuf>,
+}
+
+impl Default for JupyterHub {
+    fn default() -> Self {
+        let login = Duration::from_hours(14 * 24);
+        Self {
+            bind_url: BindUrl::new("", 8000),
+            public_url: None,
+            hub_bind_url: BindUrl::new("127.0.0.1", 8081),
+            hub_connect_url: None,
+            hub_connect_ip: None,
+            db_url: DbUrl::default(),
+            cookie_secret: None,
+            cookie_secret_file: "jupyterhub_cookie_secret".into(),
+            cookie_max_age: login,
+            authenticator_class: AuthenticatorClass::SharedPassword,
+            spawner_class: SpawnerClass::Local,
+            load_groups: BTreeMap::new(),
+            load_roles: Vec::new(),
+            services: Vec::new(),
+            last_activity_interval: Duration::from_secs(300),
+            activity_resolution: Duration::from_secs(30),
+            service_check_interval: Duration::from_secs(60),
+            oauth_token_expires_in: login,
+            oauth_require_pkce: false,
+            token_expires_in_max_seconds: None,
+            api_page_default_limit: 50,
+            api_page_max_limit: 200,
+            shutdown_on_logout: false,
+            cleanup_servers: true,
+            cleanup_proxy: true,
+            default_url: None,
+            redirect_to_server: true,
+            admin_access: false,
+            log_level: LogLevel::Info,
+            pid_file: None,
+        }
+    }
+}
+
+impl JupyterHub {
+    /// The base URL of the deployment.
+    #[must_use]
+    pub fn base_url(&self) -> &BaseUrl {
+        &self.bind_url.base_url
+    }
+
+    /// `scheme://host:port` at which servers, services and the proxy reach the hub; no trailing slash.
+    ///
+    /// `port` is the port the hub in fact listens on, which is not the configured one when that is 0.
+    #[must_use]
+    pub fn hub_connect_origin(&self, port: u16) -> String {
+        if let Some(url) = &self.hub_connect_url {
+            return url.origin().ascii_serialization();
+        }
+        match &self.hub_connect_ip {
+            Some(host) => BindUrl::new(host, port).local_origin(port),
+            None => self.hub_bind_url.local_origin(port),
+        }
+    }
+
+    /// `JUPYTERHUB_API_URL`: the hub's API as servers and services reach it; no trailing slash.
+    #[must_use]
+    pub fn api_url(&self, port: u16) -> String {
+        format!("{}{}", self.hub_connect_origin(port), self.base_url().api())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_the_hub_is_reached() {
+        let mut hub = JupyterHub::default();
+        assert_eq!(hub.api_url(8081), "http://127.0.0.1:8081/hub/api");
+        hub.bind_url.base_url = BaseUrl::new("pfx");
+        hub.hub_bind_url.host = String::new();
+        assert_eq!(hub.api_url(9), "http://127.0.0.1:9/pfx/hub/api");
+        hub.hub_connect_ip = Some("10.0.0.1".into());
+        assert_eq!(hub.api_url(9), "http://10.0.0.1:9/pfx/hub/api");
+        hub.hub_connect_url = Some(Url::parse("https://hub.internal/x").unwrap());
+        assert_eq!(hub.api_url(9), "https://hub.internal/pfx/hub/api");
+    }
+}

@@ -1,0 +1,130 @@
+//! `[Spawner]` and the spawners that are there.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hub_types::scope::Scope;
+use url::Url;
+
+/// What LocalProcessSpawner and its kind copy from the hub's environment (JupyterHub 6.1).
+pub const LOCAL_ENV_KEEP: &[&str] = &[
+    "CONDA_DEFAULT_ENV",
+    "CONDA_ROOT",
+    "JUPYTERHUB_SINGLEUSER_APP",
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "PATH",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+];
+
+/// `[Spawner]`: what every user server gets, whoever starts it.
+///
+/// `{username}` and `{servername}` are filled in by the spawner in `args`, `notebook_dir` and `default_url`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spawner {
+    /// The program and its first arguments.
+    pub cmd: Vec<String>,
+    /// Further arguments.
+    pub args: Vec<String>,
+    /// Variables to set; win over everything but USER, HOME and SHELL.
+    pub environment: BTreeMap<String, String>,
+    /// Variables to copy from the hub's environment, where it has them.
+    pub env_keep: Vec<String>,
+    /// Root folder shown to the user; `None`: the home.
+    pub notebook_dir: Option<String>,
+    /// The page a server shows first.
+    pub default_url: Option<String>,
+    /// Where the server listens; empty means all interfaces.
+    pub ip: String,
+    /// The port; 0 means any free one.
+    pub port: u16,
+    /// How long starting the process may take.
+    pub start_timeout: Duration,
+    /// How long the started server may take to answer HTTP.
+    pub http_timeout: Duration,
+    /// How often a server is asked whether it lives.
+    pub poll_interval: Duration,
+    /// Whether servers log more.
+    pub debug: bool,
+    /// Whether servers ignore configuration in the user's home.
+    pub disable_user_config: bool,
+    /// Most memory, in bytes.
+    pub mem_limit: Option<u64>,
+    /// Memory that must be there, in bytes.
+    pub mem_guarantee: Option<u64>,
+    /// Most CPU, in cores.
+    pub cpu_limit: Option<f64>,
+    /// CPU that must be there, in cores.
+    pub cpu_guarantee: Option<f64>,
+    /// What browsers may get through a server's OAuth client, besides access to it.
+    pub oauth_client_allowed_scopes: Vec<Scope>,
+    /// What a server's own token may; empty means the scopes of the role `server`.
+    pub server_token_scopes: Vec<Scope>,
+    /// Where servers reach the hub, instead of where the hub says.
+    pub hub_connect_url: Option<Url>,
+}
+
+impl Default for Spawner {
+    fn default() -> Self {
+        Self {
+            cmd: vec!["jupyterhub-singleuser".to_owned()],
+            args: Vec::new(),
+            environment: BTreeMap::new(),
+            env_keep: LOCAL_ENV_KEEP.iter().map(ToString::to_string).collect(),
+            notebook_dir: None,
+            default_url: None,
+            ip: "127.0.0.1".to_owned(),
+            port: 0,
+            start_timeout: Duration::from_secs(60),
+            http_timeout: Duration::from_secs(30),
+            poll_interval: Duration::from_secs(30),
+            debug: false,
+            disable_user_config: false,
+            mem_limit: None,
+            mem_guarantee: None,
+            cpu_limit: None,
+            cpu_guarantee: None,
+            oauth_client_allowed_scopes: Vec::new(),
+            server_token_scopes: Vec::new(),
+            hub_connect_url: None,
+        }
+    }
+}
+
+/// `[LocalProcessSpawner]`: how long a process has before the next signal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LocalProcessSpawner {
+    /// After SIGINT.
+    pub interrupt_timeout: Duration,
+    /// After SIGTERM.
+    pub term_timeout: Duration,
+    /// After SIGKILL.
+    pub kill_timeout: Duration,
+}
+
+impl Default for LocalProcessSpawner {
+    fn default() -> Self {
+        Self {
+            interrupt_timeout: Duration::from_secs(30),
+            term_timeout: Duration::from_secs(30),
+            kill_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// `[SimpleLocalProcessSpawner]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SimpleLocalProcessSpawner {
+    /// Home of a user, with `{username}` (and `{userid}`) filled in; always absolute.
+    pub home_dir_template: String,
+}
+
+impl Default for SimpleLocalProcessSpawner {
+    fn default() -> Self {
+        Self {
+            home_dir_template: "/tmp/{username}".to_owned(),
+        }
+    }
+}
