@@ -1,0 +1,200 @@
+//! A real browser: Chromium, driven through its driver.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use fantoccini::elements::Element;
+use fantoccini::{ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Map, Value, json};
+
+use crate::{Process, Sandbox, eventually_some, peers};
+
+/// Longest wait for something to appear on a page. JupyterLab loads a lot, and the machine may be busy.
+const APPEARS: Duration = Duration::from_secs(90);
+
+/// One browser with a fresh profile. It is closed when this is dropped.
+#[derive(Debug)]
+pub struct Browser {
+    client: fantoccini::Client,
+    // Dropped after the client: first the driver, then everything else that runs in its sandbox.
+    _driver: Process,
+    _sandbox: Sandbox,
+}
+
+impl Browser {
+    /// Starts the driver and the browser.
+    ///
+    /// # Panics
+    /// When either does not start.
+    pub async fn start() -> Self {
+        let sandbox = Sandbox::new(false);
+        let mut command = sandbox.command(peers::chromedriver());
+        command.arg("--port=0");
+        let mut driver = sandbox.start("chromedriver", command);
+        let port = eventually_some(APPEARS, "the driver listens", async || {
+            let output = driver.output();
+            assert!(driver.try_wait().is_none(), "chromedriver ended:\n{output}");
+            let (_, rest) = output.split_once("started successfully on port ")?;
+            rest.split_once('.')?.0.parse::<u16>().ok()
+        })
+        .await;
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities(&sandbox))
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .unwrap_or_else(|error| panic!("no browser: {error}\n{}", driver.output()));
+        Self {
+            client,
+            _driver: driver,
+            _sandbox: sandbox,
+        }
+    }
+
+    /// Opens a page and waits until it is loaded.
+    ///
+    /// # Panics
+    /// When it cannot be loaded.
+    pub async fn open(&self, url: &str) {
+        self.client
+            .goto(url)
+            .await
+            .unwrap_or_else(|error| panic!("{url}: {error}"));
+    }
+
+    /// Path of the page that is shown.
+    pub async fn path(&self) -> String {
+        self.client
+            .current_url()
+            .await
+            .expect("a page")
+            .path()
+            .to_owned()
+    }
+
+    /// Waits until the page shown has a path for which `wanted` is true.
+    pub async fn at(&self, what: &str, wanted: impl Fn(&str) -> bool) {
+        let what = format!("the browser is at {what}");
+        eventually_some(APPEARS, &what, async || {
+            wanted(&self.path().await).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits for an element.
+    ///
+    /// # Panics
+    /// When it does not appear; the message shows the page.
+    pub async fn find(&self, css: &str) -> Element {
+        let found = self
+            .client
+            .wait()
+            .at_most(APPEARS)
+            .for_element(Locator::Css(css))
+            .await;
+        match found {
+            Ok(element) => element,
+            Err(error) => panic!(
+                "{css}: {error}\nat {}:\n{}",
+                self.path().await,
+                self.text().await
+            ),
+        }
+    }
+
+    /// Whether an element is on the page now.
+    pub async fn has(&self, css: &str) -> bool {
+        self.client.find(Locator::Css(css)).await.is_ok()
+    }
+
+    /// Clicks on an element once it is there.
+    ///
+    /// # Panics
+    /// When it cannot be clicked.
+    pub async fn click(&self, css: &str) {
+        let element = self.find(css).await;
+        element
+            .click()
+            .await
+            .unwrap_or_else(|error| panic!("click on {css}: {error}"));
+    }
+
+    /// Types into an element once it is there.
+    ///
+    /// # Panics
+    /// When nothing can be typed there.
+    pub async fn type_into(&self, css: &str, text: &str) {
+        let element = self.find(css).await;
+        element
+            .send_keys(text)
+            .await
+            .unwrap_or_else(|error| panic!("type into {css}: {error}"));
+    }
+
+    /// The text that is shown.
+    pub async fn text(&self) -> String {
+        let script = "return document.body ? document.body.innerText : ''";
+        self.script(script)
+            .await
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    /// Waits until the page shows `text`.
+    pub async fn shows(&self, text: &str) {
+        let what = format!("the page shows {text:?}");
+        eventually_some(APPEARS, &what, async || {
+            self.text().await.contains(text).then_some(())
+        })
+        .await;
+    }
+
+    /// Runs a script in the page and returns its value.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub async fn script(&self, script: &str) -> Value {
+        self.client
+            .execute(script, Vec::new())
+            .await
+            .unwrap_or_else(|error| panic!("{script}: {error}"))
+    }
+
+    /// Saves what is shown as `target/artefacts/NAME.png`.
+    ///
+    /// # Panics
+    /// When it cannot be saved.
+    pub async fn screenshot(&self, name: &str) -> PathBuf {
+        let folder = peers::workspace().join("target/artefacts");
+        std::fs::create_dir_all(&folder).expect("target is writable");
+        let path = folder.join(format!("{name}.png"));
+        let picture = self.client.screenshot().await.expect("a screenshot");
+        std::fs::write(&path, picture).expect("target is writable");
+        path
+    }
+
+    /// The driver's client, for what is not wrapped here.
+    #[must_use]
+    pub fn client(&self) -> &fantoccini::Client {
+        &self.client
+    }
+}
+
+fn capabilities(sandbox: &Sandbox) -> Map<String, Value> {
+    let profile = format!(
+        "--user-data-dir={}",
+        sandbox.dir().join("profile").display()
+    );
+    let options = json!({
+        "binary": "/usr/bin/chromium",
+        "args": [
+            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync",
+            "--disable-dev-shm-usage", "--window-size=1200,800", profile,
+        ],
+    });
+    let mut capabilities = Map::new();
+    capabilities.insert("goog:chromeOptions".to_owned(), options);
+    capabilities
+}

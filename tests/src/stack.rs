@@ -1,0 +1,333 @@
+//! A whole deployment: hub, proxy, servers and services, started as an administrator would.
+
+mod config;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use hub_types::secret::Token;
+use nix::sys::signal::Signal;
+use regex::Regex;
+
+use crate::{
+    Api, Client, Exit, Process, Sandbox, Visitor, eventually_some, peers, ports, programs,
+};
+
+/// Longest wait for a hub to say that it is running. The Python one imports a lot.
+const START: Duration = Duration::from_secs(60);
+
+/// Longest wait for a hub that was asked to stop; it stops servers, services and the proxy first.
+const STOP: Duration = Duration::from_secs(60);
+
+/// Name of the service whose token [`Stack::api`] uses: an administrator.
+pub(crate) const ADMIN_SERVICE: &str = "e2e";
+
+/// A running deployment in a sandbox of its own.
+#[derive(Debug)]
+pub struct Stack {
+    hub: Process,
+    sandbox: Sandbox,
+    program: Program,
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+    url: String,
+    base: String,
+    admin_token: String,
+}
+
+/// What a deployment is made of, before it is started.
+#[derive(Debug)]
+pub struct StackBuilder {
+    program: Program,
+    base: String,
+    config: toml::Table,
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+    python_on_path: bool,
+}
+
+/// Which hub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Program {
+    /// `hub` of this workspace.
+    Ours,
+    /// The Python JupyterHub of `target/peers`, with configurable-http-proxy.
+    Python,
+}
+
+impl Default for StackBuilder {
+    fn default() -> Self {
+        Self {
+            program: Program::Ours,
+            base: "/".to_owned(),
+            config: toml::Table::new(),
+            args: Vec::new(),
+            env: Vec::new(),
+            python_on_path: true,
+        }
+    }
+}
+
+impl StackBuilder {
+    /// Adds configuration in the form of `hub.toml`. Tables are merged, lists are appended, other values replaced.
+    ///
+    /// # Panics
+    /// When it is not TOML.
+    #[must_use]
+    pub fn config(mut self, text: &str) -> Self {
+        let table = text.parse().unwrap_or_else(|error| panic!("{error}"));
+        config::merge(&mut self.config, table);
+        self
+    }
+
+    /// Puts the deployment below a path, for example `/hub-a/`.
+    #[must_use]
+    pub fn base_url(mut self, base: &str) -> Self {
+        base.clone_into(&mut self.base);
+        self
+    }
+
+    /// Adds command-line arguments of the hub.
+    #[must_use]
+    pub fn args(mut self, args: &[&str]) -> Self {
+        self.args.extend(args.iter().map(|arg| (*arg).to_owned()));
+        self
+    }
+
+    /// Adds a variable to the hub's environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Leaves the Python peers off the `PATH`: a machine without JupyterHub's packages.
+    #[must_use]
+    pub fn without_python(mut self) -> Self {
+        self.python_on_path = false;
+        self
+    }
+
+    /// Starts the real Python JupyterHub with configurable-http-proxy instead of our hub.
+    #[must_use]
+    pub fn python_hub(mut self) -> Self {
+        self.program = Program::Python;
+        self
+    }
+
+    /// Starts the hub and waits until it says where it is.
+    ///
+    /// # Panics
+    /// When it ends or does not say so in time.
+    pub async fn start(self) -> Stack {
+        let mut stack = self.launch();
+        stack.await_url().await;
+        stack
+    }
+
+    /// Starts a hub that is expected to refuse, and waits for its end.
+    ///
+    /// # Panics
+    /// When it keeps running.
+    pub async fn start_refused(self) -> (Exit, Sandbox) {
+        let mut stack = self.launch();
+        let exit = stack.hub.wait(START).await;
+        (exit, stack.sandbox)
+    }
+
+    /// Writes the configuration and starts the hub, waiting for nothing.
+    fn launch(self) -> Stack {
+        let sandbox = Sandbox::new(self.python_on_path);
+        let admin_token = Token::generate().expose().to_owned();
+        let setting = config::Setting {
+            program: self.program,
+            base: &self.base,
+            home: &sandbox.home(),
+            admin_token: &admin_token,
+        };
+        let mut config = setting.defaults();
+        config::merge(&mut config, self.config);
+        match self.program {
+            Program::Ours => sandbox.write("hub.toml", config.to_string()),
+            Program::Python => sandbox.write("jupyterhub_config.py", config::python(&config)),
+        };
+        let hub = start_hub(&sandbox, self.program, &self.args, &self.env);
+        Stack {
+            hub,
+            sandbox,
+            program: self.program,
+            args: self.args,
+            env: self.env,
+            url: String::new(),
+            base: self.base,
+            admin_token,
+        }
+    }
+}
+
+fn start_hub(
+    sandbox: &Sandbox,
+    program: Program,
+    args: &[String],
+    env: &[(String, String)],
+) -> Process {
+    let mut command: Command = match program {
+        Program::Ours => sandbox.command(programs::path("hub")),
+        Program::Python => {
+            let mut command = sandbox.command(peers::python("jupyterhub"));
+            command.args(["-f", "jupyterhub_config.py"]);
+            command
+        }
+    };
+    command
+        .args(args)
+        .envs(env.iter().map(|(name, value)| (name, value)));
+    sandbox.start("hub", command)
+}
+
+impl Stack {
+    /// A deployment of our hub: test login (any password), servers without system users, `mal` and `zoe` ordinary
+    /// users, `admin` an administrator, the real `jupyterhub-singleuser`.
+    #[must_use]
+    pub fn builder() -> StackBuilder {
+        StackBuilder::default()
+    }
+
+    async fn await_url(&mut self) {
+        let before = self.url.clone();
+        let running = Regex::new(r"JupyterHub is now running at (http://\S+)").expect("a pattern");
+        let hub = &mut self.hub;
+        // The log of an earlier run of the same sandbox is in front.
+        let seen = before.is_empty();
+        let url = eventually_some(START, "the hub says that it is running", async || {
+            let output = hub.output();
+            if let Some(status) = hub.try_wait() {
+                panic!("the hub ended ({status}) instead of running:\n{output}");
+            }
+            let output = if seen {
+                output.as_str()
+            } else {
+                after_marker(&output)
+            };
+            Some(running.captures_iter(output).last()?[1].to_owned())
+        })
+        .await;
+        assert!(
+            url.ends_with(&self.base),
+            "{url} is not below {}",
+            self.base
+        );
+        let host = if url.contains("//:") {
+            url.replace("//:", "//127.0.0.1:")
+        } else {
+            url
+        };
+        self.url = host;
+    }
+
+    /// Public URL with the base path, as the hub printed it: `http://127.0.0.1:41231/hub-a/`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The base path: `/` or `/hub-a/`.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// A client without credentials.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        Client::new(&self.url)
+    }
+
+    /// A new visitor who is not logged in.
+    #[must_use]
+    pub fn visitor(&self) -> Visitor {
+        Visitor::new(self.client(), &self.base)
+    }
+
+    /// The REST API with an administrator's token.
+    #[must_use]
+    pub fn api(&self) -> Api {
+        Api::new(
+            self.client(),
+            &format!("{}hub/api", self.base),
+            &self.admin_token,
+        )
+    }
+
+    /// Path of a user's default server.
+    #[must_use]
+    pub fn server_path(&self, user: &str) -> String {
+        format!("{}user/{user}/", self.base)
+    }
+
+    /// Where it runs.
+    #[must_use]
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    /// The hub's process.
+    #[must_use]
+    pub fn hub(&self) -> &Process {
+        &self.hub
+    }
+
+    /// The hub's own log so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.hub.output()
+    }
+
+    /// Path of a file in the hub's working folder.
+    #[must_use]
+    pub fn data(&self, name: &str) -> PathBuf {
+        self.sandbox.data().join(name)
+    }
+
+    /// Kills the hub's process alone, as `kill -9` does, and waits for its end.
+    pub async fn kill_hub(&mut self) {
+        self.hub.signal(Signal::SIGKILL);
+        self.hub.wait(STOP).await;
+    }
+
+    /// Asks the hub to stop, as Ctrl-C does, and waits for its end.
+    pub async fn stop_hub(&mut self) -> Exit {
+        self.hub.signal(Signal::SIGINT);
+        self.hub.wait(STOP).await
+    }
+
+    /// Starts the hub again in the same folder, and waits until it runs.
+    pub async fn restart_hub(&mut self) {
+        self.restart_hub_with(&[]).await;
+    }
+
+    /// Starts the hub again with more arguments.
+    pub async fn restart_hub_with(&mut self, args: &[&str]) {
+        let mut all = self.args.clone();
+        all.extend(args.iter().map(|arg| (*arg).to_owned()));
+        let log = self.sandbox.dir().join("logs/hub.log");
+        let mut text = self.hub.output();
+        text.push_str(RESTARTED);
+        std::fs::write(log, text).expect("the log is writable");
+        self.hub = start_hub(&self.sandbox, self.program, &all, &self.env);
+        self.await_url().await;
+    }
+}
+
+/// Line in the log between two runs.
+const RESTARTED: &str = "\n---- started again ----\n";
+
+fn after_marker(output: &str) -> &str {
+    output.rsplit(RESTARTED).next().unwrap_or_default()
+}
+
+/// Ports for a hub that cannot choose its own.
+pub(crate) fn fixed_ports() -> [u16; 3] {
+    [ports::free(), ports::free(), ports::free()]
+}
