@@ -1,1 +1,4 @@
-//! stub
+#![doc = include_str!("../README.md")]
+
+#[cfg(feature = "supervisor")]
+pub mod process;
