@@ -1,0 +1,140 @@
+//! All SQL of the hub: rows stay in here, domain values go out.
+//!
+//! Reads take any connection ([`Db::read`]); writes go through a [`Tx`], which is rolled back unless it is committed.
+//! SQLite has one writer at a time: [`Db::write`] begins `IMMEDIATE`, so that a transaction never fails half-way for
+//! want of the lock. Look-ups return `Option`: what absence means is the caller's business.
+//!
+//! To add a table: a migration in `hub/migrations/`, an entity in `row`, a file here with functions that take
+//! a connection and return domain types.
+
+mod error;
+pub mod events;
+pub mod groups;
+pub mod hubs;
+pub mod oauth;
+pub mod processes;
+pub mod roles;
+mod row;
+mod schema;
+pub mod servers;
+pub mod services;
+pub mod sessions;
+pub mod settings;
+pub mod tokens;
+pub mod users;
+
+use std::ops::Deref;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, SqlxSqliteConnector, TransactionOptions,
+    TransactionTrait as _,
+};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use crate::config::DbUrl;
+
+pub use error::DbError;
+pub use hubs::HubRow;
+pub use oauth::{CodeOutcome, NewCode, OAuthClient, RedeemedCode};
+pub use processes::ProcessRow;
+pub use roles::RoleTable;
+pub use servers::{NewServer, ServerChange};
+pub use services::ServiceRow;
+pub use sessions::Session;
+pub use tokens::NewTokenRow;
+pub use users::{UserFilter, UserOrder, UserPage, UserState};
+
+/// How long a statement waits for SQLite's write lock before it fails.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The hub's database.
+#[derive(Debug, Clone)]
+pub struct Db {
+    readers: DatabaseConnection,
+    writer: DatabaseConnection,
+}
+
+impl Db {
+    /// Opens the database, creates the file (0600) when there is none, and brings the schema up to date.
+    ///
+    /// # Errors
+    /// When the file cannot be created or opened, or holds a schema that this program does not know.
+    pub async fn open(url: &DbUrl) -> Result<Self, DbError> {
+        let (options, readers) = match url {
+            DbUrl::Sqlite(path) => {
+                schema::create_private(path)?;
+                (SqliteConnectOptions::new().filename(path), 4)
+            }
+            DbUrl::Memory => (SqliteConnectOptions::new().in_memory(true), 0),
+        };
+        let options = options
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT);
+        let forever = SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None).min_connections(1);
+        let writer = forever.clone().max_connections(1).connect_with(options.clone()).await?;
+        schema::migrate(&writer).await?;
+        let readers = if readers == 0 {
+            writer.clone()
+        } else {
+            forever.max_connections(readers).connect_with(options.read_only(true)).await?
+        };
+        Ok(Self {
+            readers: SqlxSqliteConnector::from_sqlx_sqlite_pool(readers),
+            writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
+        })
+    }
+
+    /// A connection for reading.
+    #[must_use]
+    pub fn read(&self) -> &DatabaseConnection {
+        &self.readers
+    }
+
+    /// Begins a transaction that writes. Keep it short: no other writer gets on meanwhile.
+    ///
+    /// # Errors
+    /// When the database is locked for longer than ten seconds, or gone.
+    pub async fn write(&self) -> Result<Tx, DbError> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        Ok(Tx(self.writer.begin_with_options(options).await?))
+    }
+}
+
+/// A transaction: dropped without [`Tx::commit`], it has changed nothing.
+#[derive(Debug)]
+pub struct Tx(DatabaseTransaction);
+
+impl Tx {
+    /// Makes everything that was written in this transaction permanent.
+    ///
+    /// # Errors
+    /// When the database refuses or is gone; nothing has been written then.
+    pub async fn commit(self) -> Result<(), DbError> {
+        Ok(self.0.commit().await?)
+    }
+}
+
+impl Deref for Tx {
+    type Target = DatabaseTransaction;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+/// A time as the database holds it: microseconds since 1970.
+fn to_micros(time: DateTime<Utc>) -> i64 {
+    time.timestamp_micros()
+}
+
+/// Reads what [`to_micros`] wrote.
+fn from_micros(micros: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(micros).unwrap_or_default()
+}

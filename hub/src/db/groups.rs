@@ -1,0 +1,63 @@
+//! Groups and their members.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+
+use super::row::{group_members, groups, users};
+use super::{DbError, Tx};
+use crate::domain::user::{Groups, UserId};
+
+/// Everybody's groups, as a snapshot.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn snapshot(c: &impl ConnectionTrait) -> Result<Groups, DbError> {
+    let names: BTreeMap<i64, String> =
+        groups::Entity::find().all(c).await?.into_iter().map(|row| (row.id, row.name)).collect();
+    let mut members: BTreeMap<String, BTreeSet<String>> =
+        names.values().map(|name| (name.clone(), BTreeSet::new())).collect();
+    let rows = group_members::Entity::find().all(c).await?;
+    let ids: BTreeSet<i64> = rows.iter().map(|row| row.user_id).collect();
+    let users: BTreeMap<i64, String> = users::Entity::find()
+        .filter(users::Column::Id.is_in(ids))
+        .all(c)
+        .await?
+        .into_iter()
+        .map(|row| (row.id, row.name))
+        .collect();
+    for row in rows {
+        if let (Some(group), Some(user)) = (names.get(&row.group_id), users.get(&row.user_id)) {
+            members.entry(group.clone()).or_default().insert(user.clone());
+        }
+    }
+    Ok(Groups::new(members))
+}
+
+/// Row id of the group `name`, which is made when there is none.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn ensure(tx: &Tx, name: &str) -> Result<i64, DbError> {
+    if let Some(row) = groups::Entity::find().filter(groups::Column::Name.eq(name)).one(&**tx).await? {
+        return Ok(row.id);
+    }
+    let row = groups::ActiveModel { id: NotSet, name: Set(name.to_owned()), properties: Set("{}".to_owned()) };
+    Ok(groups::Entity::insert(row).exec_with_returning(&**tx).await?.id)
+}
+
+/// Adds a user to a group.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn add_member(tx: &Tx, group: i64, user: UserId) -> Result<(), DbError> {
+    let row = group_members::ActiveModel { group_id: Set(group), user_id: Set(user.0) };
+    let both = [group_members::Column::GroupId, group_members::Column::UserId];
+    group_members::Entity::insert(row)
+        .on_conflict(OnConflict::columns(both).update_column(group_members::Column::UserId).to_owned())
+        .exec_without_returning(&**tx)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! Roles and who holds them.
+
+use std::collections::BTreeMap;
+
+use hub_types::scope::Scope;
+use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+
+use super::row::{from_json, group_members, groups, json, role_grants, roles, services, users};
+use super::{DbError, Tx};
+use crate::domain::role::Role;
+use crate::domain::token::{ServiceId, TokenOwner};
+use crate::domain::user::UserId;
+
+/// All roles by name.
+pub type RoleTable = BTreeMap<String, Role>;
+
+fn read(row: &roles::Model) -> Result<Role, DbError> {
+    let texts: Vec<String> = from_json("roles", &row.scopes)?;
+    let scopes = texts
+        .iter()
+        .map(|text| text.parse::<Scope>().map_err(|error| DbError::inconsistent("roles", error.to_string())))
+        .collect::<Result<_, _>>()?;
+    Ok(Role { name: row.name.clone(), description: row.description.clone(), scopes, from_config: row.from_config })
+}
+
+/// All roles.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn all(c: &impl ConnectionTrait) -> Result<RoleTable, DbError> {
+    let rows = roles::Entity::find().all(c).await?;
+    rows.iter().map(|row| Ok((row.name.clone(), read(row)?))).collect()
+}
+
+/// Names of the roles that a user (also through groups) or a service holds, sorted.
+///
+/// The built-in `user` and `admin` are not stored as grants: they follow from being a user, and from the admin flag.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn held_by(c: &impl ConnectionTrait, owner: TokenOwner) -> Result<Vec<String>, DbError> {
+    let holder = match owner {
+        TokenOwner::Service(id) => Condition::any().add(role_grants::Column::ServiceId.eq(id.0)),
+        TokenOwner::User(id) => {
+            let memberships =
+                group_members::Entity::find().filter(group_members::Column::UserId.eq(id.0)).all(c).await?;
+            let groups: Vec<i64> = memberships.iter().map(|row| row.group_id).collect();
+            Condition::any()
+                .add(role_grants::Column::UserId.eq(id.0))
+                .add(role_grants::Column::GroupId.is_in(groups))
+        }
+    };
+    let grants = role_grants::Entity::find().filter(holder).all(c).await?;
+    let ids: Vec<i64> = grants.iter().map(|grant| grant.role_id).collect();
+    let rows =
+        roles::Entity::find().filter(roles::Column::Id.is_in(ids)).order_by_asc(roles::Column::Name).all(c).await?;
+    Ok(rows.into_iter().map(|row| row.name).collect())
+}
+
+/// Names of the roles granted to a group, sorted.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn held_by_group(c: &impl ConnectionTrait, group: &str) -> Result<Vec<String>, DbError> {
+    let Some(group) = groups::Entity::find().filter(groups::Column::Name.eq(group)).one(c).await? else {
+        return Ok(Vec::new());
+    };
+    let grants = role_grants::Entity::find().filter(role_grants::Column::GroupId.eq(group.id)).all(c).await?;
+    let ids: Vec<i64> = grants.iter().map(|grant| grant.role_id).collect();
+    let rows =
+        roles::Entity::find().filter(roles::Column::Id.is_in(ids)).order_by_asc(roles::Column::Name).all(c).await?;
+    Ok(rows.into_iter().map(|row| row.name).collect())
+}
+
+/// Makes the table hold exactly these roles, beside those made through the API: a role that the configuration no
+/// longer has is deleted (JupyterHub's rule).
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn sync(tx: &Tx, wanted: &[Role]) -> Result<(), DbError> {
+    for row in roles::Entity::find().all(&**tx).await? {
+        if row.from_config && !wanted.iter().any(|role| role.name == row.name) {
+            roles::Entity::delete_by_id(row.id).exec(&**tx).await?;
+        }
+    }
+    for role in wanted {
+        let scopes = json(&role.scopes.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        let known = roles::Entity::find().filter(roles::Column::Name.eq(&role.name)).one(&**tx).await?;
+        let row = roles::ActiveModel {
+            id: known.as_ref().map_or(NotSet, |row| Set(row.id)),
+            name: Set(role.name.clone()),
+            description: Set(role.description.clone()),
+            scopes: Set(scopes),
+            from_config: Set(role.from_config),
+        };
+        if known.is_some() {
+            roles::Entity::update(row).exec(&**tx).await?;
+        } else {
+            roles::Entity::insert(row).exec_without_returning(&**tx).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Who shall hold a role, by kind; a kind that is `None` is left alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Holders {
+    /// Names of users.
+    pub users: Option<Vec<String>>,
+    /// Names of groups.
+    pub groups: Option<Vec<String>>,
+    /// Names of services.
+    pub services: Option<Vec<String>>,
+}
+
+/// Grants the role `name` to exactly the given holders of each given kind. Names that do not exist are returned.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn grant(tx: &Tx, name: &str, holders: &Holders) -> Result<Vec<String>, DbError> {
+    let Some(role) = roles::Entity::find().filter(roles::Column::Name.eq(name)).one(&**tx).await? else {
+        return Ok(vec![name.to_owned()]);
+    };
+    let mut missing = Vec::new();
+    if let Some(names) = &holders.users {
+        clear(tx, role.id, role_grants::Column::UserId).await?;
+        for user in names {
+            match users::Entity::find().filter(users::Column::Name.eq(user)).one(&**tx).await? {
+                Some(row) => insert(tx, role.id, Holder::User(row.id)).await?,
+                None => missing.push(user.clone()),
+            }
+        }
+    }
+    if let Some(names) = &holders.groups {
+        clear(tx, role.id, role_grants::Column::GroupId).await?;
+        for group in names {
+            match groups::Entity::find().filter(groups::Column::Name.eq(group)).one(&**tx).await? {
+                Some(row) => insert(tx, role.id, Holder::Group(row.id)).await?,
+                None => missing.push(group.clone()),
+            }
+        }
+    }
+    if let Some(names) = &holders.services {
+        clear(tx, role.id, role_grants::Column::ServiceId).await?;
+        for service in names {
+            match services::Entity::find().filter(services::Column::Name.eq(service)).one(&**tx).await? {
+                Some(row) => insert(tx, role.id, Holder::Service(row.id)).await?,
+                None => missing.push(service.clone()),
+            }
+        }
+    }
+    Ok(missing)
+}
+
+enum Holder {
+    User(i64),
+    Group(i64),
+    Service(i64),
+}
+
+async fn clear(tx: &Tx, role: i64, kind: role_grants::Column) -> Result<(), DbError> {
+    role_grants::Entity::delete_many()
+        .filter(role_grants::Column::RoleId.eq(role))
+        .filter(kind.is_not_null())
+        .exec(&**tx)
+        .await?;
+    Ok(())
+}
+
+async fn insert(tx: &Tx, role: i64, holder: Holder) -> Result<(), DbError> {
+    let (user, group, service) = match holder {
+        Holder::User(id) => (Some(id), None, None),
+        Holder::Group(id) => (None, Some(id), None),
+        Holder::Service(id) => (None, None, Some(id)),
+    };
+    let row = role_grants::ActiveModel {
+        id: NotSet,
+        role_id: Set(role),
+        user_id: Set(user),
+        group_id: Set(group),
+        service_id: Set(service),
+    };
+    role_grants::Entity::insert(row).exec_without_returning(&**tx).await?;
+    Ok(())
+}
+
+/// The owner of tokens that a row id stands for; keeps the two kinds apart in callers.
+#[must_use]
+pub fn owner_of(user: Option<UserId>, service: Option<ServiceId>) -> Option<TokenOwner> {
+    user.map(TokenOwner::User).or(service.map(TokenOwner::Service))
+}

@@ -1,0 +1,215 @@
+//! Users.
+
+use chrono::{DateTime, Utc};
+use hub_types::names::Username;
+use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait,
+};
+use serde_json::Value;
+
+use super::row::users::{ActiveModel, Column, Entity, Model};
+use super::row::{from_json_opt, json, servers};
+use super::{DbError, Tx, from_micros, to_micros};
+use crate::domain::lifecycle::ServerState;
+use crate::domain::user::{User, UserId};
+
+fn read(row: &Model) -> Result<User, DbError> {
+    Ok(User {
+        id: UserId(row.id),
+        name: Username::stored(row.name.clone()),
+        admin: row.admin,
+        created: from_micros(row.created),
+        last_activity: row.last_activity.map(from_micros),
+        user_info: from_json_opt("users", row.user_info.as_deref())?,
+    })
+}
+
+/// The user called `name`.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn find(c: &impl ConnectionTrait, name: &str) -> Result<Option<User>, DbError> {
+    Entity::find().filter(Column::Name.eq(name)).one(c).await?.as_ref().map(read).transpose()
+}
+
+/// The user with this row id.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn get(c: &impl ConnectionTrait, id: UserId) -> Result<Option<User>, DbError> {
+    Entity::find_by_id(id.0).one(c).await?.as_ref().map(read).transpose()
+}
+
+/// Registers a user. [`DbError::is_conflict`] when there is one of that name already.
+///
+/// # Errors
+/// When the name is taken, or the database refuses or is gone.
+pub async fn insert(tx: &Tx, name: &Username, admin: bool, now: DateTime<Utc>) -> Result<User, DbError> {
+    let row = ActiveModel {
+        id: NotSet,
+        name: Set(name.as_str().to_owned()),
+        admin: Set(admin),
+        created: Set(to_micros(now)),
+        last_activity: Set(None),
+        user_info: Set(None),
+        auth_state: Set(None),
+    };
+    read(&Entity::insert(row).exec_with_returning(&**tx).await?)
+}
+
+/// Deletes a user with everything that belongs to them.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn delete(tx: &Tx, id: UserId) -> Result<(), DbError> {
+    Entity::delete_by_id(id.0).exec(&**tx).await?;
+    Ok(())
+}
+
+/// Makes a user an administrator, or no longer.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn set_admin(tx: &Tx, id: UserId, admin: bool) -> Result<(), DbError> {
+    Entity::update_many().col_expr(Column::Admin, Expr::value(admin)).filter(Column::Id.eq(id.0)).exec(&**tx).await?;
+    Ok(())
+}
+
+/// Renames a user. [`DbError::is_conflict`] when the name is taken.
+///
+/// # Errors
+/// When the name is taken, or the database refuses or is gone.
+pub async fn rename(tx: &Tx, id: UserId, name: &Username) -> Result<(), DbError> {
+    Entity::update_many()
+        .col_expr(Column::Name, Expr::value(name.as_str()))
+        .filter(Column::Id.eq(id.0))
+        .exec(&**tx)
+        .await?;
+    Ok(())
+}
+
+/// Stores what the login provider says of the person.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn set_info(tx: &Tx, id: UserId, info: Option<&Value>) -> Result<(), DbError> {
+    let info = info.map(json).transpose()?;
+    Entity::update_many().col_expr(Column::UserInfo, Expr::value(info)).filter(Column::Id.eq(id.0)).exec(&**tx).await?;
+    Ok(())
+}
+
+/// Moves `last_activity` of a user forward; an older time changes nothing.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn touch(tx: &Tx, id: UserId, at: DateTime<Utc>) -> Result<(), DbError> {
+    let at = to_micros(at);
+    Entity::update_many()
+        .col_expr(Column::LastActivity, Expr::value(at))
+        .filter(Column::Id.eq(id.0))
+        .filter(Condition::any().add(Column::LastActivity.is_null()).add(Column::LastActivity.lt(at)))
+        .exec(&**tx)
+        .await?;
+    Ok(())
+}
+
+/// Which users by what their servers do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserState {
+    /// At least one server that is not stopped.
+    Active,
+    /// At least one server that is ready.
+    Ready,
+    /// No server that is not stopped.
+    Inactive,
+}
+
+/// In which order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UserOrder {
+    /// In the order of their registration.
+    #[default]
+    Id,
+    /// By name.
+    Name,
+    /// By last activity; those never seen first.
+    LastActivity,
+}
+
+/// Which users.
+#[derive(Debug, Clone, Default)]
+pub struct UserFilter {
+    /// By what their servers do.
+    pub state: Option<UserState>,
+    /// By a part of the name, in any case.
+    pub name_contains: Option<String>,
+    /// Only these names (what the caller's scopes reach).
+    pub only: Option<Vec<String>>,
+    /// In which order.
+    pub order: UserOrder,
+    /// The other way round.
+    pub descending: bool,
+}
+
+/// A page of users.
+#[derive(Debug, Clone)]
+pub struct UserPage {
+    /// The users of the page.
+    pub users: Vec<User>,
+    /// How many there are in all.
+    pub total: u64,
+}
+
+fn with_servers(states: &[ServerState]) -> sea_orm::sea_query::SelectStatement {
+    servers::Entity::find()
+        .select_only()
+        .column(servers::Column::UserId)
+        .filter(servers::Column::State.is_in(states.iter().map(|state| state.as_str())))
+        .into_query()
+}
+
+/// Escapes what `LIKE` would take for a wildcard.
+fn like(part: &str) -> LikeExpr {
+    let escaped: String = part
+        .chars()
+        .flat_map(|c| matches!(c, '%' | '_' | '\\').then_some('\\').into_iter().chain([c]))
+        .collect();
+    LikeExpr::new(format!("%{escaped}%")).escape('\\')
+}
+
+/// A page of users, `limit` rows from `offset` on.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn page(c: &impl ConnectionTrait, filter: &UserFilter, offset: u64, limit: u64) -> Result<UserPage, DbError> {
+    use ServerState::{Ready, Spawning, Stopping};
+    let mut query = Entity::find();
+    query = match filter.state {
+        None => query,
+        Some(UserState::Ready) => query.filter(Column::Id.in_subquery(with_servers(&[Ready]))),
+        Some(UserState::Active) => query.filter(Column::Id.in_subquery(with_servers(&[Ready, Spawning, Stopping]))),
+        Some(UserState::Inactive) => {
+            query.filter(Column::Id.not_in_subquery(with_servers(&[Ready, Spawning, Stopping])))
+        }
+    };
+    if let Some(part) = &filter.name_contains {
+        let lowered = sea_orm::sea_query::Func::lower(Expr::col(Column::Name));
+        query = query.filter(Expr::expr(lowered).like(like(&part.to_lowercase())));
+    }
+    if let Some(names) = &filter.only {
+        query = query.filter(Column::Name.is_in(names));
+    }
+    let total = query.clone().count(c).await?;
+    let order = if filter.descending { Order::Desc } else { Order::Asc };
+    let column = match filter.order {
+        UserOrder::Id => Column::Id,
+        UserOrder::Name => Column::Name,
+        UserOrder::LastActivity => Column::LastActivity,
+    };
+    let rows =
+        query.order_by(column, order.clone()).order_by(Column::Id, order).offset(offset).limit(limit).all(c).await?;
+    Ok(UserPage { users: rows.iter().map(read).collect::<Result<_, _>>()?, total })
+}

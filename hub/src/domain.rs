@@ -1,0 +1,13 @@
+//! What the hub decides, without doing it: users, servers, tokens, roles, scopes, life-cycle, activity.
+//!
+//! Everything here is a function of data and `now`. No tokio, SQL or HTTP: `tests/layers.rs` fails when an import says
+//! otherwise.
+
+pub mod action;
+pub mod activity;
+pub mod lifecycle;
+pub mod principal;
+pub mod role;
+pub mod server;
+pub mod token;
+pub mod user;

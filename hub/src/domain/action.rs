@@ -1,0 +1,101 @@
+//! What can be asked of the hub, as types: each action names the scope it needs and what it is done to.
+//!
+//! [`Principal::require`](super::principal::Principal::require) turns an action into a
+//! [`Granted`](super::principal::Granted), which the function that does it takes as an argument: forgetting the check
+//! does not compile.
+
+use hub_types::scope::{ScopeName, Target};
+
+use super::server::ServerRef;
+
+/// Something that needs permission.
+pub trait Action {
+    /// Holding any one of these suffices.
+    const SCOPES: &'static [ScopeName];
+    /// What it is done to.
+    type Subject;
+
+    /// The subject as scopes see it.
+    fn target(subject: &Self::Subject) -> Target<'_>;
+}
+
+/// `Everything`: the action concerns the whole hub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hub;
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $name:ident($($scope:ident)|+) on $subject:ty => $target:expr;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, Copy)]
+            pub struct $name;
+
+            impl Action for $name {
+                const SCOPES: &'static [ScopeName] = &[$(ScopeName::$scope),+];
+                type Subject = $subject;
+
+                fn target(subject: &Self::Subject) -> Target<'_> {
+                    let target: fn(&$subject) -> Target<'_> = $target;
+                    target(subject)
+                }
+            }
+        )*
+    };
+}
+
+fn everything(_: &Hub) -> Target<'_> {
+    Target::Everything
+}
+fn user(name: &String) -> Target<'_> {
+    Target::User(name)
+}
+fn server(at: &ServerRef) -> Target<'_> {
+    Target::Server(at.user.as_str(), at.name.as_str())
+}
+fn group(name: &String) -> Target<'_> {
+    Target::Group(name)
+}
+fn service(name: &String) -> Target<'_> {
+    Target::Service(name)
+}
+
+actions! {
+    /// Read what this hub is made of.
+    ReadHub(ReadHub) on Hub => everything;
+    /// Read or repair the proxy's routes.
+    ManageProxy(Proxy) on Hub => everything;
+    /// Stop the hub.
+    Shutdown(Shutdown) on Hub => everything;
+    /// Read Prometheus metrics.
+    ReadMetrics(ReadMetrics) on Hub => everything;
+    /// Open the admin page.
+    OpenAdminUi(AdminUi) on Hub => everything;
+    /// Register users that do not exist yet.
+    CreateUsers(AdminUsers) on Hub => everything;
+    /// Read a user's model, or part of it.
+    ReadUser(ReadUsers | ReadUsersName | ReadUsersGroups | ReadUsersActivity | ReadServers | ReadRolesUsers) on String => user;
+    /// Register, change or rename one user.
+    EditUser(AdminUsers) on String => user;
+    /// Delete a user.
+    DeleteUser(DeleteUsers) on String => user;
+    /// Report a user's activity.
+    ReportActivity(UsersActivity) on String => user;
+    /// List a user's tokens.
+    ReadTokens(ReadTokens) on String => user;
+    /// Make and revoke a user's tokens.
+    ManageTokens(Tokens) on String => user;
+    /// Read a server's model.
+    ReadServer(ReadServers) on ServerRef => server;
+    /// Start a server.
+    StartServer(StartServers) on ServerRef => server;
+    /// Stop a server.
+    StopServer(DeleteServers) on ServerRef => server;
+    /// Enter a server.
+    AccessServer(AccessServers) on ServerRef => server;
+    /// Read a group.
+    ReadGroup(ReadGroups | ReadGroupsName | ReadRolesGroups) on String => group;
+    /// Enter a service.
+    AccessService(AccessServices) on String => service;
+    /// Read a service's model, or part of it.
+    ReadService(ReadServices | ReadServicesName | ReadRolesServices) on String => service;
+}

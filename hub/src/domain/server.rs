@@ -1,0 +1,79 @@
+//! Servers: one notebook server of a user.
+
+use chrono::{DateTime, Utc};
+use hub_types::names::{ServerName, Username};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::lifecycle::{Lease, ServerState};
+use super::user::UserId;
+
+/// Row id of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ServerId(pub i64);
+
+/// A user's server and the name of its owner.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ServerRef {
+    /// The owner.
+    pub user: Username,
+    /// The server; empty for the default one.
+    pub name: ServerName,
+}
+
+impl ServerRef {
+    /// The server `name` of `user`.
+    #[must_use]
+    pub fn new(user: Username, name: ServerName) -> Self {
+        Self { user, name }
+    }
+}
+
+impl std::fmt::Display for ServerRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.user, self.name)
+    }
+}
+
+/// Why a start failed or a server died.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// For the person whose server it is: what happened and what to do.
+    pub message: String,
+    /// The last lines of the server's output.
+    #[serde(default)]
+    pub output: Vec<String>,
+    /// HTTP status of the failure page: 500, or what a hook asked for.
+    pub status: u16,
+}
+
+/// A server as the database knows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Server {
+    /// Row id.
+    pub id: ServerId,
+    /// Row id of the owner.
+    pub user_id: UserId,
+    /// Owner and name.
+    pub at: ServerRef,
+    /// What people call it; may be empty.
+    pub display_name: String,
+    /// Where it is in its life.
+    pub state: ServerState,
+    /// Counts every change of state.
+    pub epoch: i64,
+    /// The hub that works on it.
+    pub lease: Option<Lease>,
+    /// Origin where it listens, e.g. `http://127.0.0.1:40123`.
+    pub target: Option<String>,
+    /// When its last start began; null while stopped.
+    pub started: Option<DateTime<Utc>>,
+    /// When it was last used.
+    pub last_activity: Option<DateTime<Utc>>,
+    /// What the user chose.
+    pub user_options: Map<String, Value>,
+    /// The spawner's state: what it needs to find the process again.
+    pub spawner_state: Option<Value>,
+    /// Why the last start failed or the last run ended by itself.
+    pub last_failure: Option<Failure>,
+}
