@@ -65,7 +65,7 @@ impl Notebook {
             }
             match message["msg_type"].as_str().unwrap_or_default() {
                 "stream" => {
-                    printed.push_str(message["content"]["text"].as_str().unwrap_or_default())
+                    printed.push_str(message["content"]["text"].as_str().unwrap_or_default());
                 }
                 "error" => panic!("the code failed: {:#}", message["content"]),
                 "status" if message["content"]["execution_state"] == "idle" => return printed,

@@ -157,46 +157,58 @@ impl Sandbox {
         }
     }
 
-    fn show_logs(&self) {
-        let mut logs: Vec<_> = [self.dir().join("logs"), self.data()]
+    /// Every log and configuration file in here, with its text.
+    fn log_files(&self) -> Vec<(PathBuf, String)> {
+        let folders = [
+            self.dir().join("logs"),
+            self.data(),
+            self.data().join("logs"),
+        ];
+        let mut paths: Vec<_> = folders
             .iter()
             .filter_map(|folder| fs::read_dir(folder).ok())
             .flatten()
             .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| {
-                path.extension()
-                    .is_some_and(|ext| ext == "log" || ext == "toml")
-            })
+            .filter(|path| path.is_file() && !is_data(path))
             .collect();
-        logs.extend(nested_logs(&self.data().join("logs")));
-        logs.sort();
-        for path in logs {
-            let text = String::from_utf8_lossy(&fs::read(&path).unwrap_or_default()).into_owned();
+        paths.sort();
+        paths
+            .into_iter()
+            .filter_map(|path| {
+                let text = String::from_utf8_lossy(&fs::read(&path).ok()?).into_owned();
+                Some((path, text))
+            })
+            .collect()
+    }
+
+    /// What everything in here wrote: the hub, and the output of what it started, which it keeps below its working
+    /// folder.
+    #[must_use]
+    pub fn logs(&self) -> String {
+        let texts: Vec<_> = self.log_files().into_iter().map(|(_, text)| text).collect();
+        texts.join("\n")
+    }
+
+    fn show_logs(&self) {
+        for (path, text) in self.log_files() {
             let lines: Vec<_> = text.lines().collect();
             let hidden = lines.len().saturating_sub(SHOWN_LINES);
-            eprintln!("──── {} ({hidden} lines not shown)", path.display());
+            eprintln!("---- {} ({hidden} lines not shown)", path.display());
             for line in &lines[hidden..] {
                 eprintln!("{line}");
             }
         }
-        eprintln!(
-            "──── running: {:#?}",
-            self.running()
-                .iter()
-                .map(|p| (p.pid, p.argv.join(" ")))
-                .collect::<Vec<_>>()
-        );
+        eprintln!("---- running:");
+        for process in self.running() {
+            eprintln!("{} {}", process.pid, process.argv.join(" "));
+        }
     }
 }
 
-/// All files below `folder`, one level deep: a hub keeps the output of what it starts in such a folder.
-fn nested_logs(folder: &Path) -> Vec<PathBuf> {
-    fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.is_file())
-        .collect()
+/// Databases and secrets, which are no use in the output of a failed test.
+fn is_data(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.contains("sqlite") || name.contains("cookie_secret")
 }
 
 impl Drop for Sandbox {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use hub_types::env::{EnvSource as _, ProcessEnv};
 use hub_types::secret::Token;
 use nix::sys::signal::Signal;
 use regex::Regex;
@@ -58,8 +59,13 @@ pub(crate) enum Program {
 
 impl Default for StackBuilder {
     fn default() -> Self {
+        let program = match ProcessEnv.get("E2E_HUB").as_deref() {
+            None | Some("ours") => Program::Ours,
+            Some("python") => Program::Python,
+            Some(other) => panic!("E2E_HUB is 'ours' or 'python', not {other:?}"),
+        };
         Self {
-            program: Program::Ours,
+            program,
             base: "/".to_owned(),
             config: toml::Table::new(),
             args: Vec::new(),
@@ -187,7 +193,7 @@ fn start_hub(
 }
 
 impl Stack {
-    /// A deployment of our hub: test login (any password), servers without system users, `mal` and `zoe` ordinary
+    /// A deployment of our hub (of the Python one with `E2E_HUB=python`, to see what a test says there): test login (any password), servers without system users, `mal` and `zoe` ordinary
     /// users, `admin` an administrator, the real `jupyterhub-singleuser`.
     #[must_use]
     pub fn builder() -> StackBuilder {
