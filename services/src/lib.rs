@@ -1,4 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 #[cfg(feature = "supervisor")]
+pub mod contract;
+#[cfg(feature = "supervisor")]
 pub mod process;
+#[cfg(feature = "supervisor")]
+pub mod spec;
