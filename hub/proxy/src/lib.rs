@@ -1,3 +1,22 @@
-//! x
-mod activity; mod path; mod table; mod target;
-mod guard { pub(crate) mod head; pub(crate) mod body; }
+#![doc = include_str!("../README.md")]
+
+mod activity;
+mod api;
+pub mod cli;
+pub mod config;
+mod drain;
+mod error_page;
+mod forward;
+mod guard;
+pub mod listener;
+mod path;
+mod proxy;
+mod run;
+mod select;
+mod table;
+mod target;
+
+pub use proxy::{Listeners, Proxy};
+pub use run::run;
+pub use table::BadRoute;
+pub use target::BadTarget;

@@ -50,11 +50,16 @@ pub(crate) fn decode(path: &str) -> Result<Cow<'_, str>, BadPath> {
     }
     let bytes = path.as_bytes();
     let hex = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
-    let escapes_ok = bytes.iter().enumerate().all(|(i, byte)| *byte != b'%' || (hex(i + 1) && hex(i + 2)));
+    let escapes_ok = bytes
+        .iter()
+        .enumerate()
+        .all(|(i, byte)| *byte != b'%' || (hex(i + 1) && hex(i + 2)));
     if !escapes_ok {
         return Err(BadPath::Escape);
     }
-    percent_decode_str(path).decode_utf8().map_err(|_| BadPath::Escape)
+    percent_decode_str(path)
+        .decode_utf8()
+        .map_err(|_| BadPath::Escape)
 }
 
 /// Drops the part of the undecoded `path` that decodes to the route key `key` (with its leading slash).
@@ -68,7 +73,11 @@ pub(crate) fn without_prefix<'p>(path: &'p str, key: &str) -> Cow<'p, str> {
     let bytes = path.trim_start_matches('/').as_bytes();
     let mut at = path.len() - bytes.len();
     for _ in 1..key.len() {
-        at += if path.as_bytes().get(at) == Some(&b'%') { 3 } else { 1 };
+        at += if path.as_bytes().get(at) == Some(&b'%') {
+            3
+        } else {
+            1
+        };
     }
     match path.get(at..).unwrap_or_default() {
         "" => Cow::Borrowed("/"),

@@ -29,7 +29,10 @@ impl Route {
     /// The route as the REST API shows it.
     pub(crate) fn to_json(&self) -> Value {
         let mut object = self.data.clone();
-        object.insert("last_activity".to_owned(), Value::String(self.activity.wire()));
+        object.insert(
+            "last_activity".to_owned(),
+            Value::String(self.activity.wire()),
+        );
         Value::Object(object)
     }
 }
@@ -64,26 +67,49 @@ pub(crate) struct Table {
 impl Table {
     /// An empty table. With `host_routing` the first segment of a key is a host name, compared in lower case.
     pub(crate) fn new(host_routing: bool) -> Self {
-        Self { host_routing, ..Self::default() }
+        Self {
+            host_routing,
+            ..Self::default()
+        }
     }
 
     /// Adds the route at `path` (decoded), or replaces the whole of it. Counts as use.
-    pub(crate) fn add(&self, path: &str, mut data: Map<String, Value>, now: DateTime<Utc>) -> Result<(), BadRoute> {
+    pub(crate) fn add(
+        &self,
+        path: &str,
+        mut data: Map<String, Value>,
+        now: DateTime<Utc>,
+    ) -> Result<(), BadRoute> {
         let key = self.key(path);
         if key.len() > MAX_KEY {
             return Err(BadRoute::TooLong);
         }
-        let target = data.get("target").and_then(Value::as_str).ok_or(BadRoute::NoTarget)?;
+        let target = data
+            .get("target")
+            .and_then(Value::as_str)
+            .ok_or(BadRoute::NoTarget)?;
         let target = Target::parse(target)?;
         data.remove("last_activity");
-        if let Some(host) = key.split('/').next().filter(|host| self.host_routing && !host.is_empty()) {
+        if let Some(host) = key
+            .split('/')
+            .next()
+            .filter(|host| self.host_routing && !host.is_empty())
+        {
             data.insert("host".to_owned(), Value::String(host.to_owned()));
         }
         let mut cells = self.lock();
-        let activity = cells.get(&key).and_then(Weak::upgrade).unwrap_or_else(|| Arc::new(Activity::new(now)));
+        let activity = cells
+            .get(&key)
+            .and_then(Weak::upgrade)
+            .unwrap_or_else(|| Arc::new(Activity::new(now)));
         activity.touch(now);
         cells.insert(key.clone(), Arc::downgrade(&activity));
-        let route = Route { key: format!("/{key}"), data, target, activity };
+        let route = Route {
+            key: format!("/{key}"),
+            data,
+            target,
+            activity,
+        };
         let next = self.routes.load().with(&key, Arc::new(route));
         self.publish(next, &mut cells);
         Ok(())
@@ -93,7 +119,9 @@ impl Table {
     pub(crate) fn remove(&self, path: &str) -> bool {
         let key = self.key(path);
         let mut cells = self.lock();
-        let Some(next) = self.routes.load().without(&key) else { return false };
+        let Some(next) = self.routes.load().without(&key) else {
+            return false;
+        };
         self.publish(next, &mut cells);
         true
     }
@@ -115,8 +143,21 @@ impl Table {
         if !self.host_routing {
             return routes.longest(path).cloned();
         }
-        let key = format!("{}/{path}", bare_host(host.unwrap_or_default()).to_ascii_lowercase());
+        let key = format!(
+            "{}/{path}",
+            bare_host(host.unwrap_or_default()).to_ascii_lowercase()
+        );
         routes.longest(key.trim_matches('/')).cloned()
+    }
+
+    /// The part of a route's key that is a path: all of it, or what follows the host.
+    pub(crate) fn path_of<'k>(&self, key: &'k str) -> &'k str {
+        if !self.host_routing {
+            return key;
+        }
+        key.get(1..)
+            .and_then(|key| key.find('/').map(|at| &key[at..]))
+            .unwrap_or("/")
     }
 
     /// Canonical form of a key: no slashes around it, the host in lower case.
@@ -159,7 +200,9 @@ mod tests {
     use super::*;
 
     fn object(value: Value) -> Map<String, Value> {
-        let Value::Object(map) = value else { panic!("not an object") };
+        let Value::Object(map) = value else {
+            panic!("not an object")
+        };
         map
     }
 
@@ -182,9 +225,13 @@ mod tests {
     #[test]
     fn posting_again_replaces_all_but_keeps_old_connections_counting() {
         let table = Table::new(false);
-        table.add("/a", object(json!({"target": "http://h:1", "x": 1})), now()).unwrap();
+        table
+            .add("/a", object(json!({"target": "http://h:1", "x": 1})), now())
+            .unwrap();
         let old = table.get("/a").unwrap();
-        table.add("/a", object(json!({"target": "http://h:2"})), now()).unwrap();
+        table
+            .add("/a", object(json!({"target": "http://h:2"})), now())
+            .unwrap();
         let later = now() + TimeDelta::seconds(5);
         old.activity.touch(later);
         let new = table.get("/a").unwrap();
@@ -196,7 +243,9 @@ mod tests {
     fn hosts_are_compared_without_case_and_port() {
         let table = Table::new(true);
         for path in ["/", "/Ex.org", "/ex.org/hub", "/[::1]/x"] {
-            table.add(path, object(json!({"target": "http://h:1"})), now()).unwrap();
+            table
+                .add(path, object(json!({"target": "http://h:1"})), now())
+                .unwrap();
         }
         for (host, path, expected) in [
             (Some("EX.org:8000"), "/", "/ex.org"),
@@ -205,7 +254,11 @@ mod tests {
             (Some("other"), "/hub", "/"),
             (None, "/hub", "/"),
         ] {
-            assert_eq!(table.find(host, path).unwrap().key, expected, "{host:?} {path}");
+            assert_eq!(
+                table.find(host, path).unwrap().key,
+                expected,
+                "{host:?} {path}"
+            );
         }
         assert_eq!(table.get("/EX.ORG").unwrap().to_json()["host"], "ex.org");
         assert_eq!(table.get("/").unwrap().to_json().get("host"), None);
@@ -214,11 +267,26 @@ mod tests {
     #[test]
     fn targets_are_checked() {
         let table = Table::new(false);
-        for bad in [json!({}), json!({"target": 1}), json!({"target": null}), json!({"target": ["x"]})] {
+        for bad in [
+            json!({}),
+            json!({"target": 1}),
+            json!({"target": null}),
+            json!({"target": ["x"]}),
+        ] {
             assert_eq!(table.add("/", object(bad), now()), Err(BadRoute::NoTarget));
         }
-        assert!(matches!(table.add("/", object(json!({"target": "nonsense"})), now()), Err(BadRoute::Target(_))));
-        assert_eq!(table.add(&"x".repeat(5000), object(json!({"target": "http://h"})), now()), Err(BadRoute::TooLong));
+        assert!(matches!(
+            table.add("/", object(json!({"target": "nonsense"})), now()),
+            Err(BadRoute::Target(_))
+        ));
+        assert_eq!(
+            table.add(
+                &"x".repeat(5000),
+                object(json!({"target": "http://h"})),
+                now()
+            ),
+            Err(BadRoute::TooLong)
+        );
         assert!(table.all().is_empty());
     }
 
@@ -226,7 +294,13 @@ mod tests {
     fn dead_cells_are_forgotten() {
         let table = Table::new(false);
         for n in 0..1000 {
-            table.add(&format!("/u/{n}"), object(json!({"target": "http://h"})), now()).unwrap();
+            table
+                .add(
+                    &format!("/u/{n}"),
+                    object(json!({"target": "http://h"})),
+                    now(),
+                )
+                .unwrap();
             assert!(table.remove(&format!("/u/{n}")));
         }
         assert!(table.lock().len() < 100);

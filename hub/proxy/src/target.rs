@@ -53,29 +53,59 @@ impl Target {
         let (scheme, authority) = match url.scheme() {
             "http" => (Scheme::HTTP, tcp_authority(&url)?),
             "http+unix" | "unix+http" => {
-                let scheme = Scheme::try_from(UNIX_SCHEME).map_err(|_| BadTarget::Scheme(UNIX_SCHEME.to_owned()))?;
+                let scheme = Scheme::try_from(UNIX_SCHEME)
+                    .map_err(|_| BadTarget::Scheme(UNIX_SCHEME.to_owned()))?;
                 (scheme, unix_authority(&url)?)
             }
             "https" => return Err(BadTarget::Tls),
             other => return Err(BadTarget::Scheme(other.to_owned())),
         };
-        let host = if scheme == Scheme::HTTP { authority.as_str() } else { "localhost" };
+        let host = if scheme == Scheme::HTTP {
+            authority.as_str()
+        } else {
+            "localhost"
+        };
         let host = HeaderValue::from_str(host).map_err(|_| BadTarget::Host)?;
-        let base = if url.path().is_empty() { "/" } else { url.path() }.to_owned();
-        Ok(Self { scheme, authority, host, base, query: url.query().map(str::to_owned) })
+        let base = if url.path().is_empty() {
+            "/"
+        } else {
+            url.path()
+        }
+        .to_owned();
+        Ok(Self {
+            scheme,
+            authority,
+            host,
+            base,
+            query: url.query().map(str::to_owned),
+        })
     }
 
     /// The URI to request for a request's `path` (normalised) and `query`.
     ///
     /// With `prepend` the target's own path and query come first: `/base/y?z=1` to `http://h/pre/fix?k=v` becomes
     /// `/pre/fix/base/y?k=v&z=1`. Source: http-proxy's join, which merges the one slash where the two paths meet.
-    pub(crate) fn uri(&self, path: &str, query: Option<&str>, prepend: bool) -> Result<Uri, http::Error> {
-        let mut joined = String::with_capacity(self.base.len() + path.len() + query.map_or(0, |q| q.len() + 1));
-        let own = if prepend { (self.base.as_str(), self.query.as_deref()) } else { ("/", None) };
+    pub(crate) fn uri(
+        &self,
+        path: &str,
+        query: Option<&str>,
+        prepend: bool,
+    ) -> Result<Uri, http::Error> {
+        let mut joined =
+            String::with_capacity(self.base.len() + path.len() + query.map_or(0, |q| q.len() + 1));
+        let own = if prepend {
+            (self.base.as_str(), self.query.as_deref())
+        } else {
+            ("/", None)
+        };
         joined.push_str(own.0.strip_suffix('/').unwrap_or(own.0));
         joined.push_str(path);
         let mut separator = '?';
-        for part in [own.1, query].into_iter().flatten().filter(|part| !part.is_empty()) {
+        for part in [own.1, query]
+            .into_iter()
+            .flatten()
+            .filter(|part| !part.is_empty())
+        {
             joined.push(separator);
             joined.push_str(part);
             separator = '&';
@@ -95,7 +125,10 @@ impl Target {
 
 /// `host[:port]` of an http(s) URL; the default port is left out.
 fn tcp_authority(url: &Url) -> Result<Authority, BadTarget> {
-    let host = url.host_str().filter(|host| !host.is_empty()).ok_or(BadTarget::Host)?;
+    let host = url
+        .host_str()
+        .filter(|host| !host.is_empty())
+        .ok_or(BadTarget::Host)?;
     let text = match url.port() {
         Some(0) => return Err(BadTarget::Port),
         Some(port) => format!("{host}:{port}"),
@@ -106,7 +139,10 @@ fn tcp_authority(url: &Url) -> Result<Authority, BadTarget> {
 
 /// The socket's path in hex, which is the only form of it that fits an authority.
 fn unix_authority(url: &Url) -> Result<Authority, BadTarget> {
-    let host = url.host_str().filter(|host| !host.is_empty()).ok_or(BadTarget::Host)?;
+    let host = url
+        .host_str()
+        .filter(|host| !host.is_empty())
+        .ok_or(BadTarget::Host)?;
     let path: Vec<u8> = percent_decode_str(host).collect();
     if path.contains(&0) || path.len() > 107 {
         return Err(BadTarget::Host);
@@ -123,13 +159,32 @@ mod tests {
         for (target, path, query, prepend, expected) in [
             ("http://h:1", "/x", None, true, "http://h:1/x"),
             ("http://h:1/", "/x", Some("y=1"), true, "http://h:1/x?y=1"),
-            ("http://h/pre/fix?k=v", "/base/y", Some("z=1"), true, "http://h/pre/fix/base/y?k=v&z=1"),
-            ("http://h/pre/fix?k=v", "/base/y", Some("z=1"), false, "http://h/base/y?z=1"),
+            (
+                "http://h/pre/fix?k=v",
+                "/base/y",
+                Some("z=1"),
+                true,
+                "http://h/pre/fix/base/y?k=v&z=1",
+            ),
+            (
+                "http://h/pre/fix?k=v",
+                "/base/y",
+                Some("z=1"),
+                false,
+                "http://h/base/y?z=1",
+            ),
             ("http://h/pre/", "//a//b", None, true, "http://h/pre//a//b"),
             ("http://h", "/x", Some(""), true, "http://h/x"),
             ("http://[::1]:80/", "/x", None, true, "http://[::1]/x"),
         ] {
-            assert_eq!(Target::parse(target).unwrap().uri(path, query, prepend).unwrap().to_string(), expected);
+            assert_eq!(
+                Target::parse(target)
+                    .unwrap()
+                    .uri(path, query, prepend)
+                    .unwrap()
+                    .to_string(),
+                expected
+            );
         }
     }
 
@@ -147,14 +202,27 @@ mod tests {
         ] {
             assert_eq!(Target::parse(target).unwrap_err(), expected, "{target}");
         }
-        for target in ["nonsense", "", "http://", "http://h:99999/", "//h/x", "http://a b/"] {
-            assert!(matches!(Target::parse(target), Err(BadTarget::Syntax(_))), "{target}");
+        for target in [
+            "nonsense",
+            "",
+            "http://",
+            "http://h:99999/",
+            "//h/x",
+            "http://a b/",
+        ] {
+            assert!(
+                matches!(Target::parse(target), Err(BadTarget::Syntax(_))),
+                "{target}"
+            );
         }
     }
 
     #[test]
     fn unix_sockets_keep_their_path() {
-        let uri = Target::parse("http+unix://%2Ftmp%2Fs.sock/base").unwrap().uri("/x", None, true).unwrap();
+        let uri = Target::parse("http+unix://%2Ftmp%2Fs.sock/base")
+            .unwrap()
+            .uri("/x", None, true)
+            .unwrap();
         assert_eq!(uri.scheme_str(), Some(UNIX_SCHEME));
         assert_eq!(hex::decode(uri.host().unwrap()).unwrap(), b"/tmp/s.sock");
         assert_eq!(uri.path(), "/base/x");

@@ -30,7 +30,9 @@ impl Follower {
     pub(crate) fn advance(&mut self, bytes: &[u8]) -> Result<(usize, bool), Refusal> {
         match self {
             Self::Length(left) => {
-                let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
+                let taken = usize::try_from(*left)
+                    .unwrap_or(usize::MAX)
+                    .min(bytes.len());
                 *left -= taken as u64;
                 Ok((taken, *left == 0))
             }
@@ -64,7 +66,11 @@ pub(crate) struct Chunked {
 
 impl Default for Chunked {
     fn default() -> Self {
-        Self { part: Part::Size, line: Vec::new(), trailers: 0 }
+        Self {
+            part: Part::Size,
+            line: Vec::new(),
+            trailers: 0,
+        }
     }
 }
 
@@ -74,10 +80,16 @@ impl Chunked {
         while at < bytes.len() {
             match self.part {
                 Part::Data(left) => {
-                    let taken = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len() - at);
+                    let taken = usize::try_from(left)
+                        .unwrap_or(usize::MAX)
+                        .min(bytes.len() - at);
                     at += taken;
                     let left = left - taken as u64;
-                    self.part = if left == 0 { Part::DataCr } else { Part::Data(left) };
+                    self.part = if left == 0 {
+                        Part::DataCr
+                    } else {
+                        Part::Data(left)
+                    };
                 }
                 Part::DataCr => {
                     self.expect(bytes[at], b'\r', Part::DataLf)?;
@@ -128,7 +140,11 @@ impl Chunked {
     fn line_end(&mut self, line: &[u8]) -> Result<bool, Refusal> {
         if self.part == Part::Size {
             let size = chunk_size(line)?;
-            self.part = if size == 0 { Part::Trailers } else { Part::Data(size) };
+            self.part = if size == 0 {
+                Part::Trailers
+            } else {
+                Part::Data(size)
+            };
             return Ok(false);
         }
         if line.is_empty() {
@@ -150,7 +166,11 @@ fn chunk_size(line: &[u8]) -> Result<u64, Refusal> {
         None => (line, &b""[..]),
     };
     let plain = (1..=15).contains(&digits.len()) && digits.iter().all(u8::is_ascii_hexdigit);
-    if !plain || !extension.iter().all(|byte| *byte == b'\t' || (0x20..0x7f).contains(byte)) {
+    if !plain
+        || !extension
+            .iter()
+            .all(|byte| *byte == b'\t' || (0x20..0x7f).contains(byte))
+    {
         return Err(BAD);
     }
     let text = std::str::from_utf8(digits).map_err(|_| BAD)?;
@@ -186,7 +206,11 @@ mod tests {
             ("00A\r\n0123456789\r\n0\r\nT: x\r\nU: y\r\n\r\nX", 1),
         ] {
             for step in 1..body.len() {
-                assert_eq!(follow(body.as_bytes(), step), Ok(Some(body.len() - left)), "{body:?} by {step}");
+                assert_eq!(
+                    follow(body.as_bytes(), step),
+                    Ok(Some(body.len() - left)),
+                    "{body:?} by {step}"
+                );
             }
         }
         assert_eq!(follow(b"3\r\nabc\r\n", 4), Ok(None));
@@ -195,16 +219,35 @@ mod tests {
     #[test]
     fn odd_chunking_is_refused() {
         for body in [
-            "3\nabc\r\n", "3\r\nabc\n", "3\r\nabcX\r\n", "0x3\r\n", "+3\r\n", "-3\r\n", " 3\r\n", "3 \r\n", "\r\n",
-            "3;\rx\r\n", "3;a\u{1}\r\n", "FFFFFFFFFFFFFFFFF\r\n", "ffffffffffffffff\r\n", "g\r\n", "0\r\n\n",
-            "0\r\nno colon\r\n\r\n", "0\r\n folded: x\r\n\r\n", "0\r\nA : x\r\n\r\n", "0\r\nA: \r\r\n\r\n",
+            "3\nabc\r\n",
+            "3\r\nabc\n",
+            "3\r\nabcX\r\n",
+            "0x3\r\n",
+            "+3\r\n",
+            "-3\r\n",
+            " 3\r\n",
+            "3 \r\n",
+            "\r\n",
+            "3;\rx\r\n",
+            "3;a\u{1}\r\n",
+            "FFFFFFFFFFFFFFFFF\r\n",
+            "ffffffffffffffff\r\n",
+            "g\r\n",
+            "0\r\n\n",
+            "0\r\nno colon\r\n\r\n",
+            "0\r\n folded: x\r\n\r\n",
+            "0\r\nA : x\r\n\r\n",
+            "0\r\nA: \r\r\n\r\n",
         ] {
             assert!(follow(body.as_bytes(), 1).is_err(), "{body:?}");
             assert!(follow(body.as_bytes(), body.len()).is_err(), "{body:?}");
         }
         let long = format!("3;{}\r\n", "x".repeat(MAX_LINE));
         assert!(follow(long.as_bytes(), 100).is_err());
-        let trailers = format!("0\r\n{}\r\n", format!("A: {}\r\n", "x".repeat(1000)).repeat(20));
+        let trailers = format!(
+            "0\r\n{}\r\n",
+            format!("A: {}\r\n", "x".repeat(1000)).repeat(20)
+        );
         assert!(follow(trailers.as_bytes(), 100).is_err());
     }
 

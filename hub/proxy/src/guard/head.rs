@@ -19,7 +19,11 @@ pub(crate) struct HeadLimits {
 impl Default for HeadLimits {
     fn default() -> Self {
         // Twice what node (and so configurable-http-proxy) takes in bytes; hyper takes at most 100 header lines.
-        Self { bytes: 32 * 1024, line: 16 * 1024, headers: 100 }
+        Self {
+            bytes: 32 * 1024,
+            line: 16 * 1024,
+            headers: 100,
+        }
     }
 }
 
@@ -54,32 +58,48 @@ pub(crate) enum Framing {
 /// Looks for the end of the head in `buf`, of which the first `seen` bytes were looked at before.
 ///
 /// Returns the length of the head with its final empty line, or `None` when more bytes are needed.
-pub(crate) fn find_end(buf: &[u8], seen: usize, limits: &HeadLimits) -> Result<Option<usize>, Refusal> {
+pub(crate) fn find_end(
+    buf: &[u8],
+    seen: usize,
+    limits: &HeadLimits,
+) -> Result<Option<usize>, Refusal> {
     for at in seen..buf.len() {
         if buf[at] == b'\n' {
             if at == 0 || buf[at - 1] != b'\r' {
                 return Err(Refusal::bad("bare LF in the request head"));
             }
             if buf[..=at].ends_with(b"\r\n\r\n") {
-                return if at < limits.bytes { Ok(Some(at + 1)) } else { Err(too_large()) };
+                return if at < limits.bytes {
+                    Ok(Some(at + 1))
+                } else {
+                    Err(too_large())
+                };
             }
         }
     }
     let line_ended = buf.len() <= limits.line || buf[..limits.line].contains(&b'\n');
     match (line_ended, buf.len() < limits.bytes) {
-        (false, _) => Err(Refusal::new(StatusCode::URI_TOO_LONG, "request line too long")),
+        (false, _) => Err(Refusal::new(
+            StatusCode::URI_TOO_LONG,
+            "request line too long",
+        )),
         (true, false) => Err(too_large()),
         (true, true) => Ok(None),
     }
 }
 
 fn too_large() -> Refusal {
-    Refusal::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "request head too large")
+    Refusal::new(
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "request head too large",
+    )
 }
 
 /// Judges a complete head (with its final empty line).
 pub(crate) fn judge(head: &[u8], limits: &HeadLimits) -> Result<Framing, Refusal> {
-    let text = head.strip_suffix(b"\r\n\r\n").ok_or(Refusal::bad("head without end"))?;
+    let text = head
+        .strip_suffix(b"\r\n\r\n")
+        .ok_or(Refusal::bad("head without end"))?;
     let mut lines = split_crlf(text);
     let http10 = request_line(lines.next().unwrap_or_default(), limits)?;
     let mut seen = Seen::default();
@@ -87,7 +107,10 @@ pub(crate) fn judge(head: &[u8], limits: &HeadLimits) -> Result<Framing, Refusal
     for line in lines {
         count += 1;
         if count > limits.headers {
-            return Err(Refusal::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "too many header lines"));
+            return Err(Refusal::new(
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "too many header lines",
+            ));
         }
         let (name, value) = header_line(line)?;
         seen.header(name, value)?;
@@ -113,30 +136,48 @@ fn split_crlf(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// `METHOD SP target SP HTTP/1.x`. Returns whether the version is 1.0.
 fn request_line(line: &[u8], limits: &HeadLimits) -> Result<bool, Refusal> {
     if line.len() > limits.line {
-        return Err(Refusal::new(StatusCode::URI_TOO_LONG, "request line too long"));
+        return Err(Refusal::new(
+            StatusCode::URI_TOO_LONG,
+            "request line too long",
+        ));
     }
     let mut parts = line.split(|byte| *byte == b' ');
-    let (Some(method), Some(target), Some(version), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    let (Some(method), Some(target), Some(version), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
     else {
         return Err(Refusal::bad("request line is not `METHOD target HTTP/1.1`"));
     };
-    if method.is_empty() || !method.iter().all(|byte| is_token(*byte) && !byte.is_ascii_lowercase()) {
+    if method.is_empty()
+        || !method
+            .iter()
+            .all(|byte| is_token(*byte) && !byte.is_ascii_lowercase())
+    {
         return Err(Refusal::bad("malformed method"));
     }
-    if target.is_empty() || !target.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#') {
+    if target.is_empty()
+        || !target
+            .iter()
+            .all(|byte| byte.is_ascii_graphic() && *byte != b'#')
+    {
         return Err(Refusal::bad("malformed request target"));
     }
     let http10 = match version {
         b"HTTP/1.1" => false,
         b"HTTP/1.0" => true,
         v if v.starts_with(b"HTTP/") => {
-            return Err(Refusal::new(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "HTTP version is not 1.0 or 1.1"));
+            return Err(Refusal::new(
+                StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+                "HTTP version is not 1.0 or 1.1",
+            ));
         }
         _ => return Err(Refusal::bad("malformed HTTP version")),
     };
     // CONNECT would make us an open proxy; TRACE would show a script the cookies of its own request.
     if matches!(method, b"CONNECT" | b"TRACE" | b"TRACK") {
-        return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "CONNECT and TRACE are not forwarded"));
+        return Err(Refusal::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "CONNECT and TRACE are not forwarded",
+        ));
     }
     Ok(http10)
 }
@@ -146,12 +187,18 @@ pub(crate) fn header_line(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
     if matches!(line.first(), Some(b' ' | b'\t')) {
         return Err(Refusal::bad("folded header line"));
     }
-    let colon = line.iter().position(|byte| *byte == b':').ok_or(Refusal::bad("header line without colon"))?;
+    let colon = line
+        .iter()
+        .position(|byte| *byte == b':')
+        .ok_or(Refusal::bad("header line without colon"))?;
     let (name, value) = (&line[..colon], &line[colon + 1..]);
     if name.is_empty() || !name.iter().all(|byte| is_token(*byte)) {
         return Err(Refusal::bad("malformed header name"));
     }
-    if !value.iter().all(|byte| *byte == b'\t' || (*byte >= 0x20 && *byte != 0x7f)) {
+    if !value
+        .iter()
+        .all(|byte| *byte == b'\t' || (*byte >= 0x20 && *byte != 0x7f))
+    {
         return Err(Refusal::bad("control character in a header value"));
     }
     Ok((name, value.trim_ascii()))
@@ -182,9 +229,14 @@ impl Seen {
         } else if is("connection") {
             connection(value)
         } else if is("expect") && !value.eq_ignore_ascii_case(b"100-continue") {
-            Err(Refusal::new(StatusCode::EXPECTATION_FAILED, "unknown expectation"))
+            Err(Refusal::new(
+                StatusCode::EXPECTATION_FAILED,
+                "unknown expectation",
+            ))
         } else if is_alias(name) {
-            Err(Refusal::bad("header name that some servers read as a framing header"))
+            Err(Refusal::bad(
+                "header name that some servers read as a framing header",
+            ))
         } else {
             Ok(())
         }
@@ -195,9 +247,17 @@ impl Seen {
         if self.length.is_some() {
             return Err(Refusal::bad("more than one Content-Length"));
         }
-        let plain = value.iter().all(u8::is_ascii_digit) && (value.len() == 1 || value.first() != Some(&b'0'));
-        let text = std::str::from_utf8(value).ok().filter(|_| plain && !value.is_empty()).ok_or(BAD)?;
-        let length = text.parse::<u64>().ok().filter(|length| *length <= i64::MAX as u64).ok_or(BAD)?;
+        let plain = value.iter().all(u8::is_ascii_digit)
+            && (value.len() == 1 || value.first() != Some(&b'0'));
+        let text = std::str::from_utf8(value)
+            .ok()
+            .filter(|_| plain && !value.is_empty())
+            .ok_or(BAD)?;
+        let length = text
+            .parse::<u64>()
+            .ok()
+            .filter(|length| *length <= i64::MAX as u64)
+            .ok_or(BAD)?;
         self.length = Some(length);
         Ok(())
     }
@@ -215,7 +275,9 @@ impl Seen {
 
     fn host(&mut self, value: &[u8]) -> Result<(), Refusal> {
         self.hosts += 1;
-        let plain = value.iter().all(|byte| byte.is_ascii_graphic() && !b",/\\@?#<>\"{}^`|".contains(byte));
+        let plain = value
+            .iter()
+            .all(|byte| byte.is_ascii_graphic() && !b",/\\@?#<>\"{}^`|".contains(byte));
         if self.hosts > 1 || value.is_empty() || !plain {
             return Err(Refusal::bad("no single well-formed Host"));
         }
@@ -241,7 +303,9 @@ fn connection(value: &[u8]) -> Result<(), Refusal> {
     let names = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
     for name in names {
         if essential.iter().any(|bad| name.eq_ignore_ascii_case(bad)) {
-            return Err(Refusal::bad("Connection names a header that frames the request"));
+            return Err(Refusal::bad(
+                "Connection names a header that frames the request",
+            ));
         }
     }
     Ok(())
@@ -249,9 +313,19 @@ fn connection(value: &[u8]) -> Result<(), Refusal> {
 
 /// `Transfer_Encoding` and the like: CGI-style servers read `_` (and `.`) as `-`.
 fn is_alias(name: &[u8]) -> bool {
-    let plain: Vec<u8> = name.iter().map(|byte| if matches!(byte, b'_' | b'.') { b'-' } else { *byte }).collect();
+    let plain: Vec<u8> = name
+        .iter()
+        .map(|byte| {
+            if matches!(byte, b'_' | b'.') {
+                b'-'
+            } else {
+                *byte
+            }
+        })
+        .collect();
     plain != name
-        && (plain.eq_ignore_ascii_case(b"transfer-encoding") || plain.eq_ignore_ascii_case(b"content-length"))
+        && (plain.eq_ignore_ascii_case(b"transfer-encoding")
+            || plain.eq_ignore_ascii_case(b"content-length"))
 }
 
 #[cfg(test)]

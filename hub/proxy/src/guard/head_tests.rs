@@ -23,8 +23,14 @@ fn plain_requests_pass() {
         ("Transfer-Encoding: chunked\r\n", Framing::Chunked),
         ("transfer-encoding:CHUNKED\r\n", Framing::Chunked),
         ("X-Empty:\r\nX-Obs: \u{e9}\r\n", Framing::Length(0)),
-        ("Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n", Framing::Length(0)),
-        ("Expect: 100-continue\r\nContent-Length: 3\r\n", Framing::Length(3)),
+        (
+            "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n",
+            Framing::Length(0),
+        ),
+        (
+            "Expect: 100-continue\r\nContent-Length: 3\r\n",
+            Framing::Length(3),
+        ),
     ] {
         assert_eq!(with(lines), Ok(expected), "{lines:?}");
     }
@@ -83,7 +89,10 @@ fn framing_that_can_be_read_two_ways_is_refused() {
     ] {
         assert_eq!(with(lines), Err(400), "{lines:?}");
     }
-    assert_eq!(verdict(b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), Err(400));
+    assert_eq!(
+        verdict(b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        Err(400)
+    );
     assert_eq!(with("Expect: teapot\r\n"), Err(417));
 }
 
@@ -108,32 +117,72 @@ fn request_lines() {
         ("TRACE / HTTP/1.1", 405),
         ("", 400),
     ] {
-        assert_eq!(verdict(format!("{line}\r\nHost: h\r\n\r\n").as_bytes()), Err(status), "{line:?}");
+        assert_eq!(
+            verdict(format!("{line}\r\nHost: h\r\n\r\n").as_bytes()),
+            Err(status),
+            "{line:?}"
+        );
     }
     assert_eq!(verdict(b"GET / HTTP/1.1\r\n\r\n"), Err(400), "no Host");
     for host in ["", "a, b", "a b", "u@h", "h/x", "h?x", "h\\x"] {
-        assert_eq!(verdict(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()), Err(400), "{host:?}");
+        assert_eq!(
+            verdict(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()),
+            Err(400),
+            "{host:?}"
+        );
     }
 }
 
 #[test]
 fn line_ends_are_crlf_only() {
     let limits = HeadLimits::default();
-    for head in [&b"GET / HTTP/1.1\nHost: h\r\n\r\n"[..], b"GET / HTTP/1.1\r\nHost: h\n\n", b"\nGET"] {
+    for head in [
+        &b"GET / HTTP/1.1\nHost: h\r\n\r\n"[..],
+        b"GET / HTTP/1.1\r\nHost: h\n\n",
+        b"\nGET",
+    ] {
         assert_eq!(find_end(head, 0, &limits).unwrap_err().status, 400);
     }
-    assert_eq!(find_end(b"GET / HTTP/1.1\r\nHost: h\r\n", 3, &limits), Ok(None));
+    assert_eq!(
+        find_end(b"GET / HTTP/1.1\r\nHost: h\r\n", 3, &limits),
+        Ok(None)
+    );
 }
 
 #[test]
 fn limits_hold() {
-    let limits = HeadLimits { bytes: 200, line: 100, headers: 2 };
+    let limits = HeadLimits {
+        bytes: 200,
+        line: 100,
+        headers: 2,
+    };
     let long = |n| "x".repeat(n);
-    assert_eq!(find_end(format!("GET /{}", long(100)).as_bytes(), 0, &limits).unwrap_err().status, 414);
+    assert_eq!(
+        find_end(format!("GET /{}", long(100)).as_bytes(), 0, &limits)
+            .unwrap_err()
+            .status,
+        414
+    );
     let head = format!("GET / HTTP/1.1\r\nHost: h\r\nX: {}", long(200));
-    assert_eq!(find_end(head.as_bytes(), 0, &limits).unwrap_err().status, 431);
-    assert_eq!(find_end(format!("{head}\r\n\r\n").as_bytes(), 0, &limits).unwrap_err().status, 431);
-    assert_eq!(judge(b"GET / HTTP/1.1\r\nHost: h\r\nA: 1\r\nB: 2\r\n\r\n", &limits).unwrap_err().status, 431);
+    assert_eq!(
+        find_end(head.as_bytes(), 0, &limits).unwrap_err().status,
+        431
+    );
+    assert_eq!(
+        find_end(format!("{head}\r\n\r\n").as_bytes(), 0, &limits)
+            .unwrap_err()
+            .status,
+        431
+    );
+    assert_eq!(
+        judge(
+            b"GET / HTTP/1.1\r\nHost: h\r\nA: 1\r\nB: 2\r\n\r\n",
+            &limits
+        )
+        .unwrap_err()
+        .status,
+        431
+    );
 }
 
 proptest! {

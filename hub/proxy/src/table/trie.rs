@@ -15,17 +15,26 @@ struct Node<V> {
 
 impl<V> Clone for Node<V> {
     fn clone(&self) -> Self {
-        Self { edge: self.edge.clone(), value: self.value.clone(), children: self.children.clone() }
+        Self {
+            edge: self.edge.clone(),
+            value: self.value.clone(),
+            children: self.children.clone(),
+        }
     }
 }
 
 impl<V> Node<V> {
     fn leaf(edge: &[u8], value: Arc<V>) -> Self {
-        Self { edge: edge.into(), value: Some(value), children: Vec::new() }
+        Self {
+            edge: edge.into(),
+            value: Some(value),
+            children: Vec::new(),
+        }
     }
 
     fn child(&self, first: u8) -> Result<usize, usize> {
-        self.children.binary_search_by(|child| child.edge[0].cmp(&first))
+        self.children
+            .binary_search_by(|child| child.edge[0].cmp(&first))
     }
 
     /// This node with `key` (relative to the end of its edge) set to `value`.
@@ -55,7 +64,11 @@ impl<V> Node<V> {
     fn split(&self, at: usize) -> Self {
         let mut below = self.clone();
         below.edge = self.edge[at..].into();
-        Self { edge: self.edge[..at].into(), value: None, children: vec![Arc::new(below)] }
+        Self {
+            edge: self.edge[..at].into(),
+            value: None,
+            children: vec![Arc::new(below)],
+        }
     }
 
     /// This node without `key`, or `None` when the key is not here.
@@ -84,7 +97,11 @@ impl<V> Node<V> {
         }
         let only = self.children.pop()?;
         let edge = [&*self.edge, &*only.edge].concat();
-        Some(Self { edge: edge.into(), value: only.value.clone(), children: only.children.clone() })
+        Some(Self {
+            edge: edge.into(),
+            value: only.value.clone(),
+            children: only.children.clone(),
+        })
     }
 
     fn collect<'n>(&'n self, into: &mut Vec<&'n Arc<V>>) {
@@ -109,7 +126,14 @@ pub(crate) struct Trie<V> {
 
 impl<V> Default for Trie<V> {
     fn default() -> Self {
-        Self { root: Node { edge: Box::default(), value: None, children: Vec::new() }, len: 0 }
+        Self {
+            root: Node {
+                edge: Box::default(),
+                value: None,
+                children: Vec::new(),
+            },
+            len: 0,
+        }
     }
 }
 
@@ -122,12 +146,18 @@ impl<V> Trie<V> {
     /// The table with `key` set to `value`.
     pub(crate) fn with(&self, key: &str, value: Arc<V>) -> Self {
         let len = self.len + usize::from(self.get(key).is_none());
-        Self { root: self.root.with(key.as_bytes(), value), len }
+        Self {
+            root: self.root.with(key.as_bytes(), value),
+            len,
+        }
     }
 
     /// The table without `key`; `None` when it has no such key. What lies below the key stays.
     pub(crate) fn without(&self, key: &str) -> Option<Self> {
-        Some(Self { root: self.root.without(key.as_bytes())?, len: self.len - 1 })
+        Some(Self {
+            root: self.root.without(key.as_bytes())?,
+            len: self.len - 1,
+        })
     }
 
     /// The value stored at exactly `key`.
@@ -150,7 +180,9 @@ impl<V> Trie<V> {
         while let Some(&first) = rest.first() {
             let Ok(at) = node.child(first) else { break };
             node = &node.children[at];
-            let Some(after) = rest.strip_prefix(&*node.edge) else { break };
+            let Some(after) = rest.strip_prefix(&*node.edge) else {
+                break;
+            };
             rest = after;
             if matches!(rest.first(), None | Some(b'/')) && node.value.is_some() {
                 best = node.value.as_ref();
@@ -178,7 +210,11 @@ mod tests {
     /// What the trie must agree with: compare segments, take the longest.
     fn naive<'m>(all: &'m BTreeMap<String, u32>, path: &str) -> Option<&'m u32> {
         let segments = |text: &str| -> Vec<String> {
-            if text.is_empty() { Vec::new() } else { text.split('/').map(str::to_owned).collect() }
+            if text.is_empty() {
+                Vec::new()
+            } else {
+                text.split('/').map(str::to_owned).collect()
+            }
         };
         let wanted = segments(path);
         all.iter()
@@ -211,7 +247,9 @@ mod tests {
 
     #[test]
     fn removing_keeps_what_is_below_and_above() {
-        let trie = ["user", "user/a", "user/a/b"].into_iter().fold(Trie::default(), |t, k| t.with(k, Arc::new(k)));
+        let trie = ["user", "user/a", "user/a/b"]
+            .into_iter()
+            .fold(Trie::default(), |t, k| t.with(k, Arc::new(k)));
         let trie = trie.without("user/a").unwrap();
         assert!(trie.without("user/a").is_none());
         assert_eq!(trie.longest("user/a/b/c").map(|v| **v), Some("user/a/b"));

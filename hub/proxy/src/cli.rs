@@ -1,0 +1,277 @@
+//! The command line: configurable-http-proxy 5.3's options, and `--ready-file`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use crate::config::ConfigError;
+
+/// Options of `hub-proxy`, and of `hub proxy`.
+///
+/// Those which this version cannot carry out are known all the same, so that they are refused with a reason.
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = "hub-proxy",
+    version,
+    about = "HTTP and WebSocket proxy with a REST API for its routes; takes the options of configurable-http-proxy",
+    args_override_self = true,
+    after_help = "Environment: CONFIGPROXY_AUTH_TOKEN is the token of the REST API (Authorization: token …)."
+)]
+pub struct Args {
+    /// Public address; empty (or `*`) for all interfaces, IPv4 and IPv6
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "",
+        conflicts_with = "socket"
+    )]
+    pub ip: String,
+    /// Public port; 0 for any free one [default: 8000]
+    #[arg(long, value_name = "PORT", conflicts_with = "socket")]
+    pub port: Option<u16>,
+    /// Public UNIX domain socket, instead of address and port
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+    /// Address of the REST API
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "localhost",
+        conflicts_with = "api_socket"
+    )]
+    pub api_ip: String,
+    /// Port of the REST API; 0 for any free one [default: public port + 1]
+    #[arg(long, value_name = "PORT", conflicts_with = "api_socket")]
+    pub api_port: Option<u16>,
+    /// UNIX domain socket of the REST API, instead of address and port
+    #[arg(long, value_name = "PATH")]
+    pub api_socket: Option<PathBuf>,
+    /// Target of the default route
+    #[arg(long, value_name = "URL")]
+    pub default_target: Option<String>,
+    /// Server of error pages: GET URL/<code>?url=<request>
+    #[arg(long, value_name = "URL")]
+    pub error_target: Option<String>,
+    /// Folder of error pages: <code>.html, else error.html
+    #[arg(long, value_name = "DIR")]
+    pub error_path: Option<PathBuf>,
+    /// File for our process id; removed on exit
+    #[arg(long, value_name = "PATH")]
+    pub pid_file: Option<PathBuf>,
+    /// File for a JSON object with pid and URLs, written when both listeners are bound; removed on exit
+    #[arg(long, value_name = "PATH")]
+    pub ready_file: Option<PathBuf>,
+    /// Do not add X-Forwarded headers
+    #[arg(long)]
+    pub no_x_forward: bool,
+    /// Do not put the target's own path before that of the request
+    #[arg(long)]
+    pub no_prepend_path: bool,
+    /// Cut the route's path off that of the request
+    #[arg(long)]
+    pub no_include_prefix: bool,
+    /// Rewrite host and port of redirects that point to the target
+    #[arg(long)]
+    pub auto_rewrite: bool,
+    /// Send the target's host as Host header
+    #[arg(long)]
+    pub change_origin: bool,
+    /// Rewrite the scheme of redirects that point to the target
+    #[arg(long, value_name = "SCHEME")]
+    pub protocol_rewrite: Option<String>,
+    /// Header to set on requests to targets, as name:value; may be given several times
+    #[arg(long, value_name = "HEADER", action = clap::ArgAction::Append)]
+    pub custom_header: Vec<String>,
+    /// Routes begin with a host name
+    #[arg(long)]
+    pub host_routing: bool,
+    /// debug, info, warn or error
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub log_level: String,
+    /// Close client connections that are silent for so many milliseconds
+    #[arg(long, value_name = "MS")]
+    pub timeout: Option<u64>,
+    /// Give up on targets that are silent for so many milliseconds
+    #[arg(long, value_name = "MS")]
+    pub proxy_timeout: Option<u64>,
+    /// Keep idle client connections for so many milliseconds [default: 5000]
+    #[arg(long, value_name = "MS")]
+    pub keep_alive_timeout: Option<u64>,
+    /// Options of configurable-http-proxy which this version refuses.
+    #[command(flatten)]
+    pub unsupported: Unsupported,
+}
+
+/// Options of configurable-http-proxy which this version refuses.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[expect(
+    missing_docs,
+    reason = "refused options; their names are all there is to say"
+)]
+#[command(next_help_heading = "Not supported by this version")]
+pub struct Unsupported {
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub ssl_key: Option<String>,
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub ssl_cert: Option<String>,
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub ssl_ca: Option<String>,
+    #[arg(long, hide = true)]
+    pub ssl_request_cert: bool,
+    #[arg(long, hide = true)]
+    pub ssl_reject_unauthorized: bool,
+    #[arg(long, hide = true)]
+    pub ssl_protocol: Option<String>,
+    #[arg(long, hide = true)]
+    pub ssl_ciphers: Option<String>,
+    #[arg(long, hide = true)]
+    pub ssl_allow_rc4: bool,
+    #[arg(long, hide = true)]
+    pub ssl_dhparam: Option<String>,
+    #[arg(long, hide = true)]
+    pub api_ssl_key: Option<String>,
+    #[arg(long, hide = true)]
+    pub api_ssl_cert: Option<String>,
+    #[arg(long, hide = true)]
+    pub api_ssl_ca: Option<String>,
+    #[arg(long, hide = true)]
+    pub api_ssl_request_cert: bool,
+    #[arg(long, hide = true)]
+    pub api_ssl_reject_unauthorized: bool,
+    #[arg(long, hide = true)]
+    pub client_ssl_key: Option<String>,
+    #[arg(long, hide = true)]
+    pub client_ssl_cert: Option<String>,
+    #[arg(long, hide = true)]
+    pub client_ssl_ca: Option<String>,
+    #[arg(long, hide = true)]
+    pub client_ssl_request_cert: bool,
+    #[arg(long, hide = true)]
+    pub client_ssl_reject_unauthorized: bool,
+    #[arg(long, hide = true)]
+    pub redirect_port: Option<String>,
+    #[arg(long, hide = true)]
+    pub redirect_to: Option<String>,
+    #[arg(long, hide = true)]
+    pub insecure: bool,
+    #[arg(long, hide = true)]
+    pub metrics_ip: Option<String>,
+    #[arg(long, hide = true)]
+    pub metrics_port: Option<String>,
+    #[arg(long, hide = true)]
+    pub metrics_socket: Option<String>,
+    #[arg(long, hide = true)]
+    pub storage_backend: Option<String>,
+}
+
+/// Reads a command line whose first item is the program's name.
+///
+/// # Errors
+/// clap's error, which also stands for `--help` and `--version`: print it, and exit with [`exit_code`].
+pub fn parse_from<I, T>(command_line: I) -> Result<Args, clap::Error>
+where
+    I: IntoIterator<Item = T>,
+    T: Into<OsString> + Clone,
+{
+    Args::try_parse_from(command_line)
+}
+
+/// Exit code of a command line that could not be used: 1 as configurable-http-proxy, 0 after `--help` and `--version`.
+#[must_use]
+pub fn exit_code(error: &clap::Error) -> u8 {
+    u8::from(error.use_stderr())
+}
+
+const TLS: &str = "put a TLS server in front, or use configurable-http-proxy for this setup";
+const METRICS: &str = "leave it out";
+const STORAGE: &str = "the routes are kept in memory, and JupyterHub restores them";
+
+impl Args {
+    /// Refuses options that would have no effect.
+    pub(crate) fn refuse_unsupported(&self) -> Result<(), ConfigError> {
+        let u = &self.unsupported;
+        let given = [
+            ("--ssl-key", u.ssl_key.is_some(), TLS),
+            ("--ssl-cert", u.ssl_cert.is_some(), TLS),
+            ("--ssl-ca", u.ssl_ca.is_some(), TLS),
+            ("--ssl-request-cert", u.ssl_request_cert, TLS),
+            ("--ssl-reject-unauthorized", u.ssl_reject_unauthorized, TLS),
+            ("--ssl-protocol", u.ssl_protocol.is_some(), TLS),
+            ("--ssl-ciphers", u.ssl_ciphers.is_some(), TLS),
+            (
+                "--ssl-allow-rc4",
+                u.ssl_allow_rc4,
+                "RC4 is broken; leave it out",
+            ),
+            ("--ssl-dhparam", u.ssl_dhparam.is_some(), TLS),
+            ("--api-ssl-key", u.api_ssl_key.is_some(), TLS),
+            ("--api-ssl-cert", u.api_ssl_cert.is_some(), TLS),
+            ("--api-ssl-ca", u.api_ssl_ca.is_some(), TLS),
+            ("--api-ssl-request-cert", u.api_ssl_request_cert, TLS),
+            (
+                "--api-ssl-reject-unauthorized",
+                u.api_ssl_reject_unauthorized,
+                TLS,
+            ),
+            ("--client-ssl-key", u.client_ssl_key.is_some(), TLS),
+            ("--client-ssl-cert", u.client_ssl_cert.is_some(), TLS),
+            ("--client-ssl-ca", u.client_ssl_ca.is_some(), TLS),
+            ("--client-ssl-request-cert", u.client_ssl_request_cert, TLS),
+            (
+                "--client-ssl-reject-unauthorized",
+                u.client_ssl_reject_unauthorized,
+                TLS,
+            ),
+            ("--redirect-port", u.redirect_port.is_some(), TLS),
+            ("--redirect-to", u.redirect_to.is_some(), TLS),
+            ("--insecure", u.insecure, TLS),
+            ("--metrics-ip", u.metrics_ip.is_some(), METRICS),
+            ("--metrics-port", u.metrics_port.is_some(), METRICS),
+            ("--metrics-socket", u.metrics_socket.is_some(), METRICS),
+            ("--storage-backend", u.storage_backend.is_some(), STORAGE),
+        ];
+        match given.into_iter().find(|(_, given, _)| *given) {
+            Some((option, _, why)) => Err(ConfigError::Unsupported { option, why }),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(options: &[&str]) -> Result<Args, clap::Error> {
+        parse_from(std::iter::once("hub-proxy").chain(options.iter().copied()))
+    }
+
+    #[test]
+    fn unknown_options_exit_with_one() {
+        for options in [
+            &["--frobnicate"][..],
+            &["--port", "x"],
+            &["--port"],
+            &["--socket=/s", "--port=1"],
+            &["extra"],
+        ] {
+            assert_eq!(exit_code(&parse(options).unwrap_err()), 1, "{options:?}");
+        }
+        for options in ["--help", "--version", "-V", "-h"] {
+            assert_eq!(exit_code(&parse(&[options]).unwrap_err()), 0);
+        }
+    }
+
+    #[test]
+    fn the_last_of_repeated_options_wins() {
+        let args = parse(&[
+            "--port",
+            "1",
+            "--port=2",
+            "--host-routing",
+            "--host-routing",
+        ])
+        .unwrap();
+        assert_eq!((args.port, args.host_routing), (Some(2), true));
+    }
+}

@@ -1,0 +1,255 @@
+//! What the proxy is told to do, checked: made from the command line and the environment, or built in tests.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::header::{HeaderName, HeaderValue};
+use hub_types::env::{CONFIGPROXY_AUTH_TOKEN, EnvSource};
+use hub_types::secret::Token;
+use tracing::Level;
+
+use crate::cli::Args;
+use crate::forward::ForwardOptions;
+use crate::forward::headers::LocationRewrite;
+use crate::guard::GuardLimits;
+use crate::guard::head::HeadLimits;
+use crate::listener::Bind;
+use crate::target::{BadTarget, Target};
+
+/// Why the options cannot be used. Each message names the option and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// An option of configurable-http-proxy that this version does not carry out.
+    #[error("{option} is not supported by this version of the proxy: {why}")]
+    Unsupported {
+        /// The option.
+        option: &'static str,
+        /// What to do instead.
+        why: &'static str,
+    },
+    /// Both kinds of error pages.
+    #[error("Cannot specify both error-target and error-path. Pick one.")]
+    TwoErrorPages,
+    /// A URL cannot be used.
+    #[error("{option}: {error}")]
+    Target {
+        /// The option.
+        option: &'static str,
+        /// What is wrong with it.
+        error: BadTarget,
+    },
+    /// A header is malformed.
+    #[error("A colon was expected in custom header: {0}; write it as name:value")]
+    CustomHeader(String),
+    /// Not a log level.
+    #[error("--log-level {0}: choose debug, info, warn or error")]
+    LogLevel(String),
+    /// Not a scheme.
+    #[error("--protocol-rewrite {0}: choose http or https")]
+    Protocol(String),
+    /// The API port would be 65536.
+    #[error("--port 65535 leaves no port for the API; choose it with --api-port")]
+    NoApiPort,
+}
+
+/// Where error pages come from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum ErrorSource {
+    /// Pages that ship with the proxy.
+    #[default]
+    Bundled,
+    /// `DIR/<code>.html`, else `DIR/error.html`.
+    Folder(PathBuf),
+    /// `GET URL/<code>?url=<request>`; ends with a slash.
+    Target(String),
+}
+
+/// Everything that can be chosen about a proxy, except where it listens.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The API's token; without one everybody who can connect may change routes.
+    pub token: Option<Token>,
+    /// Target of the route `/` at the start.
+    pub default_target: Option<String>,
+    /// Where error pages come from.
+    pub error_pages: ErrorSource,
+    /// Whether the first segment of a route is a host name.
+    pub host_routing: bool,
+    pub(crate) forward: ForwardOptions,
+    pub(crate) limits: GuardLimits,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            token: None,
+            default_target: None,
+            error_pages: ErrorSource::default(),
+            host_routing: false,
+            forward: ForwardOptions {
+                x_forward: true,
+                prepend_path: true,
+                include_prefix: true,
+                change_origin: false,
+                rewrite: LocationRewrite::default(),
+                custom_headers: Vec::new(),
+                proxy_timeout: None,
+            },
+            limits: GuardLimits {
+                head: HeadLimits::default(),
+                head_time: Duration::from_secs(60),
+                keep_alive: Duration::from_secs(5),
+                silence: None,
+            },
+        }
+    }
+}
+
+/// Where the process listens, and what else belongs to a process rather than to a proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessConfig {
+    /// The public listener.
+    pub public: Bind,
+    /// The listener of the REST API.
+    pub api: Bind,
+    /// Where the pid is written, if anywhere.
+    pub pid_file: Option<PathBuf>,
+    /// Where the addresses are written once both listeners are bound.
+    pub ready_file: Option<PathBuf>,
+    /// Least severe messages that are logged.
+    pub log_level: Level,
+}
+
+impl Config {
+    /// Checks the options of the command line and reads the token from `env`.
+    ///
+    /// # Errors
+    /// When an option cannot be carried out. Nothing is ignored.
+    pub fn from_args(args: &Args, env: &dyn EnvSource) -> Result<Self, ConfigError> {
+        args.refuse_unsupported()?;
+        let defaults = Self::default();
+        let config = Self {
+            token: env
+                .get_nonempty(CONFIGPROXY_AUTH_TOKEN)
+                .map(Token::from_config),
+            default_target: args.default_target.clone(),
+            error_pages: error_source(args)?,
+            host_routing: args.host_routing,
+            forward: ForwardOptions {
+                x_forward: !args.no_x_forward,
+                prepend_path: !args.no_prepend_path,
+                include_prefix: !args.no_include_prefix,
+                change_origin: args.change_origin,
+                rewrite: LocationRewrite {
+                    host: args.auto_rewrite,
+                    protocol: protocol(args)?,
+                },
+                custom_headers: args
+                    .custom_header
+                    .iter()
+                    .map(|h| custom_header(h))
+                    .collect::<Result<_, _>>()?,
+                proxy_timeout: args
+                    .proxy_timeout
+                    .filter(|ms| *ms > 0)
+                    .map(Duration::from_millis),
+            },
+            limits: GuardLimits {
+                keep_alive: args
+                    .keep_alive_timeout
+                    .filter(|ms| *ms > 0)
+                    .map_or(defaults.limits.keep_alive, Duration::from_millis),
+                silence: args.timeout.filter(|ms| *ms > 0).map(Duration::from_millis),
+                ..defaults.limits
+            },
+        };
+        if let Some(target) = &config.default_target {
+            Target::parse(target).map_err(|error| ConfigError::Target {
+                option: "--default-target",
+                error,
+            })?;
+        }
+        Ok(config)
+    }
+}
+
+impl ProcessConfig {
+    /// Checks the options of the command line.
+    ///
+    /// # Errors
+    /// When an option cannot be carried out.
+    pub fn from_args(args: &Args) -> Result<Self, ConfigError> {
+        let public = match &args.socket {
+            Some(path) => Bind::Unix(path.clone()),
+            None => Bind::Tcp(any_interface(&args.ip), args.port.unwrap_or(8000)),
+        };
+        let api_port = match (args.api_port, &public) {
+            (Some(port), _) => port,
+            // "One more than any free port" means any free port as well.
+            (None, Bind::Tcp(_, 0)) => 0,
+            (None, Bind::Tcp(_, port)) => port.checked_add(1).ok_or(ConfigError::NoApiPort)?,
+            (None, Bind::Unix(_)) => 8001,
+        };
+        let api = match &args.api_socket {
+            Some(path) => Bind::Unix(path.clone()),
+            None => Bind::Tcp(any_interface(&args.api_ip), api_port),
+        };
+        let level = args.log_level.to_lowercase();
+        let log_level = level
+            .parse()
+            .map_err(|_| ConfigError::LogLevel(args.log_level.clone()))?;
+        let (pid_file, ready_file) = (args.pid_file.clone(), args.ready_file.clone());
+        Ok(Self {
+            public,
+            api,
+            pid_file,
+            ready_file,
+            log_level,
+        })
+    }
+}
+
+/// `*` and the unspecified IPv6 address mean all interfaces, as the empty name does.
+fn any_interface(ip: &str) -> String {
+    let all = ip == "*"
+        || ip
+            .parse::<IpAddr>()
+            .is_ok_and(|ip| ip.is_ipv6() && ip.is_unspecified());
+    if all { String::new() } else { ip.to_owned() }
+}
+
+fn error_source(args: &Args) -> Result<ErrorSource, ConfigError> {
+    match (&args.error_target, &args.error_path) {
+        (Some(_), Some(_)) => Err(ConfigError::TwoErrorPages),
+        (None, Some(folder)) => Ok(ErrorSource::Folder(folder.clone())),
+        (None, None) => Ok(ErrorSource::Bundled),
+        (Some(url), None) => {
+            Target::parse(url).map_err(|error| ConfigError::Target {
+                option: "--error-target",
+                error,
+            })?;
+            Ok(ErrorSource::Target(url.clone()))
+        }
+    }
+}
+
+fn protocol(args: &Args) -> Result<Option<String>, ConfigError> {
+    match args.protocol_rewrite.as_deref() {
+        None => Ok(None),
+        Some(scheme @ ("http" | "https")) => Ok(Some(scheme.to_owned())),
+        Some(other) => Err(ConfigError::Protocol(other.to_owned())),
+    }
+}
+
+fn custom_header(text: &str) -> Result<(HeaderName, HeaderValue), ConfigError> {
+    let parsed = text.trim().split_once(':').and_then(|(name, value)| {
+        let name = HeaderName::try_from(name.trim()).ok()?;
+        Some((name, HeaderValue::from_str(value.trim()).ok()?))
+    });
+    parsed.ok_or_else(|| ConfigError::CustomHeader(text.to_owned()))
+}
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

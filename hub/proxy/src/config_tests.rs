@@ -1,0 +1,173 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::cli;
+
+fn args(options: &[&str]) -> Args {
+    cli::parse_from(std::iter::once("hub-proxy").chain(options.iter().copied())).unwrap()
+}
+
+fn config(options: &[&str]) -> Result<Config, String> {
+    Config::from_args(&args(options), &BTreeMap::new()).map_err(|error| error.to_string())
+}
+
+fn process(options: &[&str]) -> Result<ProcessConfig, String> {
+    ProcessConfig::from_args(&args(options)).map_err(|error| error.to_string())
+}
+
+#[test]
+fn listeners_default_as_upstream() {
+    let tcp = |host: &str, port| Bind::Tcp(host.to_owned(), port);
+    for (options, public, api) in [
+        (vec![], tcp("", 8000), tcp("localhost", 8001)),
+        (
+            vec!["--port", "9000"],
+            tcp("", 9000),
+            tcp("localhost", 9001),
+        ),
+        (vec!["--port", "0"], tcp("", 0), tcp("localhost", 0)),
+        (
+            vec!["--ip", "", "--port=1", "--api-port=5"],
+            tcp("", 1),
+            tcp("localhost", 5),
+        ),
+        (
+            vec!["--ip", "*", "--api-ip", "::1"],
+            tcp("", 8000),
+            tcp("::1", 8001),
+        ),
+        (
+            vec!["--ip", "0.0.0.0"],
+            tcp("0.0.0.0", 8000),
+            tcp("localhost", 8001),
+        ),
+        (
+            vec!["--socket", "/s"],
+            Bind::Unix("/s".into()),
+            tcp("localhost", 8001),
+        ),
+        (
+            vec!["--api-socket=/a"],
+            tcp("", 8000),
+            Bind::Unix("/a".into()),
+        ),
+    ] {
+        let process = process(&options).unwrap();
+        assert_eq!((process.public, process.api), (public, api), "{options:?}");
+    }
+    assert_eq!(
+        process(&["--log-level", "DEBUG"]).unwrap().log_level,
+        Level::DEBUG
+    );
+    assert!(
+        process(&["--port", "65535"])
+            .unwrap_err()
+            .contains("--api-port")
+    );
+    assert!(
+        process(&["--log-level", "loud"])
+            .unwrap_err()
+            .contains("debug, info, warn")
+    );
+}
+
+#[test]
+fn what_jupyterhub_passes_is_understood() {
+    let options = [
+        "--ip",
+        "127.0.0.1",
+        "--port",
+        "21000",
+        "--api-ip",
+        "127.0.0.1",
+        "--api-port",
+        "21001",
+        "--error-target",
+        "http://127.0.0.1:21081/hub/error",
+        "--log-level",
+        "info",
+        "--host-routing",
+    ];
+    let config = config(&options).unwrap();
+    assert!(config.host_routing);
+    assert_eq!(
+        config.error_pages,
+        ErrorSource::Target("http://127.0.0.1:21081/hub/error".into())
+    );
+}
+
+#[test]
+fn what_cannot_be_done_is_refused() {
+    for (options, part) in [
+        (
+            vec!["--error-target", "http://h", "--error-path", "/x"],
+            "Pick one",
+        ),
+        (vec!["--error-target", "nonsense"], "--error-target: "),
+        (vec!["--default-target", "ftp://h"], "--default-target: "),
+        (vec!["--custom-header", "nocolon"], "colon was expected"),
+        (vec!["--custom-header", ":x"], "colon was expected"),
+        (vec!["--protocol-rewrite", "gopher"], "http or https"),
+        (vec!["--ssl-key", "k"], "--ssl-key"),
+        (vec!["--ssl-cert", "k"], "--ssl-cert"),
+        (vec!["--ssl-request-cert"], "--ssl-request-cert"),
+        (vec!["--api-ssl-key", "k"], "--api-ssl-key"),
+        (vec!["--client-ssl-ca", "k"], "--client-ssl-ca"),
+        (vec!["--redirect-port", "80"], "--redirect-port"),
+        (vec!["--metrics-port", "80"], "--metrics-port"),
+        (vec!["--metrics-socket", "/x"], "--metrics-socket"),
+        (vec!["--storage-backend", "x"], "--storage-backend"),
+        (vec!["--insecure"], "--insecure"),
+    ] {
+        let error = config(&options).unwrap_err();
+        assert!(error.contains(part), "{options:?}: {error}");
+    }
+}
+
+#[test]
+fn values_take_effect() {
+    let config = config(&[
+        "--no-x-forward",
+        "--no-prepend-path",
+        "--no-include-prefix",
+        "--change-origin",
+        "--auto-rewrite",
+        "--protocol-rewrite",
+        "https",
+        "--custom-header",
+        "k1:v1",
+        "--custom-header",
+        " k2 : v2 ",
+        "--timeout=5",
+        "--proxy-timeout",
+        "6",
+        "--keep-alive-timeout",
+        "7",
+        "--default-target",
+        "http://h",
+    ])
+    .unwrap();
+    let forward = &config.forward;
+    assert!(!forward.x_forward && !forward.prepend_path && !forward.include_prefix);
+    assert!(forward.change_origin && forward.rewrite.host);
+    assert_eq!(forward.rewrite.protocol.as_deref(), Some("https"));
+    let headers: Vec<_> = forward
+        .custom_headers
+        .iter()
+        .map(|(n, v)| format!("{n}={}", v.to_str().unwrap()))
+        .collect();
+    assert_eq!(headers, ["k1=v1", "k2=v2"]);
+    assert_eq!(config.limits.silence, Some(Duration::from_millis(5)));
+    assert_eq!(forward.proxy_timeout, Some(Duration::from_millis(6)));
+    assert_eq!(config.limits.keep_alive, Duration::from_millis(7));
+}
+
+#[test]
+fn an_empty_token_is_none() {
+    let token = |value: &str| {
+        let env = BTreeMap::from([(CONFIGPROXY_AUTH_TOKEN.to_owned(), value.to_owned())]);
+        Config::from_args(&args(&[]), &env).unwrap().token
+    };
+    assert_eq!(token(""), None);
+    assert_eq!(token("x"), Some(Token::from_config("x")));
+}

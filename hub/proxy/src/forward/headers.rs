@@ -1,0 +1,220 @@
+//! Headers on their way through; pure.
+//!
+//! Order matters: what the client named in `Connection` goes first, ours are added last, so that a client can neither
+//! remove nor fake them.
+
+use std::net::IpAddr;
+
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION,
+    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use http::{Method, StatusCode};
+use url::Url;
+
+use crate::target::Target;
+
+/// Always hop-by-hop (RFC 9110 7.6.1, and what older proxies send).
+const HOP_BY_HOP: [HeaderName; 9] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// Whether a list header (RFC 9110 5.6.1) has `token`, in any case.
+pub(crate) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    headers
+        .get_all(name)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|part| part.trim().eq_ignore_ascii_case(token))
+}
+
+/// Removes what is meant for the next hop only: the headers that `Connection` names, then the standard ones.
+pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
+        .collect();
+    for name in named.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+}
+
+/// How a request came in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Origin {
+    /// The client's address; `None` when it came by a UNIX domain socket.
+    pub(crate) peer: Option<IpAddr>,
+    /// Whether the public listener speaks TLS.
+    pub(crate) tls: bool,
+}
+
+/// Turns the client's headers into those for the target; `upgrade` for a WebSocket handshake.
+pub(crate) fn to_target(
+    headers: &mut HeaderMap,
+    method: &Method,
+    origin: Option<Origin>,
+    upgrade: bool,
+) {
+    let had_length =
+        headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
+    strip_hop_by_hop(headers);
+    // hyper has answered `100 Continue` itself by the time the body flows.
+    headers.remove(EXPECT);
+    remove_aliases(headers);
+    if let Some(origin) = origin {
+        add_forwarded(headers, origin, upgrade);
+    }
+    if upgrade {
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    } else if !had_length && !matches!(*method, Method::GET | Method::HEAD) {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
+}
+
+/// Drops `X_Forwarded_For` and the like, which CGI-style targets would read as ours.
+fn remove_aliases(headers: &mut HeaderMap) {
+    let aliases: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| name.as_str().contains(['_', '.']))
+        .filter(|name| {
+            name.as_str()
+                .replace(['_', '.'], "-")
+                .starts_with("x-forwarded-")
+        })
+        .cloned()
+        .collect();
+    for name in aliases {
+        headers.remove(name);
+    }
+}
+
+/// Source: http-proxy's `xfwd`: For, Port and Proto are appended; Host only if absent, and never on upgrades.
+fn add_forwarded(headers: &mut HeaderMap, origin: Origin, upgrade: bool) {
+    let host = headers.get(HOST).cloned();
+    let port = host
+        .as_ref()
+        .and_then(|host| host.to_str().ok())
+        .and_then(port_of)
+        .map(str::to_owned);
+    let port = port.unwrap_or_else(|| if origin.tls { "443" } else { "80" }.to_owned());
+    let proto = match (upgrade, origin.tls) {
+        (false, false) => "http",
+        (false, true) => "https",
+        (true, false) => "ws",
+        (true, true) => "wss",
+    };
+    if let Some(peer) = origin.peer {
+        append(headers, FORWARDED_FOR, &peer.to_string());
+    }
+    append(headers, FORWARDED_PORT, &port);
+    append(headers, FORWARDED_PROTO, proto);
+    if let Some(host) = host.filter(|_| !upgrade && !headers.contains_key(FORWARDED_HOST)) {
+        headers.insert(FORWARDED_HOST, host);
+    }
+}
+
+/// The port of a `Host` header, if it has one.
+fn port_of(host: &str) -> Option<&str> {
+    let after_address = host.rfind(']').map_or(host, |end| &host[end..]);
+    let (_, port) = after_address.rsplit_once(':')?;
+    (!port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())).then_some(port)
+}
+
+/// Makes one line of all that is there and `value`, separated by commas without spaces.
+fn append(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    let mut all: Vec<u8> = Vec::new();
+    for part in headers.get_all(&name) {
+        all.extend_from_slice(part.as_bytes());
+        all.push(b',');
+    }
+    all.extend_from_slice(value.as_bytes());
+    if let Ok(value) = HeaderValue::from_bytes(&all) {
+        headers.insert(name, value);
+    }
+}
+
+/// Turns the target's headers into those for the client.
+pub(crate) fn to_client(headers: &mut HeaderMap) {
+    // With a transfer coding the length is not that of the body (RFC 9112 6.3).
+    if headers.contains_key(TRANSFER_ENCODING) {
+        headers.remove(CONTENT_LENGTH);
+    }
+    strip_hop_by_hop(headers);
+}
+
+/// Whether a 101 really switches to WebSocket.
+pub(crate) fn is_websocket_switch(headers: &HeaderMap) -> bool {
+    has_token(headers, &CONNECTION, "upgrade") && has_token(headers, &UPGRADE, "websocket")
+}
+
+/// `--auto-rewrite` and `--protocol-rewrite`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LocationRewrite {
+    /// Put the client's `Host` into redirects that point to the target.
+    pub(crate) host: bool,
+    /// Put this scheme into them.
+    pub(crate) protocol: Option<String>,
+}
+
+/// Rewrites the `Location` of a redirect that points to the target itself, as http-proxy does.
+pub(crate) fn rewrite_location(
+    rewrite: &LocationRewrite,
+    status: StatusCode,
+    headers: &mut HeaderMap,
+    target: &Target,
+    client_host: Option<&HeaderValue>,
+) {
+    let redirect = matches!(status.as_u16(), 201 | 301 | 302 | 307 | 308);
+    if !redirect || (!rewrite.host && rewrite.protocol.is_none()) {
+        return;
+    }
+    let Some(location) = headers.get(LOCATION).and_then(|value| value.to_str().ok()) else {
+        return;
+    };
+    let Ok(mut url) = Url::parse(location) else {
+        return;
+    };
+    if !target.is_at(&url) {
+        return;
+    }
+    if let Some(host) = client_host
+        .and_then(|host| host.to_str().ok())
+        .filter(|_| rewrite.host)
+    {
+        let Ok(own) = Url::parse(&format!("http://{host}")) else {
+            return;
+        };
+        if url.set_host(own.host_str()).is_err() || url.set_port(own.port()).is_err() {
+            return;
+        }
+    }
+    if let Some(protocol) = &rewrite.protocol {
+        // Fails only for schemes that cannot take the place of http, which the command line refuses.
+        let _ = url.set_scheme(protocol);
+    }
+    if let Ok(value) = HeaderValue::from_str(url.as_str()) {
+        headers.insert(LOCATION, value);
+    }
+}
+
+#[cfg(test)]
+#[path = "headers_tests.rs"]
+mod tests;

@@ -1,0 +1,184 @@
+//! The life of the process: from options to listeners, until a signal ends it.
+
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use hub_types::clock::SystemClock;
+use hub_types::env::EnvSource;
+use serde_json::json;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::cli::Args;
+use crate::config::{Config, ProcessConfig};
+use crate::listener::Listener;
+use crate::proxy::{Listeners, Proxy};
+
+/// Exit code after SIGINT and SIGTERM, as configurable-http-proxy's.
+const STOPPED: u8 = 2;
+
+/// Runs the proxy until SIGINT or SIGTERM; a second signal ends it at once.
+///
+/// Returns 2 after a signal and 1 when it cannot start, with the reason on stderr. The process may outlive whoever
+/// started it: SIGHUP and a closed stderr are survived.
+pub async fn run(args: Args, env: &dyn EnvSource) -> ExitCode {
+    match start(&args, env).await {
+        Ok(()) => ExitCode::from(STOPPED),
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "hub-proxy: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn start(args: &Args, env: &dyn EnvSource) -> anyhow::Result<()> {
+    let config = Config::from_args(args, env)?;
+    let process = ProcessConfig::from_args(args)?;
+    log_to_stderr(process.log_level);
+    if args.ip == "*" {
+        tracing::warn!(
+            "reading --ip '*' as all interfaces; 0.0.0.0 means all of IPv4, '' all of both"
+        );
+    }
+    let open = config.token.is_none();
+    let proxy = Proxy::new(config, Arc::new(SystemClock))?;
+    let mut signals = Signals::new().context("cannot listen for signals")?;
+    let public = Listener::bind(&process.public)
+        .await
+        .context("public listener")?;
+    let api = Listener::bind(&process.api).await.context("REST API")?;
+    if open {
+        if !api.is_local() {
+            bail!(
+                "the REST API would be open to everybody who can reach {}: set CONFIGPROXY_AUTH_TOKEN, or use --api-ip \
+                 127.0.0.1",
+                api.url()
+            );
+        }
+        tracing::warn!("REST API is not authenticated; set CONFIGPROXY_AUTH_TOKEN");
+    }
+    tracing::info!(
+        "proxying {} to {}",
+        public.url(),
+        args.default_target.as_deref().unwrap_or("(no default)")
+    );
+    tracing::info!("proxy API at {}/api/routes", api.url());
+    let files = announce(&process, &public, &api)?;
+    let shutdown = CancellationToken::new();
+    let running = proxy.run(Listeners { public, api }, shutdown.clone());
+    let stopping = async {
+        let name = signals.stop().await;
+        tracing::warn!("{name}: stopping");
+        shutdown.cancel();
+        let name = signals.stop().await;
+        tracing::warn!("{name} again: stopping at once");
+    };
+    tokio::select! {
+        () = running => {}
+        () = stopping => {}
+    }
+    drop(files);
+    Ok(())
+}
+
+/// Logs to stderr at `level`; does nothing when the program has set up logging itself.
+fn log_to_stderr(level: tracing::Level) {
+    // Connections log through other crates as well; their debug output could show headers.
+    let targets = Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_target("hub_proxy", level);
+    // `log_internal_errors` would print to stderr, and panic, when nobody reads stderr any more.
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .log_internal_errors(false);
+    let _ = tracing_subscriber::registry()
+        .with(layer)
+        .with(targets)
+        .try_init();
+}
+
+/// Files that tell others about this process; removed on drop.
+#[derive(Debug, Default)]
+struct Files(Vec<PathBuf>);
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        for path in &self.0 {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Writes the pid file and the ready file.
+fn announce(process: &ProcessConfig, public: &Listener, api: &Listener) -> anyhow::Result<Files> {
+    let pid = std::process::id();
+    let ready = json!({"pid": pid, "public": public.url(), "api": api.url()});
+    let mut files = Files::default();
+    for (path, text) in [
+        (&process.pid_file, pid.to_string()),
+        (&process.ready_file, ready.to_string()),
+    ] {
+        if let Some(path) = path {
+            write_atomically(path, &text)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+            files.0.push(path.clone());
+        }
+    }
+    Ok(files)
+}
+
+/// Writes `text` to `path`, mode 0600; readers see the whole of it or nothing.
+fn write_atomically(path: &Path, text: &str) -> io::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let new = PathBuf::from(name);
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&new)?;
+    let written = file
+        .write_all(text.as_bytes())
+        .and_then(|()| std::fs::rename(&new, path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&new);
+    }
+    written
+}
+
+/// The signals that a proxy knows.
+#[derive(Debug)]
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for a signal to stop. A terminal that goes away is none.
+    async fn stop(&mut self) -> &'static str {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return "SIGINT",
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.hangup.recv() => tracing::info!("SIGHUP: going on"),
+            }
+        }
+    }
+}
