@@ -1,0 +1,306 @@
+//! Pages for tests: every page in every variant, with texts of the test's choice.
+
+use chrono::{DateTime, Utc};
+use http::StatusCode;
+use hub_types::time;
+
+use super::pages::{
+    ClientRow, ConsentClient, ExpiryOption, Failure, HomePage, LoginPage, LogoutPage,
+    NotRunningPage, Notice, NoticeKind, OAuthPage, ScopeDescription, ServerCard, ServerState,
+    SpawnPage, SpawnPendingPage, StopPendingPage, TokenForm, TokenPage, TokenRow,
+};
+use super::{Chrome, ErrorPage, NavService, RenderError, Renderer};
+
+fn at(text: &str) -> DateTime<Utc> {
+    time::parse(text).unwrap()
+}
+
+/// A signed-in visitor; `text` stands wherever a user, service or note can put text.
+pub(crate) fn chrome(text: &str) -> Chrome {
+    Chrome {
+        base_url: "/".to_owned(),
+        hub_prefix: "/hub/".to_owned(),
+        user: Some(text.to_owned()),
+        admin: true,
+        xsrf: format!("xsrf{text}"),
+        services: vec![
+            NavService {
+                name: format!("whoami{text}"),
+                href: "/services/whoami/".to_owned(),
+            },
+            NavService {
+                name: "grader".to_owned(),
+                href: format!("/services/{text}"),
+            },
+        ],
+        version: format!("0.1.0{text}"),
+        announcement: None,
+    }
+}
+
+fn anonymous(text: &str) -> Chrome {
+    Chrome {
+        user: None,
+        admin: false,
+        services: Vec::new(),
+        ..chrome(text)
+    }
+}
+
+fn card(text: &str, state: ServerState) -> ServerCard {
+    ServerCard {
+        name: String::new(),
+        state,
+        url: format!("/user/{text}/"),
+        spawn_url: format!("/hub/spawn/{text}"),
+        pending_url: format!("/hub/spawn-pending/{text}"),
+        last_activity: Some(at("2026-11-22T03:30:07Z")),
+        started: Some(at("2026-11-22T02:00:00Z")),
+        failure: (state == ServerState::Stopped).then(|| format!("No such file {text}")),
+    }
+}
+
+fn token_page(text: &str) -> TokenPage {
+    TokenPage {
+        chrome: chrome(text),
+        form: TokenForm {
+            note: format!("laptop {text}"),
+            expires_in: Some(604_800),
+            scopes: format!("read:users {text}"),
+        },
+        expiry_options: ExpiryOption::choices(None),
+        new_token: None,
+        api_tokens: vec![
+            TokenRow {
+                id: format!("a1{text}"),
+                note: format!("backup script {text}"),
+                scopes: vec!["inherit".to_owned(), format!("read:users{text}")],
+                last_activity: Some(at("2026-11-21T03:30:07Z")),
+                created: at("2026-10-01T00:00:00Z"),
+                expires_at: Some(at("2027-10-01T00:00:00Z")),
+            },
+            TokenRow {
+                id: "a2".to_owned(),
+                note: String::new(),
+                scopes: Vec::new(),
+                last_activity: None,
+                created: at("2026-11-22T03:00:00Z"),
+                expires_at: None,
+            },
+        ],
+        oauth_clients: vec![ClientRow {
+            description: format!("JupyterHub service whoami{text}"),
+            token_id: format!("o1{text}"),
+            scopes: vec![
+                format!("access:services!service=whoami{text}"),
+                "read:users:name!user".to_owned(),
+            ],
+            last_activity: Some(at("2026-11-22T03:30:07Z")),
+            created: Some(at("2026-11-20T03:30:07Z")),
+        }],
+        notice: Some(Notice {
+            kind: NoticeKind::Error,
+            text: format!("No such scope: {text}"),
+        }),
+    }
+}
+
+fn consent(text: &str) -> OAuthPage {
+    OAuthPage {
+        chrome: chrome(text),
+        oauth_client: ConsentClient {
+            description: format!("JupyterHub service whoami{text}"),
+            identifier: "service-whoami".to_owned(),
+            redirect_uri: format!("/services/whoami/oauth_callback{text}"),
+        },
+        scope_descriptions: vec![
+            ScopeDescription {
+                scope: format!("access:services!service=whoami{text}"),
+                description: "Open this service".to_owned(),
+                filter: Some(format!("only whoami{text}")),
+            },
+            ScopeDescription {
+                scope: "read:users:name!user".to_owned(),
+                description: format!("Read names of users{text}"),
+                filter: Some("only yourself".to_owned()),
+            },
+        ],
+        allowed_scopes: vec![
+            format!("access:services!service=whoami{text}"),
+            "read:users:name!user".to_owned(),
+        ],
+        cancel_url: format!("/services/whoami/oauth_callback?error=access_denied&state={text}"),
+    }
+}
+
+fn pending(text: &str) -> SpawnPendingPage {
+    SpawnPendingPage {
+        chrome: chrome(text),
+        for_user: text.to_owned(),
+        server_name: format!("gpu{text}"),
+        progress_url: format!("/hub/api/users/{text}/server/progress"),
+        progress: 40,
+        message: Some(format!("Pulling image {text}")),
+    }
+}
+
+fn not_running(text: &str, failure: Option<Failure>) -> NotRunningPage {
+    NotRunningPage {
+        chrome: chrome(text),
+        for_user: format!("ada{text}"),
+        server_name: text.to_owned(),
+        spawn_url: format!("/hub/spawn/ada?next={text}"),
+        failure,
+        implicit_spawn_seconds: None,
+    }
+}
+
+/// Every page in every variant as `(name, html)`.
+pub(crate) fn all(
+    renderer: &Renderer,
+    text: &str,
+) -> Vec<(&'static str, Result<String, RenderError>)> {
+    let failure = Failure {
+        message: format!("The server's command was not found: {text}"),
+        hint: Some(format!("Ask an administrator to set Spawner.cmd {text}")),
+        output: Some(format!(
+            "Traceback (most recent call last):\n  File \"server.py\", line 1 {text}\nModuleNotFoundError"
+        )),
+    };
+    let login = LoginPage {
+        chrome: anonymous(text),
+        action: format!("/hub/login?next={text}"),
+        ..LoginPage::default()
+    };
+    let home = |state| HomePage {
+        chrome: chrome(text),
+        default_server: card(text, state),
+        notice: None,
+    };
+    let error = |status: u16, path| {
+        ErrorPage::new(chrome(text), StatusCode::from_u16(status).unwrap(), path)
+    };
+    vec![
+        ("login", renderer.render(&login)),
+        (
+            "login-failed",
+            renderer.render(&LoginPage {
+                username: format!("ada{text}"),
+                login_error: Some(format!("Invalid username or password{text}")),
+                insecure: true,
+                otp_prompt: Some(format!("Code{text}")),
+                ..login.clone()
+            }),
+        ),
+        (
+            "login-service",
+            renderer.render(&LoginPage {
+                login_service: Some(format!("GitHub{text}")),
+                authenticator_login_url: Some(format!("/hub/oauth_login?next={text}")),
+                ..login
+            }),
+        ),
+        (
+            "logout",
+            renderer.render(&LogoutPage {
+                chrome: anonymous(text),
+            }),
+        ),
+        ("home-stopped", renderer.render(&home(ServerState::Stopped))),
+        (
+            "home-spawning",
+            renderer.render(&home(ServerState::Spawning)),
+        ),
+        ("home-ready", renderer.render(&home(ServerState::Ready))),
+        (
+            "home-stopping",
+            renderer.render(&HomePage {
+                notice: Some(Notice {
+                    kind: NoticeKind::Ok,
+                    text: format!("Your server is stopping.{text}"),
+                }),
+                ..home(ServerState::Stopping)
+            }),
+        ),
+        (
+            "spawn",
+            renderer.render(&SpawnPage {
+                chrome: chrome(text),
+                for_user: text.to_owned(),
+                server_name: String::new(),
+                url: format!("/hub/spawn/ada?next={text}"),
+                error_message: Some(format!("Too many servers {text}")),
+            }),
+        ),
+        ("spawn-pending", renderer.render(&pending(text))),
+        (
+            "stop-pending",
+            renderer.render(&StopPendingPage {
+                chrome: chrome(text),
+                for_user: text.to_owned(),
+                server_name: text.to_owned(),
+            }),
+        ),
+        ("not-running", renderer.render(&not_running(text, None))),
+        (
+            "not-running-implicit",
+            renderer.render(&NotRunningPage {
+                implicit_spawn_seconds: Some(5),
+                ..not_running(text, None)
+            }),
+        ),
+        (
+            "not-running-failed",
+            renderer.render(&not_running(text, Some(failure))),
+        ),
+        ("token", renderer.render(&token_page(text))),
+        (
+            "token-new",
+            renderer.render(&TokenPage {
+                new_token: Some(format!("0123456789abcdef{text}")),
+                notice: None,
+                ..token_page(text)
+            }),
+        ),
+        ("oauth", renderer.render(&consent(text))),
+        ("error-404", renderer.render(&error(404, None))),
+        (
+            "error-403",
+            renderer.render(&error(403, None).with_message(format!("You may not {text}"))),
+        ),
+        (
+            "error-503-server",
+            renderer.render(&error(503, Some("/user/ada/lab"))),
+        ),
+        (
+            "error-500",
+            renderer.render(&error(500, None).with_hint(format!("Hint {text}"))),
+        ),
+    ]
+}
+
+/// Every page with as little as its struct allows.
+pub(crate) fn minimal(renderer: &Renderer) -> Vec<(&'static str, Result<String, RenderError>)> {
+    vec![
+        ("login", renderer.render(&LoginPage::default())),
+        ("logout", renderer.render(&LogoutPage::default())),
+        (
+            "home",
+            renderer.render(&HomePage {
+                chrome: chrome(""),
+                ..HomePage::default()
+            }),
+        ),
+        ("home-anonymous", renderer.render(&HomePage::default())),
+        ("spawn", renderer.render(&SpawnPage::default())),
+        (
+            "spawn-pending",
+            renderer.render(&SpawnPendingPage::default()),
+        ),
+        ("stop-pending", renderer.render(&StopPendingPage::default())),
+        ("not-running", renderer.render(&NotRunningPage::default())),
+        ("token", renderer.render(&TokenPage::default())),
+        ("oauth", renderer.render(&OAuthPage::default())),
+        ("error", renderer.render(&ErrorPage::default())),
+    ]
+}

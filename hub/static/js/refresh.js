@@ -1,0 +1,39 @@
+// A region that waits for the hub ([data-refresh="seconds"]) asks for the page again until it no longer waits.
+// Without scripts a <meta http-equiv="refresh"> in <noscript> does the same.
+const MAX_SECONDS = 15;
+
+async function fetchRegion(id) {
+  const reply = await fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin" });
+  if (reply.redirected) {
+    location.replace(reply.url);
+    return null;
+  }
+  const page = new DOMParser().parseFromString(await reply.text(), "text/html");
+  return page.getElementById(id);
+}
+
+function watch(region) {
+  let seconds = Number(region.dataset.refresh) || 2;
+  const again = () => setTimeout(tick, seconds * 1000);
+  const tick = async () => {
+    if (document.hidden) return again();
+    let fresh = null;
+    try {
+      fresh = await fetchRegion(region.id);
+    } catch {
+      seconds = Math.min(seconds * 2, MAX_SECONDS); // hub away: keep what is shown
+      return again();
+    }
+    if (!fresh) return location.reload();
+    if (fresh.textContent !== region.textContent) {
+      region.replaceChildren(...fresh.childNodes);
+      document.dispatchEvent(new CustomEvent("hub:updated"));
+    }
+    if (fresh.dataset.refresh) return again();
+    region.removeAttribute("data-refresh");
+    return undefined;
+  };
+  again();
+}
+
+for (const region of document.querySelectorAll("[data-refresh][id]")) watch(region);
