@@ -13,6 +13,9 @@
 // cli
 pub mod config;
 pub mod addresses;
+pub mod auth;
 pub mod bus;
 pub mod db;
 pub mod domain;
+pub mod proxy_client;
+pub mod spawner;

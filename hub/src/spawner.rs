@@ -1,0 +1,119 @@
+//! How servers are started, found again, and stopped.
+//!
+//! * [`Spawner`]: one way of running servers; its state is JSON, so that any hub process can go on with it;
+//! * [`manager`]: the life of every server: steps in the database, token, OAuth client, route, progress.
+//!
+//! To add a spawner: implement [`Spawner`] and register it where the configuration's `spawner_class` is read.
+
+pub mod manager;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+use services::contract::{HubAddress, ServerContract};
+
+use crate::db::DbError;
+use crate::domain::server::ServerRef;
+
+/// Where a server is about to run: committed before anything of it runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Placed {
+    /// What the spawner needs to find the server again.
+    pub state: Value,
+    /// Origin where it will listen, e.g. `http://127.0.0.1:40123`.
+    pub target: String,
+}
+
+/// Why a start was not committed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// Somebody else took the server over or stopped it: run nothing.
+    #[error("the start was cancelled")]
+    Cancelled,
+    /// The database refused or is gone: run nothing.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// What commits a [`Placed`] into the server's row.
+#[async_trait]
+pub trait Commit: Send + Sync {
+    /// Writes it down. After an error nothing of the server may run.
+    ///
+    /// # Errors
+    /// [`CommitError`].
+    async fn commit(&self, placed: &Placed) -> Result<(), CommitError>;
+}
+
+/// Everything a spawner is told about a start.
+pub struct StartContext<'a> {
+    /// Which server.
+    pub server: &'a ServerRef,
+    /// What the user chose.
+    pub user_options: &'a Map<String, Value>,
+    /// What its environment is made of; the spawner fills in address, account and what is kept of the hub's own.
+    pub contract: ServerContract,
+    /// Where the hub is.
+    pub hub: &'a HubAddress,
+    /// Must be called, once, before anything of the server runs.
+    pub commit: &'a dyn Commit,
+}
+
+/// Why a server could not be started or stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// For the person whose server it is: what is wrong and what to do.
+    #[error("{0}")]
+    Failed(String),
+    /// It was not committed.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+/// Whether a server's process runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Poll {
+    /// It does.
+    Running,
+    /// It does not; how it ended, e.g. `exited with code 1`.
+    Exited(String),
+}
+
+/// One way of running servers. Everything it must remember is in the state that it commits.
+#[async_trait]
+pub trait Spawner: Send + Sync + std::fmt::Debug {
+    /// Its name in the configuration.
+    fn name(&self) -> &'static str;
+
+    /// Starts a server; returns when it runs (not when it answers). Calls [`Commit::commit`] before anything runs.
+    ///
+    /// # Errors
+    /// [`SpawnError`]; nothing is left running then.
+    async fn start(&self, context: StartContext<'_>) -> Result<(), SpawnError>;
+
+    /// Whether the server runs.
+    async fn poll(&self, state: &Value) -> Poll;
+
+    /// Waits until the server no longer runs; returns how it ended. May be dropped half-way.
+    async fn wait(&self, state: &Value) -> String;
+
+    /// Stops the server with everything it started; `now` skips the polite signals. Returns when it is gone.
+    ///
+    /// # Errors
+    /// [`SpawnError`] when it cannot be stopped.
+    async fn stop(&self, state: &Value, now: bool) -> Result<(), SpawnError>;
+
+    /// The last lines of the server's output, oldest first.
+    async fn output_tail(&self, state: &Value, lines: usize) -> Vec<String>;
+
+    /// Cuts the files that outputs are kept in down to size.
+    async fn trim_outputs(&self) {}
+}
+
+/// How long a start may take in all before it is given up.
+#[must_use]
+pub fn start_limit(config: &crate::config::Spawner) -> Duration {
+    config.start_timeout + config.http_timeout
+}
