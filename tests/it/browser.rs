@@ -98,10 +98,8 @@ async fn first_light(stack: &Stack, shot: &str) {
 async fn run_cell(browser: &Browser) {
     let cell = ".jp-Notebook .jp-CodeCell";
     browser.find(cell).await;
-    // The kernel is there when the toolbar names it and its state is known.
-    browser
-        .find(".jp-Notebook-ExecutionIndicator[data-status=idle]")
-        .await;
+    // What is run before the kernel is there is lost; the status bar says when it is.
+    browser.shows("Python 3 (ipykernel) | Idle").await;
     browser.click(&format!("{cell} .cm-content")).await;
     let keys = format!("{}{}", char::from(Key::Shift), char::from(Key::Enter));
     browser

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fantoccini::elements::Element;
+use fantoccini::error::CmdError;
 use fantoccini::{ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Map, Value, json};
@@ -94,11 +95,11 @@ impl Browser {
             .await;
         match found {
             Ok(element) => element,
-            Err(error) => panic!(
-                "{css}: {error}\nat {}:\n{}",
-                self.path().await,
-                self.text().await
-            ),
+            Err(error) => {
+                let picture = self.screenshot("failed").await;
+                let (path, text) = (self.path().await, self.text().await);
+                panic!("{css}: {error}\nat {path}, see {}:\n{text}", picture.display());
+            }
         }
     }
 
@@ -107,28 +108,24 @@ impl Browser {
         self.client.find(Locator::Css(css)).await.is_ok()
     }
 
-    /// Clicks on an element once it is there.
-    ///
-    /// # Panics
-    /// When it cannot be clicked.
+    /// Clicks on an element once it is there and can be clicked.
     pub async fn click(&self, css: &str) {
-        let element = self.find(css).await;
-        element
-            .click()
-            .await
-            .unwrap_or_else(|error| panic!("click on {css}: {error}"));
+        self.act(css, "clicked", async |element| element.click().await).await;
     }
 
-    /// Types into an element once it is there.
-    ///
-    /// # Panics
-    /// When nothing can be typed there.
+    /// Types into an element once it is there and takes keys.
     pub async fn type_into(&self, css: &str, text: &str) {
-        let element = self.find(css).await;
-        element
-            .send_keys(text)
-            .await
-            .unwrap_or_else(|error| panic!("type into {css}: {error}"));
+        self.act(css, "typed into", async |element| element.send_keys(text).await).await;
+    }
+
+    /// Does something with an element as soon as it is there and allows it: pages build themselves up.
+    async fn act(&self, css: &str, done: &str, action: impl AsyncFn(&Element) -> Result<(), CmdError>) {
+        let what = format!("{css} can be {done}");
+        eventually_some(APPEARS, &what, async || {
+            let element = self.find(css).await;
+            action(&element).await.ok()
+        })
+        .await;
     }
 
     /// The text that is shown.
