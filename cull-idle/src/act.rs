@@ -1,0 +1,180 @@
+//! Carrying out a plan: a bounded number of requests at once, over all users, and nobody's failure stops another.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use futures_util::FutureExt as _;
+use futures_util::stream::{self, FuturesUnordered, StreamExt as _};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::decide::{Policy, Verdict, WhyCull};
+use crate::hub::{Deleted, Hub, HubError, StopOptions};
+use crate::plan::{self, Plan, Stop};
+use crate::report::Subject;
+use crate::source::{Source, wire::Era};
+
+/// What became of a server or user that was to be culled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Stopped, or deleted.
+    Done,
+    /// Nothing was sent, because only a rehearsal was asked for.
+    DryRun,
+    /// The hub is still stopping it.
+    StillStopping,
+    /// It was used since it was read, so it stays.
+    BecameActive,
+    /// It was not there any more.
+    Gone,
+    /// It did not work; in words for the log.
+    Failed(String),
+}
+
+/// How plans are carried out.
+#[derive(Debug)]
+pub struct Actor {
+    hub: Arc<Hub>,
+    source: Source,
+    era: Era,
+    policy: Policy,
+    options: Options,
+    permits: Semaphore,
+}
+
+/// The settings of an [`Actor`].
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Whether named servers are forgotten when they are stopped.
+    pub remove_named_servers: bool,
+    /// Whether nothing is really done.
+    pub dry_run: bool,
+    /// Requests under way at once; `None` for any number.
+    pub concurrency: Option<usize>,
+    /// The age from which facts are read again before a stop is based on them.
+    pub stale_after: Duration,
+}
+
+impl Actor {
+    /// An actor for one sweep.
+    #[must_use]
+    pub fn new(hub: Arc<Hub>, source: Source, era: Era, policy: Policy, options: Options) -> Self {
+        let permits = options
+            .concurrency
+            .map_or(Semaphore::MAX_PERMITS, |n| n.min(Semaphore::MAX_PERMITS));
+        Self {
+            hub,
+            source,
+            era,
+            policy,
+            options,
+            permits: Semaphore::new(permits),
+        }
+    }
+
+    /// Carries out all `plans`, made of facts that were read at the given instants, and tells `told` what became of
+    /// each server and user.
+    pub async fn run(&self, plans: Vec<(Instant, Plan)>, mut told: impl FnMut(Subject, Outcome)) {
+        let mut outcomes = stream::iter(plans)
+            .map(|(read, plan)| self.plan(read, plan).boxed())
+            .buffer_unordered(self.options.concurrency.unwrap_or(usize::MAX));
+        while let Some(outcomes) = outcomes.next().await {
+            for (subject, outcome) in outcomes {
+                told(subject, outcome);
+            }
+        }
+    }
+
+    /// Stops the servers of one user, and deletes the user if that was planned and every stop is complete.
+    async fn plan(&self, read: Instant, plan: Plan) -> Vec<(Subject, Outcome)> {
+        let mut stops = FuturesUnordered::new();
+        for stop in &plan.servers {
+            stops.push(self.stop(read, &plan, stop));
+        }
+        let mut outcomes = Vec::new();
+        while let Some(outcome) = stops.next().await {
+            outcomes.push(outcome);
+        }
+        drop(stops);
+        let complete = outcomes
+            .iter()
+            .all(|(_, outcome)| matches!(outcome, Outcome::Done | Outcome::DryRun));
+        if let Some(why) = plan.delete.as_ref().filter(|_| complete) {
+            let outcome = self.delete(&plan, why).await;
+            outcomes.push((plan.subject(), outcome));
+        }
+        outcomes
+    }
+
+    async fn stop(&self, read: Instant, plan: &Plan, stop: &Stop) -> (Subject, Outcome) {
+        let outcome = self.stop_server(read, &plan.user, stop).await;
+        (plan.server(&stop.server), outcome)
+    }
+
+    async fn stop_server(&self, read: Instant, user: &str, stop: &Stop) -> Outcome {
+        if self.options.dry_run {
+            return Outcome::DryRun;
+        }
+        let Ok(_permit) = self.permits.acquire().await else {
+            return Outcome::Failed("the culler is being stopped".to_owned());
+        };
+        let why = match self.still(read, user, stop).await {
+            Ok(why) => why,
+            Err(outcome) => return outcome,
+        };
+        let options = StopOptions {
+            remove: self.options.remove_named_servers && !stop.server.is_empty(),
+            if_inactive_since: precondition(&why),
+        };
+        outcome(self.hub.stop_server(user, &stop.server, options).await)
+    }
+
+    /// Why the server is still to be stopped. Between reading a long list and reaching its end a server may have come
+    /// to life; our hub checks that itself, others cannot.
+    async fn still(&self, read: Instant, user: &str, stop: &Stop) -> Result<WhyCull, Outcome> {
+        if read.elapsed() < self.options.stale_after {
+            return Ok(stop.why.clone());
+        }
+        let found = self.source.user(self.era, user).await;
+        let (now, facts) = found
+            .map_err(|error| Outcome::Failed(error.to_string()))?
+            .ok_or(Outcome::Gone)?;
+        match plan::again(&self.policy, now, &facts, &stop.server) {
+            None => Err(Outcome::Gone),
+            Some(Verdict::Cull(why)) => Ok(why),
+            Some(Verdict::Keep(_)) => Err(Outcome::BecameActive),
+        }
+    }
+
+    async fn delete(&self, plan: &Plan, why: &WhyCull) -> Outcome {
+        if self.options.dry_run {
+            return Outcome::DryRun;
+        }
+        let Ok(_permit) = self.permits.acquire().await else {
+            return Outcome::Failed("the culler is being stopped".to_owned());
+        };
+        // Stopping a server counts as activity of its user. Where we just did that, the stop had a condition of its
+        // own and another one would always fail.
+        let since = precondition(why).filter(|_| plan.servers.is_empty());
+        outcome(self.hub.delete_user(&plan.user, since).await)
+    }
+}
+
+/// What the hub is told so that it can refuse. Something too old goes although it is active: without a condition.
+fn precondition(why: &WhyCull) -> Option<DateTime<Utc>> {
+    match why {
+        WhyCull::Inactive { since, .. } => Some(*since),
+        WhyCull::TooOld { .. } => None,
+    }
+}
+
+fn outcome(result: Result<Deleted, HubError>) -> Outcome {
+    match result {
+        Ok(Deleted::Done) => Outcome::Done,
+        Ok(Deleted::Pending) => Outcome::StillStopping,
+        Ok(Deleted::BecameActive) => Outcome::BecameActive,
+        Ok(Deleted::Absent) => Outcome::Gone,
+        Err(error) => Outcome::Failed(error.to_string()),
+    }
+}

@@ -1,0 +1,117 @@
+//! What can go wrong between the culler and the hub, in words that name what to change.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use http::StatusCode;
+
+use crate::report::{Quoted, Span};
+
+/// A call to the hub that did not work, or an answer that cannot be trusted. Never contains the token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HubError {
+    /// The client could not be made.
+    #[error("cannot set up a client for the hub: {reason}")]
+    Setup {
+        /// Why.
+        reason: String,
+    },
+    /// No connection, or it broke.
+    #[error(
+        "cannot reach the hub at {url}: {reason}. Is it running, and is --url (JUPYTERHUB_API_URL) right?"
+    )]
+    Unreachable {
+        /// What was called.
+        url: String,
+        /// The transport's words.
+        reason: String,
+    },
+    /// No answer in time.
+    #[error(
+        "the hub did not answer {url} within {after:?}. If it is only slow, set JUPYTERHUB_REQUEST_TIMEOUT to more seconds"
+    )]
+    Timeout {
+        /// What was called.
+        url: String,
+        /// The time that it had.
+        after: Duration,
+    },
+    /// An answer that leads elsewhere; it is not followed, because the token would go along.
+    #[error(
+        "the hub redirects {url}, which is not followed with a token. Is --url (JUPYTERHUB_API_URL) right?"
+    )]
+    Redirected {
+        /// What was called.
+        url: String,
+    },
+    /// The hub said no.
+    #[error("the hub answered {} to {url}: {}{}", .status.as_u16(), Quoted(.message), hint(*.status))]
+    Status {
+        /// What was called.
+        url: String,
+        /// With what status.
+        status: StatusCode,
+        /// In its own words.
+        message: String,
+    },
+    /// An answer that is not what the API promises.
+    #[error(
+        "the reply of {url} makes no sense: {reason}. Is --url (JUPYTERHUB_API_URL) the API of a hub (…/hub/api)?"
+    )]
+    BadReply {
+        /// What was called.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An answer without a time.
+    #[error(
+        "the hub's replies carry no Date header: without its time nothing can be called idle, so nothing is culled"
+    )]
+    NoDate,
+    /// The hub's clock and ours are too far apart.
+    #[error(
+        "the hub's clock is {} {} this machine's: one of them is wrong, so nothing is culled. Correct it, or allow the \
+         difference with --max-clock-offset", Span(.offset.abs()), if *.offset > TimeDelta::zero() {"ahead of"} else {"behind"}
+    )]
+    ClockOff {
+        /// Hub time minus ours.
+        offset: TimeDelta,
+    },
+}
+
+impl HubError {
+    /// Whether the hub (or the way to it) was away, so that activity may have gone unreported meanwhile.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Timeout { .. } => true,
+            Self::Status { status, .. } => matches!(status.as_u16(), 502..=504),
+            _ => false,
+        }
+    }
+}
+
+fn hint(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            ". Check the token (JUPYTERHUB_API_TOKEN) and that its role grants list:users, read:users:activity, \
+             read:servers, delete:servers (and delete:users with --cull-users)"
+        }
+        _ => "",
+    }
+}
+
+/// An error with everything below it, in one line; reqwest's own text stops at "error sending request".
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let part = error.to_string();
+        if !text.contains(&part) {
+            text = format!("{text}: {part}");
+        }
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,376 @@
+//! A hub for tests: it holds users, answers as JupyterHub 6.1 does, and remembers every request.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use chrono::{DateTime, TimeDelta, Utc};
+use cull_idle::cli::{Args, Settings};
+use cull_idle::hub::HubError;
+use cull_idle::report::Summary;
+use cull_idle::sweep::Sweeper;
+use hub_types::clock::{Clock as _, FakeClock, SystemClock};
+use serde_json::{Map, Value, json};
+use tokio::sync::Notify;
+
+/// One request that the hub got.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    /// Method and target as sent, e.g. `DELETE /hub/api/users/alice/server`.
+    pub(crate) line: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+/// How the hub answers one path, instead of its ordinary answer.
+#[derive(Debug, Clone)]
+pub(crate) enum Answer {
+    /// This status, with this body.
+    Status(u16, &'static str),
+    /// `429` with `Retry-After: 0`, so many times, then the ordinary answer.
+    Busy(u32),
+    /// No answer until the hub is told to go on.
+    Hang,
+    /// The connection is closed in the middle of a body.
+    Broken,
+}
+
+#[derive(Default)]
+struct Inner {
+    users: Vec<Value>,
+    version: String,
+    paginates: bool,
+    page_size: usize,
+    /// How far the hub's clock is ahead, and whether it tells its time.
+    offset: TimeDelta,
+    dateless: bool,
+    answers: BTreeMap<String, Answer>,
+    seen: Vec<Seen>,
+    under_way: usize,
+    most_under_way: usize,
+    /// What a server's `last_activity` becomes just before a `DELETE` is looked at.
+    awakened: Vec<String>,
+}
+
+/// A running fake hub.
+#[derive(Clone)]
+pub(crate) struct FakeHub {
+    inner: Arc<Mutex<Inner>>,
+    /// Wakes hanging answers.
+    pub(crate) go_on: Arc<Notify>,
+    pub(crate) url: String,
+}
+
+impl FakeHub {
+    /// Starts a hub of version 6.1.1 on a port of its own.
+    pub(crate) async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let hub = Self {
+            inner: Arc::new(Mutex::new(Inner {
+                version: "6.1.1".into(),
+                paginates: true,
+                page_size: 50,
+                ..Inner::default()
+            })),
+            go_on: Arc::new(Notify::new()),
+            url: format!("http://{}/hub/api", listener.local_addr().unwrap()),
+        };
+        let app = Router::new().fallback(handle).with_state(hub.clone());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        hub
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
+        change(&mut self.inner.lock().unwrap())
+    }
+
+    pub(crate) fn version(self, version: &str) -> Self {
+        self.change(|inner| version.clone_into(&mut inner.version));
+        self
+    }
+
+    /// Answers bare lists, as hubs before JupyterHub 2 do.
+    pub(crate) fn without_pages(self) -> Self {
+        self.change(|inner| inner.paginates = false);
+        self
+    }
+
+    pub(crate) fn page_size(self, size: usize) -> Self {
+        self.change(|inner| inner.page_size = size);
+        self
+    }
+
+    pub(crate) fn clock_ahead(self, offset: TimeDelta) -> Self {
+        self.change(|inner| inner.offset = offset);
+        self
+    }
+
+    pub(crate) fn without_date(self) -> Self {
+        self.change(|inner| inner.dateless = true);
+        self
+    }
+
+    pub(crate) fn user(self, user: Value) -> Self {
+        self.change(|inner| inner.users.push(user));
+        self
+    }
+
+    /// Answers `method path` (without `/hub/api`) in a special way.
+    pub(crate) fn answer(self, line: &str, answer: Answer) -> Self {
+        self.change(|inner| inner.answers.insert(line.to_owned(), answer));
+        self
+    }
+
+    /// Lets a server (named by its path under `/users/`) be used between reading and stopping.
+    pub(crate) fn awaken_before_delete(self, path: &str) -> Self {
+        self.change(|inner| inner.awakened.push(path.to_owned()));
+        self
+    }
+
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.change(|inner| inner.seen.clone())
+    }
+
+    /// The request lines, without `/hub/api`, of all requests of one method.
+    pub(crate) fn lines(&self, method: &str) -> Vec<String> {
+        let seen = self.seen().into_iter().map(|seen| seen.line);
+        let mine = seen.filter(|line| line.starts_with(method));
+        mine.map(|line| line.replace("/hub/api", "")).collect()
+    }
+
+    /// The targets of all `DELETE`s, sorted.
+    pub(crate) fn deleted(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self
+            .lines("DELETE")
+            .iter()
+            .map(|line| line.replace("DELETE /users/", ""))
+            .collect();
+        lines.sort();
+        lines
+    }
+
+    pub(crate) fn most_under_way(&self) -> usize {
+        self.change(|inner| inner.most_under_way)
+    }
+
+    pub(crate) fn under_way(&self) -> usize {
+        self.change(|inner| inner.under_way)
+    }
+
+    /// The settings of a culler of this hub, with these flags.
+    pub(crate) fn settings(&self, flags: &[&str]) -> Settings {
+        use clap::Parser as _;
+        let args = Args::try_parse_from(std::iter::once(&"cull-idle").chain(flags)).unwrap();
+        args.settings(&self.env()).unwrap()
+    }
+
+    pub(crate) fn env(&self) -> BTreeMap<String, String> {
+        [
+            ("JUPYTERHUB_API_TOKEN", "cull-secret"),
+            ("JUPYTERHUB_API_URL", &self.url),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+    }
+
+    pub(crate) fn sweeper(&self, flags: &[&str]) -> Sweeper {
+        let clock = FakeClock::at(SystemClock.now());
+        Sweeper::new(&self.settings(flags), Arc::new(clock)).unwrap()
+    }
+
+    /// One sweep with these flags.
+    pub(crate) async fn sweep(&self, flags: &[&str]) -> Result<Summary, HubError> {
+        let sweeper = self.sweeper(flags);
+        sweeper.sweep(sweeper.era().await?).await
+    }
+}
+
+/// A time so many seconds ago, as the hub writes it.
+pub(crate) fn ago(seconds: i64) -> String {
+    hub_types::time::format(SystemClock.now() - TimeDelta::seconds(seconds))
+}
+
+/// A ready server that was started a day ago and last used `seconds` ago.
+pub(crate) fn idle(seconds: i64) -> Value {
+    json!({"ready": true, "pending": null, "url": "/user/x/", "started": ago(86_400), "last_activity": ago(seconds)})
+}
+
+/// A user with these servers, last seen `seconds` ago and registered a month ago.
+pub(crate) fn user(name: &str, seconds: i64, servers: &[(&str, Value)]) -> Value {
+    let servers: Map<String, Value> = servers
+        .iter()
+        .map(|(name, server)| ((*name).to_owned(), server.clone()))
+        .collect();
+    json!({"kind": "user", "name": name, "admin": false, "created": ago(2_600_000), "last_activity": ago(seconds),
+           "servers": servers})
+}
+
+async fn handle(State(hub): State<FakeHub>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    let target = parts.uri.path_and_query().unwrap().as_str().to_owned();
+    let line = format!("{} {target}", parts.method);
+    let short = format!("{} {}", parts.method, parts.uri.path()).replace("/hub/api", "");
+    let answer = hub.change(|inner| {
+        inner.under_way += 1;
+        inner.most_under_way = inner.most_under_way.max(inner.under_way);
+        inner.seen.push(Seen {
+            line,
+            headers: parts.headers.clone(),
+            body: String::from_utf8_lossy(&body).into_owned(),
+        });
+        match inner.answers.get_mut(&short) {
+            Some(Answer::Busy(0)) | None => None,
+            Some(Answer::Busy(left)) => {
+                *left -= 1;
+                Some(Answer::Busy(1))
+            }
+            Some(other) => Some(other.clone()),
+        }
+    });
+    if matches!(answer, Some(Answer::Hang)) {
+        hub.go_on.notified().await;
+    } else if parts.method == Method::DELETE {
+        // Long enough for other requests to arrive, so that their number at one time can be seen.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let mut reply = match answer {
+        Some(Answer::Status(status, body)) => {
+            (StatusCode::from_u16(status).unwrap(), body).into_response()
+        }
+        Some(Answer::Busy(_)) => {
+            (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "0")]).into_response()
+        }
+        Some(Answer::Broken) => broken(),
+        Some(Answer::Hang) | None => hub.change(|inner| ordinary(inner, &parts, &body, &target)),
+    };
+    hub.change(|inner| {
+        inner.under_way -= 1;
+        let now: DateTime<Utc> = SystemClock.now() + inner.offset;
+        let date = if inner.dateless {
+            "-".to_owned()
+        } else {
+            now.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+        };
+        reply
+            .headers_mut()
+            .insert(header::DATE, date.parse().unwrap());
+    });
+    reply
+}
+
+fn broken() -> Response {
+    let chunks = [
+        Ok(Bytes::from_static(b"{\"items\": [")),
+        Err(std::io::Error::other("cut")),
+    ];
+    Body::from_stream(futures_util::stream::iter(chunks)).into_response()
+}
+
+fn ordinary(inner: &mut Inner, parts: &Parts, _body: &Bytes, target: &str) -> Response {
+    let path = parts.uri.path().strip_prefix("/hub/api").unwrap_or("?");
+    match (&parts.method, path) {
+        (&Method::GET, "/") => axum::Json(json!({"version": inner.version})).into_response(),
+        (&Method::GET, "/users") => list(inner, parts, target),
+        (&Method::GET, path) => {
+            let name = path.trim_start_matches("/users/");
+            match inner.users.iter().find(|user| user["name"] == name) {
+                Some(user) => axum::Json(user.clone()).into_response(),
+                None => StatusCode::NOT_FOUND.into_response(),
+            }
+        }
+        (&Method::DELETE, path) => delete(inner, parts, path.trim_start_matches("/users/")),
+        _ => StatusCode::METHOD_NOT_ALLOWED.into_response(),
+    }
+}
+
+fn list(inner: &Inner, parts: &Parts, target: &str) -> Response {
+    let query: BTreeMap<String, String> = parts
+        .uri
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let passes = |user: &&Value| {
+        let servers = user["servers"].as_object();
+        let ready = servers.is_none_or(|s| s.values().any(|s| s["ready"] != json!(false)));
+        match query.get("state").map(String::as_str) {
+            Some("ready") => ready && servers.is_none_or(|s| !s.is_empty()),
+            Some("inactive") => servers.is_some_and(Map::is_empty),
+            _ => true,
+        }
+    };
+    let all: Vec<&Value> = inner.users.iter().filter(passes).collect();
+    if !inner.paginates || parts.headers[header::ACCEPT] != "application/jupyterhub-pagination+json"
+    {
+        return axum::Json(json!(all)).into_response();
+    }
+    let number = |name: &str| query.get(name).and_then(|n| n.parse::<usize>().ok());
+    let (offset, limit) = (
+        number("offset").unwrap_or(0),
+        number("limit").unwrap_or(inner.page_size),
+    );
+    let items: Vec<&&Value> = all.iter().skip(offset).take(limit).collect();
+    let after = offset + limit;
+    let next = (after < all.len()).then(|| {
+        let rest: String = query
+            .iter()
+            .filter(|(name, _)| !matches!(name.as_str(), "offset" | "limit"))
+            .map(|(name, value)| format!("&{name}={value}"))
+            .collect();
+        json!({"offset": after, "limit": limit,
+               "url": format!("http://hub.invalid{}?offset={after}&limit={limit}{rest}", target.split('?').next().unwrap())})
+    });
+    axum::Json(json!({"items": items,
+        "_pagination": {"offset": offset, "limit": limit, "total": all.len(), "next": next}}))
+    .into_response()
+}
+
+/// Stops a server or deletes a user, unless it was used after the time of the condition.
+fn delete(inner: &mut Inner, parts: &Parts, path: &str) -> Response {
+    let (name, server) = match path.split_once('/') {
+        None => (path, None),
+        Some((name, "server")) => (name, Some("")),
+        Some((name, rest)) => (name, rest.strip_prefix("servers/")),
+    };
+    let name = name
+        .replace("%3F", "?")
+        .replace("%23", "#")
+        .replace("%2F", "/")
+        .replace("%25", "%")
+        .replace("%20", " ");
+    let awake = inner.awakened.iter().any(|awakened| awakened == path);
+    let Some(index) = inner.users.iter().position(|user| user["name"] == *name) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let user = &mut inner.users[index];
+    let active = match server {
+        Some(server) => &mut user["servers"][server]["last_activity"],
+        None => &mut user["last_activity"],
+    };
+    if awake {
+        *active = json!(ago(0));
+    }
+    let since = parts.headers.get("x-jupyterhub-if-inactive-since");
+    let since = since.and_then(|value| hub_types::time::parse(value.to_str().unwrap()));
+    let active = active.as_str().and_then(hub_types::time::parse);
+    if since.is_some_and(|since| active.is_some_and(|active| active > since)) {
+        return StatusCode::PRECONDITION_FAILED.into_response();
+    }
+    match server {
+        None => drop(inner.users.remove(index)),
+        Some(server) => {
+            user["last_activity"] = json!(ago(0));
+            let _ = user["servers"].as_object_mut().unwrap().remove(server);
+        }
+    }
+    StatusCode::NO_CONTENT.into_response()
+}

@@ -1,0 +1,12 @@
+//! The culler against a hub over real sockets.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on shall fail where it stands"
+)]
+
+mod failures;
+mod fake_hub;
+mod program;
+mod sweeps;
+mod users;

@@ -1,0 +1,102 @@
+//! The program: its loop and its exit codes.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser as _;
+use cull_idle::cli::Args;
+use cull_idle::sweep::Sweeper;
+use hub_types::clock::SystemClock;
+use tokio_util::sync::CancellationToken;
+
+use crate::fake_hub::{Answer, FakeHub, idle, user};
+
+/// Waits until `condition` holds, for at most ten seconds.
+async fn eventually(what: &str, condition: impl Fn() -> bool) {
+    for _ in 0..1_000 {
+        if condition() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("never: {what}");
+}
+
+fn args(flags: &[&str]) -> Args {
+    Args::try_parse_from(std::iter::once(&"cull-idle").chain(flags)).unwrap()
+}
+
+#[tokio::test]
+async fn sweeps_follow_each_other_and_never_overlap() {
+    let hub = FakeHub::start()
+        .await
+        .user(user("alice", 0, &[("", idle(900))]))
+        .answer("DELETE /users/alice/server", Answer::Hang);
+    let settings = hub.settings(&["--timeout=600", "--cull-every=1"]);
+    let sweeper = Sweeper::new(&settings, Arc::new(SystemClock)).unwrap();
+    let stop = CancellationToken::new();
+    let (task_stop, task_settings) = (stop.clone(), settings.clone());
+    let task = tokio::spawn(async move {
+        cull_idle::run::forever(&sweeper, &task_settings, &task_stop).await;
+    });
+    eventually("the first stop is under way", || hub.under_way() == 1).await;
+    // Two intervals pass while the first sweep hangs.
+    tokio::time::sleep(Duration::from_millis(2_200)).await;
+    assert_eq!(hub.lines("GET").len(), 2, "no second sweep has begun");
+    hub.go_on.notify_one();
+    eventually("a second sweep", || hub.lines("GET").len() >= 4).await;
+    assert_eq!(hub.lines("DELETE").len(), 1);
+    stop.cancel();
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn after_an_outage_activity_is_waited_for() {
+    let hub = FakeHub::start()
+        .await
+        .user(user("alice", 0, &[("", idle(900))]))
+        .answer("GET /", Answer::Status(503, ""));
+    let settings = hub.settings(&["--timeout=1", "--cull-every=1"]);
+    let sweeper = Sweeper::new(&settings, Arc::new(SystemClock)).unwrap();
+    let stop = CancellationToken::new();
+    let task_stop = stop.clone();
+    let task = tokio::spawn(async move {
+        cull_idle::run::forever(&sweeper, &settings, &task_stop).await;
+    });
+    eventually("a first attempt", || !hub.lines("GET").is_empty()).await;
+    let hub = hub.answer("GET /", Answer::Busy(0));
+    eventually("a stop", || hub.deleted() == ["alice/server"]).await;
+    let reads = hub.lines("GET");
+    let list = reads
+        .iter()
+        .position(|line| line.starts_with("GET /users"))
+        .unwrap();
+    assert!(
+        list >= 3,
+        "refused, answered, waited, asked again: {reads:?}"
+    );
+    stop.cancel();
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn exit_codes() {
+    let hub = FakeHub::start()
+        .await
+        .user(user("alice", 0, &[("", idle(900))]));
+    let code = cull_idle::run(args(&["--once"]), &hub.env()).await;
+    assert_eq!(code, ExitCode::SUCCESS);
+    assert_eq!(hub.deleted(), ["alice/server"]);
+    let hub = hub
+        .user(user("bob", 0, &[("", idle(900))]))
+        .answer("DELETE /users/bob/server", Answer::Status(500, ""));
+    let code = cull_idle::run(args(&["--once"]), &hub.env()).await;
+    assert_eq!(code, ExitCode::FAILURE);
+    let nothing: BTreeMap<String, String> = BTreeMap::new();
+    assert_eq!(
+        cull_idle::run(args(&["--once"]), &nothing).await,
+        ExitCode::from(64)
+    );
+}
