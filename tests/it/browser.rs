@@ -60,9 +60,9 @@ async fn first_light(stack: &Stack, shot: &str) {
         .await;
 
     browser.at("home", |at| at == path("hub/home")).await;
-    browser.find("a[href*='/hub/spawn']").await;
+    browser.find("#start").await;
     picture("home").await;
-    browser.click("a[href*='/hub/spawn']").await;
+    browser.click("#start").await;
     browser
         .at("spawn-pending", |at| {
             at.starts_with(&path("hub/spawn-pending/mal"))
@@ -112,7 +112,7 @@ async fn run_cell(browser: &Browser) {
 /// Agrees to the hub's question whether the service may know who this is, if it asks.
 async fn agree(browser: &Browser) {
     if browser.path().await.ends_with("/api/oauth2/authorize") {
-        browser.click("form [type=submit]").await;
+        browser.click("form[method=post] [type=submit]").await;
     }
 }
 

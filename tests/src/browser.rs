@@ -98,7 +98,10 @@ impl Browser {
             Err(error) => {
                 let picture = self.screenshot("failed").await;
                 let (path, text) = (self.path().await, self.text().await);
-                panic!("{css}: {error}\nat {path}, see {}:\n{text}", picture.display());
+                panic!(
+                    "{css}: {error}\nat {path}, see {}:\n{text}",
+                    picture.display()
+                );
             }
         }
     }
@@ -110,16 +113,25 @@ impl Browser {
 
     /// Clicks on an element once it is there and can be clicked.
     pub async fn click(&self, css: &str) {
-        self.act(css, "clicked", async |element| element.click().await).await;
+        self.act(css, "clicked", async |element| element.click().await)
+            .await;
     }
 
     /// Types into an element once it is there and takes keys.
     pub async fn type_into(&self, css: &str, text: &str) {
-        self.act(css, "typed into", async |element| element.send_keys(text).await).await;
+        self.act(css, "typed into", async |element| {
+            element.send_keys(text).await
+        })
+        .await;
     }
 
     /// Does something with an element as soon as it is there and allows it: pages build themselves up.
-    async fn act(&self, css: &str, done: &str, action: impl AsyncFn(&Element) -> Result<(), CmdError>) {
+    async fn act(
+        &self,
+        css: &str,
+        done: &str,
+        action: impl AsyncFn(&Element) -> Result<(), CmdError>,
+    ) {
         let what = format!("{css} can be {done}");
         eventually_some(APPEARS, &what, async || {
             let element = self.find(css).await;
