@@ -3,6 +3,9 @@
 //! The database stays the only truth: an event says "look again", never what is there. A receiver that falls behind
 //! is told so and looks at everything again. (With several hubs, PostgreSQL's NOTIFY feeds the same events.)
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use tokio::sync::broadcast;
 
 use crate::domain::server::ServerId;
@@ -12,7 +15,8 @@ use crate::domain::server::ServerId;
 pub enum Event {
     /// A server took a step, or its start made progress.
     Server(ServerId),
-    /// Users, groups, roles, services, tokens or sessions changed: what a credential may do has to be asked anew.
+    /// What an existing credential may do has changed: a token or session was revoked, a user, group, role or service
+    /// changed. (A *new* token or session changes nothing for the others: absence is never cached.)
     Identities,
 }
 
@@ -21,24 +25,37 @@ const CAPACITY: usize = 1024;
 
 /// The bus of this process. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Bus(broadcast::Sender<Event>);
+pub struct Bus {
+    events: broadcast::Sender<Event>,
+    identities: Arc<AtomicU64>,
+}
 
 impl Default for Bus {
     fn default() -> Self {
-        Self(broadcast::channel(CAPACITY).0)
+        Self { events: broadcast::channel(CAPACITY).0, identities: Arc::default() }
     }
 }
 
 impl Bus {
     /// Tells everybody. Call it after the commit, never before.
     pub fn tell(&self, event: Event) {
-        // No receiver is no error: nobody has cached anything.
-        let _ = self.0.send(event);
+        if event == Event::Identities {
+            self.identities.fetch_add(1, Ordering::SeqCst);
+        }
+        // No receiver is no error: nobody waits for anything.
+        let _ = self.events.send(event);
     }
 
     /// Events from now on.
     #[must_use]
     pub fn listen(&self) -> broadcast::Receiver<Event> {
-        self.0.subscribe()
+        self.events.subscribe()
+    }
+
+    /// Counts the [`Event::Identities`] so far. What was read before the count changed is stale the moment it changes:
+    /// a revoked token is refused by the very next request, without waiting for a task to hear of it.
+    #[must_use]
+    pub fn identities_version(&self) -> u64 {
+        self.identities.load(Ordering::SeqCst)
     }
 }

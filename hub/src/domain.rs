@@ -6,8 +6,10 @@
 pub mod action;
 pub mod activity;
 pub mod lifecycle;
+pub mod login;
 pub mod principal;
 pub mod role;
 pub mod server;
+pub mod session;
 pub mod token;
 pub mod user;

@@ -1,0 +1,256 @@
+//! From a token or a session to who it is and what they may do; cached.
+//!
+//! A cached answer is good while [`Bus::identities_version`] stands still, and for [`TTL`] at most (another hub may
+//! have changed something that this one was not told of). Expiry is judged by the clock at every use. A cached token
+//! costs no database work at all.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use hub_types::clock::Clock;
+use hub_types::scope::{Filter, FilterKind, Scope, ScopeSet};
+use hub_types::secret::{Token, TokenHash};
+use moka::future::Cache;
+
+use crate::bus::Bus;
+use crate::db::{Db, DbError, groups, roles, servers, services, sessions, tokens, users};
+use crate::domain::activity::worth_a_write;
+use crate::domain::principal::{Credential, Owner, Principal};
+use crate::domain::role::{ADMIN_ROLE, Bearer, USER_ROLE, expand, expand_token};
+use crate::domain::token::{ApiToken, TokenId, TokenOwner};
+use crate::domain::user::{Groups, UserId};
+
+/// How many credentials are remembered.
+const CAPACITY: u64 = 50_000;
+
+/// How long an answer is remembered when nobody says that it changed.
+const TTL: TimeDelta = TimeDelta::seconds(30);
+
+/// An answer, and until when it is good.
+struct Known {
+    principal: Principal,
+    version: u64,
+    loaded: DateTime<Utc>,
+    expires: Option<DateTime<Utc>>,
+    /// Microseconds of the last use that was noted for writing.
+    noted: AtomicI64,
+}
+
+/// Uses to be written: the latest of each.
+#[derive(Debug, Default)]
+struct Uses {
+    tokens: HashMap<TokenId, DateTime<Utc>>,
+    users: HashMap<UserId, DateTime<Utc>>,
+}
+
+struct Inner {
+    db: Db,
+    bus: Bus,
+    clock: Arc<dyn Clock>,
+    resolution: TimeDelta,
+    cache: Cache<TokenHash, Arc<Known>>,
+    /// Tokens whose secret stands in the configuration: the database knows their row, not their hash.
+    configured: RwLock<BTreeMap<TokenHash, TokenId>>,
+    uses: Mutex<Uses>,
+}
+
+/// Answers "who is this?". Cheap to clone.
+#[derive(Clone)]
+pub struct Identities(Arc<Inner>);
+
+impl std::fmt::Debug for Identities {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identities").field("cached", &self.0.cache.entry_count()).finish_non_exhaustive()
+    }
+}
+
+impl Identities {
+    /// Looks in `db`; uses of credentials are noted at most every `resolution`.
+    #[must_use]
+    pub fn new(db: Db, bus: Bus, clock: Arc<dyn Clock>, resolution: TimeDelta) -> Self {
+        Self(Arc::new(Inner {
+            db,
+            bus,
+            clock,
+            resolution,
+            cache: Cache::builder().max_capacity(CAPACITY).build(),
+            configured: RwLock::default(),
+            uses: Mutex::default(),
+        }))
+    }
+
+    /// Makes a secret of the configuration known as the token with this row id.
+    pub fn add_configured(&self, secret: &Token, id: TokenId) {
+        self.0.configured.write().unwrap_or_else(PoisonError::into_inner).insert(secret.hash(), id);
+    }
+
+    /// Whether `secret` is the configured token with this row id.
+    #[must_use]
+    pub fn is_configured(&self, secret: &Token, id: TokenId) -> bool {
+        self.0.configured.read().unwrap_or_else(PoisonError::into_inner).get(&secret.hash()) == Some(&id)
+    }
+
+    /// Whose API token this is. Its use is noted as activity of the token, and of the user unless it is a server's own.
+    ///
+    /// # Errors
+    /// When the database refuses or is gone (cached answers go on).
+    pub async fn by_token(&self, token: &Token) -> Result<Option<Principal>, DbError> {
+        let hash = token.hash();
+        if let Some(known) = self.fresh(hash).await {
+            return Ok(Some(self.used(&known)));
+        }
+        let version = self.0.bus.identities_version();
+        let configured = self.0.configured.read().unwrap_or_else(PoisonError::into_inner).get(&hash).copied();
+        let row = match configured {
+            Some(id) => tokens::get(self.0.db.read(), id).await?,
+            None => tokens::find(self.0.db.read(), hash).await?,
+        };
+        let Some(row) = row.filter(|row| row.valid_at(self.0.clock.now())) else { return Ok(None) };
+        let Some(principal) = self.of_token(&row).await? else { return Ok(None) };
+        Ok(Some(self.remember(hash, principal, version, row.expires, row.last_activity).await))
+    }
+
+    /// Whose browser session this is.
+    ///
+    /// # Errors
+    /// When the database refuses or is gone (cached answers go on).
+    pub async fn by_session(&self, secret: TokenHash) -> Result<Option<Principal>, DbError> {
+        if let Some(known) = self.fresh(secret).await {
+            return Ok(Some(self.used(&known)));
+        }
+        let version = self.0.bus.identities_version();
+        let Some(session) = sessions::find(self.0.db.read(), secret, self.0.clock.now()).await? else { return Ok(None) };
+        let Some((owner, scopes, groups)) = self.owner(TokenOwner::User(session.user_id)).await? else { return Ok(None) };
+        let last = owner.user().and_then(|user| user.last_activity);
+        let principal = Principal::new(owner, Credential::Cookie { session_id: session.id }, scopes, groups);
+        Ok(Some(self.remember(secret, principal, version, Some(session.expires), last).await))
+    }
+
+    /// What an owner may do, whatever credential they come with.
+    ///
+    /// # Errors
+    /// When the database refuses or is gone.
+    pub async fn of_owner(&self, owner: TokenOwner) -> Result<Option<(Owner, ScopeSet, Arc<Groups>)>, DbError> {
+        self.owner(owner).await
+    }
+
+    /// Writes the uses that were noted since the last call, in one transaction.
+    ///
+    /// # Errors
+    /// When the database refuses or is gone; the uses are lost then, the next ones are written.
+    pub async fn write_uses(&self) -> Result<(), DbError> {
+        let uses = std::mem::take(&mut *self.0.uses.lock().unwrap_or_else(PoisonError::into_inner));
+        if uses.tokens.is_empty() && uses.users.is_empty() {
+            return Ok(());
+        }
+        let tx = self.0.db.write().await?;
+        for (id, at) in uses.tokens {
+            tokens::touch(&tx, id, at).await?;
+        }
+        for (id, at) in uses.users {
+            users::touch(&tx, id, at).await?;
+        }
+        tx.commit().await
+    }
+
+    async fn fresh(&self, key: TokenHash) -> Option<Arc<Known>> {
+        let known = self.0.cache.get(&key).await?;
+        let now = self.0.clock.now();
+        let good = known.version == self.0.bus.identities_version()
+            && now - known.loaded < TTL
+            && known.expires.is_none_or(|expires| now < expires);
+        good.then_some(known)
+    }
+
+    async fn remember(
+        &self,
+        key: TokenHash,
+        principal: Principal,
+        version: u64,
+        expires: Option<DateTime<Utc>>,
+        last_use: Option<DateTime<Utc>>,
+    ) -> Principal {
+        let noted = last_use.map_or(i64::MIN, |at| at.timestamp_micros());
+        let loaded = self.0.clock.now();
+        let known = Arc::new(Known { principal, version, loaded, expires, noted: AtomicI64::new(noted) });
+        self.0.cache.insert(key, Arc::clone(&known)).await;
+        self.used(&known)
+    }
+
+    /// Notes a use, if the last one noted is older than the resolution.
+    fn used(&self, known: &Known) -> Principal {
+        let now = self.0.clock.now();
+        let last = DateTime::from_timestamp_micros(known.noted.load(Ordering::Relaxed));
+        let last = last.filter(|_| known.noted.load(Ordering::Relaxed) != i64::MIN);
+        if worth_a_write(last, now, self.0.resolution) {
+            known.noted.store(now.timestamp_micros(), Ordering::Relaxed);
+            let mut uses = self.0.uses.lock().unwrap_or_else(PoisonError::into_inner);
+            let counts = match &known.principal.credential {
+                Credential::Cookie { .. } => true,
+                Credential::Token { id, counts_as_activity, .. } => {
+                    uses.tokens.insert(*id, now);
+                    *counts_as_activity
+                }
+            };
+            if let (true, Some(user)) = (counts, known.principal.owner.user()) {
+                uses.users.insert(user.id, now);
+            }
+        }
+        known.principal.clone()
+    }
+
+    async fn of_token(&self, row: &ApiToken) -> Result<Option<Principal>, DbError> {
+        let Some((owner, held, groups)) = self.owner(row.owner).await? else { return Ok(None) };
+        let server = match row.server_id {
+            Some(id) if row.scopes.iter().any(wants_server) => servers::get(self.0.db.read(), id).await?,
+            _ => None,
+        };
+        let (user, service) = match &owner {
+            Owner::User(user) => (Some(user.name.as_str()), None),
+            Owner::Service { name, .. } => (None, Some(name.as_str())),
+        };
+        let server = server.as_ref().map(|server| (server.at.user.as_str(), server.at.name.as_str()));
+        let scopes = expand_token(&row.scopes, Bearer { user, service, server }, &held).intersect(&held, &*groups);
+        let credential = Credential::Token {
+            id: row.id,
+            session_id: row.session_id.clone(),
+            counts_as_activity: row.counts_as_user_activity(),
+        };
+        Ok(Some(Principal::new(owner, credential, scopes, groups)))
+    }
+
+    async fn owner(&self, owner: TokenOwner) -> Result<Option<(Owner, ScopeSet, Arc<Groups>)>, DbError> {
+        let c = self.0.db.read();
+        let (found, mut held) = match owner {
+            TokenOwner::User(id) => {
+                let Some(user) = users::get(c, id).await? else { return Ok(None) };
+                let mut held = vec![USER_ROLE.to_owned()];
+                held.extend(user.admin.then(|| ADMIN_ROLE.to_owned()));
+                (Owner::User(user), held)
+            }
+            TokenOwner::Service(id) => {
+                let Some(row) = services::get(c, id).await? else { return Ok(None) };
+                let held = row.admin.then(|| ADMIN_ROLE.to_owned()).into_iter().collect();
+                (Owner::Service { id, name: row.name, admin: row.admin }, held)
+            }
+        };
+        held.extend(roles::held_by(c, owner).await?);
+        let table = roles::all(c).await?;
+        let scopes: Vec<Scope> =
+            held.iter().filter_map(|name| table.get(name)).flat_map(|role| role.scopes.iter().cloned()).collect();
+        let bearer = match &found {
+            Owner::User(user) => Bearer { user: Some(user.name.as_str()), ..Bearer::default() },
+            Owner::Service { name, .. } => Bearer { service: Some(name.as_str()), ..Bearer::default() },
+        };
+        let scopes = expand(scopes, bearer);
+        let groups = Arc::new(groups::snapshot(c).await?);
+        Ok(Some((found, scopes, groups)))
+    }
+}
+
+/// Whether a scope cannot be understood without knowing which server the token belongs to.
+fn wants_server(scope: &Scope) -> bool {
+    matches!(scope.filter, Filter::Own(FilterKind::Server))
+}

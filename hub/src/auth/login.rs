@@ -1,0 +1,162 @@
+//! From a form to a session.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use hub_types::clock::Clock;
+use hub_types::secret::{Token, random_bytes};
+
+use super::{AuthModel, AuthUnavailable, Authenticator, LoginForm};
+use crate::bus::{Bus, Event};
+use crate::config::Config;
+use crate::db::sessions::Session;
+use crate::db::{Db, DbError, sessions, users};
+use crate::domain::login::{LoginPolicy, Refusal};
+use crate::domain::user::User;
+
+/// A session that has begun: what the browser is to hold.
+#[derive(Debug)]
+pub struct NewSession {
+    /// Who logged in.
+    pub user: User,
+    /// The value of `jupyterhub-session-id`.
+    pub id: String,
+    /// The secret for the login cookie.
+    pub secret: Token,
+    /// How long it lasts.
+    pub life: TimeDelta,
+}
+
+/// Why there is no session.
+#[derive(Debug, thiserror::Error)]
+pub enum LoginError {
+    /// Wrong name or password, or no rule allows the user. The two look alike from outside; the log tells them apart.
+    #[error("{0}")]
+    Refused(#[from] LoginRefusal),
+    /// Nobody could be asked.
+    #[error(transparent)]
+    Unavailable(#[from] AuthUnavailable),
+    /// The database refused.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// Why a login was refused, for the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoginRefusal {
+    /// The authenticator said no.
+    #[error("wrong name or password")]
+    Credentials,
+    /// The password was right.
+    #[error(transparent)]
+    Policy(#[from] Refusal),
+}
+
+/// Logs people in.
+#[derive(Debug, Clone)]
+pub struct Login {
+    db: Db,
+    bus: Bus,
+    clock: Arc<dyn Clock>,
+    config: Arc<Config>,
+    authenticator: Arc<dyn Authenticator>,
+    policy: Arc<LoginPolicy>,
+}
+
+/// The rules of the configuration.
+#[must_use]
+pub fn policy(config: &Config) -> LoginPolicy {
+    let auth = &config.authenticator;
+    let lower = |names: &std::collections::BTreeSet<String>| names.iter().map(|name| name.to_lowercase()).collect();
+    LoginPolicy {
+        allow_all: config.allow_all(),
+        allow_existing: config.allow_existing_users(),
+        allowed: lower(&auth.allowed_users),
+        blocked: lower(&auth.blocked_users),
+        admins: lower(&auth.admin_users),
+        username_map: auth.username_map.clone(),
+    }
+}
+
+impl Login {
+    /// Logs people in with `authenticator`, by the rules of `config`.
+    #[must_use]
+    pub fn new(db: Db, bus: Bus, clock: Arc<dyn Clock>, config: Arc<Config>, authenticator: Arc<dyn Authenticator>) -> Self {
+        let policy = Arc::new(policy(&config));
+        Self { db, bus, clock, config, authenticator, policy }
+    }
+
+    /// Checks a form and registers the user when it is the first login.
+    ///
+    /// # Errors
+    /// When the form is wrong, no rule allows the user, or nobody can say.
+    pub async fn check(&self, form: &LoginForm) -> Result<User, LoginError> {
+        let name = self.policy.normalise(&form.username);
+        let Some(model) = self.authenticator.authenticate(&name, form).await? else {
+            return Err(LoginRefusal::Credentials.into());
+        };
+        self.admit(&model).await
+    }
+
+    /// Checks a form and begins a session.
+    ///
+    /// # Errors
+    /// As [`Login::check`].
+    pub async fn begin(&self, form: &LoginForm) -> Result<NewSession, LoginError> {
+        let user = self.check(form).await?;
+        Ok(self.session(user).await?)
+    }
+
+    async fn admit(&self, model: &AuthModel) -> Result<User, LoginError> {
+        let name = self.policy.normalise(&model.name);
+        let known = users::find(self.db.read(), &name).await?;
+        let pattern = self.config.authenticator.username_pattern.as_ref();
+        let (username, admin) = self
+            .policy
+            .admit(&name, known.is_some(), model.admin, |name| pattern.is_none_or(|pattern| pattern.matches(name)))
+            .map_err(LoginRefusal::from)?;
+        let now = self.clock.now();
+        let tx = self.db.write().await?;
+        let user = match users::find(&*tx, username.as_str()).await? {
+            Some(user) => user,
+            None => users::insert(&tx, &username, admin.unwrap_or(false), now).await?,
+        };
+        let changed = admin.is_some_and(|admin| admin != user.admin);
+        if let (true, Some(admin)) = (changed, admin) {
+            users::set_admin(&tx, user.id, admin).await?;
+        }
+        if model.user_info.is_some() {
+            users::set_info(&tx, user.id, model.user_info.as_ref()).await?;
+        }
+        users::touch(&tx, user.id, now).await?;
+        tx.commit().await?;
+        if changed {
+            self.bus.tell(Event::Identities);
+        }
+        Ok(User { admin: admin.unwrap_or(user.admin), last_activity: Some(now), ..user })
+    }
+
+    async fn session(&self, user: User) -> Result<NewSession, DbError> {
+        let now: DateTime<Utc> = self.clock.now();
+        let life = TimeDelta::from_std(self.config.jupyterhub.cookie_max_age).unwrap_or(TimeDelta::days(14));
+        // A new id at every login, whatever the browser sent: an id that an attacker planted is worth nothing.
+        let session = Session { id: hex::encode(random_bytes::<16>()), user_id: user.id, created: now, expires: now + life };
+        let secret = Token::generate();
+        let tx = self.db.write().await?;
+        sessions::insert(&tx, &session, secret.hash()).await?;
+        tx.commit().await?;
+        Ok(NewSession { user, id: session.id, secret, life })
+    }
+
+    /// Ends a session and revokes every token that belongs to it, here and at once.
+    ///
+    /// # Errors
+    /// When the database refuses or is gone.
+    pub async fn end(&self, session_id: &str) -> Result<(), DbError> {
+        let tx = self.db.write().await?;
+        sessions::end(&tx, session_id).await?;
+        tx.commit().await?;
+        self.bus.tell(Event::Identities);
+        Ok(())
+    }
+}
