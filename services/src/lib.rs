@@ -6,3 +6,5 @@ pub mod contract;
 pub mod process;
 #[cfg(feature = "supervisor")]
 pub mod spec;
+#[cfg(feature = "supervisor")]
+pub mod supervisor;

@@ -5,3 +5,4 @@
 mod launching;
 mod scene;
 mod stopping;
+mod supervising;
