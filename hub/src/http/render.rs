@@ -35,7 +35,7 @@ pub use error_page::{ErrorPage, Link};
 /// In templates: `prefix` (the base URL), `hub_prefix` (also as `base_url`, the name that JupyterHub's templates use for
 /// it), `user` (null, or `name`, `escaped_name`, `admin`), `xsrf`, `services`, `version`, `announcement`, `login_url`,
 /// `logout_url`, `logo_url`, `site_name`, `page_id` (the template's name without `.html`), `static_url(path)`.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Chrome {
     /// Base URL of the deployment, with both slashes: `/` or `/prefix/`.
     pub base_url: String,
@@ -54,6 +54,16 @@ pub struct Chrome {
     /// Markup that an administrator wrote, shown as it is above the page. `announcement_<page>` and `announcement` of
     /// `template_vars` replace it.
     pub announcement: Option<String>,
+}
+
+impl std::fmt::Debug for Chrome {
+    /// Without the `_xsrf` value: it is as good as the cookie.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Chrome")
+            .field("hub_prefix", &self.hub_prefix)
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A service in the navigation and on the home page.

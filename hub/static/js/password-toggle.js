@@ -4,8 +4,8 @@ for (const button of document.querySelectorAll("button[data-toggles]")) {
   if (!input) continue;
   const show = (visible) => {
     input.type = visible ? "text" : "password";
-    button.setAttribute("aria-pressed", String(visible));
     button.textContent = visible ? "Hide" : "Show";
+    button.setAttribute("aria-label", `${button.textContent} password`);
   };
   button.hidden = false;
   button.addEventListener("click", () => {

@@ -13,7 +13,8 @@ function safeNodes(html) {
     }
     const href = element.tagName === "A" ? element.getAttribute("href") : null;
     for (const { name } of [...element.attributes]) element.removeAttribute(name);
-    if (href && /^(https?:\/\/|\/(?!\/))/.test(href)) element.setAttribute("href", href);
+    if (href && /^(https?:\/\/|\/(?![/\\]))/.test(href)) element.setAttribute("href", href);
+    else if (element.tagName === "A") element.replaceWith(...element.childNodes);
   }
   return [...body.childNodes];
 }

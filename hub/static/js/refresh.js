@@ -3,7 +3,7 @@
 const MAX_SECONDS = 15;
 
 async function fetchRegion(id) {
-  const reply = await fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin" });
+  const reply = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
   if (reply.redirected) {
     location.replace(reply.url);
     return null;
