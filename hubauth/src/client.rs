@@ -352,6 +352,24 @@ impl HubClient {
         parse(&url, &body)
     }
 
+    /// Posts a ready-made form with this client's token.
+    #[cfg(feature = "oauth")]
+    pub(crate) async fn post_form(
+        &self,
+        path: &str,
+        headers: http::HeaderMap,
+        body: Vec<u8>,
+    ) -> Result<http::Response<Bytes>, ClientError> {
+        let mut call = self.request(Method::POST, path);
+        call.request = call.request.headers(headers).body(body);
+        let (url, reply) = self.send(call).await?;
+        let mut response = http::Response::new(Bytes::new());
+        *response.status_mut() = reply.status();
+        *response.headers_mut() = reply.headers().clone();
+        *response.body_mut() = read(&url, reply, self.0.request_timeout).await?;
+        Ok(response)
+    }
+
     /// Sends, and reports the status of a success.
     async fn status(&self, call: Call) -> Result<StatusCode, ClientError> {
         Ok(self.send(call).await?.1.status())

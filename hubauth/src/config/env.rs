@@ -203,7 +203,7 @@ mod tests {
         );
         assert_eq!(config.token_cookie_name(), "service-whoami");
         assert!(matches!(&config.access, DefaultAccess::Scopes(scopes) if scopes.len() == 2));
-        assert_eq!(config.cache_max_age, DEFAULT_CACHE_MAX_AGE);
+        assert_eq!(config.cache_max_age, crate::config::DEFAULT_CACHE_MAX_AGE);
         assert!(!format!("{config:?}").contains("secret\""));
     }
 

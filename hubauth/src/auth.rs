@@ -1,0 +1,242 @@
+//! [`HubAuth`]: tokens and cookies in, users out, with a cache between. It owns no login flow (that is `HubOAuth`).
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use hub_types::env::{EnvSource, ProcessEnv};
+use hub_types::secret::Token;
+use url::{Host, Url};
+
+use crate::access::{Access, Decision};
+use crate::cache::{CachePolicy, CacheStats, CacheUse, Cached};
+use crate::client::{ClientError, HubClient};
+use crate::config::{ConfigError, HubAuthConfig};
+use crate::credential::{session_id, tokens};
+use crate::resolve::{Lookup, Resolve};
+use crate::user::HubUser;
+
+/// Calls to the hub at one time.
+const CONCURRENCY: usize = 64;
+
+/// Name of the cookie that hubs of 0.7 and 0.8 (and ours, for services that ask for it) set for services.
+pub const SERVICES_COOKIE: &str = "jupyterhub-services";
+
+/// Asks the hub who a token belongs to, and remembers the answer. Cheap to clone; clones share the cache.
+///
+/// For services whose clients send tokens. Browsers that should be sent to the hub's login need
+/// `HubOAuth`, which contains one of these.
+///
+/// ```no_run
+/// # async fn demo() -> Result<(), Box<dyn std::error::Error>> {
+/// use hubauth::{HubAuth, Token};
+///
+/// let hub = HubAuth::from_env()?;
+/// match hub.user_for_token(&Token::from_config("…")).await? {
+///     Some(user) if hub.check(&user).is_allowed() => println!("hello {}", user.name),
+///     Some(user) => println!("{} may not enter", user.name),
+///     None => println!("the hub does not know this token"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct HubAuth {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    config: HubAuthConfig,
+    client: HubClient,
+    cache: Cached,
+    access: Access,
+}
+
+impl HubAuth {
+    /// Reads the environment of this process ([`HubAuthConfig::from_env`]).
+    ///
+    /// # Errors
+    /// [`ConfigError`] when something is missing or malformed.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::from_env_source(&ProcessEnv)
+    }
+
+    /// Reads the environment from `env`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when something is missing or malformed.
+    pub fn from_env_source(env: &impl EnvSource) -> Result<Self, ConfigError> {
+        Self::new(HubAuthConfig::from_env(env)?)
+    }
+
+    /// Uses `config`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the client cannot be built.
+    pub fn new(config: HubAuthConfig) -> Result<Self, ConfigError> {
+        let client = client_of(&config)?;
+        let resolve = Arc::new(client.clone());
+        Ok(Self::assemble(config, client, resolve))
+    }
+
+    /// Uses `config`, but asks `resolve` who a credential belongs to.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the client (for everything else) cannot be built.
+    pub fn with_resolver(
+        config: HubAuthConfig,
+        resolve: Arc<dyn Resolve>,
+    ) -> Result<Self, ConfigError> {
+        let client = client_of(&config)?;
+        Ok(Self::assemble(config, client, resolve))
+    }
+
+    fn assemble(config: HubAuthConfig, client: HubClient, resolve: Arc<dyn Resolve>) -> Self {
+        let policy = CachePolicy {
+            max_age: config.cache_max_age,
+            negative_max_age: config.negative_max_age,
+            size: config.cache_size,
+            concurrency: CONCURRENCY,
+        };
+        let cache = Cached::new(resolve, Arc::clone(&config.clock), policy);
+        let access = Access::from_default(&config.access);
+        Self {
+            inner: Arc::new(Inner {
+                config,
+                client,
+                cache,
+                access,
+            }),
+        }
+    }
+
+    /// The configuration in force.
+    #[must_use]
+    pub fn config(&self) -> &HubAuthConfig {
+        &self.inner.config
+    }
+
+    /// The client of the hub's API, with this service's own token.
+    #[must_use]
+    pub fn client(&self) -> &HubClient {
+        &self.inner.client
+    }
+
+    /// Who `token` belongs to; `None` when the hub does not know it.
+    ///
+    /// # Errors
+    /// [`ClientError`] when the hub cannot say. It is not kept: the next call asks again.
+    pub async fn user_for_token(&self, token: &Token) -> Result<Option<HubUser>, ClientError> {
+        self.look_up("", &Lookup::Token(token.clone()), CacheUse::Normal)
+            .await
+    }
+
+    /// Who the cookie `jupyterhub-services` belongs to, as hubs of 0.7 and 0.8 (and ours) answer it.
+    ///
+    /// # Errors
+    /// As [`HubAuth::user_for_token`].
+    pub async fn user_for_cookie(&self, value: &Token) -> Result<Option<HubUser>, ClientError> {
+        let lookup = Lookup::Cookie {
+            name: SERVICES_COOKIE.to_owned(),
+            value: value.clone(),
+        };
+        self.look_up("", &lookup, CacheUse::Normal).await
+    }
+
+    /// Who sent a request, by its token: `?token=` where allowed, then `Authorization`. Cookies are not looked at.
+    ///
+    /// # Errors
+    /// As [`HubAuth::user_for_token`].
+    pub async fn user_for_request(&self, request: &Parts) -> Result<Option<HubUser>, ClientError> {
+        let Parts {
+            method,
+            uri,
+            headers,
+            ..
+        } = request;
+        let session = session_id(headers);
+        for (source, token) in tokens(method, uri, headers, self.config().allow_token_in_url) {
+            let lookup = Lookup::Token(token);
+            if let Some(user) = self.look_up(session, &lookup, CacheUse::Normal).await? {
+                return Ok(Some(user.recognised_by(source)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The look-up below all others: a credential, seen from a browser session (empty without one), with or without
+    /// what was kept.
+    ///
+    /// # Errors
+    /// As [`HubAuth::user_for_token`].
+    pub async fn look_up(
+        &self,
+        session: &str,
+        lookup: &Lookup,
+        cache: CacheUse,
+    ) -> Result<Option<HubUser>, ClientError> {
+        self.inner.cache.look_up(session, lookup, cache).await
+    }
+
+    /// Whether the hub's configuration lets `user` into this service (wire contract 4.4).
+    #[must_use]
+    pub fn check(&self, user: &HubUser) -> Decision {
+        self.inner.access.decide(user)
+    }
+
+    /// The rule behind [`HubAuth::check`].
+    #[must_use]
+    pub fn access(&self) -> &Access {
+        &self.inner.access
+    }
+
+    /// Forgets what is known of `token` in a browser session (empty without one).
+    pub fn invalidate(&self, session: &str, token: &Token) {
+        self.inner
+            .cache
+            .invalidate(session, &Lookup::Token(token.clone()));
+    }
+
+    /// Forgets everything.
+    pub fn invalidate_all(&self) {
+        self.inner.cache.invalidate_all();
+    }
+
+    /// Counters of the cache.
+    #[must_use]
+    pub fn cache_stats(&self) -> CacheStats {
+        self.inner.cache.stats()
+    }
+}
+
+fn client_of(config: &HubAuthConfig) -> Result<HubClient, ConfigError> {
+    let mut builder = HubClient::builder(&config.api_url)
+        .token(config.api_token.clone())
+        .clock(Arc::clone(&config.clock));
+    if let Some(files) = &config.tls {
+        builder = builder.tls_files(files.clone());
+    }
+    if sends_tokens_in_clear(&config.api_url) {
+        tracing::warn!(
+            api_url = config.api_url,
+            "the hub's API is on another machine without https: tokens can be read on the way"
+        );
+    }
+    builder
+        .build()
+        .map_err(|error| ConfigError::Client(error.to_string()))
+}
+
+/// Whether the URL is plain `http` to something that is not this machine.
+fn sends_tokens_in_clear(api_url: &str) -> bool {
+    let Ok(url) = Url::parse(api_url) else {
+        return false;
+    };
+    url.scheme() == "http"
+        && match url.host() {
+            Some(Host::Ipv4(ip)) => !ip.is_loopback(),
+            Some(Host::Ipv6(ip)) => !ip.is_loopback(),
+            Some(Host::Domain(name)) => name != "localhost",
+            None => false,
+        }
+}

@@ -1,0 +1,137 @@
+//! The gate: one request in, a verdict out. Credential → look-up → access decision, in the order of wire contract 4.3.
+//!
+//! It knows nothing of tower or axum; the layer carries out what it decides.
+
+use http::request::Parts;
+use http::{HeaderValue, StatusCode};
+
+use crate::access::{Access, Decision};
+use crate::auth::HubAuth;
+use crate::client::ClientError;
+#[cfg(feature = "oauth")]
+use crate::oauth::HubOAuth;
+use crate::reply::{Reply, hub_unavailable, refusal};
+use crate::user::HubUser;
+
+/// What recognises visitors.
+#[derive(Debug, Clone)]
+pub(crate) enum Front {
+    /// Tokens only.
+    Tokens(HubAuth),
+    /// Tokens, and browsers by the login flow.
+    #[cfg(feature = "oauth")]
+    Login(HubOAuth),
+}
+
+/// Who a visitor turned out to be, and what to tell their browser.
+#[derive(Debug, Default)]
+pub(crate) struct Recognised {
+    pub(crate) user: Option<HubUser>,
+    /// Cookies to set whatever the service answers.
+    pub(crate) set_cookies: Vec<HeaderValue>,
+    /// The value that forms of this visitor send back.
+    pub(crate) xsrf: Option<String>,
+    /// Why a cookie that was there did not count; for the refusal.
+    pub(crate) refused_cookie: Option<&'static str>,
+}
+
+/// What to do with a request.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// Let it in; `user` is `None` only where visitors may stay unknown.
+    Enter(Recognised),
+    /// Answer this instead.
+    Reply(Reply),
+}
+
+/// The rules of one layer.
+#[derive(Debug, Clone)]
+pub(crate) struct Gate {
+    pub(crate) front: Front,
+    /// The hub's own rule, unless it was replaced.
+    pub(crate) access: Access,
+    /// Whether unknown visitors may enter.
+    pub(crate) optional: bool,
+    /// Whether programs (no `text/html` in `Accept`) get 401 instead of a redirect.
+    pub(crate) by_accept: bool,
+}
+
+impl Gate {
+    pub(crate) async fn check(&self, request: &Parts) -> Verdict {
+        let recognised = match self.recognise(request).await {
+            Ok(recognised) => recognised,
+            Err(error) => return Verdict::Reply(hub_unavailable(&request.headers, &error)),
+        };
+        match &recognised.user {
+            Some(user) => match self.access.decide(user) {
+                Decision::Allowed(reason) => {
+                    tracing::debug!(user = user.name, reason, "allowed");
+                    Verdict::Enter(recognised)
+                }
+                Decision::Denied(reason) => {
+                    tracing::info!(user = user.name, kind = %user.kind, reason, "refused");
+                    let message = format!("{} {} is not allowed.", user.kind, user.name);
+                    Verdict::Reply(refusal(&request.headers, StatusCode::FORBIDDEN, &message))
+                }
+            },
+            None if self.optional => Verdict::Enter(recognised),
+            None => Verdict::Reply(self.anonymous(request, recognised)),
+        }
+    }
+
+    async fn recognise(&self, request: &Parts) -> Result<Recognised, ClientError> {
+        match &self.front {
+            Front::Tokens(auth) => Ok(Recognised {
+                user: auth.user_for_request(request).await?,
+                ..Recognised::default()
+            }),
+            #[cfg(feature = "oauth")]
+            Front::Login(oauth) => oauth.recognise(request).await,
+        }
+    }
+
+    /// The answer to an unknown visitor: to the login (GET and HEAD, where there is one), else 403; upstream's rule.
+    fn anonymous(&self, request: &Parts, recognised: Recognised) -> Reply {
+        let headers = &request.headers;
+        let page = crate::fetch::wants_page(headers);
+        let mut reply = if self.by_accept && !page {
+            let mut reply = refusal(headers, StatusCode::UNAUTHORIZED, MISSING);
+            let scheme = HeaderValue::from_static("Bearer");
+            reply
+                .headers_mut()
+                .insert(http::header::WWW_AUTHENTICATE, scheme);
+            reply
+        } else {
+            self.login(request).unwrap_or_else(|| {
+                refusal(
+                    headers,
+                    StatusCode::FORBIDDEN,
+                    recognised.refused_cookie.unwrap_or(MISSING),
+                )
+            })
+        };
+        for cookie in recognised.set_cookies {
+            reply.headers_mut().append(http::header::SET_COOKIE, cookie);
+        }
+        reply
+    }
+
+    /// The way to the login, for requests that can be repeated after it.
+    #[cfg_attr(
+        not(feature = "oauth"),
+        expect(unused_variables, reason = "without OAuth there is no login")
+    )]
+    fn login(&self, request: &Parts) -> Option<Reply> {
+        match &self.front {
+            Front::Tokens(_) => None,
+            #[cfg(feature = "oauth")]
+            Front::Login(oauth) => {
+                let repeatable = matches!(request.method, http::Method::GET | http::Method::HEAD);
+                repeatable.then(|| oauth.login_redirect(request)).flatten()
+            }
+        }
+    }
+}
+
+/// Source: JupyterHub 6.1's text for a request without a user.
+const MISSING: &str = "Missing or invalid credentials.";

@@ -1,0 +1,219 @@
+//! The second half of a login: the hub has sent the browser back.
+
+use chrono::TimeDelta;
+use http::request::Parts;
+use http::{HeaderValue, StatusCode, header};
+use hub_types::secret::Token;
+use oauth2::AuthorizationCode;
+use subtle::ConstantTimeEq as _;
+
+use super::exchange::Granted;
+use super::state::Login;
+use super::{HubOAuth, header_value};
+use crate::cache::CacheUse;
+use crate::client::ClientError;
+use crate::credential::session_id;
+use crate::reply::{Reply, hub_unavailable, redirect, refusal};
+use crate::resolve::Lookup;
+
+/// Why a callback did not end in a login. Each is one status and one fixed text, but for what the hub itself reported.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallbackError {
+    /// The hub reports an error (`error=`): 400.
+    #[error("The hub did not grant the login: {0}")]
+    Reported(String),
+    /// No `code`: 400.
+    #[error("OAuth callback made without a code.")]
+    NoCode,
+    /// No `state`: 400.
+    #[error("OAuth callback made without a state.")]
+    NoState,
+    /// The state was not made here, belongs to another browser, is used or too old: 403.
+    #[error("OAuth state does not match. Try logging in again.")]
+    WrongState,
+    /// The hub did not give a token for the code, or does not know the token it gave.
+    #[error("The hub did not complete the login: {0}")]
+    Hub(ClientError),
+    /// The hub gave a token that it does not know: 500.
+    #[error("The hub does not know the token it has just given. Try logging in again.")]
+    UnknownToken,
+}
+
+impl CallbackError {
+    /// The status of the answer. Source: wire contract 4.5 (a refused code is 500 there).
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            CallbackError::Reported(_) | CallbackError::NoCode | CallbackError::NoState => {
+                StatusCode::BAD_REQUEST
+            }
+            CallbackError::WrongState => StatusCode::FORBIDDEN,
+            CallbackError::Hub(ClientError::Status { .. }) | CallbackError::UnknownToken => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+            CallbackError::Hub(error) => error.status_for_visitor(),
+        }
+    }
+}
+
+/// What a callback asks for.
+#[derive(Debug, Default)]
+struct Query {
+    code: Option<Token>,
+    state: Option<String>,
+    error: Option<String>,
+}
+
+impl Query {
+    fn read(query: &str) -> Self {
+        let mut read = Self::default();
+        let mut description = None;
+        for (key, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            match &*key {
+                "code" => read.code = read.code.or_else(|| Token::parse(&value)),
+                "state" => read.state = read.state.or_else(|| Some(value.into_owned())),
+                "error" => read.error = Some(value.chars().take(200).collect()),
+                "error_description" => {
+                    description = Some(value.chars().take(200).collect::<String>())
+                }
+                _ => {}
+            }
+        }
+        read.error = read.error.map(|error| description.unwrap_or(error));
+        read
+    }
+}
+
+impl HubOAuth {
+    /// Answers the callback: 302 to where the visitor wanted to go, with the cookies of the login; else an error.
+    pub async fn callback(&self, request: &Parts) -> http::Response<bytes::Bytes> {
+        let headers = &request.headers;
+        match self.finish_login(request).await {
+            Ok(reply) => reply,
+            Err(CallbackError::Hub(error)) if !matches!(error, ClientError::Status { .. }) => {
+                hub_unavailable(headers, &error)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a login did not finish");
+                refusal(headers, error.status(), &error.to_string())
+            }
+        }
+    }
+
+    async fn finish_login(&self, request: &Parts) -> Result<Reply, CallbackError> {
+        let query = Query::read(request.uri.query().unwrap_or_default());
+        if let Some(error) = query.error {
+            return Err(CallbackError::Reported(error));
+        }
+        let code = query.code.ok_or(CallbackError::NoCode)?;
+        let state = query.state.ok_or(CallbackError::NoState)?;
+        // Only we can have made a state that opens, so its `next` has been checked.
+        let login = Login::open(&self.inner.sealer, &state).ok_or(CallbackError::WrongState)?;
+        match self.browser_half(request, &login) {
+            Half::Matches if self.is_usable(&login, &state) => {}
+            Half::Missing if self.is_logged_in(request).await? => {
+                // Another tab was faster, and has cleared the cookies of both.
+                return redirect(&login.next).ok_or(CallbackError::WrongState);
+            }
+            _ => return Err(CallbackError::WrongState),
+        }
+        let granted = self
+            .inner
+            .endpoint
+            .token(
+                self.auth().client(),
+                AuthorizationCode::new(code.expose().to_owned()),
+                &login.verifier,
+            )
+            .await
+            .map_err(CallbackError::Hub)?;
+        let lookup = Lookup::Token(granted.token.clone());
+        let session = session_id(&request.headers);
+        let user = self
+            .auth()
+            .look_up(session, &lookup, CacheUse::Skip)
+            .await
+            .map_err(CallbackError::Hub)?;
+        let user = user.ok_or(CallbackError::UnknownToken)?;
+        tracing::info!(user = user.name, "logged in");
+        self.welcome(request, &granted, &login.next)
+    }
+
+    fn browser_half(&self, request: &Parts, login: &Login) -> Half {
+        let mut half = Half::Missing;
+        for (suffix, binding) in self.inner.jar.states(&request.headers) {
+            if suffix == login.suffix {
+                let same: bool = binding
+                    .expose()
+                    .as_bytes()
+                    .ct_eq(login.binding.expose().as_bytes())
+                    .into();
+                if same {
+                    return Half::Matches;
+                }
+                half = Half::Differs;
+            }
+        }
+        half
+    }
+
+    fn is_usable(&self, login: &Login, state: &str) -> bool {
+        self.config().clock.now() < login.expires && self.inner.spent.spend(state)
+    }
+
+    async fn is_logged_in(&self, request: &Parts) -> Result<bool, CallbackError> {
+        let session = session_id(&request.headers);
+        for token in self.cookie_tokens(&request.headers) {
+            let lookup = Lookup::Token(token);
+            let user = self
+                .auth()
+                .look_up(session, &lookup, CacheUse::Normal)
+                .await
+                .map_err(CallbackError::Hub)?;
+            if user.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn welcome(
+        &self,
+        request: &Parts,
+        granted: &Granted,
+        next: &str,
+    ) -> Result<Reply, CallbackError> {
+        let inner = &self.inner;
+        let mut reply = redirect(next).ok_or(CallbackError::WrongState)?;
+        let now = self.config().clock.now();
+        let expires = granted
+            .expires_in
+            .and_then(|age| TimeDelta::from_std(age).ok())
+            .map(|age| (now, now + age.min(TimeDelta::days(400))));
+        let mut cookies: Vec<HeaderValue> = inner
+            .jar
+            .clear_states(request)
+            .iter()
+            .filter_map(header_value)
+            .collect();
+        cookies.extend(header_value(&inner.jar.token_cookie(
+            request,
+            &inner.sealer,
+            &granted.token,
+            expires,
+        )));
+        cookies.extend(self.new_xsrf(request, &granted.token).1);
+        for cookie in cookies {
+            reply.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        Ok(reply)
+    }
+}
+
+/// How the browser's half of a state compares.
+enum Half {
+    Matches,
+    Differs,
+    Missing,
+}

@@ -1,0 +1,88 @@
+//! [`HubAuthService`]: the service behind [`HubAuthLayer`](crate::HubAuthLayer).
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::SET_COOKIE;
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::{Either, Full};
+use tower_service::Service;
+
+use crate::gate::{Gate, Verdict};
+use crate::resolve::BoxFuture;
+use crate::user::HubUser;
+
+/// Body of a protected service: the service's own, or that of a refusal.
+pub type AuthBody<B> = Either<B, Full<Bytes>>;
+
+/// What the layer found out, for the extractors: their way to tell "unknown visitor" from "no layer".
+#[derive(Debug, Clone)]
+#[cfg_attr(
+    not(feature = "axum"),
+    expect(dead_code, reason = "read by the extractors of axum")
+)]
+pub(crate) struct Checked(pub(crate) Option<HubUser>);
+
+/// The value that forms of this visitor send back as `_xsrf`; in the request's extensions when the visitor was
+/// recognised by a cookie. Put it into links of forms (`action="…?_xsrf=VALUE"`) or into the header `X-XSRFToken`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct XsrfToken(pub String);
+
+/// A protected service. Made by [`HubAuthLayer`](crate::HubAuthLayer).
+#[derive(Debug, Clone)]
+pub struct HubAuthService<S> {
+    inner: S,
+    gate: Arc<Gate>,
+}
+
+impl<S> HubAuthService<S> {
+    pub(crate) fn new(inner: S, gate: Arc<Gate>) -> Self {
+        Self { inner, gate }
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for HubAuthService<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
+    S::Future: Send,
+    ReqBody: Send + 'static,
+    ResBody: Body<Data = Bytes>,
+{
+    type Response = Response<AuthBody<ResBody>>;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        // The one that was polled ready must be the one that is called; the clone stays behind for the next request.
+        let clone = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, clone);
+        let gate = Arc::clone(&self.gate);
+        Box::pin(async move {
+            let (mut parts, body) = request.into_parts();
+            let recognised = match gate.check(&parts).await {
+                Verdict::Reply(reply) => {
+                    return Ok(reply.map(|body| Either::Right(Full::new(body))));
+                }
+                Verdict::Enter(recognised) => recognised,
+            };
+            if let Some(user) = &recognised.user {
+                parts.extensions.insert(user.clone());
+            }
+            if let Some(xsrf) = recognised.xsrf {
+                parts.extensions.insert(XsrfToken(xsrf));
+            }
+            parts.extensions.insert(Checked(recognised.user));
+            let mut response = inner.call(Request::from_parts(parts, body)).await?;
+            for cookie in recognised.set_cookies {
+                response.headers_mut().append(SET_COOKIE, cookie);
+            }
+            Ok(response.map(Either::Left))
+        })
+    }
+}
