@@ -116,12 +116,14 @@ async fn the_python_culler_does_the_same() {
     culls_the_idle_and_spares_the_busy(&stack).await;
 }
 
-/// Our culler is a program of its own, too: the same at a real Python hub.
+/// Our culler and our proxy are programs of their own, too: the same with both at a real Python hub.
 #[tokio::test]
-async fn our_culler_does_the_same_at_a_python_hub() {
+async fn our_culler_and_proxy_do_the_same_at_a_python_hub() {
     let culler = programs::path("cull-idle").display().to_string();
+    let proxy = programs::path("hub-proxy").display().to_string();
     let stack = Stack::builder()
         .python_hub()
+        .config(&format!("[ConfigurableHTTPProxy]\ncommand = [{proxy:?}]"))
         .config(ACTIVITY_FROM_ROUTES)
         .config(spec::LEAN_SERVER)
         .config(&spec::culler(&[
