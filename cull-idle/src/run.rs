@@ -1,5 +1,6 @@
 //! The program: sweeps one after the other until it is told to stop.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +64,7 @@ fn log_to_stderr(debug: bool) {
     // An error says that the process (the hub's binary) already has a subscriber, which then serves.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .try_init();
 }
