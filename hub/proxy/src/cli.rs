@@ -50,10 +50,10 @@ pub struct Args {
     /// Target of the default route
     #[arg(long, value_name = "URL")]
     pub default_target: Option<String>,
-    /// Server of error pages: GET URL/<code>?url=<request>
+    /// Server of error pages: GET URL/CODE?url=REQUEST
     #[arg(long, value_name = "URL")]
     pub error_target: Option<String>,
-    /// Folder of error pages: <code>.html, else error.html
+    /// Folder of error pages: CODE.html, else error.html
     #[arg(long, value_name = "DIR")]
     pub error_path: Option<PathBuf>,
     /// File for our process id; removed on exit

@@ -348,7 +348,7 @@ impl Forwarder {
                 let (client, target) =
                     tokio::try_join!(client, target).map_err(std::io::Error::other)?;
                 upgrade::tunnel(TokioIo::new(client), TokioIo::new(target), || {
-                    toucher.touch()
+                    toucher.touch();
                 })
                 .await
             };

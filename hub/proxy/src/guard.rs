@@ -377,3 +377,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
         self.io.is_write_vectored()
     }
 }
+
+#[cfg(test)]
+#[path = "guard/guard_tests.rs"]
+mod tests;

@@ -143,7 +143,7 @@ impl Proxy {
                     self.drain.connections.spawn(serving);
                 }
                 Err(error) if is_of_client(&error) => {
-                    tracing::debug!("a client was gone before it was accepted: {error}")
+                    tracing::debug!("a client was gone before it was accepted: {error}");
                 }
                 Err(error) => {
                     tracing::error!("cannot accept connections: {error}; trying again");

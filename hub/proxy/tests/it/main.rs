@@ -1,2 +1,18 @@
-//! x
-fn main() {}
+//! The proxy on real sockets: every test has its own proxy and its own targets, all on free ports.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod activity;
+mod api;
+mod errors;
+mod framing;
+mod harness;
+mod headers;
+mod process;
+mod routing;
+mod streaming;
+mod websocket;
