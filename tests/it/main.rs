@@ -11,3 +11,4 @@ mod quickstart;
 mod restart;
 mod spec;
 mod tokens;
+mod whoami;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use e2e::{Notebook, Stack, eventually, programs};
 
-use crate::spec;
+use crate::{spec, whoami};
 
 #[tokio::test]
 async fn our_whoami_serves_the_users_of_a_python_hub() {
@@ -15,28 +15,7 @@ async fn our_whoami_serves_the_users_of_a_python_hub() {
         .config(spec::USERS_MAY_OPEN_SERVICES)
         .start()
         .await;
-    let api = stack.api();
-    api.ensure_user("mal").await;
-    let token = api.new_token("mal", &[]).await;
-    let reply = stack
-        .client()
-        .token(&token)
-        .get("services/whoami/")
-        .await
-        .expect(200);
-    assert_eq!(reply.json()["name"], "mal");
-    let reply = stack
-        .client()
-        .token("unknown")
-        .get("services/whoami/")
-        .await;
-    assert!([401, 403].contains(&reply.status), "{reply:#?}");
-
-    let mut visitor = stack.visitor();
-    visitor.login("mal", "x").await;
-    let page = visitor.open("services/whoami/").await.expect(200);
-    assert_eq!(page.url.path(), "/hub-a/services/whoami/");
-    assert!(page.body.contains("mal"), "{}", page.body);
+    whoami::greets(&stack, "whoami").await;
 }
 
 #[tokio::test]

@@ -144,6 +144,38 @@ async fn a_spawn_interrupted_by_a_kill_ends_with_one_server() {
     assert_eq!(found[0].pid, starting.pid, "ned's server was started twice");
 }
 
+/// Wherever in a spawn the hub dies, one server comes of it, and it is known to the next hub.
+#[tokio::test]
+#[ignore = "takes minutes: tests/run --slow"]
+async fn twenty_kills_at_any_moment_of_a_spawn_leave_one_server_each() {
+    let mut scene = Scene::set().await;
+    for round in 0..20_u64 {
+        scene.stack.api().request_server("ned").await;
+        // Not a wait for anything: the moment of the kill.
+        tokio::time::sleep(Duration::from_millis(round * 150)).await;
+        scene.stack.kill_hub().await;
+        scene.stack.restart_hub().await;
+        let api = scene.stack.api();
+        let settled = eventually_some(WAIT, "ned's server is ready or gone", async || {
+            match api.server("ned").await {
+                None => Some(false),
+                Some(server) if server["ready"] == true => Some(true),
+                Some(_) => None,
+            }
+        })
+        .await;
+        let what = format!("round {round}: as many processes as servers");
+        eventually(WAIT, &what, async || {
+            scene.stack.sandbox().servers_of("ned").len() == usize::from(settled)
+        })
+        .await;
+        if settled {
+            api.stop_server("ned").await;
+        }
+    }
+    scene.everything_is_adopted().await;
+}
+
 #[tokio::test]
 async fn a_server_that_died_while_the_hub_was_away_is_not_listed() {
     let mut scene = Scene::set().await;
