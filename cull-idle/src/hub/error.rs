@@ -45,7 +45,7 @@ pub enum HubError {
         url: String,
     },
     /// The hub said no.
-    #[error("the hub answered {} to {url}: {}{}", .status.as_u16(), Quoted(.message), hint(*.status))]
+    #[error("the hub answered {} to {url}: {}{}", .status.as_u16(), Quoted(.message.trim_end_matches('.')), hint(*.status))]
     Status {
         /// What was called.
         url: String,
