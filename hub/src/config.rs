@@ -4,13 +4,22 @@
 //! JupyterHub 6.1's traits; times are [`std::time::Duration`], secrets [`hub_types::secret::Token`].
 //!
 //! * [`sections`]: the typed model, one struct per class of JupyterHub;
-//! * [`address`], [`database`]: values with a form of their own.
+//! * [`address`], [`database`]: values with a form of their own;
+//! * [`traits`]: the table of every trait; [`kind`]: how each kind of value is written;
+//! * [`load`]: files and flags to [`Config`], through [`node`], with every [`problem`] that was found;
+//! * [`show`]: the template for a new file, and what is in force.
 //!
 //! `Config::default()` holds JupyterHub's defaults, so a test writes `Config { spawner, ..Config::default() }`.
 
 pub mod address;
 pub mod database;
+pub mod kind;
+pub mod load;
+pub mod node;
+pub mod problem;
 pub mod sections;
+pub mod show;
+pub mod traits;
 
 use std::path::PathBuf;
 
@@ -20,10 +29,11 @@ pub use sections::authenticator::{
     Authenticator, DummyAuthenticator, SharedPasswordAuthenticator, UsernamePattern,
 };
 pub use sections::jupyterhub::{
-    AuthenticatorClass, GroupSpec, JupyterHub, LogLevel, RoleSpec, ServiceSpec, SpawnerClass,
+    AuthenticatorClass, GroupSpec, JupyterHub, LogLevel, RoleSpec, SpawnerClass,
 };
 pub use sections::proxy::ConfigurableHttpProxy;
 pub use sections::spawner::{LocalProcessSpawner, SimpleLocalProcessSpawner, Spawner};
+pub use services::spec::ServiceSpec;
 
 /// Everything that the hub was told, checked and with defaults filled in.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -82,6 +82,13 @@ pub struct SharedPasswordAuthenticator {
     pub admin_password: Option<Token>,
 }
 
+impl SharedPasswordAuthenticator {
+    /// Shortest password of users, in characters. Source: JupyterHub 6.1.
+    pub const USER_PASSWORD_LEN: usize = 8;
+    /// Shortest password of administrators, in characters. Source: JupyterHub 6.1.
+    pub const ADMIN_PASSWORD_LEN: usize = 32;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

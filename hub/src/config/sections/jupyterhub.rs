@@ -9,6 +9,7 @@ use hub_types::scope::Scope;
 use hub_types::secret::Token;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use services::spec::ServiceSpec;
 use url::Url;
 
 use crate::config::{BindUrl, DbUrl};
@@ -76,20 +77,6 @@ pub struct GroupSpec {
     pub users: Vec<String>,
     /// Free-form properties.
     pub properties: Map<String, Value>,
-}
-
-/// A service of `services`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ServiceSpec {
-    /// Its name; also its path `/services/NAME/`.
-    pub name: String,
-    /// Where it listens; without it the service has no web address.
-    #[serde(default)]
-    pub url: Option<String>,
-    /// The command that the hub runs; without it the service is external.
-    #[serde(default)]
-    pub command: Vec<String>,
 }
 
 /// `[JupyterHub]`.

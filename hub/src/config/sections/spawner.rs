@@ -117,7 +117,7 @@ impl Default for LocalProcessSpawner {
 /// `[SimpleLocalProcessSpawner]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SimpleLocalProcessSpawner {
-    /// Home of a user, with `{username}` (and `{userid}`) filled in; always absolute.
+    /// Home of a user, with `{username}` filled in; always absolute.
     pub home_dir_template: String,
 }
 

@@ -1,0 +1,421 @@
+//! Kinds with a form of their own: addresses, databases, class names, levels, patterns.
+
+use std::str::FromStr;
+
+use hub_types::paths::BaseUrl;
+use serde_json::Value as Json;
+use url::Url;
+
+use super::scalar::Text;
+use super::{Faults, Kind};
+use crate::config::address::host_of;
+use crate::config::node::{Node, Value};
+use crate::config::problem::nearest;
+use crate::config::{AuthenticatorClass, BindUrl, DbUrl, LogLevel, SpawnerClass, UsernamePattern};
+
+/// Reads a text that parses itself.
+fn parsed<T: FromStr<Err: std::fmt::Display>>(node: &Node, faults: &mut Faults<'_>) -> Option<T> {
+    let text = Text::read(node, faults)?;
+    faults.check(node, text.parse())
+}
+
+/// An address to listen on.
+#[derive(Debug)]
+pub struct Bind;
+
+impl Kind for Bind {
+    type Target = BindUrl;
+    const EXPECTS: &'static str = "an address, e.g. \"http://127.0.0.1:8000\"";
+
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<BindUrl> {
+        match node.as_text() {
+            Some(_) => parsed(node, faults),
+            None => faults.expected::<Self, _>(node),
+        }
+    }
+
+    fn show(value: &BindUrl) -> Option<Json> {
+        Some(value.to_string().into())
+    }
+}
+
+/// A host to listen on; empty or `*` means all interfaces.
+#[derive(Debug)]
+pub struct Host;
+
+impl Kind for Host {
+    type Target = String;
+    const EXPECTS: &'static str = "a host name or address, in quotes";
+
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<String> {
+        match node.as_text() {
+            Some(text) => faults.check(node, host_of(text)),
+            None => faults.expected::<Self, _>(node),
+        }
+    }
+
+    fn show(value: &String) -> Option<Json> {
+        Some(value.as_str().into())
+    }
+}
+
+/// A host to connect to; empty means "not set".
+#[derive(Debug)]
+pub struct OptHost;
+
+impl Kind for OptHost {
+    type Target = Option<String>;
+    const EXPECTS: &'static str = Host::EXPECTS;
+
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<Option<String>> {
+        Host::read(node, faults).map(|host| Some(host).filter(|host| !host.is_empty()))
+    }
+
+    fn show(value: &Option<String>) -> Option<Json> {
+        value.as_deref().map(Into::into)
+    }
+}
+
+/// A path under which everything lives.
+#[derive(Debug)]
+pub struct Prefix;
+
+impl Kind for Prefix {
+    type Target = BaseUrl;
+    const EXPECTS: &'static str = "a path, e.g. \"/jupyter/\"";
+
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<BaseUrl> {
+        match node.as_text() {
+            Some(text) if !text.contains(['?', '#', ' ']) && !text.contains("://") => {
+                Some(BaseUrl::new(text))
+            }
+            _ => faults.expected::<Self, _>(node),
+        }
+    }
+
+    fn show(value: &BaseUrl) -> Option<Json> {
+        Some(value.as_str().into())
+    }
+}
+
+/// A URL that clients use; empty means "not set".
+#[derive(Debug)]
+pub struct WebUrl;
+
+impl Kind for WebUrl {
+    type Target = Option<Url>;
+    const EXPECTS: &'static str = "a URL, e.g. \"https://hub.example.org/\"";
+
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<Option<Url>> {
+        let Some(text) = node.as_text() else {
+            return faults.expected::<Self, _>(node);
+        };
+        if text.is_empty() {
+            return Some(None);
+        }
+        let url = faults.check(node, Url::parse(text))?;
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            faults.at(
+                &node.place,
+                "must begin with http:// or https:// and a host",
+            );
+            return None;
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            faults.at(&node.place, "must not hold a user name or password");
+            return None;
+        }
+        Some(Some(url))
+    }
+
+    fn show(value: &Option<Url>) -> Option<Json> {
+        value.as_ref().map(|url| url.as_str().into())
+    }
+}
+
+/// A database.
+#[derive(Debug)]
+pub struct Database;
+
+impl Kind for Database {
+    type Target = DbUrl;
+    const EXPECTS: &'static str = "a database URL, e.g. \"sqlite:///jupyterhub.sqlite\"";
+
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<DbUrl> {
+        match node.as_text() {
+            Some(_) => parsed(node, faults),
+            None => faults.expected::<Self, _>(node),
+        }
+    }
+
+    fn show(value: &DbUrl) -> Option<Json> {
+        Some(value.to_string().into())
+    }
+}
+
+/// A regular expression; empty means "any".
+#[derive(Debug)]
+pub struct Pattern;
+
+impl Kind for Pattern {
+    type Target = Option<UsernamePattern>;
+    const EXPECTS: &'static str = "a regular expression, in quotes";
+
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<Option<UsernamePattern>> {
+        let text = Text::read(node, faults)?;
+        if text.is_empty() {
+            return Some(None);
+        }
+        faults.check(node, UsernamePattern::new(&text)).map(Some)
+    }
+
+    fn show(value: &Option<UsernamePattern>) -> Option<Json> {
+        value.as_ref().map(|pattern| pattern.as_str().into())
+    }
+}
+
+/// A log level, by name or by Python's number.
+#[derive(Debug)]
+pub struct Level;
+
+const LEVELS: &[(&str, i64, LogLevel)] = &[
+    ("DEBUG", 10, LogLevel::Debug),
+    ("INFO", 20, LogLevel::Info),
+    ("WARNING", 30, LogLevel::Warning),
+    ("ERROR", 40, LogLevel::Error),
+    ("CRITICAL", 50, LogLevel::Critical),
+];
+
+impl Kind for Level {
+    type Target = LogLevel;
+    const EXPECTS: &'static str =
+        "one of \"DEBUG\", \"INFO\", \"WARNING\", \"ERROR\", \"CRITICAL\"";
+
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<LogLevel> {
+        let found = LEVELS.iter().find(|(name, number, _)| match &node.value {
+            Value::Text(text) => {
+                let text = text.to_ascii_uppercase();
+                text == *name || (text == "WARN" && *name == "WARNING")
+            }
+            Value::Int(level) => level == number,
+            _ => false,
+        });
+        match found {
+            Some((_, _, level)) => Some(*level),
+            None => faults.expected::<Self, _>(node),
+        }
+    }
+
+    fn show(value: &LogLevel) -> Option<Json> {
+        LEVELS
+            .iter()
+            .find(|(_, _, level)| level == value)
+            .map(|(name, _, _)| (*name).into())
+    }
+}
+
+/// A class that JupyterHub knows by an entry point's name or by its Python path.
+trait Class: Copy + PartialEq + 'static {
+    /// Names and what they mean; the first name of a class is the one that is shown.
+    const NAMES: &'static [(&'static str, Self)];
+    /// Names that JupyterHub or its well-known packages have, and we do not yet.
+    const LATER: &'static [&'static str];
+    /// `authenticators`, `spawners`.
+    const PLURAL: &'static str;
+}
+
+impl Class for AuthenticatorClass {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("shared-password", Self::SharedPassword),
+        (
+            "jupyterhub.authenticators.shared.SharedPasswordAuthenticator",
+            Self::SharedPassword,
+        ),
+        ("dummy", Self::Dummy),
+        ("jupyterhub.auth.DummyAuthenticator", Self::Dummy),
+        (
+            "jupyterhub.authenticators.dummy.DummyAuthenticator",
+            Self::Dummy,
+        ),
+    ];
+    const LATER: &'static [&'static str] = &[
+        "pam",
+        "default",
+        "null",
+        "jupyterhub.auth.PAMAuthenticator",
+        "jupyterhub.auth.LocalAuthenticator",
+        "jupyterhub.auth.NullAuthenticator",
+        "auth0",
+        "azuread",
+        "bitbucket",
+        "cilogon",
+        "generic-oauth",
+        "github",
+        "gitlab",
+        "globus",
+        "google",
+        "mediawiki",
+        "openshift",
+        "ldap",
+        "ldapauthenticator.LDAPAuthenticator",
+        "tmp",
+        "tmpauthenticator.TmpAuthenticator",
+        "native",
+        "nativeauthenticator.NativeAuthenticator",
+    ];
+    const PLURAL: &'static str = "authenticators";
+}
+
+impl Class for SpawnerClass {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("local", Self::Local),
+        ("localprocess", Self::Local),
+        ("default", Self::Local),
+        ("jupyterhub.spawner.LocalProcessSpawner", Self::Local),
+        ("simple", Self::Simple),
+        ("jupyterhub.spawner.SimpleLocalProcessSpawner", Self::Simple),
+    ];
+    const LATER: &'static [&'static str] = &[
+        "docker",
+        "dockerspawner.DockerSpawner",
+        "dockerspawner.SystemUserSpawner",
+        "kubespawner.KubeSpawner",
+        "sudo",
+        "sudospawner.SudoSpawner",
+        "systemd",
+        "systemdspawner.SystemdSpawner",
+        "batchspawner.SlurmSpawner",
+    ];
+    const PLURAL: &'static str = "spawners";
+}
+
+fn read_class<C: Class>(node: &Node, faults: &mut Faults<'_>) -> Option<C> {
+    let text = Text::read(node, faults)?;
+    if let Some((_, class)) = C::NAMES.iter().find(|(name, _)| *name == text) {
+        return Some(*class);
+    }
+    let there: Vec<String> = C::NAMES
+        .iter()
+        .map(|(name, _)| *name)
+        .filter(|name| !name.contains('.') && !matches!(*name, "default" | "localprocess"))
+        .map(|name| format!("\"{name}\""))
+        .collect();
+    let there = there.join(" and ");
+    let plural = C::PLURAL;
+    let oauth = text.starts_with("oauthenticator.");
+    let message = if oauth || C::LATER.contains(&text.as_str()) {
+        format!("= \"{text}\" is not supported yet; the {plural} so far are {there}")
+    } else {
+        let names = C::NAMES
+            .iter()
+            .map(|(name, _)| *name)
+            .chain(C::LATER.iter().copied());
+        let hint = nearest(&text, names)
+            .map_or_else(String::new, |name| format!("; did you mean \"{name}\"?"));
+        format!("= \"{text}\" is not known; the {plural} so far are {there}{hint}")
+    };
+    faults.at(&node.place, message);
+    None
+}
+
+fn show_class<C: Class>(value: C) -> Option<Json> {
+    C::NAMES
+        .iter()
+        .find(|(_, class)| *class == value)
+        .map(|(name, _)| (*name).into())
+}
+
+/// Who checks passwords.
+#[derive(Debug)]
+pub struct AuthClass;
+
+impl Kind for AuthClass {
+    type Target = AuthenticatorClass;
+    const EXPECTS: &'static str = "the name of an authenticator: \"shared-password\" or \"dummy\"";
+
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<AuthenticatorClass> {
+        read_class(node, faults)
+    }
+
+    fn show(value: &AuthenticatorClass) -> Option<Json> {
+        show_class(*value)
+    }
+}
+
+/// Who starts user servers.
+#[derive(Debug)]
+pub struct SpawnClass;
+
+impl Kind for SpawnClass {
+    type Target = SpawnerClass;
+    const EXPECTS: &'static str = "the name of a spawner: \"local\" or \"simple\"";
+
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<SpawnerClass> {
+        read_class(node, faults)
+    }
+
+    fn show(value: &SpawnerClass) -> Option<Json> {
+        show_class(*value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::kind::testing::read;
+
+    #[test]
+    fn classes_by_name_and_by_python_path() {
+        for name in ["simple", "jupyterhub.spawner.SimpleLocalProcessSpawner"] {
+            assert_eq!(
+                read::<SpawnClass>(json!(name)),
+                Ok(SpawnerClass::Simple),
+                "{name}"
+            );
+        }
+        for (name, hint) in [
+            (
+                "pam",
+                "\"pam\" is not supported yet; the authenticators so far are \"shared-password\" and \"dummy\"",
+            ),
+            (
+                "oauthenticator.LocalGitHubOAuthenticator",
+                "is not supported yet",
+            ),
+            (
+                "dumy",
+                "is not known; the authenticators so far are \"shared-password\" and \"dummy\"; did you mean \"dummy\"?",
+            ),
+        ] {
+            let error = read::<AuthClass>(json!(name)).unwrap_err();
+            assert!(error.contains(hint), "{error}");
+        }
+    }
+
+    #[test]
+    fn levels() {
+        for value in [json!("warn"), json!("WARNING"), json!(30)] {
+            assert_eq!(read::<Level>(value), Ok(LogLevel::Warning));
+        }
+        assert!(read::<Level>(json!("loud")).is_err());
+    }
+
+    #[test]
+    fn urls() {
+        assert_eq!(read::<WebUrl>(json!("")), Ok(None));
+        for bad in ["hub.example", "ftp://x/", "http://u:p@h/", "http://"] {
+            assert!(read::<WebUrl>(json!(bad)).is_err(), "{bad}");
+        }
+        assert_eq!(read::<Host>(json!("*")), Ok(String::new()));
+        assert!(read::<Host>(json!("a b")).is_err());
+        assert!(read::<Prefix>(json!("http://x/")).is_err());
+        assert_eq!(read::<Prefix>(json!("hub-a")), Ok(BaseUrl::new("/hub-a/")));
+        let error = read::<Database>(json!("postgresql://x")).unwrap_err();
+        assert!(
+            error.contains("'postgresql' databases are not supported yet"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,153 @@
+//! From files and flags to a [`Config`]: read, look every name up in the trait table, fill in, check.
+//!
+//! Reading files is thin and lives here; everything else is a function of text. All problems are gathered before any is
+//! reported, so that one start shows all of them.
+
+mod apply;
+mod check;
+mod file_json;
+mod file_toml;
+mod find;
+mod flags;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hub_types::env::EnvSource;
+
+use super::Config;
+use super::node::Entry;
+use super::problem::{ConfigError, Place, Problem};
+
+pub use find::{Found, PYTHON_FILE, TOML_FILE, find};
+pub use flags::Flag;
+
+/// Where the configuration comes from.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Sources {
+    /// `-f FILE`.
+    pub file: Option<PathBuf>,
+    /// Flags that set traits; they win over the file.
+    pub flags: Vec<Flag>,
+}
+
+/// A configuration that was read, and what is to be said about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// What does not stop the hub and should be known.
+    pub warnings: Vec<Problem>,
+    /// One line for the log: which file was read.
+    pub origin: String,
+    /// Class, trait and place of everything that was set, for `--show-config`.
+    pub set: Vec<(String, String, Place)>,
+}
+
+/// A section as written: a class and what is set in it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Section {
+    pub(crate) class: String,
+    pub(crate) place: Place,
+    pub(crate) entries: Vec<Entry>,
+}
+
+/// Reads the configuration; `folder` is where a file is looked for without `-f`, and where relative paths count from.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn load(sources: &Sources, folder: &Path, env: &dyn EnvSource) -> Result<Loaded, ConfigError> {
+    let found = find(sources.file.as_deref(), folder)?;
+    let text = match &found.file {
+        Some(file) => Some((file.as_path(), read(file, folder)?)),
+        None => None,
+    };
+    let text = text.as_ref().map(|(file, text)| (*file, text.as_str()));
+    let mut loaded = assemble(text, &sources.flags, folder, env)?;
+    loaded.origin = found.origin;
+    Ok(loaded)
+}
+
+/// The same from a file's text; touches no file.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn assemble(
+    file: Option<(&Path, &str)>,
+    flags: &[Flag],
+    folder: &Path,
+    env: &dyn EnvSource,
+) -> Result<Loaded, ConfigError> {
+    let mut layers = Vec::new();
+    if let Some((path, text)) = file {
+        layers.push(sections(path, text)?);
+    }
+    layers.push(flags.iter().map(flags::section).collect());
+    let mut config = Config {
+        source: file.map(|(path, _)| path.to_owned()),
+        ..Config::default()
+    };
+    let mut state = apply::apply(&mut config, &layers);
+    check::finish(&mut config, &mut state, folder, env);
+    if state.problems.is_empty() {
+        Ok(Loaded {
+            config,
+            warnings: state.warnings,
+            origin: String::new(),
+            set: state
+                .set
+                .into_iter()
+                .map(|(key, node)| (key.0, key.1, node.place))
+                .collect(),
+        })
+    } else {
+        state.problems.sort_by_key(|problem| line(&problem.place));
+        state.problems.dedup();
+        Err(ConfigError {
+            problems: state.problems,
+        })
+    }
+}
+
+/// Lines of the file in their order, then everything else.
+fn line(place: &Place) -> usize {
+    match place {
+        Place::Line(_, line) => *line,
+        _ => usize::MAX,
+    }
+}
+
+/// The sections of a file, by its ending.
+fn sections(path: &Path, text: &str) -> Result<Vec<Section>, ConfigError> {
+    let shared: Arc<Path> = path.into();
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    match ending.unwrap_or("") {
+        "toml" => file_toml::sections(&shared, text),
+        "json" => file_json::sections(&shared, text),
+        "py" => Err(ConfigError::one(&Place::File(shared), PYTHON_LATER)),
+        _ => Err(ConfigError::one(
+            &Place::File(shared),
+            "is not a configuration file: its name must end in .toml or .json",
+        )),
+    }
+}
+
+/// What to do with a Python file until it can be read.
+const PYTHON_LATER: &str = "Python configuration is not supported yet. Write its settings to hub.toml: \
+     `c.JupyterHub.port = 9000` becomes `port = 9000` under `[JupyterHub]`. `hub --generate-config` writes a hub.toml \
+     that lists every setting";
+
+fn read(file: &Path, folder: &Path) -> Result<String, ConfigError> {
+    let place = Place::File(file.into());
+    let bytes = std::fs::read(folder.join(file))
+        .map_err(|error| ConfigError::one(&place, format!("cannot be read: {error}")))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
+        let place = Place::Line(file.into(), line);
+        ConfigError::one(&place, "is not UTF-8; save the file as UTF-8")
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,198 @@
+//! What can only be said of the configuration as a whole: values that depend on each other, and on the environment.
+
+mod login;
+mod roles;
+
+use std::path::Path;
+
+use hub_types::env::{CONFIGPROXY_AUTH_TOKEN, EnvSource, JPY_COOKIE_SECRET};
+use hub_types::secret::Token;
+use url::Url;
+
+use super::apply::State;
+use crate::config::problem::{Place, Problem};
+use crate::config::{BindUrl, Config};
+
+/// Shortest cookie secret, in bytes.
+const COOKIE_SECRET_BYTES: usize = 32;
+
+/// Fills in what depends on other settings or on the environment, then checks the whole.
+pub(super) fn finish(config: &mut Config, state: &mut State, folder: &Path, env: &dyn EnvSource) {
+    lifetimes(config, state);
+    cookie_secret(config, state, env);
+    proxy(config, state, env);
+    public_url(config, state);
+    addresses(config, state);
+    homes(config, folder);
+    login::check(config, state);
+    roles::check(config, state);
+    services(config, state);
+}
+
+fn lifetimes(config: &mut Config, state: &State) {
+    let hub = &mut config.jupyterhub;
+    if state.node("JupyterHub", "oauth_token_expires_in").is_none() {
+        hub.oauth_token_expires_in = hub.cookie_max_age;
+    }
+    hub.api_page_default_limit = hub.api_page_default_limit.min(hub.api_page_max_limit);
+}
+
+fn cookie_secret(config: &mut Config, state: &mut State, env: &dyn EnvSource) {
+    let mut place = state.place("JupyterHub", "cookie_secret");
+    let secret = &mut config.jupyterhub.cookie_secret;
+    if secret.is_none() {
+        *secret = env.get_nonempty(JPY_COOKIE_SECRET).map(Token::from_config);
+        place = Place::Env(JPY_COOKIE_SECRET);
+    }
+    let Some(text) = secret else { return };
+    let long_enough =
+        hex::decode(text.expose()).is_ok_and(|bytes| bytes.len() >= COOKIE_SECRET_BYTES);
+    if !long_enough {
+        let message = "[JupyterHub] cookie_secret must be at least 32 bytes as hex, 64 characters; make one with `openssl rand \
+                       -hex 32`, or remove it: then one is made and kept in cookie_secret_file";
+        state.problems.push(Problem::new(&place, message));
+    }
+}
+
+fn proxy(config: &mut Config, state: &mut State, env: &dyn EnvSource) {
+    let proxy = &mut config.proxy;
+    if proxy.auth_token.is_none() {
+        proxy.auth_token = env
+            .get_nonempty(CONFIGPROXY_AUTH_TOKEN)
+            .map(Token::from_config);
+    }
+    if proxy.should_start {
+        return;
+    }
+    if proxy.auth_token.is_none() {
+        state.problem(
+            "Proxy",
+            "should_start",
+            "= false means that a proxy runs already: give its token as [ConfigurableHTTPProxy] auth_token or \
+             $CONFIGPROXY_AUTH_TOKEN",
+        );
+    }
+    if proxy.api_url.port == 0 {
+        state.problem(
+            "Proxy",
+            "should_start",
+            "= false means that a proxy runs already: give its API's port in [ConfigurableHTTPProxy] api_url",
+        );
+    }
+}
+
+fn public_url(config: &mut Config, state: &mut State) {
+    let base = config.jupyterhub.base_url().as_str().to_owned();
+    let Some(url) = &mut config.jupyterhub.public_url else {
+        return;
+    };
+    match with_base(url, &base) {
+        Some(completed) => *url = completed,
+        None => {
+            let message = format!("must end with the base URL '{base}', or have no path");
+            state.problem("JupyterHub", "public_url", message);
+        }
+    }
+}
+
+/// A public URL with the base URL as its path; `None` when it has another path.
+fn with_base(url: &Url, base: &str) -> Option<Url> {
+    let mut url = url.clone();
+    if url.path() == "/" {
+        url.set_path(base);
+    } else if !url.path().ends_with('/') {
+        let path = format!("{}/", url.path());
+        url.set_path(&path);
+    }
+    url.path().ends_with(base).then_some(url)
+}
+
+/// Two listeners cannot share an address.
+fn addresses(config: &Config, state: &mut State) {
+    let listeners: [(&str, &str, &BindUrl); 3] = [
+        ("JupyterHub", "bind_url", &config.jupyterhub.bind_url),
+        (
+            "JupyterHub",
+            "hub_bind_url",
+            &config.jupyterhub.hub_bind_url,
+        ),
+        ("ConfigurableHTTPProxy", "api_url", &config.proxy.api_url),
+    ];
+    for (index, (class, name, url)) in listeners.iter().enumerate() {
+        for (_, other_name, other) in &listeners[..index] {
+            let same_host = url.host == other.host || url.is_wildcard() || other.is_wildcard();
+            if url.port != 0 && url.port == other.port && same_host {
+                let message = format!(
+                    "and {other_name} both are port {}; give each its own",
+                    url.port
+                );
+                state.problem(class, name, message);
+            }
+        }
+    }
+}
+
+fn homes(config: &mut Config, folder: &Path) {
+    let template = &mut config.simple_spawner.home_dir_template;
+    if !template.starts_with('/') {
+        *template = folder.join(&*template).to_string_lossy().into_owned();
+    }
+}
+
+fn services(config: &Config, state: &mut State) {
+    let place = |state: &State, remark: &services::spec::Remark| {
+        item_place(state, "services", &remark.service, remark.key)
+    };
+    match services::spec::validate_all(&config.jupyterhub.services) {
+        Ok(remarks) => {
+            for remark in remarks {
+                let at = place(state, &remark);
+                state.warnings.push(Problem::new(&at, remark.to_string()));
+            }
+        }
+        Err(remarks) => {
+            for remark in remarks {
+                let at = place(state, &remark);
+                state.problems.push(Problem::new(&at, remark.to_string()));
+            }
+        }
+    }
+}
+
+/// Where the item called `name` of the list `[JupyterHub] list` has the key `key`; else where the item is, or the list.
+fn item_place(state: &State, list: &str, name: &str, key: &str) -> Place {
+    let Some(node) = state.node("JupyterHub", list) else {
+        return Place::Nowhere;
+    };
+    let field = |item: &crate::config::node::Node, key: &str| {
+        let entries = item.as_table()?;
+        entries.iter().find(|entry| entry.key == key).cloned()
+    };
+    let item =
+        node.as_list().unwrap_or_default().iter().find(|item| {
+            field(item, "name").is_some_and(|entry| entry.node.as_text() == Some(name))
+        });
+    match item {
+        Some(item) => field(item, key).map_or_else(|| item.place.clone(), |entry| entry.place),
+        None => node.place.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn public_urls_end_with_the_base() {
+        for (url, base, expected) in [
+            ("https://h", "/", Some("https://h/")),
+            ("https://h", "/a/", Some("https://h/a/")),
+            ("https://h/a", "/a/", Some("https://h/a/")),
+            ("https://h/x/a/", "/a/", Some("https://h/x/a/")),
+            ("https://h/b/", "/a/", None),
+        ] {
+            let url = Url::parse(url).unwrap();
+            assert_eq!(with_base(&url, base).map(String::from).as_deref(), expected);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Which file is read.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::problem::ConfigError;
+
+use super::{PYTHON_LATER, Place};
+
+/// Our file.
+pub const TOML_FILE: &str = "hub.toml";
+/// JupyterHub's file.
+pub const PYTHON_FILE: &str = "jupyterhub_config.py";
+
+/// The file to read, if any, and how to say so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The file, as it is called in messages: relative to the folder unless it was given otherwise.
+    pub file: Option<PathBuf>,
+    /// One line for the log.
+    pub origin: String,
+}
+
+/// `-f FILE`, else `hub.toml`, else `jupyterhub_config.py`, else nothing.
+///
+/// # Errors
+/// When the only file that is there is written in Python.
+pub fn find(given: Option<&Path>, folder: &Path) -> Result<Found, ConfigError> {
+    let there = |name: &str| folder.join(name).exists();
+    decide(given, there(TOML_FILE), there(PYTHON_FILE))
+}
+
+fn decide(given: Option<&Path>, toml: bool, python: bool) -> Result<Found, ConfigError> {
+    let read = |file: &Path, more: &str| Found {
+        file: Some(file.to_owned()),
+        origin: format!("Configuration: {}{more}", file.display()),
+    };
+    match (given, toml, python) {
+        (Some(file), _, _) => Ok(read(file, "")),
+        (None, true, false) => Ok(read(Path::new(TOML_FILE), "")),
+        (None, true, true) => Ok(read(
+            Path::new(TOML_FILE),
+            &format!(" ({PYTHON_FILE} beside it is not read)"),
+        )),
+        (None, false, true) => {
+            let place = Place::File(Path::new(PYTHON_FILE).into());
+            Err(ConfigError::one(&place, PYTHON_LATER))
+        }
+        (None, false, false) => Ok(Found {
+            file: None,
+            origin: format!("Configuration: defaults and flags only, there is no {TOML_FILE} here"),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_that_is_read() {
+        for (given, toml, python, file, origin) in [
+            (
+                Some("x.json"),
+                true,
+                true,
+                Some("x.json"),
+                "Configuration: x.json",
+            ),
+            (
+                None,
+                true,
+                false,
+                Some("hub.toml"),
+                "Configuration: hub.toml",
+            ),
+            (
+                None,
+                true,
+                true,
+                Some("hub.toml"),
+                "Configuration: hub.toml (jupyterhub_config.py beside it is not read)",
+            ),
+            (
+                None,
+                false,
+                false,
+                None,
+                "Configuration: defaults and flags only, there is no hub.toml here",
+            ),
+        ] {
+            let found = decide(given.map(Path::new), toml, python).unwrap();
+            assert_eq!(found.file.as_deref(), file.map(Path::new));
+            assert_eq!(found.origin, origin);
+        }
+        let error = decide(None, false, true).unwrap_err().to_string();
+        assert!(error.starts_with("jupyterhub_config.py: Python"), "{error}");
+    }
+}

@@ -1,0 +1,157 @@
+//! A configuration value that remembers where it was written, whatever form it was written in.
+
+use serde_path_to_error::Segment;
+
+use super::problem::Place;
+
+/// A value and its place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// The value.
+    pub value: Value,
+    /// Where it was written.
+    pub place: Place,
+    /// The characters of a flag's value: `--x=123` may have meant the text "123".
+    pub raw: Option<String>,
+}
+
+/// The forms that TOML and JSON share.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// JSON's `null`: as if the setting were not there.
+    Null,
+    /// A text.
+    Text(String),
+    /// A whole number.
+    Int(i64),
+    /// A number with a fraction.
+    Float(f64),
+    /// Yes or no.
+    Bool(bool),
+    /// A list.
+    List(Vec<Node>),
+    /// A table, in the order of its keys.
+    Table(Vec<Entry>),
+}
+
+/// A key of a table and its value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// Where the key was written.
+    pub place: Place,
+    /// The value.
+    pub node: Node,
+}
+
+impl Node {
+    /// A value at a place.
+    #[must_use]
+    pub fn new(value: Value, place: Place) -> Self {
+        Self {
+            value,
+            place,
+            raw: None,
+        }
+    }
+
+    /// What was found, for "expected …, found …". Values are not repeated: they may be secrets.
+    #[must_use]
+    pub fn describe(&self) -> &'static str {
+        match &self.value {
+            Value::Null => "null",
+            Value::Text(text) if text.is_empty() => "an empty text",
+            Value::Text(_) => "a text",
+            Value::Int(number) if *number < 0 => "a negative number",
+            Value::Int(_) => "a whole number",
+            Value::Float(_) => "a number with a fraction",
+            Value::Bool(_) => "true or false",
+            Value::List(_) => "a list",
+            Value::Table(_) => "a table",
+        }
+    }
+
+    /// The text, also of a flag's value that happens to look like something else.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match (&self.value, &self.raw) {
+            (Value::Text(text), _) => Some(text),
+            (_, Some(raw)) => Some(raw),
+            _ => None,
+        }
+    }
+
+    /// The items of a list; a flag's single value counts as a list of one.
+    #[must_use]
+    pub fn as_list(&self) -> Option<&[Node]> {
+        match &self.value {
+            Value::List(items) => Some(items),
+            _ if self.raw.is_some() && !matches!(self.value, Value::Table(_)) => {
+                Some(std::slice::from_ref(self))
+            }
+            _ => None,
+        }
+    }
+
+    /// The entries of a table.
+    #[must_use]
+    pub fn as_table(&self) -> Option<&[Entry]> {
+        match &self.value {
+            Value::Table(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
+    /// The same value without places, for serde.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        match &self.value {
+            Value::Null => serde_json::Value::Null,
+            Value::Text(text) => text.as_str().into(),
+            Value::Int(number) => (*number).into(),
+            Value::Float(number) => (*number).into(),
+            Value::Bool(yes) => (*yes).into(),
+            Value::List(items) => items.iter().map(Self::to_json).collect(),
+            Value::Table(entries) => entries
+                .iter()
+                .map(|entry| (entry.key.clone(), entry.node.to_json()))
+                .collect(),
+        }
+    }
+
+    /// The value that `path` leads to.
+    #[must_use]
+    pub fn at(&self, path: &serde_path_to_error::Path) -> Option<&Self> {
+        path.iter().try_fold(self, |node, segment| {
+            node.step(segment).map(|(next, _)| next)
+        })
+    }
+
+    /// The place of what `path` leads to, or of the last thing on the way that is there.
+    #[must_use]
+    pub fn place_of(&self, path: &serde_path_to_error::Path) -> &Place {
+        let (mut node, mut place) = (self, &self.place);
+        for segment in path {
+            let Some(next) = node.step(segment) else {
+                break;
+            };
+            (node, place) = next;
+        }
+        place
+    }
+
+    /// One step of a path: the value there, and the place of its key.
+    fn step(&self, segment: &Segment) -> Option<(&Self, &Place)> {
+        match (segment, &self.value) {
+            (Segment::Seq { index }, Value::List(items)) => {
+                items.get(*index).map(|item| (item, &item.place))
+            }
+            (Segment::Map { key }, Value::Table(entries)) => entries
+                .iter()
+                .find(|entry| entry.key == *key)
+                .map(|entry| (&entry.node, &entry.place)),
+            _ => None,
+        }
+    }
+}

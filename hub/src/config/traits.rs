@@ -1,0 +1,302 @@
+//! The trait table: every class and trait of JupyterHub 6.1, one row each, with what we do with it.
+//!
+//! Loading, `--generate-config`, `--show-config`, `--help-all`, suggestions for misspelt names and the reference page
+//! all come from here; the default of a row that works is what `Config::default()` holds.
+//!
+//! # To add a trait
+//!
+//! A field in [`super::sections`], and a row under `works` here: `name: Kind => path.to.field, "doc";`. A trait that
+//! stood under `later` moves up. A new class gets a file, a line in [`CLASSES`], and its parent's name.
+
+mod authenticator;
+mod elsewhere;
+mod jupyterhub;
+mod proxy;
+mod spawner;
+
+use serde_json::Value as Json;
+
+use super::kind::Faults;
+use super::node::Node;
+use super::problem::nearest;
+use super::{AuthenticatorClass, Config, SpawnerClass};
+
+/// A class: a section of the configuration.
+#[derive(Debug)]
+pub struct Class {
+    /// Its name, e.g. `LocalProcessSpawner`.
+    pub name: &'static str,
+    /// The class whose traits it has too.
+    pub parent: Option<&'static str>,
+    /// What it is, in a sentence.
+    pub doc: &'static str,
+    /// Its own traits.
+    pub traits: &'static [Trait],
+}
+
+/// A trait: a setting of a class.
+#[derive(Debug)]
+pub struct Trait {
+    /// Its name, e.g. `mem_limit`.
+    pub name: &'static str,
+    /// What it does; for traits that do not work, why, and what to use instead.
+    pub doc: &'static str,
+    /// What we do with it.
+    pub status: Status,
+}
+
+/// What we do with a trait.
+#[derive(Debug)]
+pub enum Status {
+    /// It takes effect.
+    Works(Access),
+    /// An old name that takes effect; the doc says what to write today.
+    Renamed(Access),
+    /// JupyterHub has it, we do not yet: a startup error.
+    Later,
+    /// It cannot be set in a file, or is gone: a startup error; the doc says what to use instead.
+    Refused,
+    /// It does nothing, as in JupyterHub: a warning.
+    Ignored,
+}
+
+/// How a trait reaches its field.
+#[derive(Debug, Clone, Copy)]
+pub struct Access {
+    /// Ends the sentence "expected …".
+    pub expects: &'static str,
+    /// Stands in a new file where nothing is set.
+    pub example: &'static str,
+    /// Whether its value is hidden.
+    pub secret: bool,
+    /// Reads a value into the configuration; false when it was wrong, which was reported then.
+    pub read: fn(&mut Config, &Node, &mut Faults<'_>) -> bool,
+    /// The value in force, as it is written; `None` when nothing is set.
+    pub show: fn(&Config) -> Option<Json>,
+}
+
+/// Defines a class; the blocks come in this order and may be left out.
+macro_rules! class {
+    (
+        $class:ident $(: $parent:ident)?, $doc:literal;
+        $(works { $($name:ident : $kind:ty => $($field:ident).+, $text:literal;)* })?
+        $(renamed { $($old:ident : $old_kind:ty => $($old_field:ident).+, $old_text:literal;)* })?
+        $(later { $($later:ident $later_text:literal;)* })?
+        $(refused { $($refused:ident $refused_text:literal;)* })?
+        $(ignored { $($ignored:ident $ignored_text:literal;)* })?
+    ) => {
+        $crate::config::traits::Class {
+            name: stringify!($class),
+            parent: $crate::config::traits::class!(@parent $($parent)?),
+            doc: $doc,
+            traits: &[
+                $($($crate::config::traits::Trait {
+                    name: stringify!($name),
+                    doc: $text,
+                    status: $crate::config::traits::Status::Works($crate::config::traits::class!(@access $kind, $($field).+)),
+                },)*)?
+                $($($crate::config::traits::Trait {
+                    name: stringify!($old),
+                    doc: $old_text,
+                    status: $crate::config::traits::Status::Renamed($crate::config::traits::class!(@access $old_kind, $($old_field).+)),
+                },)*)?
+                $($($crate::config::traits::class!(@plain Later, $later, $later_text),)*)?
+                $($($crate::config::traits::class!(@plain Refused, $refused, $refused_text),)*)?
+                $($($crate::config::traits::class!(@plain Ignored, $ignored, $ignored_text),)*)?
+            ],
+        }
+    };
+    (@parent) => { None };
+    (@parent $parent:ident) => { Some(stringify!($parent)) };
+    (@plain $status:ident, $name:ident, $text:literal) => {
+        $crate::config::traits::Trait {
+            name: stringify!($name),
+            doc: $text,
+            status: $crate::config::traits::Status::$status,
+        }
+    };
+    (@access $kind:ty, $($field:ident).+) => {
+        $crate::config::traits::Access {
+            expects: <$kind as $crate::config::kind::Kind>::EXPECTS,
+            example: <$kind as $crate::config::kind::Kind>::EXAMPLE,
+            secret: <$kind as $crate::config::kind::Kind>::SECRET,
+            read: |config, node, faults| {
+                match <$kind as $crate::config::kind::Kind>::read(node, faults) {
+                    Some(value) => {
+                        config.$($field).+ = value;
+                        true
+                    }
+                    None => false,
+                }
+            },
+            show: |config| <$kind as $crate::config::kind::Kind>::show(&config.$($field).+),
+        }
+    };
+}
+use class;
+
+/// Every class, parents before children.
+pub static CLASSES: &[&Class] = &[
+    &jupyterhub::JUPYTERHUB,
+    &authenticator::AUTHENTICATOR,
+    &authenticator::LOCAL,
+    &authenticator::PAM,
+    &authenticator::DUMMY,
+    &authenticator::SHARED_PASSWORD,
+    &spawner::SPAWNER,
+    &spawner::LOCAL,
+    &spawner::SIMPLE,
+    &proxy::PROXY,
+    &proxy::CONFIGURABLE,
+    &elsewhere::SERVICE,
+    &elsewhere::CRYPT_KEEPER,
+    &elsewhere::METRICS,
+    &elsewhere::HTTP_CLIENT,
+    &elsewhere::HUB_AUTH,
+    &elsewhere::HUB_OAUTH,
+];
+
+/// Classes of well-known packages that we have no equivalent of yet.
+pub static FOREIGN: &[&str] = elsewhere::FOREIGN;
+
+impl Class {
+    /// The class of this name.
+    #[must_use]
+    pub fn find(name: &str) -> Option<&'static Self> {
+        CLASSES.iter().find(|class| class.name == name).copied()
+    }
+
+    /// The class and its ancestors, nearest first.
+    pub fn lineage(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |class| class.parent.and_then(Self::find))
+    }
+
+    /// A trait of this class or of an ancestor, and the class that has it.
+    #[must_use]
+    pub fn find_trait(&self, name: &str) -> Option<(&Self, &'static Trait)> {
+        self.lineage().find_map(|class| {
+            let found = class.traits.iter().find(|row| row.name == name)?;
+            Some((class, found))
+        })
+    }
+
+    /// The trait that was probably meant by `name`, as a hint: `; did you mean …?`, or nothing.
+    #[must_use]
+    pub fn hint(&self, name: &str) -> String {
+        let own = self
+            .lineage()
+            .flat_map(|class| class.traits)
+            .map(|row| row.name);
+        if let Some(near) = nearest(name, own) {
+            return format!("; did you mean {near}?");
+        }
+        let elsewhere = CLASSES
+            .iter()
+            .find(|class| class.traits.iter().any(|row| row.name == name));
+        match elsewhere {
+            Some(class) => format!("; [{}] has a {name}", class.name),
+            None => String::new(),
+        }
+    }
+
+    /// Whether this configuration uses the class: what a section says of inherited traits counts only then.
+    #[must_use]
+    pub fn in_use(&self, config: &Config) -> bool {
+        let hub = &config.jupyterhub;
+        let authenticator = match hub.authenticator_class {
+            AuthenticatorClass::Dummy => &authenticator::DUMMY,
+            AuthenticatorClass::SharedPassword => &authenticator::SHARED_PASSWORD,
+        };
+        let spawner = match hub.spawner_class {
+            SpawnerClass::Local => &spawner::LOCAL,
+            SpawnerClass::Simple => &spawner::SIMPLE,
+        };
+        let roots = ["Authenticator", "Spawner"];
+        let plugged = self.lineage().any(|class| roots.contains(&class.name));
+        !plugged
+            || [authenticator, spawner]
+                .iter()
+                .any(|used| used.lineage().any(|class| class.name == self.name))
+    }
+}
+
+impl Trait {
+    /// How a trait that takes effect reaches its field.
+    #[must_use]
+    pub fn access(&self) -> Option<&Access> {
+        match &self.status {
+            Status::Works(access) | Status::Renamed(access) => Some(access),
+            Status::Later | Status::Refused | Status::Ignored => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn all_234_traits_of_jupyterhub_are_known() {
+        // What the 0.8 manual has and 6.1 does not.
+        let gone = [
+            "db_file",
+            "statsd_host",
+            "statsd_port",
+            "statsd_prefix",
+            "cookie_name",
+            "cookie_cache_max_age",
+        ];
+        let names: Vec<(&str, &str)> = CLASSES
+            .iter()
+            .flat_map(|class| class.traits.iter().map(|row| (class.name, row.name)))
+            .filter(|(_, name)| !gone.contains(name))
+            .collect();
+        let unique: BTreeSet<_> = names.iter().collect();
+        assert_eq!(unique.len(), names.len());
+        assert_eq!(names.len(), 234);
+    }
+
+    #[test]
+    fn every_row_says_what_it_does() {
+        for class in CLASSES {
+            assert!(
+                class
+                    .parent
+                    .is_none_or(|parent| Class::find(parent).is_some())
+            );
+            for row in class.traits {
+                assert!(row.doc.len() > 10, "{}.{}", class.name, row.name);
+            }
+        }
+    }
+
+    #[test]
+    fn classes_inherit() {
+        let simple = Class::find("SimpleLocalProcessSpawner").unwrap();
+        let (class, row) = simple.find_trait("mem_limit").unwrap();
+        assert_eq!((class.name, row.name), ("Spawner", "mem_limit"));
+        assert!(simple.find_trait("bind_url").is_none());
+        assert_eq!(simple.hint("mem_limt"), "; did you mean mem_limit?");
+        assert_eq!(simple.hint("bind_url"), "; [JupyterHub] has a bind_url");
+        assert_eq!(simple.hint("zzzzzzzz"), "");
+    }
+
+    #[test]
+    fn only_classes_in_use_count() {
+        let mut config = Config::default();
+        for (class, used) in [
+            ("JupyterHub", true),
+            ("ConfigurableHTTPProxy", true),
+            ("SharedPasswordAuthenticator", true),
+            ("DummyAuthenticator", false),
+            ("LocalProcessSpawner", true),
+            ("SimpleLocalProcessSpawner", false),
+        ] {
+            assert_eq!(Class::find(class).unwrap().in_use(&config), used, "{class}");
+        }
+        config.jupyterhub.spawner_class = SpawnerClass::Simple;
+        assert!(Class::find("LocalProcessSpawner").unwrap().in_use(&config));
+    }
+}

@@ -1,0 +1,169 @@
+//! `JupyterHub`: 98 traits.
+
+use crate::config::kind::collection::{Names, OptCommand};
+use crate::config::kind::scalar::{
+    Bool, Days, FilePath, Interval, OptFilePath, OptText, Port, Positive, Seconds, SecondsOrNone,
+    Secret,
+};
+use crate::config::kind::special::{
+    AuthClass, Bind, Database, Host, Level, OptHost, Prefix, SpawnClass, WebUrl,
+};
+use crate::config::kind::structured::{Groups, Roles, Services};
+use crate::config::traits::{Class, class};
+
+pub(super) static JUPYTERHUB: Class = class! {
+    JupyterHub, "The hub itself: addresses, database, logins, roles, services.";
+    works {
+        bind_url: Bind => jupyterhub.bind_url,
+            "Where the proxy listens for the world, and under which path everything lives. An empty host means all interfaces, port 0 any free port.";
+        ip: Host => jupyterhub.bind_url.host,
+            "Host part of bind_url; empty means all interfaces.";
+        port: Port => jupyterhub.bind_url.port,
+            "Port of bind_url.";
+        base_url: Prefix => jupyterhub.bind_url.base_url,
+            "Path of bind_url: the prefix of every URL.";
+        public_url: WebUrl => jupyterhub.public_url,
+            "The address that browsers use, when the hub cannot see it (behind a TLS proxy, for example). Ends with base_url.";
+        hub_bind_url: Bind => jupyterhub.hub_bind_url,
+            "Where the hub itself listens, for the proxy, user servers and services. Port 0 means any free port.";
+        hub_ip: Host => jupyterhub.hub_bind_url.host,
+            "Host part of hub_bind_url; empty means all interfaces.";
+        hub_port: Port => jupyterhub.hub_bind_url.port,
+            "Port of hub_bind_url.";
+        hub_connect_url: WebUrl => jupyterhub.hub_connect_url,
+            "Where the proxy, user servers and services reach the hub, when that differs from hub_bind_url.";
+        hub_connect_ip: OptHost => jupyterhub.hub_connect_ip,
+            "The same, as host only; the port is that of hub_bind_url.";
+        db_url: Database => jupyterhub.db_url,
+            "The database. SQLite only, for now: three slashes for a path from the working folder, four for an absolute one.";
+        cookie_secret: Secret => jupyterhub.cookie_secret,
+            "Signs login cookies: at least 32 bytes as hex. Better kept in cookie_secret_file or $JPY_COOKIE_SECRET.";
+        cookie_secret_file: FilePath => jupyterhub.cookie_secret_file,
+            "Holds the cookie secret; made at the first start, private to the hub's user.";
+        cookie_max_age_days: Days => jupyterhub.cookie_max_age,
+            "Days that a login lasts.";
+        authenticator_class: AuthClass => jupyterhub.authenticator_class,
+            "Who checks passwords: \"shared-password\" (one password for users, one for administrators) or \"dummy\" (any name; for tests). Must be set: JupyterHub's default, \"pam\", is not there yet.";
+        spawner_class: SpawnClass => jupyterhub.spawner_class,
+            "Who starts user servers: \"local\" (as the system user of the same name; needs root) or \"simple\" (as the hub's own user).";
+        load_groups: Groups => jupyterhub.load_groups,
+            "Groups to have at start: { name = { users = [...], properties = {...} } }. Members are added, never removed.";
+        load_roles: Roles => jupyterhub.load_roles,
+            "Roles to have at start, with their scopes, users, groups and services; the built-in role \"user\" can be redefined here.";
+        services: Services => jupyterhub.services,
+            "Services: with a command the hub runs them, with a url the proxy routes /services/NAME/ to them.";
+        last_activity_interval: Interval => jupyterhub.last_activity_interval,
+            "Seconds between two looks at the proxy: routes are repaired, and its activity is read back.";
+        activity_resolution: Seconds => jupyterhub.activity_resolution,
+            "Activity that is newer by fewer seconds than this is not written.";
+        service_check_interval: Interval => jupyterhub.service_check_interval,
+            "Seconds between two checks that services with a url answer.";
+        oauth_token_expires_in: Interval => jupyterhub.oauth_token_expires_in,
+            "Seconds that tokens live which browsers get for servers and services. Unset: as long as a login.";
+        oauth_require_pkce: Bool => jupyterhub.oauth_require_pkce,
+            "Whether OAuth clients must use PKCE.";
+        token_expires_in_max_seconds: SecondsOrNone => jupyterhub.token_expires_in_max_seconds,
+            "Longest life in seconds of a token that a user asks for; 0 means no limit.";
+        api_page_default_limit: Positive => jupyterhub.api_page_default_limit,
+            "Items on a page of the REST API when the client names no limit.";
+        api_page_max_limit: Positive => jupyterhub.api_page_max_limit,
+            "Most items on a page of the REST API.";
+        shutdown_on_logout: Bool => jupyterhub.shutdown_on_logout,
+            "Whether logging out stops the user's servers.";
+        cleanup_servers: Bool => jupyterhub.cleanup_servers,
+            "Whether user servers stop with the hub. If not, the next hub finds them again.";
+        cleanup_proxy: Bool => jupyterhub.cleanup_proxy,
+            "Whether the proxy stops with the hub. If not, the next hub finds it again.";
+        default_url: OptText => jupyterhub.default_url,
+            "Where / leads. Unset: to the user's server, or to the home page.";
+        redirect_to_server: Bool => jupyterhub.redirect_to_server,
+            "Whether / leads a user whose server runs there, rather than to the home page.";
+        admin_access: Bool => jupyterhub.admin_access,
+            "Whether administrators may enter users' servers. Better: grant the scope access:servers in a role.";
+        log_level: Level => jupyterhub.log_level,
+            "How much is logged.";
+        pid_file: OptFilePath => jupyterhub.pid_file,
+            "File to write the hub's process id to.";
+    }
+    renamed {
+        admin_users: Names => authenticator.admin_users,
+            "write [Authenticator] admin_users";
+        proxy_api_ip: Host => proxy.api_url.host,
+            "write [ConfigurableHTTPProxy] api_url";
+        proxy_api_port: Port => proxy.api_url.port,
+            "write [ConfigurableHTTPProxy] api_url";
+        proxy_auth_token: Secret => proxy.auth_token,
+            "write [ConfigurableHTTPProxy] auth_token";
+        proxy_check_interval: Interval => proxy.check_running_interval,
+            "write [ConfigurableHTTPProxy] check_running_interval";
+        proxy_cmd: OptCommand => proxy.command,
+            "write [ConfigurableHTTPProxy] command";
+    }
+    later {
+        active_server_limit "Most servers that run at once; 0 means no limit.";
+        active_user_window "Seconds without activity after which a user no longer counts as active.";
+        allow_existing_invalid_named_servers "What becomes of named servers with names of older versions.";
+        allow_named_servers "Whether users may have several servers.";
+        authenticate_prometheus "Whether metrics need the scope read:metrics.";
+        concurrent_spawn_limit "Most servers that start at once; 0 means no limit.";
+        cookie_host_prefix_enabled "Whether cookies are named __Host-….";
+        custom_scopes "Scopes of your own: name → description and subscopes.";
+        data_files_path "Folder of templates and static files.";
+        db_kwargs "Options of the database engine.";
+        debug_db "Whether SQL statements are logged.";
+        debug_proxy "Whether the proxy logs more.";
+        default_server_name "Name of the server that /user-redirect leads to.";
+        external_ssl_authorities "Certificate authorities of your own for internal TLS.";
+        extra_user_scopes "Scopes that every user gets besides the role user; until then redefine the role \"user\" in load_roles.";
+        forwarded_host_header "Header from which the public host is taken.";
+        generate_certs "Makes the certificates of internal TLS, then exits.";
+        hub_routespec "Route that leads to the hub.";
+        hub_socket_mode "Mode of the hub's unix socket.";
+        implicit_spawn_seconds "Seconds after which the page of a stopped server starts it.";
+        init_spawners_timeout "Seconds that the start waits for running servers to be found again.";
+        internal_certs_location "Folder of the certificates of internal TLS.";
+        internal_ssl "Whether hub, proxy, servers and services talk TLS to each other.";
+        log_datefmt "Form of times in the log.";
+        log_format "Form of lines in the log.";
+        logo_file "Picture at the top of every page.";
+        named_server_limit_per_user "Most named servers of a user; 0 means no limit.";
+        proxy_class "Who forwards requests: configurable-http-proxy's API is the only one so far.";
+        recreate_internal_certs "Whether certificates of internal TLS are renewed at start.";
+        reset_db "Whether the database is emptied at start.";
+        ssl_cert "Certificate of the public address; until then end TLS in front of the hub.";
+        ssl_key "Key of the public address; until then end TLS in front of the hub.";
+        subdomain_hook "How names become subdomains.";
+        subdomain_host "Host under which every user gets a subdomain.";
+        template_paths "Folders with templates that replace ours.";
+        template_vars "Variables for templates.";
+        trusted_alt_names "Further names in certificates of internal TLS.";
+        trusted_downstream_ips "Proxies whose X-Forwarded-For is believed.";
+        upgrade_db "Whether an old database is brought up to date at start.";
+        use_legacy_stopped_server_status_code "Whether stopped servers answer 503 instead of 424.";
+    }
+    refused {
+        answer_yes "it belongs on the command line: -y";
+        api_tokens "make a token with `hub token USER`, or give a service an api_token in [[JupyterHub.services]]";
+        config_file "it belongs on the command line: -f FILE";
+        extra_handlers "run your own pages as a service: [[JupyterHub.services]] with a url";
+        extra_log_file "redirect the output instead: hub > hub.log 2>&1";
+        extra_log_handlers "it holds Python objects; redirect the output instead";
+        generate_config "it belongs on the command line: --generate-config";
+        hub_connect_port "write hub_connect_url, which has the port in it";
+        jinja_environment_options "it holds options of Python's template engine, which is not used here";
+        logging_config "it configures Python's logging, which is not used here; see log_level";
+        service_tokens "give the service an api_token in [[JupyterHub.services]]";
+        show_config "it belongs on the command line: --show-config";
+        show_config_json "it belongs on the command line: --show-config-json";
+        tornado_settings "it configures Python's web server, which is not used here";
+        user_redirect_hook "it is a Python function, which cannot be called here";
+        db_file "it was the name in JupyterHub 0.1; write db_url = \"sqlite:///FILE\"";
+        statsd_host "JupyterHub 6 has no statsd; metrics are at /hub/metrics";
+        statsd_port "JupyterHub 6 has no statsd; metrics are at /hub/metrics";
+        statsd_prefix "JupyterHub 6 has no statsd; metrics are at /hub/metrics";
+    }
+    ignored {
+        confirm_no_ssl "it has no effect since JupyterHub 0.7; remove it";
+        trust_user_provided_tokens "it has no effect here: configured tokens are never stored; remove it";
+    }
+};

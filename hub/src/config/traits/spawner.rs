@@ -1,0 +1,95 @@
+//! `Spawner` and its kind.
+
+use crate::config::kind::collection::{Command, Environment, Scopes, Texts};
+use crate::config::kind::scalar::{Bool, Bytes, Cores, Interval, OptText, Port, Seconds, Text};
+use crate::config::kind::special::{Host, WebUrl};
+use crate::config::traits::{Class, class};
+
+pub(super) static SPAWNER: Class = class! {
+    Spawner, "What every user server gets, whoever starts it.";
+    works {
+        cmd: Command => spawner.cmd,
+            "The program that is a user's server.";
+        args: Texts => spawner.args,
+            "Further arguments; {username} and {servername} are filled in.";
+        environment: Environment => spawner.environment,
+            "Variables for the server: { NAME = \"value\" }.";
+        env_keep: Texts => spawner.env_keep,
+            "Variables that the server gets from the hub's own environment. Nothing else of it leaks.";
+        notebook_dir: OptText => spawner.notebook_dir,
+            "Folder that the server shows; {username} is filled in, ~ is the user's home. Unset: the home.";
+        default_url: OptText => spawner.default_url,
+            "Page that the server shows first, e.g. \"/lab\"; {username} is filled in.";
+        ip: Host => spawner.ip,
+            "Where servers listen; empty means all interfaces.";
+        port: Port => spawner.port,
+            "Port of servers; 0 means any free one, which is needed for more than one server.";
+        start_timeout: Interval => spawner.start_timeout,
+            "Seconds that starting a server may take.";
+        http_timeout: Interval => spawner.http_timeout,
+            "Seconds that a started server may take to answer.";
+        poll_interval: Interval => spawner.poll_interval,
+            "Seconds between two checks that a server lives.";
+        debug: Bool => spawner.debug,
+            "Whether servers log more.";
+        disable_user_config: Bool => spawner.disable_user_config,
+            "Whether servers ignore configuration in the user's home.";
+        mem_limit: Bytes => spawner.mem_limit,
+            "Most memory: bytes, or \"512M\", \"1G\". Told to the server; the local spawners do not enforce it.";
+        mem_guarantee: Bytes => spawner.mem_guarantee,
+            "Memory that the server can count on. Told to the server.";
+        cpu_limit: Cores => spawner.cpu_limit,
+            "Most CPU cores. Told to the server; the local spawners do not enforce it.";
+        cpu_guarantee: Cores => spawner.cpu_guarantee,
+            "CPU cores that the server can count on. Told to the server.";
+        oauth_client_allowed_scopes: Scopes => spawner.oauth_client_allowed_scopes,
+            "Scopes that a server may get on behalf of whoever visits it.";
+        server_token_scopes: Scopes => spawner.server_token_scopes,
+            "Scopes of a server's own token. Empty: those of the role server.";
+        hub_connect_url: WebUrl => spawner.hub_connect_url,
+            "Where servers reach the hub, when that differs from [JupyterHub] hub_connect_url.";
+    }
+    later {
+        apply_user_options "Which options of the user set which attributes of the spawner.";
+        consecutive_failure_limit "Failed starts in a row after which the hub gives up.";
+        group_overrides "Settings that differ by group.";
+        oauth_roles "Old name of oauth_client_allowed_scopes.";
+        options_form "HTML of the form that users fill in before a server starts.";
+        options_from_form "How that form becomes options.";
+        poll_jitter "Fraction by which poll_interval varies.";
+        ssl_alt_names "Further names in the server's certificate.";
+        ssl_alt_names_include_local "Whether the server's certificate names localhost.";
+    }
+    refused {
+        auth_state_hook "it is a Python function, which cannot be called here";
+        post_stop_hook "it is a Python function, which cannot be called here";
+        pre_spawn_hook "it is a Python function, which cannot be called here";
+        progress_ready_hook "it is a Python function, which cannot be called here";
+    }
+};
+
+pub(super) static LOCAL: Class = class! {
+    LocalProcessSpawner: Spawner, "Servers are processes of this machine, each of the system user of the same name.";
+    works {
+        interrupt_timeout: Seconds => local_spawner.interrupt_timeout,
+            "Seconds that a server has after SIGINT, before SIGTERM.";
+        term_timeout: Seconds => local_spawner.term_timeout,
+            "Seconds that a server has after SIGTERM, before SIGKILL.";
+        kill_timeout: Seconds => local_spawner.kill_timeout,
+            "Seconds that a server has after SIGKILL, before it counts as stuck.";
+    }
+    later {
+        shell_cmd "Shell that runs the command, e.g. bash -l -c.";
+    }
+    refused {
+        popen_kwargs "it holds arguments of Python's Popen, which is not used here";
+    }
+};
+
+pub(super) static SIMPLE: Class = class! {
+    SimpleLocalProcessSpawner: LocalProcessSpawner, "Servers are processes of the hub's own user, each with a home of its own. For tests and for one's own use.";
+    works {
+        home_dir_template: Text => simple_spawner.home_dir_template,
+            "Home of a user: {username} is filled in; a relative path counts from the hub's working folder.";
+    }
+};
