@@ -208,7 +208,7 @@ mod tests {
         }
 
         #[test]
-        fn good_tokens_are_found(token in "[!-~]{1,64}", word in "(?i)token|bearer") {
+        fn good_tokens_are_found(token in "[!-~]{1,64}", word in "[tT][oO][kK][eE][nN]|[bB][eE][aA][rR][eE][rR]") {
             let value = format!("{word} {token}");
             prop_assert_eq!(bearer(&value), Token::parse(&token));
         }

@@ -24,6 +24,8 @@ mod reply;
 pub mod resolve;
 #[cfg(feature = "tower")]
 pub mod service;
+#[cfg(feature = "test-util")]
+pub mod testing;
 pub mod user;
 
 pub use access::{Access, Decision};

@@ -1,0 +1,300 @@
+//! The typed client.
+
+use std::time::Duration;
+
+use futures_util::TryStreamExt as _;
+use hub_types::server::ServerModel;
+use hub_types::user::{ActivityReport, ServerActivity};
+use hubauth::testing::{FakeHub, Mood};
+use hubauth::{
+    ClientError, HubClient, StartOptions, Started, StateFilter, Stopped, Token, UsersQuery,
+};
+
+async fn hub_and_client() -> (FakeHub, HubClient) {
+    let hub = FakeHub::start().await.unwrap();
+    let token = hub.add_service("me");
+    let client = HubClient::new(hub.api_url(), token).unwrap();
+    (hub, client)
+}
+
+#[tokio::test]
+async fn version_and_clock() {
+    let (_hub, client) = hub_and_client().await;
+    assert_eq!(client.clock_offset(), None);
+    assert_eq!(client.api_root().await.unwrap().version, "6.1.1");
+    assert_eq!(client.clock_offset().unwrap().num_seconds(), 0);
+}
+
+#[tokio::test]
+async fn users_are_paged_as_the_hub_says() {
+    let (hub, client) = hub_and_client().await;
+    for n in 0..7 {
+        hub.add_user(&format!("user{n}"));
+    }
+    hub.add_server(
+        "user3",
+        ServerModel {
+            ready: true,
+            ..ServerModel::default()
+        },
+    );
+    let pages: Vec<_> = client
+        .users(UsersQuery::default().with_limit(3))
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(
+        pages
+            .iter()
+            .map(|page| page.items.len())
+            .collect::<Vec<_>>(),
+        [3, 3, 1]
+    );
+    let names: Vec<String> = client
+        .each_user(UsersQuery::default().with_limit(2))
+        .map_ok(|user| user.name)
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(
+        names,
+        (0..7).map(|n| format!("user{n}")).collect::<Vec<_>>()
+    );
+    let active: Vec<_> = client
+        .each_user(UsersQuery::active())
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(
+        active
+            .iter()
+            .map(|user| user.name.as_str())
+            .collect::<Vec<_>>(),
+        ["user3"]
+    );
+    let idle = UsersQuery::default()
+        .with_state(StateFilter::Inactive)
+        .with_limit(4);
+    let idle: Vec<_> = client.each_user(idle).try_collect().await.unwrap();
+    assert_eq!(idle.len(), 6);
+}
+
+#[tokio::test]
+async fn a_hub_without_pages_gives_one() {
+    let (hub, client) = hub_and_client().await;
+    hub.set_mood(Mood::Babble(r#"[{"name": "old"}]"#.into()));
+    let pages: Vec<_> = client
+        .users(UsersQuery::default())
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(pages.len(), 1);
+    assert_eq!(pages[0].items[0].name, "old");
+}
+
+#[tokio::test]
+async fn users_and_servers() {
+    let (hub, client) = hub_and_client().await;
+    assert_eq!(client.create_user("zoe").await.unwrap().name, "zoe");
+    assert_eq!(
+        client
+            .create_user("zoe")
+            .await
+            .unwrap_err()
+            .status()
+            .unwrap(),
+        409
+    );
+    assert_eq!(client.create_users(&["zoe", "mal"]).await.unwrap().len(), 1);
+    assert!(client.user("nobody").await.unwrap().is_none());
+
+    assert_eq!(
+        client
+            .start_server("zoe", "", &StartOptions::default())
+            .await
+            .unwrap(),
+        Started::Ready
+    );
+    let again = client
+        .start_server("zoe", "", &StartOptions::default())
+        .await
+        .unwrap_err();
+    assert!(
+        again.to_string().contains("zoe is already running"),
+        "{again}"
+    );
+    let events: Vec<_> = client
+        .server_progress("zoe", "")
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(
+        events
+            .iter()
+            .map(|event| event.progress)
+            .collect::<Vec<_>>(),
+        [0, 100]
+    );
+    assert!(events[1].ready);
+    let none: Result<Vec<_>, _> = client.server_progress("mal", "").try_collect().await;
+    assert_eq!(none.unwrap_err().status().unwrap(), 400);
+    assert_eq!(client.stop_server("zoe", "").await.unwrap(), Stopped::Done);
+    assert_eq!(client.stop_server("zoe", "").await.unwrap(), Stopped::Done);
+    assert_eq!(
+        client
+            .stop_server("zoe", "gpu")
+            .await
+            .unwrap_err()
+            .status()
+            .unwrap(),
+        404
+    );
+
+    hub.set_slow(true);
+    let options = StartOptions::default().with_display_name("G P U");
+    assert_eq!(
+        client.start_server("zoe", "gpu", &options).await.unwrap(),
+        Started::Pending
+    );
+    assert_eq!(
+        client.remove_server("zoe", "gpu").await.unwrap(),
+        Stopped::Pending
+    );
+
+    client.delete_user("zoe").await.unwrap();
+    assert_eq!(
+        client
+            .delete_user("zoe")
+            .await
+            .unwrap_err()
+            .status()
+            .unwrap(),
+        404
+    );
+    assert!(client.services().await.unwrap().contains_key("me"));
+    assert_eq!(client.service("me").await.unwrap().unwrap().kind, "service");
+    assert!(client.service("you").await.unwrap().is_none());
+    assert!(client.routes().await.unwrap().is_empty());
+    client.check_routes().await.unwrap();
+}
+
+#[tokio::test]
+async fn activity_is_reported() {
+    let (hub, client) = hub_and_client().await;
+    let time = hub_types::time::parse("2026-11-22T03:00:00Z").unwrap();
+    let report = ActivityReport {
+        last_activity: Some(time),
+        servers: [(
+            String::new(),
+            ServerActivity {
+                last_activity: time,
+            },
+        )]
+        .into(),
+    };
+    client.report_activity("a b", &report).await.unwrap();
+    assert_eq!(hub.reported_activity(), [("a b".to_owned(), report)]);
+}
+
+#[tokio::test]
+async fn errors_name_the_url_and_what_to_do() {
+    let (hub, client) = hub_and_client().await;
+    let token = Token::from_config("x");
+    for (mood, status, text) in [
+        (Mood::Status(500), 502, "the hub failed with 500"),
+        (Mood::Status(503), 502, "the hub failed with 503"),
+        (Mood::Status(401), 502, "401 Unauthorized"),
+        (Mood::Status(404), 502, "404 Not Found"),
+        (Mood::Status(429), 503, "429"),
+        (Mood::Babble("<html>".into()), 502, "makes no sense"),
+        (Mood::Babble("{}".into()), 502, "missing field"),
+        (
+            Mood::Redirect("https://evil.example/?x=secret".into()),
+            502,
+            "redirects to https://evil.example/,",
+        ),
+    ] {
+        hub.set_mood(mood.clone());
+        let error = client.whoami(&token).await.unwrap_err();
+        assert_eq!(error.status_for_visitor(), status, "{mood:?}");
+        let message = error.to_string();
+        assert!(
+            message.contains(text) && message.contains(&hub.api_url()),
+            "{mood:?}: {message}"
+        );
+        assert!(!message.contains("secret"));
+    }
+    hub.set_mood(Mood::Status(403));
+    assert!(client.whoami(&token).await.unwrap().is_none());
+    let refused = client.services().await.unwrap_err();
+    assert!(
+        matches!(refused, ClientError::Refused { .. })
+            && refused.to_string().contains("JUPYTERHUB_API_TOKEN")
+    );
+}
+
+#[tokio::test]
+async fn a_hub_that_is_away_or_silent() {
+    let (hub, _) = hub_and_client().await;
+    let quick = HubClient::builder(hub.api_url())
+        .lookup_timeout(Duration::from_millis(50))
+        .build()
+        .unwrap();
+    hub.set_mood(Mood::Silent);
+    let error = quick.whoami(&Token::from_config("x")).await.unwrap_err();
+    assert!(matches!(error, ClientError::Timeout { .. }), "{error}");
+    assert_eq!(error.status_for_visitor(), 503);
+
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let away = HubClient::builder(format!("http://{address}/hub/api"))
+        .build()
+        .unwrap();
+    let error = away.api_root().await.unwrap_err();
+    assert!(matches!(error, ClientError::Unreachable { .. }), "{error}");
+    assert!(
+        error.to_string().contains("refused") && error.to_string().contains("JUPYTERHUB_API_URL"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn the_cookie_of_old_hubs() {
+    let (hub, client) = hub_and_client().await;
+    hub.add_cookie("jupyterhub-services", "2|1:0|10:x/y=", "alice");
+    let look = async |value: &str| {
+        client
+            .whoami_by_cookie("jupyterhub-services", &Token::from_config(value))
+            .await
+    };
+    assert_eq!(look("2|1:0|10:x/y=").await.unwrap().unwrap().name, "alice");
+    assert!(look("other").await.unwrap().is_none());
+    hub.set_mood(Mood::Babble("{}".into()));
+    assert!(look("2|1:0|10:x/y=").await.unwrap().is_none());
+    hub.set_mood(Mood::Status(500));
+    assert!(
+        !look("secret-value")
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("secret-value")
+    );
+}
+
+#[test]
+fn addresses_that_cannot_be_right() {
+    for url in [
+        "",
+        "hub",
+        "ftp://hub/hub/api",
+        "http://user:pw@hub/hub/api",
+        "http://hub/hub/api?x",
+    ] {
+        assert!(
+            HubClient::new(url, Token::from_config("t")).is_err(),
+            "{url}"
+        );
+    }
+    assert!(HubClient::new("https://hub.example/hub/api/", Token::from_config("t")).is_ok());
+}

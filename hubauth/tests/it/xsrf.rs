@@ -1,0 +1,149 @@
+//! Cookie-authenticated requests must come from our own pages.
+
+use http::{Method, StatusCode};
+
+use crate::harness::{Browser, PREFIX, Site, request};
+
+const CHANGE: &str = "/services/demo/change";
+
+async fn logged_in(site: &Site) -> Browser {
+    site.hub.log_in(Some("alice"));
+    let mut browser = Browser::new();
+    assert_eq!(browser.open(site, PREFIX).await.status(), StatusCode::OK);
+    browser
+}
+
+#[tokio::test]
+async fn writes_need_the_value() {
+    let site = Site::start().await;
+    let mut browser = logged_in(&site).await;
+    let value = browser.value("_xsrf").unwrap().to_owned();
+    let with_query = format!("{CHANGE}?_xsrf={value}");
+    for (path, headers, allowed) in [
+        (CHANGE, &[][..], false),
+        (
+            CHANGE,
+            &[
+                ("sec-fetch-site", "same-origin"),
+                ("sec-fetch-mode", "navigate"),
+            ],
+            false,
+        ),
+        (CHANGE, &[("sec-fetch-mode", "websocket")], false),
+        (CHANGE, &[("x-xsrftoken", "wrong")], false),
+        (CHANGE, &[("x-xsrftoken", "")], false),
+        (CHANGE, &[("x-xsrftoken", value.as_str())], true),
+        (
+            CHANGE,
+            &[("x-csrftoken", value.as_str()), ("sec-fetch-mode", "cors")],
+            true,
+        ),
+        (with_query.as_str(), &[], true),
+    ] {
+        let reply = browser
+            .send(&site, request(Method::POST, path, headers))
+            .await;
+        let expected = if allowed {
+            StatusCode::OK
+        } else {
+            StatusCode::FORBIDDEN
+        };
+        assert_eq!(reply.status(), expected, "{path} {headers:?}");
+        if !allowed {
+            assert!(reply.body().contains("XSRF"), "{}", reply.body());
+        }
+    }
+}
+
+#[tokio::test]
+async fn scripts_need_it_for_reads_too() {
+    let site = Site::start().await;
+    let mut browser = logged_in(&site).await;
+    let value = browser.value("_xsrf").unwrap().to_owned();
+    let fetch = [
+        ("sec-fetch-mode", "cors"),
+        ("sec-fetch-site", "same-origin"),
+    ];
+    assert_eq!(
+        browser
+            .send(&site, request(Method::GET, PREFIX, &fetch))
+            .await
+            .status(),
+        StatusCode::FOUND
+    );
+    let with = [fetch[0], fetch[1], ("x-xsrftoken", value.as_str())];
+    assert_eq!(
+        browser
+            .send(&site, request(Method::GET, PREFIX, &with))
+            .await
+            .status(),
+        StatusCode::OK
+    );
+    let image = [
+        ("sec-fetch-mode", "no-cors"),
+        ("sec-fetch-site", "same-origin"),
+    ];
+    assert_eq!(
+        browser
+            .send(&site, request(Method::GET, PREFIX, &image))
+            .await
+            .status(),
+        StatusCode::OK
+    );
+}
+
+#[tokio::test]
+async fn a_planted_or_foreign_value_does_not_help() {
+    let site = Site::start().await;
+    let mut browser = logged_in(&site).await;
+    let foreign = {
+        let mut other = Browser::new();
+        other.open(&site, PREFIX).await;
+        other.value("_xsrf").unwrap().to_owned()
+    };
+    for planted in ["planted", &foreign] {
+        browser.set("_xsrf", CHANGE, planted);
+        let reply = browser
+            .send(
+                &site,
+                request(Method::POST, CHANGE, &[("x-xsrftoken", planted)]),
+            )
+            .await;
+        assert_eq!(reply.status(), StatusCode::FORBIDDEN);
+    }
+    let genuine = browser.value("_xsrf").unwrap().to_owned();
+    let genuine = if genuine == foreign {
+        // The browser lists the narrower path first; ours is the one for the whole service.
+        browser
+            .get(&site, &format!("{PREFIX}form"))
+            .await
+            .body()
+            .split(' ')
+            .nth(1)
+            .unwrap()
+            .to_owned()
+    } else {
+        genuine
+    };
+    let reply = browser
+        .send(
+            &site,
+            request(Method::POST, CHANGE, &[("x-xsrftoken", &genuine)]),
+        )
+        .await;
+    assert_eq!(
+        reply.status(),
+        StatusCode::OK,
+        "the planted one does not lock us out"
+    );
+}
+
+#[tokio::test]
+async fn pages_are_given_the_value_for_their_forms() {
+    let site = Site::start().await;
+    let mut browser = logged_in(&site).await;
+    let page = browser.get(&site, &format!("{PREFIX}form")).await;
+    let value = browser.value("_xsrf").unwrap();
+    assert_eq!(page.body(), format!("alice {value}"));
+    assert!(page.set_cookies().is_empty(), "a good one is not replaced");
+}
