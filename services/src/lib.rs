@@ -2,9 +2,17 @@
 
 #[cfg(feature = "supervisor")]
 pub mod contract;
+#[cfg(feature = "kit")]
+pub mod demo;
+#[cfg(feature = "kit")]
+pub mod kit;
+#[cfg(feature = "kit")]
+mod look;
 #[cfg(feature = "supervisor")]
 pub mod process;
 #[cfg(feature = "supervisor")]
 pub mod spec;
 #[cfg(feature = "supervisor")]
 pub mod supervisor;
+#[cfg(feature = "kit")]
+pub mod whoami;

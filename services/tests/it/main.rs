@@ -1,8 +1,10 @@
 //! Tests with real processes and sockets.
-#![cfg(feature = "supervisor")]
+#![cfg(all(feature = "supervisor", feature = "kit"))]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod launching;
+mod programs;
 mod scene;
 mod stopping;
 mod supervising;
+mod visitor;

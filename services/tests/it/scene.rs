@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use services::process::{LaunchError, LaunchPlan, Running, hold};
 use tempfile::TempDir;
 
-/// The launcher binary of this crate.
+/// The binary of this crate with the launcher and the bundled programs.
 pub(crate) fn launcher() -> &'static Path {
-    Path::new(env!("CARGO_BIN_EXE_launcher"))
+    Path::new(env!("CARGO_BIN_EXE_bundled"))
 }
 
 /// A temporary folder for one test.

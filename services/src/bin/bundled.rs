@@ -1,0 +1,12 @@
+//! The programs of this crate on their own, for its tests. The hub has the same as subcommands of its binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match std::env::args().nth(1).as_deref() {
+        Some("launch") => services::process::launcher_main(),
+        Some("whoami") => services::whoami::run(),
+        Some("demo-server") => services::demo::run(),
+        _ => ExitCode::from(64),
+    }
+}

@@ -1,0 +1,29 @@
+//! For authors of services: from the environment to a listening, well-behaved program.
+//!
+//! ```no_run
+//! use axum::{Router, routing::get};
+//! use hubauth::{HubOAuth, HubUser};
+//! use services::kit;
+//!
+//! fn main() -> std::process::ExitCode {
+//!     kit::run(async |_env| {
+//!         let hub = HubOAuth::from_env()?;
+//!         Ok(Router::new()
+//!             .route("/", get(|user: HubUser| async move { format!("hello {}", user.name) }))
+//!             .layer(hub.layer())
+//!             .merge(hub.callback_routes()))
+//!     })
+//! }
+//! ```
+//!
+//! [`run`] reads the contract ([`ServiceEnv`]), listens where the hub says, puts the router under the service's prefix,
+//! answers `{prefix}health`, and stops in order on SIGINT and SIGTERM (at once on the second one). Its parts ([`mount`],
+//! [`ServiceEnv::bind`], [`serve`]) can be used alone.
+
+mod environment;
+mod program;
+mod serve;
+
+pub use environment::{EnvError, ServiceEnv};
+pub use program::run;
+pub use serve::{BindError, Shutdown, mount, serve};

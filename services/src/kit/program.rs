@@ -1,0 +1,78 @@
+//! The whole of a small service's `main`.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use axum::Router;
+use hub_types::env::{EnvSource as _, ProcessEnv};
+use tracing_subscriber::EnvFilter;
+
+use super::{EnvError, ServiceEnv, Shutdown, mount, serve};
+
+/// Exit code for an environment that cannot be used (`EX_USAGE` of sysexits).
+const BAD_ENVIRONMENT: u8 = 64;
+
+/// Runs a service until it is asked to stop: reads the environment, builds the router (without prefix), serves it.
+///
+/// Logs go to standard error, at level `info` unless `RUST_LOG` says otherwise, or to the subscriber that is installed
+/// already. Gives 64 when the environment cannot be used, 1 when anything else fails; the reason is the last thing in the
+/// log.
+pub fn run<F>(build: F) -> ExitCode
+where
+    F: AsyncFnOnce(&ServiceEnv) -> anyhow::Result<Router>,
+{
+    let filter = ProcessEnv
+        .get_nonempty("RUST_LOG")
+        .unwrap_or_else(|| "info".to_owned());
+    // Fails where the program that we are part of has a subscriber already.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .try_init();
+    match start(build) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            let environment = error
+                .chain()
+                .any(|cause| cause.is::<EnvError>() || cause.is::<hubauth::ConfigError>());
+            if environment {
+                ExitCode::from(BAD_ENVIRONMENT)
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+fn start<F>(build: F) -> anyhow::Result<()>
+where
+    F: AsyncFnOnce(&ServiceEnv) -> anyhow::Result<Router>,
+{
+    let env = ServiceEnv::from_env(&ProcessEnv)?;
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?
+        .block_on(async {
+            let shutdown = Shutdown::on_signals().context("cannot watch for signals")?;
+            let app = tokio::select! {
+                app = build(&env) => mount(&env, app?),
+                () = shutdown.asked() => return Ok(()),
+            };
+            let listener = env.bind().await?;
+            let address = listener.local_addr()?;
+            tracing::info!(
+                "{} listens on http://{address}{}",
+                env.label(&ProcessEnv),
+                env.prefix
+            );
+            serve(listener, app, shutdown)
+                .await
+                .context("cannot serve")?;
+            tracing::info!("stopped");
+            Ok(())
+        })
+}
