@@ -7,7 +7,7 @@
 //! * [`address`], [`database`]: values with a form of their own;
 //! * [`traits`]: the table of every trait; [`kind`]: how each kind of value is written;
 //! * [`load`]: files and flags to [`Config`], through [`node`], with every [`problem`] that was found;
-//! * [`show`]: the template for a new file, and what is in force.
+//! * [`show`]: the template for a new file, and what is in force; [`new_file`] writes it.
 //!
 //! `Config::default()` holds JupyterHub's defaults, so a test writes `Config { spawner, ..Config::default() }`.
 
@@ -15,6 +15,7 @@ pub mod address;
 pub mod database;
 pub mod kind;
 pub mod load;
+pub mod new_file;
 pub mod node;
 pub mod problem;
 pub mod sections;

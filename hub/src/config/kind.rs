@@ -3,10 +3,12 @@
 //! A kind is a type without values that implements [`Kind`]; rows of the trait table name it. To add one: implement
 //! the trait, say in [`Kind::EXPECTS`] what a person should write.
 
+pub mod class;
 pub mod collection;
 pub mod scalar;
 pub mod special;
 pub mod structured;
+pub mod time;
 
 use serde_json::Value as Json;
 

@@ -1,17 +1,12 @@
-//! Kinds with one value: texts, numbers, yes or no, times, sizes, secrets.
+//! Kinds with one value: texts, numbers, yes or no, sizes, secrets.
 
-use std::marker::PhantomData;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use hub_types::secret::Token;
 use serde_json::Value as Json;
 
 use super::{Faults, Kind};
 use crate::config::node::{Node, Value};
-
-/// Longest time that makes sense: a hundred years. More would overflow when added to a clock.
-const MOST_SECONDS: f64 = 100.0 * 366.0 * 86_400.0;
 
 /// A text.
 #[derive(Debug)]
@@ -183,106 +178,6 @@ impl Kind for Positive {
     }
 }
 
-/// A time in units of `U`; zero is fine.
-#[derive(Debug)]
-pub struct Time<U>(PhantomData<U>);
-
-/// A unit of time.
-pub trait Unit {
-    /// Its length in seconds.
-    const SECONDS: f64;
-    /// Ends the sentence "expected …".
-    const EXPECTS: &'static str;
-    /// Whether zero makes sense.
-    const ZERO: bool;
-}
-
-macro_rules! units {
-    ($($(#[$doc:meta])* $alias:ident = $unit:ident $seconds:literal $zero:literal $expects:literal;)*) => {
-        $(
-            /// A unit of time.
-            #[derive(Debug)]
-            pub struct $unit;
-            impl Unit for $unit {
-                const SECONDS: f64 = $seconds;
-                const EXPECTS: &'static str = $expects;
-                const ZERO: bool = $zero;
-            }
-            $(#[$doc])*
-            pub type $alias = Time<$unit>;
-        )*
-    };
-}
-
-units! {
-    /// Seconds; zero is fine.
-    Seconds = Second 1.0 true "a number of seconds";
-    /// Seconds between two events; zero would never come to rest.
-    Interval = Tick 1.0 false "a number of seconds greater than 0";
-    /// Days.
-    Days = Day 86400.0 false "a number of days greater than 0";
-}
-
-impl<U: Unit> Kind for Time<U> {
-    type Target = Duration;
-    const EXPECTS: &'static str = U::EXPECTS;
-
-    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<Duration> {
-        let number = match node.value {
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "numbers that lose precision are beyond the limit below"
-            )]
-            Value::Int(number) => number as f64,
-            Value::Float(number) => number,
-            _ => return faults.expected::<Self, _>(node),
-        };
-        let seconds = number * U::SECONDS;
-        if seconds > MOST_SECONDS {
-            faults.at(&node.place, "is more than a hundred years");
-            return None;
-        }
-        match Duration::try_from_secs_f64(seconds) {
-            Ok(time) if U::ZERO || !time.is_zero() => Some(time),
-            _ => faults.expected::<Self, _>(node),
-        }
-    }
-
-    fn show(value: &Duration) -> Option<Json> {
-        Some(number(value.as_secs_f64() / U::SECONDS))
-    }
-}
-
-/// A number as a person writes it: without a fraction where there is none.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "guarded: whole and far below 2^53"
-)]
-fn number(value: f64) -> Json {
-    if value.fract() == 0.0 && value.abs() < 1e15 {
-        (value as i64).into()
-    } else {
-        value.into()
-    }
-}
-
-/// Seconds, where 0 means "no limit".
-#[derive(Debug)]
-pub struct SecondsOrNone;
-
-impl Kind for SecondsOrNone {
-    type Target = Option<Duration>;
-    const EXPECTS: &'static str = "a number of seconds, or 0 for no limit";
-
-    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<Option<Duration>> {
-        Seconds::read(node, faults).map(|time| Some(time).filter(|time| !time.is_zero()))
-    }
-
-    fn show(value: &Option<Duration>) -> Option<Json> {
-        Some(value.map_or(0.into(), |time| number(time.as_secs_f64())))
-    }
-}
-
 /// A number of bytes: `1073741824`, `"1G"`, `"512M"`, `"1.5G"`; not set means no limit.
 #[derive(Debug)]
 pub struct Bytes;
@@ -329,6 +224,19 @@ fn bytes(text: &str) -> Option<u64> {
     }
     let product = number.trim().parse::<f64>().ok()? * unit as f64;
     (product > 0.0 && product < 9e18).then_some(product as u64)
+}
+
+/// A number as a person writes it: without a fraction where there is none.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "guarded: whole and far below 2^53"
+)]
+pub(super) fn number(value: f64) -> Json {
+    if value.fract() == 0.0 && value.abs() < 1e15 {
+        (value as i64).into()
+    } else {
+        value.into()
+    }
 }
 
 /// A number of CPU cores; not set means no limit.

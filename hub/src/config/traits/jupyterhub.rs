@@ -1,14 +1,11 @@
 //! `JupyterHub`: 98 traits.
 
+use crate::config::kind::class::{AuthClass, SpawnClass};
 use crate::config::kind::collection::{Names, OptCommand};
-use crate::config::kind::scalar::{
-    Bool, Days, FilePath, Interval, OptFilePath, OptText, Port, Positive, Seconds, SecondsOrNone,
-    Secret,
-};
-use crate::config::kind::special::{
-    AuthClass, Bind, Database, Host, Level, OptHost, Prefix, SpawnClass, WebUrl,
-};
+use crate::config::kind::scalar::{Bool, FilePath, OptFilePath, OptText, Port, Positive, Secret};
+use crate::config::kind::special::{Bind, Database, Host, Level, OptHost, Prefix, WebUrl};
 use crate::config::kind::structured::{Groups, Roles, Services};
+use crate::config::kind::time::{Days, Interval, Seconds, SecondsOrNone};
 use crate::config::traits::{Class, class};
 
 pub(super) static JUPYTERHUB: Class = class! {

@@ -1,8 +1,9 @@
 //! `Proxy` and `ConfigurableHTTPProxy`.
 
 use crate::config::kind::collection::OptCommand;
-use crate::config::kind::scalar::{Bool, FilePath, Interval, Secret};
+use crate::config::kind::scalar::{Bool, FilePath, Secret};
 use crate::config::kind::special::Bind;
+use crate::config::kind::time::Interval;
 use crate::config::traits::{Class, class};
 
 pub(super) static PROXY: Class = class! {

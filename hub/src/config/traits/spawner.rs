@@ -1,8 +1,9 @@
 //! `Spawner` and its kind.
 
 use crate::config::kind::collection::{Command, Environment, Scopes, Texts};
-use crate::config::kind::scalar::{Bool, Bytes, Cores, Interval, OptText, Port, Seconds, Text};
+use crate::config::kind::scalar::{Bool, Bytes, Cores, OptText, Port, Text};
 use crate::config::kind::special::{Host, WebUrl};
+use crate::config::kind::time::{Interval, Seconds};
 use crate::config::traits::{Class, class};
 
 pub(super) static SPAWNER: Class = class! {

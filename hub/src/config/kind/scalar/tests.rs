@@ -4,24 +4,6 @@ use super::*;
 use crate::config::kind::testing::read;
 
 #[test]
-fn times() {
-    assert_eq!(read::<Seconds>(json!(60)), Ok(Duration::from_mins(1)));
-    assert_eq!(read::<Seconds>(json!(0.5)), Ok(Duration::from_millis(500)));
-    assert_eq!(read::<Seconds>(json!(0)), Ok(Duration::ZERO));
-    assert_eq!(read::<Days>(json!(0.5)), Ok(Duration::from_hours(12)));
-    assert_eq!(read::<SecondsOrNone>(json!(0)), Ok(None));
-    for bad in [json!(-1), json!("5"), json!(true), json!(1e300), json!([])] {
-        assert!(read::<Seconds>(bad.clone()).is_err(), "{bad}");
-    }
-    assert_eq!(
-        read::<Interval>(json!(0)),
-        Err("x must be a number of seconds greater than 0, not a whole number".into())
-    );
-    assert_eq!(Days::show(&Duration::from_hours(36)), Some(json!(1.5)));
-    assert_eq!(Days::show(&Duration::from_hours(336)), Some(json!(14)));
-}
-
-#[test]
 fn sizes() {
     for (value, expected) in [
         (json!(5), 5),

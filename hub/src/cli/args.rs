@@ -1,0 +1,258 @@
+//! What clap reads, with the help that people see.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::load::{Flag, Sources};
+use crate::quickstart::Options;
+
+const EXAMPLES: &str = "\
+Examples:
+  hub quickstart                       try it: one command, nothing else needed
+  hub --generate-config                write ./hub.toml with every setting and its default
+  hub                                  run with ./hub.toml
+  hub -f /etc/hub.toml --port 80       run with another file, on another port
+  hub --Spawner.default_url=/lab       any setting is a flag: --Class.name=VALUE
+  hub --show-config                    what is in force, and where it comes from
+  hub token mal                        an API token for the user mal
+
+Flags win over the file. --help-all lists every setting.";
+
+/// A JupyterHub: users log in and get their own notebook servers.
+///
+/// Without a subcommand it runs the hub, with the proxy and the services that its configuration names. It reads
+/// ./hub.toml unless -f names another file.
+#[derive(Debug, Parser)]
+#[command(name = "hub", version, args_conflicts_with_subcommands = true, after_help = EXAMPLES,
+          max_term_width = 100, disable_help_subcommand = true)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) serve: Serve,
+    #[command(subcommand)]
+    pub(super) command: Option<Sub>,
+}
+
+/// Flags of `hub` itself.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    pub(super) common: Common,
+
+    /// Where the proxy listens, e.g. 127.0.0.1; empty means all interfaces.
+    #[arg(long, value_name = "ADDRESS", allow_hyphen_values = true)]
+    ip: Option<String>,
+
+    /// Port of the proxy; 0 means any free one.
+    #[arg(long, value_name = "PORT", allow_hyphen_values = true)]
+    port: Option<String>,
+
+    /// The same as one URL, with the base URL as its path: http://127.0.0.1:8000/jupyter/.
+    #[arg(long, visible_alias = "url", value_name = "URL")]
+    bind_url: Option<String>,
+
+    /// Prefix of every URL, e.g. /jupyter/.
+    #[arg(long, value_name = "PATH")]
+    base_url: Option<String>,
+
+    /// File to write the process id to.
+    #[arg(long, value_name = "FILE")]
+    pid_file: Option<String>,
+
+    /// Keep the database in memory: everything is forgotten when the hub stops.
+    #[arg(long, conflicts_with = "db")]
+    no_db: bool,
+
+    /// Write a new configuration file (./hub.toml, or what -f names; -f - prints it), then exit.
+    #[arg(long)]
+    pub(super) generate_config: bool,
+
+    /// With --generate-config: replace the file if there is one.
+    #[arg(short = 'y', long = "yes")]
+    pub(super) yes: bool,
+
+    /// Print the configuration in force without its secrets, then exit.
+    #[arg(long)]
+    pub(super) show_config: bool,
+
+    /// The same as JSON.
+    #[arg(long)]
+    pub(super) show_config_json: bool,
+
+    /// Print every setting with its doc and default, then exit.
+    #[arg(long)]
+    pub(super) help_all: bool,
+}
+
+impl Serve {
+    /// The short flags as the traits for which they stand; the URL first, so that its parts refine it.
+    pub(super) fn flags(&self) -> Vec<Flag> {
+        let memory = self.no_db.then(|| "sqlite:///:memory:".to_owned());
+        address_flags(&self.bind_url, &self.ip, &self.port, &self.base_url)
+            .into_iter()
+            .chain(flag("pid_file", &self.pid_file, "--pid-file"))
+            .chain(flag("db_url", &memory, "--no-db"))
+            .collect()
+    }
+}
+
+fn flag(name: &str, value: &Option<String>, typed: &str) -> Option<Flag> {
+    let value = value.as_ref()?;
+    Some(Flag::new("JupyterHub", name, value.as_str(), typed))
+}
+
+fn address_flags(
+    url: &Option<String>,
+    ip: &Option<String>,
+    port: &Option<String>,
+    base: &Option<String>,
+) -> Vec<Flag> {
+    [
+        flag("bind_url", url, "--bind-url"),
+        flag("ip", ip, "--ip"),
+        flag("port", port, "--port"),
+        flag("base_url", base, "--base-url"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Flags that `hub` and `hub token` share.
+#[derive(Debug, Args)]
+pub(super) struct Common {
+    /// The configuration file: .toml, or .json in traitlets' form.
+    #[arg(short = 'f', long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+
+    /// The database, e.g. sqlite:///jupyterhub.sqlite.
+    #[arg(long, value_name = "URL")]
+    db: Option<String>,
+
+    #[command(flatten)]
+    logging: Logging,
+}
+
+/// How much is logged.
+#[derive(Debug, Args)]
+struct Logging {
+    /// How much is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL.
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+
+    /// Log everything: --log-level DEBUG.
+    #[arg(long, conflicts_with = "log_level")]
+    debug: bool,
+}
+
+impl Logging {
+    fn flags(&self) -> impl Iterator<Item = Flag> {
+        let debug = self.debug.then(|| "DEBUG".to_owned());
+        flag("log_level", &self.log_level, "--log-level")
+            .into_iter()
+            .chain(flag("log_level", &debug, "--debug"))
+    }
+}
+
+impl Common {
+    /// The file and all flags: those given here, then `flags`.
+    pub(super) fn sources(self, flags: Vec<Flag>) -> Sources {
+        let own = flag("db_url", &self.db, "--db")
+            .into_iter()
+            .chain(self.logging.flags());
+        Sources {
+            flags: own.chain(flags).collect(),
+            file: self.config,
+        }
+    }
+}
+
+/// Subcommands.
+#[derive(Debug, Subcommand)]
+pub(super) enum Sub {
+    /// Make an API token for a user and print it.
+    Token {
+        /// The user, who must exist. Default: the system user who runs this.
+        user: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Try it: set up a folder with a configuration, then run the hub in it.
+    ///
+    /// The folder is made on the first run, with a hub.toml to edit, two passwords (printed once, kept in that file),
+    /// and the services whoami and cull-idle. Later runs take the folder as it is.
+    Quickstart(Quickstart),
+    /// Run the proxy alone (speaks configurable-http-proxy's API).
+    #[command(disable_help_flag = true)]
+    Proxy(Raw),
+    /// Stop servers that nobody uses; run it as a service of the hub.
+    #[command(disable_help_flag = true)]
+    CullIdle(Raw),
+    /// A service that says who you are; run it as a service of the hub.
+    #[command(disable_help_flag = true)]
+    Whoami(Raw),
+    /// A small server for users, for machines without Jupyter.
+    #[command(disable_help_flag = true)]
+    DemoServer(Raw),
+    /// Wait for the hub's word, then become a command.
+    #[command(hide = true, disable_help_flag = true)]
+    Launch(Raw),
+}
+
+/// Arguments that somebody else reads.
+#[derive(Debug, Args)]
+pub(super) struct Raw {
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "ARGS"
+    )]
+    pub(super) args: Vec<OsString>,
+}
+
+/// Flags of `hub quickstart`.
+#[derive(Debug, Args)]
+pub(super) struct Quickstart {
+    /// The folder.
+    #[arg(long, value_name = "FOLDER", default_value = "hub-data")]
+    data: PathBuf,
+
+    /// Name of the administrator, on the first run. Default: the system user who runs this, or admin.
+    #[arg(long, value_name = "NAME")]
+    admin: Option<String>,
+
+    /// Where to listen.
+    #[arg(long, value_name = "ADDRESS")]
+    ip: Option<String>,
+
+    /// Port to listen on; 0 means any free one. Default: 8000, or the next free one.
+    #[arg(long, value_name = "PORT")]
+    port: Option<String>,
+
+    /// The same as one URL.
+    #[arg(long, visible_alias = "url", value_name = "URL")]
+    bind_url: Option<String>,
+
+    /// Prefix of every URL, e.g. /jupyter/.
+    #[arg(long, value_name = "PATH")]
+    base_url: Option<String>,
+
+    #[command(flatten)]
+    logging: Logging,
+}
+
+impl Quickstart {
+    pub(super) fn options(self, flags: Vec<Flag>) -> Options {
+        let address = address_flags(&self.bind_url, &self.ip, &self.port, &self.base_url);
+        Options {
+            folder: self.data,
+            admin: self.admin,
+            flags: address
+                .into_iter()
+                .chain(self.logging.flags())
+                .chain(flags)
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Kinds that name a class: by an entry point's name or by a Python path.
+
+use serde_json::Value as Json;
+
+use super::scalar::Text;
+use super::{Faults, Kind};
+use crate::config::node::Node;
+use crate::config::problem::nearest;
+use crate::config::{AuthenticatorClass, SpawnerClass};
+
+/// A class that JupyterHub knows by an entry point's name or by its Python path.
+trait Class: Copy + PartialEq + 'static {
+    /// Names and what they mean; the first name of a class is the one that is shown.
+    const NAMES: &'static [(&'static str, Self)];
+    /// Names that JupyterHub or its well-known packages have, and we do not yet.
+    const LATER: &'static [&'static str];
+    /// `authenticators`, `spawners`.
+    const PLURAL: &'static str;
+}
+
+impl Class for AuthenticatorClass {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("shared-password", Self::SharedPassword),
+        (
+            "jupyterhub.authenticators.shared.SharedPasswordAuthenticator",
+            Self::SharedPassword,
+        ),
+        ("dummy", Self::Dummy),
+        ("jupyterhub.auth.DummyAuthenticator", Self::Dummy),
+        (
+            "jupyterhub.authenticators.dummy.DummyAuthenticator",
+            Self::Dummy,
+        ),
+    ];
+    const LATER: &'static [&'static str] = &[
+        "pam",
+        "default",
+        "null",
+        "jupyterhub.auth.PAMAuthenticator",
+        "jupyterhub.auth.LocalAuthenticator",
+        "jupyterhub.auth.NullAuthenticator",
+        "auth0",
+        "azuread",
+        "bitbucket",
+        "cilogon",
+        "generic-oauth",
+        "github",
+        "gitlab",
+        "globus",
+        "google",
+        "mediawiki",
+        "openshift",
+        "ldap",
+        "ldapauthenticator.LDAPAuthenticator",
+        "tmp",
+        "tmpauthenticator.TmpAuthenticator",
+        "native",
+        "nativeauthenticator.NativeAuthenticator",
+    ];
+    const PLURAL: &'static str = "authenticators";
+}
+
+impl Class for SpawnerClass {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("local", Self::Local),
+        ("localprocess", Self::Local),
+        ("default", Self::Local),
+        ("jupyterhub.spawner.LocalProcessSpawner", Self::Local),
+        ("simple", Self::Simple),
+        ("jupyterhub.spawner.SimpleLocalProcessSpawner", Self::Simple),
+    ];
+    const LATER: &'static [&'static str] = &[
+        "docker",
+        "dockerspawner.DockerSpawner",
+        "dockerspawner.SystemUserSpawner",
+        "kubespawner.KubeSpawner",
+        "sudo",
+        "sudospawner.SudoSpawner",
+        "systemd",
+        "systemdspawner.SystemdSpawner",
+        "batchspawner.SlurmSpawner",
+    ];
+    const PLURAL: &'static str = "spawners";
+}
+
+fn read_class<C: Class>(node: &Node, faults: &mut Faults<'_>) -> Option<C> {
+    let text = Text::read(node, faults)?;
+    if let Some((_, class)) = C::NAMES.iter().find(|(name, _)| *name == text) {
+        return Some(*class);
+    }
+    let there: Vec<String> = C::NAMES
+        .iter()
+        .map(|(name, _)| *name)
+        .filter(|name| !name.contains('.') && !matches!(*name, "default" | "localprocess"))
+        .map(|name| format!("\"{name}\""))
+        .collect();
+    let there = there.join(" and ");
+    let plural = C::PLURAL;
+    let oauth = text.starts_with("oauthenticator.");
+    let message = if oauth || C::LATER.contains(&text.as_str()) {
+        format!("= \"{text}\" is not supported yet; the {plural} so far are {there}")
+    } else {
+        let names = C::NAMES
+            .iter()
+            .map(|(name, _)| *name)
+            .chain(C::LATER.iter().copied());
+        let hint = nearest(&text, names)
+            .map_or_else(String::new, |name| format!("; did you mean \"{name}\"?"));
+        format!("= \"{text}\" is not known; the {plural} so far are {there}{hint}")
+    };
+    faults.at(&node.place, message);
+    None
+}
+
+fn show_class<C: Class>(value: C) -> Option<Json> {
+    C::NAMES
+        .iter()
+        .find(|(_, class)| *class == value)
+        .map(|(name, _)| (*name).into())
+}
+
+/// Who checks passwords.
+#[derive(Debug)]
+pub struct AuthClass;
+
+impl Kind for AuthClass {
+    type Target = AuthenticatorClass;
+    const EXPECTS: &'static str = "the name of an authenticator: \"shared-password\" or \"dummy\"";
+
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<AuthenticatorClass> {
+        read_class(node, faults)
+    }
+
+    fn show(value: &AuthenticatorClass) -> Option<Json> {
+        show_class(*value)
+    }
+}
+
+/// Who starts user servers.
+#[derive(Debug)]
+pub struct SpawnClass;
+
+impl Kind for SpawnClass {
+    type Target = SpawnerClass;
+    const EXPECTS: &'static str = "the name of a spawner: \"local\" or \"simple\"";
+
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<SpawnerClass> {
+        read_class(node, faults)
+    }
+
+    fn show(value: &SpawnerClass) -> Option<Json> {
+        show_class(*value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::kind::testing::read;
+
+    #[test]
+    fn classes_by_name_and_by_python_path() {
+        for name in ["simple", "jupyterhub.spawner.SimpleLocalProcessSpawner"] {
+            assert_eq!(
+                read::<SpawnClass>(json!(name)),
+                Ok(SpawnerClass::Simple),
+                "{name}"
+            );
+        }
+        for (name, hint) in [
+            (
+                "pam",
+                "\"pam\" is not supported yet; the authenticators so far are \"shared-password\" and \"dummy\"",
+            ),
+            (
+                "oauthenticator.LocalGitHubOAuthenticator",
+                "is not supported yet",
+            ),
+            (
+                "dumy",
+                "is not known; the authenticators so far are \"shared-password\" and \"dummy\"; did you mean \"dummy\"?",
+            ),
+        ] {
+            let error = read::<AuthClass>(json!(name)).unwrap_err();
+            assert!(error.contains(hint), "{error}");
+        }
+    }
+}
