@@ -13,6 +13,7 @@
 pub mod cookies;
 pub mod dummy;
 pub mod identities;
+pub mod issue;
 pub mod login;
 pub mod registry;
 pub mod secret_file;
