@@ -4,6 +4,7 @@
 //! not decide anything about visitors (that is [`HubAuth`](crate::HubAuth)'s job). To add a call: one method in the
 //! file of its resource, built from `request`, `send` and `json` here.
 
+mod builder;
 mod clock;
 mod error;
 mod progress;
@@ -18,15 +19,14 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{Method, StatusCode, header};
-use hub_types::clock::{Clock, SystemClock};
+use hub_types::clock::Clock;
 use hub_types::error::ErrorBody;
 use hub_types::secret::Token;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use crate::config::TlsFiles;
-
+pub use builder::HubClientBuilder;
 pub use error::ClientError;
 pub use servers::{StartOptions, Started, Stopped};
 pub use users::{StateFilter, UsersQuery};
@@ -40,107 +40,6 @@ const MAX_REPLY: usize = 32 * 1024 * 1024;
 pub struct ApiRoot {
     /// Version of the hub, e.g. `6.1.1`.
     pub version: String,
-}
-
-/// How to reach a hub; made by [`HubClient::builder`].
-#[derive(Debug, Clone)]
-#[must_use = "a builder does nothing until `build` is called"]
-pub struct HubClientBuilder {
-    api_url: String,
-    token: Option<Token>,
-    tls: Option<TlsFiles>,
-    clock: Arc<dyn Clock>,
-    connect_timeout: Duration,
-    lookup_timeout: Duration,
-    request_timeout: Duration,
-    slow_timeout: Duration,
-}
-
-impl HubClientBuilder {
-    /// The token to call with; needed for everything but [`HubClient::api_root`] and [`HubClient::whoami`].
-    pub fn token(mut self, token: Token) -> Self {
-        self.token = Some(token);
-        self
-    }
-
-    /// Certificates for internal TLS (`JUPYTERHUB_SSL_*`).
-    pub fn tls_files(mut self, files: TlsFiles) -> Self {
-        self.tls = Some(files);
-        self
-    }
-
-    /// The clock with which [`HubClient::clock_offset`] compares the hub's; the system's by default.
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// Longest time for a connection to be made; 2 s by default.
-    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
-        self
-    }
-
-    /// Longest time for "who is this?"; 4 s by default, because a visitor waits for it.
-    pub fn lookup_timeout(mut self, timeout: Duration) -> Self {
-        self.lookup_timeout = timeout;
-        self
-    }
-
-    /// Longest time for an ordinary call; 20 s by default (JupyterHub's own clients wait as long).
-    pub fn request_timeout(mut self, timeout: Duration) -> Self {
-        self.request_timeout = timeout;
-        self
-    }
-
-    /// Longest time for starting, stopping and deleting; 60 s by default (the hub itself answers 202 after ten).
-    pub fn slow_timeout(mut self, timeout: Duration) -> Self {
-        self.slow_timeout = timeout;
-        self
-    }
-
-    /// Builds the client. Nothing is sent yet.
-    ///
-    /// # Errors
-    /// [`ClientError::Setup`] when the URL is not an `http(s)` URL, or a TLS file cannot be read.
-    pub fn build(self) -> Result<HubClient, ClientError> {
-        let setup = |reason: String| ClientError::Setup {
-            url: self.api_url.clone(),
-            reason,
-        };
-        let url = Url::parse(self.api_url.trim_end_matches('/'))
-            .map_err(|error| setup(format!("{error}; expected http://HOST:PORT/hub/api")))?;
-        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-            return Err(setup("expected http://HOST:PORT/hub/api".to_owned()));
-        }
-        if !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
-            return Err(setup(
-                "it must not contain a user, a password or a query".to_owned(),
-            ));
-        }
-        let tls = tls::client_config(url.scheme() == "https", self.tls.as_ref()).map_err(setup)?;
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .connect_timeout(self.connect_timeout)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .user_agent(concat!("hubauth/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| ClientError::Setup {
-                url: self.api_url.clone(),
-                reason: error::chain(&error),
-            })?;
-        Ok(HubClient(Arc::new(Inner {
-            http,
-            api_url: url,
-            token: self.token,
-            offset: clock::Offset::default(),
-            clock: self.clock,
-            lookup_timeout: self.lookup_timeout,
-            request_timeout: self.request_timeout,
-            slow_timeout: self.slow_timeout,
-        })))
-    }
 }
 
 /// A client of one hub's API. Cheap to clone; clones share the connections.
@@ -219,20 +118,6 @@ impl Call {
 }
 
 impl HubClient {
-    /// Starts to describe a client of the hub whose API is at `api_url` (`http://127.0.0.1:8081/hub/api`).
-    pub fn builder(api_url: impl Into<String>) -> HubClientBuilder {
-        HubClientBuilder {
-            api_url: api_url.into(),
-            token: None,
-            tls: None,
-            clock: Arc::new(SystemClock),
-            connect_timeout: Duration::from_secs(2),
-            lookup_timeout: Duration::from_secs(4),
-            request_timeout: Duration::from_secs(20),
-            slow_timeout: Duration::from_secs(60),
-        }
-    }
-
     /// A client with all defaults.
     ///
     /// # Errors

@@ -79,6 +79,23 @@ impl Gate {
         }
     }
 
+    /// Reads of the body what the check needs.
+    #[cfg_attr(
+        not(feature = "oauth"),
+        expect(
+            unused_variables,
+            clippy::unused_async,
+            reason = "only logins have forms"
+        )
+    )]
+    pub(crate) async fn prepare<B: Send + 'static>(&self, request: &mut Parts, body: &mut B) {
+        match &self.front {
+            Front::Tokens(_) => {}
+            #[cfg(feature = "oauth")]
+            Front::Login(oauth) => oauth.read_form(request, body).await,
+        }
+    }
+
     async fn recognise(&self, request: &Parts) -> Result<Recognised, ClientError> {
         match &self.front {
             Front::Tokens(auth) => Ok(Recognised {

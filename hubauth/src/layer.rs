@@ -1,5 +1,5 @@
 //! [`HubAuthLayer`]: protects any tower service of `http` requests. It recognises visitors, decides, and inserts a
-//! [`HubUser`] extension; nothing else.
+//! [`HubUser`](crate::HubUser) extension; nothing else.
 
 use std::sync::Arc;
 

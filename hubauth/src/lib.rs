@@ -1,4 +1,39 @@
-//! Client SDK: makes any Rust service trust a JupyterHub.
+#![doc = include_str!("../README.md")]
+//!
+//! ## The same, tried without a hub
+//!
+//! ```
+//! use axum::body::Body;
+//! use axum::{Router, routing::get};
+//! use hubauth::testing::FakeHub;
+//! use hubauth::{Access, HubOAuth, HubUser};
+//! use tower::ServiceExt as _;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let fake = FakeHub::start().await?;
+//! let hub = HubOAuth::from_env_source(&fake.env("whoami")?)?;
+//! let app = Router::new()
+//!     .route("/", get(|user: HubUser| async move { format!("hello {}", user.name) }))
+//!     .layer(hub.layer().require(Access::any_user()))
+//!     .merge(hub.callback_routes());
+//! let app = hub.mount(app);
+//!
+//! // A script with a token of Alice's enters.
+//! let token = fake.add_user("alice");
+//! let request = http::Request::get("/services/whoami/")
+//!     .header("authorization", format!("token {}", token.expose()))
+//!     .body(Body::empty())?;
+//! assert_eq!(app.clone().oneshot(request).await?.status(), 200);
+//!
+//! // A browser that nobody knows goes to the login.
+//! let request = http::Request::get("/services/whoami/").body(Body::empty())?;
+//! let reply = app.oneshot(request).await?;
+//! assert_eq!(reply.status(), 302);
+//! assert!(reply.headers()["location"].to_str()?.starts_with("/hub/api/oauth2/authorize?"));
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod access;
 #[cfg(feature = "client")]

@@ -16,6 +16,7 @@
 pub mod callback;
 pub mod cookie;
 mod exchange;
+mod form;
 pub mod next;
 mod recognise;
 mod routes;

@@ -26,7 +26,8 @@ pub type AuthBody<B> = Either<B, Full<Bytes>>;
 pub(crate) struct Checked(pub(crate) Option<HubUser>);
 
 /// The value that forms of this visitor send back as `_xsrf`; in the request's extensions when the visitor was
-/// recognised by a cookie. Put it into links of forms (`action="…?_xsrf=VALUE"`) or into the header `X-XSRFToken`.
+/// recognised by a cookie. Put it into a hidden field `_xsrf` of forms (or `action="…?_xsrf=VALUE"`, for `multipart/form-data`
+/// and for services that are not axum's), or into the header `X-XSRFToken`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct XsrfToken(pub String);
 
@@ -64,7 +65,8 @@ where
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let gate = Arc::clone(&self.gate);
         Box::pin(async move {
-            let (mut parts, body) = request.into_parts();
+            let (mut parts, mut body) = request.into_parts();
+            gate.prepare(&mut parts, &mut body).await;
             let recognised = match gate.check(&parts).await {
                 Verdict::Reply(reply) => {
                     return Ok(reply.map(|body| Either::Right(Full::new(body))));

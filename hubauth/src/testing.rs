@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
+use hub_types::env;
 use hub_types::identity::Identity;
 use hub_types::route::RouteModel;
 use hub_types::service::ServiceModel;
@@ -174,6 +175,32 @@ impl FakeHub {
             .clients
             .insert(config.client_id.clone(), client);
         Ok(config)
+    }
+
+    /// The environment that the hub would give a managed service of that name: the same as [`config`](Self::config), for
+    /// code that reads it.
+    ///
+    /// # Errors
+    /// As [`config`](Self::config).
+    pub fn env(&self, service: &str) -> Result<BTreeMap<String, String>, ConfigError> {
+        let config = self.config(service)?;
+        let scopes = format!(r#"["access:services", "access:services!service={service}"]"#);
+        Ok([
+            (
+                env::JUPYTERHUB_API_TOKEN,
+                config.api_token.expose().to_owned(),
+            ),
+            (env::JUPYTERHUB_API_URL, config.api_url),
+            (env::JUPYTERHUB_BASE_URL, "/".to_owned()),
+            (env::JUPYTERHUB_CLIENT_ID, config.client_id),
+            (env::JUPYTERHUB_HOST, String::new()),
+            (env::JUPYTERHUB_OAUTH_ACCESS_SCOPES, scopes),
+            (env::JUPYTERHUB_OAUTH_CALLBACK_URL, config.callback_url),
+            (env::JUPYTERHUB_SERVICE_NAME, service.to_owned()),
+            (env::JUPYTERHUB_SERVICE_PREFIX, config.service_prefix),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into())
     }
 
     /// How often something was called: method, space, path below the API URL, with names as they were sent.

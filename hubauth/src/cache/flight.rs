@@ -79,7 +79,8 @@ impl Flights {
         }
         drop(table);
         landing.sender.send_replace(Some(answer));
-        // Dropping the landing frees the key.
+        // This frees the key.
+        drop(landing);
     }
 
     /// Makes sure that no answer asked before now is kept or joined, and runs `forget` in the same breath.

@@ -120,6 +120,10 @@ impl HubClient {
     /// The next page is asked with the query of `next.url`, but always at this client's own address: the hub builds
     /// that URL from the `Host` header it saw, and the token must not go elsewhere. A hub that does not paginate gives
     /// one page.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a query is made for one call"
+    )]
     pub fn users(
         &self,
         query: UsersQuery,

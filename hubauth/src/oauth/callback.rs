@@ -75,7 +75,7 @@ impl Query {
                 "state" => read.state = read.state.or_else(|| Some(value.into_owned())),
                 "error" => read.error = Some(value.chars().take(200).collect()),
                 "error_description" => {
-                    description = Some(value.chars().take(200).collect::<String>())
+                    description = Some(value.chars().take(200).collect::<String>());
                 }
                 _ => {}
             }

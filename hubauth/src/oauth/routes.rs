@@ -78,7 +78,7 @@ impl HubOAuth {
                 &bare,
                 get({
                     let prefix = prefix.clone();
-                    move || async move { Redirect::to(&prefix) }
+                    move || async move { Redirect::temporary(&prefix) }
                 }),
             )
             .nest(&prefix, app)

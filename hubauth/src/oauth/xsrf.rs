@@ -1,8 +1,8 @@
 //! XSRF: requests that a cookie authenticates must prove that they come from a page of this service. Pure.
 //!
 //! Source: wire contract 4.6. The `_xsrf` cookie is signed and bound to the browser session and the token, so that
-//! another service, another user or an earlier login cannot plant one; pages send its text back as `_xsrf` in the
-//! query, or in the header `X-XSRFToken` or `X-CSRFToken`.
+//! another service, another user or an earlier login cannot plant one; pages send its text back as `_xsrf` in a form or
+//! the query, or in the header `X-XSRFToken` or `X-CSRFToken`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,6 +12,7 @@ use http::{HeaderMap, Method};
 use hub_types::secret::Token;
 use subtle::ConstantTimeEq as _;
 
+use super::form::FormXsrf;
 use super::seal::Sealer;
 use crate::credential::cookies;
 use crate::fetch::{FetchMode, fetch_mode};
@@ -96,7 +97,12 @@ pub(super) fn is_sent_back(request: &Parts, expected: &str) -> bool {
         .into_iter()
         .filter_map(|name| request.headers.get(name)?.to_str().ok())
         .any(same);
+    let form = request
+        .extensions
+        .get::<FormXsrf>()
+        .is_some_and(|form| same(&form.0));
     header
+        || form
         || request.uri.query().is_some_and(|query| {
             url::form_urlencoded::parse(query.as_bytes())
                 .any(|(key, value)| key == XSRF_COOKIE && same(&value))

@@ -1,5 +1,6 @@
 //! The fake hub's REST API.
 
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, Request, State};
@@ -176,13 +177,12 @@ async fn create_users(State(hub): Hub, Json(new): Json<NewUsers>) -> Response {
     let mut world = hub.world();
     let mut made = Vec::new();
     for name in new.usernames {
-        if !world.users.contains_key(&name) {
+        if let Entry::Vacant(place) = world.users.entry(name) {
             let user = UserModel {
-                name: name.clone(),
+                name: place.key().clone(),
                 ..UserModel::default()
             };
-            world.users.insert(name, user.clone());
-            made.push(user);
+            made.push(place.insert(user).clone());
         }
     }
     if made.is_empty() {

@@ -67,6 +67,10 @@ pub(crate) fn demo(auth: &HubOAuth) -> Router {
             "/change",
             post(|user: HubUser| async move { format!("changed by {}", user.name) }),
         )
+        .route(
+            "/echo",
+            post(|_: HubUser, body: String| async move { body }),
+        )
         .layer(auth.layer())
         .merge(auth.callback_routes())
         .merge(auth.logout_routes());
@@ -210,7 +214,10 @@ impl Browser {
                 cookie.name().to_owned(),
                 cookie.path().unwrap_or("/").to_owned(),
             );
-            if cookie.max_age().is_some_and(|age| age.is_zero()) {
+            if cookie
+                .max_age()
+                .is_some_and(cookie::time::SignedDuration::is_zero)
+            {
                 self.jar.remove(&key);
             } else {
                 self.jar.insert(key, cookie.value().to_owned());

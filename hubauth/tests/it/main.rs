@@ -1,4 +1,9 @@
 //! The SDK against a fake hub on real sockets.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test says by failing that something is missing"
+)]
 
 mod cache;
 mod client;

@@ -147,3 +147,43 @@ async fn pages_are_given_the_value_for_their_forms() {
     assert_eq!(page.body(), format!("alice {value}"));
     assert!(page.set_cookies().is_empty(), "a good one is not replaced");
 }
+
+#[tokio::test]
+async fn plain_forms_send_it_as_a_field() {
+    let site = Site::start().await;
+    let mut browser = logged_in(&site).await;
+    let value = browser.value("_xsrf").unwrap().to_owned();
+    let form = "application/x-www-form-urlencoded";
+    for (kind, body, expected) in [
+        (form, format!("a=1&_xsrf={value}&b=2"), StatusCode::OK),
+        (
+            "application/x-www-form-urlencoded; charset=utf-8",
+            format!("_xsrf={value}"),
+            StatusCode::OK,
+        ),
+        (form, "a=1&_xsrf=wrong".to_owned(), StatusCode::FORBIDDEN),
+        (form, "a=1".to_owned(), StatusCode::FORBIDDEN),
+        (
+            "text/plain",
+            format!("_xsrf={value}"),
+            StatusCode::FORBIDDEN,
+        ),
+        (
+            form,
+            format!("{}&_xsrf={value}", "a".repeat(1024 * 1024)),
+            StatusCode::FORBIDDEN,
+        ),
+    ] {
+        let mut request = request(
+            Method::POST,
+            "/services/demo/echo",
+            &[("content-type", kind)],
+        );
+        *request.body_mut() = body.clone().into();
+        let reply = browser.send(&site, request).await;
+        assert_eq!(reply.status(), expected, "{kind}");
+        if expected == StatusCode::OK {
+            assert_eq!(reply.body(), body, "the handler gets the whole body");
+        }
+    }
+}
