@@ -7,6 +7,7 @@ pub mod action;
 pub mod activity;
 pub mod lifecycle;
 pub mod login;
+pub mod next_url;
 pub mod principal;
 pub mod role;
 pub mod server;

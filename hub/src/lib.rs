@@ -7,15 +7,32 @@
 //! ```
 //!
 //! * [`domain`]: decisions, pure.
-//! * [`db`]: all SQL; rows in, domain values out.
-//! * [`config`]: `hub.toml`, flags, every trait with its default.
+//! * [`config`], [`cli`]: `hub.toml`, flags, every trait with its default.
+//! * [`db`]: all SQL; rows in, domain values out. [`bus`]: who else has to know.
+//! * [`auth`]: authenticators, sessions, from a credential to a principal.
+//! * [`spawner`], [`proxy_client`], [`managed`]: servers, routes, services.
+//! * [`render`], [`assets`]: pages and static files.
+//! * [`state`], [`http`]: the REST API, the OAuth provider, the pages.
 
-// cli
-pub mod config;
 pub mod addresses;
+pub mod assets;
 pub mod auth;
+pub mod bootstrap;
 pub mod bus;
+pub mod cli;
+pub mod config;
 pub mod db;
 pub mod domain;
+pub mod http;
+pub mod lifecycle;
+pub mod managed;
+pub mod programs;
 pub mod proxy_client;
+pub mod quickstart;
+pub mod render;
+pub mod serve;
 pub mod spawner;
+pub mod state;
+pub mod tasks;
+pub mod telemetry;
+pub mod token_command;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use hub_types::progress::ProgressEvent;
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::row::server_events::{ActiveModel, Column, Entity};
 use super::row::{from_json, json};
@@ -44,6 +44,15 @@ pub async fn since(
         .all(c)
         .await?;
     rows.into_iter().map(|row| Ok((row.id, from_json("server_events", &row.event)?))).collect()
+}
+
+/// The latest start of a server that has events; the argument `start` of [`since`].
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn latest_start(c: &impl ConnectionTrait, server: ServerId) -> Result<Option<i64>, DbError> {
+    let newest = Entity::find().filter(Column::ServerId.eq(server.0)).order_by_desc(Column::Start).limit(1).one(c).await?;
+    Ok(newest.map(|row| row.start))
 }
 
 /// Forgets the events of all starts before `start`.

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use serde_json::{Map, Value};
 
-use super::row::{group_members, groups, users};
+use super::row::{from_json, group_members, groups, json, users};
 use super::{DbError, Tx};
 use crate::domain::user::{Groups, UserId};
 
@@ -36,16 +37,39 @@ pub async fn snapshot(c: &impl ConnectionTrait) -> Result<Groups, DbError> {
     Ok(Groups::new(members))
 }
 
-/// Row id of the group `name`, which is made when there is none.
+/// Row id of the group `name`, which is made when there is none; its properties become the given ones.
 ///
 /// # Errors
 /// When the database refuses or is gone.
-pub async fn ensure(tx: &Tx, name: &str) -> Result<i64, DbError> {
+pub async fn ensure(tx: &Tx, name: &str, properties: &Map<String, Value>) -> Result<i64, DbError> {
+    let id = ensure_exists(tx, name).await?;
+    groups::Entity::update_many()
+        .col_expr(groups::Column::Properties, Expr::value(json(properties)?))
+        .filter(groups::Column::Id.eq(id))
+        .exec(&**tx)
+        .await?;
+    Ok(id)
+}
+
+/// Row id of the group `name`, which is made, without properties, when there is none.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn ensure_exists(tx: &Tx, name: &str) -> Result<i64, DbError> {
     if let Some(row) = groups::Entity::find().filter(groups::Column::Name.eq(name)).one(&**tx).await? {
         return Ok(row.id);
     }
     let row = groups::ActiveModel { id: NotSet, name: Set(name.to_owned()), properties: Set("{}".to_owned()) };
     Ok(groups::Entity::insert(row).exec_with_returning(&**tx).await?.id)
+}
+
+/// The properties of a group; `None` when there is no such group.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn properties(c: &impl ConnectionTrait, name: &str) -> Result<Option<Map<String, Value>>, DbError> {
+    let row = groups::Entity::find().filter(groups::Column::Name.eq(name)).one(c).await?;
+    row.map(|row| from_json("user_groups", &row.properties)).transpose()
 }
 
 /// Adds a user to a group.

@@ -171,6 +171,8 @@ pub struct ServerChange {
     pub started: Option<Option<DateTime<Utc>>>,
     /// When it was last used; unlike [`touch`] this also sets it back.
     pub last_activity: Option<DateTime<Utc>>,
+    /// What people call it.
+    pub display_name: Option<String>,
     /// What the user chose.
     pub user_options: Option<Map<String, Value>>,
     /// What the spawner needs to find the process again.
@@ -204,6 +206,9 @@ pub async fn step(tx: &Tx, id: ServerId, epoch: i64, change: &ServerChange) -> R
     }
     if let Some(at) = change.last_activity {
         update = update.col_expr(Column::LastActivity, Expr::value(to_micros(at)));
+    }
+    if let Some(name) = &change.display_name {
+        update = update.col_expr(Column::DisplayName, Expr::value(name.clone()));
     }
     if let Some(options) = &change.user_options {
         update = update.col_expr(Column::UserOptions, Expr::value(json(options)?));

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::pages::{LoginPage, LogoutPage};
 use super::{Chrome, ErrorPage, RenderError, RenderOptions, Renderer, samples};
-use crate::http::assets;
+use crate::assets;
 
 const HOSTILE: &str = "'\"><img src=x onerror=alert(1)></title></script><!--{{ 7*7 }}";
 

@@ -26,7 +26,7 @@ use minijinja::{Environment, ErrorKind, Value};
 use serde::Serialize;
 use serde_json::{Map, json};
 
-use super::assets;
+use crate::assets;
 
 pub use error_page::{ErrorPage, Link};
 

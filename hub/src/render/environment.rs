@@ -9,7 +9,7 @@ use minijinja::{
 };
 use rust_embed::Embed;
 
-use crate::http::assets;
+use crate::assets;
 
 #[derive(Embed)]
 #[folder = "templates/"]

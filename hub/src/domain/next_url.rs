@@ -1,0 +1,99 @@
+//! Where to go after the login: only ever to a page of this hub's own host.
+//!
+//! Source: JupyterHub 6.1's rules (wire contract 6), hardened as security cases 19-21 say. Browsers read URLs by the
+//! WHATWG rules (`\` is `/`, tabs and line breaks vanish), so what is kept is rewritten until all readers agree.
+
+use url::Url;
+
+/// A host that cannot exist (RFC 2606): where a checked path must stay.
+const OWN: &str = "http://own.invalid";
+
+/// The path (with query and fragment) that `raw` names on one of our own `origins` (`scheme://host[:port]`), safe for a
+/// `Location` header. `None` when it leads elsewhere, or nowhere.
+#[must_use]
+pub fn validate(raw: &str, origins: &[&str]) -> Option<String> {
+    let mut text: String = raw
+        .chars()
+        .map(|c| if c == '\\' || c.is_control() || !c.is_ascii() || c == ' ' { percent(c) } else { c.to_string() })
+        .collect();
+    for origin in origins {
+        let relative = origin.split_once(':').map_or("", |(_, rest)| rest);
+        let rest = text.strip_prefix(origin).or_else(|| text.strip_prefix(relative).filter(|_| !relative.is_empty()));
+        if let Some(rest) = rest.filter(|rest| rest.starts_with('/')) {
+            text = rest.to_owned();
+            break;
+        }
+    }
+    if !text.starts_with('/') || text.starts_with("//") {
+        return None;
+    }
+    let own = Url::parse(OWN).ok()?;
+    let stays = own.join(&text).is_ok_and(|url| url.origin() == own.origin());
+    stays.then_some(text)
+}
+
+fn percent(c: char) -> String {
+    let mut bytes = [0; 4];
+    c.encode_utf8(&mut bytes).bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ORIGINS: &[&str] = &["http://127.0.0.1:21000"];
+
+    #[test]
+    fn recorded_by_upstream() {
+        for (raw, expected) in [
+            ("/hub/home", Some("/hub/home")),
+            ("/user/a/lab?x=1#y", Some("/user/a/lab?x=1#y")),
+            ("http://127.0.0.1:21000/hub/home?a=b#f", Some("/hub/home?a=b#f")),
+            ("//127.0.0.1:21000/x", Some("/x")),
+            ("/\\evil.com", Some("/%5Cevil.com")),
+            ("/hub/../x", Some("/hub/../x")),
+            ("/hub/h\u{f6}me", Some("/hub/h%C3%B6me")),
+            ("http://evil.com/x", None),
+            ("//evil.com", None),
+            ("///evil.com", None),
+            ("hub/home", None),
+            ("javascript:alert(1)", None),
+            ("http:///evil", None),
+            ("http://127.0.0.1:21000//evil.com", None),
+            ("http://127.0.0.1:21000@evil.com", None),
+            ("http://127.0.0.1:21000.evil.com/", None),
+            ("//127.0.0.1:21000//evil.com", None),
+            (" /hub", None),
+            ("\t//evil.com", None),
+            ("", None),
+        ] {
+            assert_eq!(validate(raw, ORIGINS).as_deref(), expected, "{raw:?}");
+        }
+        assert_eq!(validate("/\t/evil.com", ORIGINS).as_deref(), Some("/%09/evil.com"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+        #[test]
+        fn never_leaves_our_host(
+            parts in prop::collection::vec(
+                prop::sample::select(vec![
+                    "/", "//", "\\", "http:", "https:", "evil.com", "@", ":", "127.0.0.1:21000", "http://127.0.0.1:21000",
+                    "\t", "\n", "\r", "\0", " ", "\u{2028}", "\u{a0}", "%2f", "%5c", "%09", "..", ".", "?", "#", "x", "[::1]",
+                    "\u{ff0f}", "javascript:", "data:", "user:pw@",
+                ]),
+                0..8,
+            )
+        ) {
+            let raw = parts.concat();
+            if let Some(next) = validate(&raw, ORIGINS) {
+                let base = Url::parse("http://127.0.0.1:21000/hub/login").unwrap();
+                let landed = base.join(&next).unwrap();
+                prop_assert_eq!(landed.origin(), base.origin(), "{} -> {}", raw, next);
+                prop_assert!(axum::http::HeaderValue::from_str(&next).is_ok());
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The hub's HTTP: REST API, OAuth provider, pages.
+//!
+//! * [`api`]: `{base}hub/api/…`; [`oauth`]: `{base}hub/api/oauth2/…`; [`pages`]: everything a person sees;
+//! * [`extract`]: who calls and what the URL names; [`xsrf`]: what cookies alone may not do;
+//! * [`error`]: errors of the API; [`view`]: domain values as wire models;
+//! * [`middleware`]: what happens around every request.
+
+pub mod api;
+pub mod error;
+pub mod extract;
+pub mod middleware;
+pub mod oauth;
+pub mod pages;
+pub mod view;
+pub mod xsrf;
+
+use axum::Router;
+
+use crate::state::AppState;
+
+/// Everything that the hub answers.
+#[must_use]
+pub fn router(state: AppState) -> Router {
+    let base = &state.addresses.base;
+    let routes = Router::new().merge(api::routes(base)).merge(oauth::routes(base)).merge(pages::routes(&state));
+    middleware::wrap(routes, &state).with_state(state)
+}

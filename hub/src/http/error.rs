@@ -1,0 +1,152 @@
+//! Errors of the REST API: `{"status": …, "message": …}`.
+//!
+//! # Policy
+//!
+//! * What the caller did wrong is said to the caller, in JupyterHub's words where it has some.
+//! * What went wrong inside is logged once, here, with everything known; the caller sees a fixed text.
+//! * A database that is away is 503 with `Retry-After`: nothing was changed, try again.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use hub_types::error::ErrorBody;
+
+use crate::db::DbError;
+use crate::domain::principal::Denied;
+use crate::http::xsrf::XsrfError;
+use crate::proxy_client::ProxyError;
+use crate::spawner::manager::{StartError, StopError};
+
+/// Seconds after which a client may try again when the database is away.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+
+/// An answer that is not a success.
+#[derive(Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    message: Option<String>,
+    retry_after: Option<HeaderValue>,
+}
+
+impl ApiError {
+    /// An error with a text for the caller.
+    pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: Some(message.into()), retry_after: None }
+    }
+
+    /// An error whose message is null, where JupyterHub's is.
+    #[must_use]
+    pub fn silent(status: StatusCode) -> Self {
+        Self { status, message: None, retry_after: None }
+    }
+
+    /// 400.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, message)
+    }
+
+    /// 404 for something that does not exist.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, message)
+    }
+
+    /// 404 for something that does not exist or that the caller may not see: the two look alike.
+    #[must_use]
+    pub fn out_of_reach() -> Self {
+        Denied::OutOfReach.into()
+    }
+
+    /// 403: no credentials, or bad ones.
+    #[must_use]
+    pub fn unauthenticated() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "Missing or invalid credentials.")
+    }
+
+    /// 409.
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, message)
+    }
+
+    /// 500 with a fixed text; `detail` goes to the log only.
+    pub fn internal(detail: impl std::fmt::Display) -> Self {
+        tracing::error!("request failed: {detail}");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The text for the caller.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let body = ErrorBody { status: self.status.as_u16(), message: self.message };
+        let mut response = (self.status, Json(body)).into_response();
+        if let Some(value) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, value);
+        }
+        response
+    }
+}
+
+impl From<Denied> for ApiError {
+    fn from(denied: Denied) -> Self {
+        let status = match denied {
+            Denied::Missing(_) => StatusCode::FORBIDDEN,
+            Denied::OutOfReach => StatusCode::NOT_FOUND,
+        };
+        Self::new(status, denied.to_string())
+    }
+}
+
+impl From<XsrfError> for ApiError {
+    fn from(error: XsrfError) -> Self {
+        Self::new(StatusCode::FORBIDDEN, error.to_string())
+    }
+}
+
+impl From<DbError> for ApiError {
+    fn from(error: DbError) -> Self {
+        tracing::error!("{error}");
+        let text = "The hub's database does not answer; nothing was changed. Try again in a few seconds.";
+        Self { retry_after: Some(RETRY_AFTER), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, text) }
+    }
+}
+
+impl From<ProxyError> for ApiError {
+    fn from(error: ProxyError) -> Self {
+        tracing::error!("{error}");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "The proxy does not answer; try again in a few seconds.")
+    }
+}
+
+impl From<StartError> for ApiError {
+    fn from(error: StartError) -> Self {
+        let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        match error {
+            StartError::Db(error) => error.into(),
+            StartError::Throttled { retry_after } => {
+                Self { retry_after: Some(retry_after.as_secs().into()), ..Self::new(status, error.to_string()) }
+            }
+            error => Self::new(status, error.to_string()),
+        }
+    }
+}
+
+impl From<StopError> for ApiError {
+    fn from(error: StopError) -> Self {
+        let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        match error {
+            StopError::Db(error) => error.into(),
+            error => Self::new(status, error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! What handlers take: who calls, which user or server the URL names, the body.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use chrono::TimeDelta;
+use hub_types::names::{ServerName, Username};
+use hub_types::secret::Token;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::auth::cookies::{LOGIN_COOKIE, RequestCookies};
+use crate::domain::principal::{Credential, Principal};
+use crate::domain::server::ServerRef;
+use crate::http::error::ApiError;
+use crate::http::xsrf;
+use crate::state::AppState;
+
+/// Where extractors note who the caller is, for the request's log line.
+#[derive(Debug, Clone, Default)]
+pub struct CallerNote(pub Arc<OnceLock<String>>);
+
+/// The token in an `Authorization` header: `token X` or `Bearer X`, in any case. Two such headers are none.
+fn header_token(headers: &HeaderMap) -> Option<Token> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let (scheme, rest) = value.to_str().ok()?.split_once(|c: char| c.is_ascii_whitespace())?;
+    let rest = rest.trim_matches(|c: char| c.is_ascii_whitespace());
+    let known = scheme.eq_ignore_ascii_case("token") || scheme.eq_ignore_ascii_case("bearer");
+    if !known || rest.contains(|c: char| c.is_ascii_whitespace()) { None } else { Token::parse(rest) }
+}
+
+/// The cookies of a request.
+#[must_use]
+pub fn cookies(headers: &HeaderMap) -> RequestCookies {
+    RequestCookies::parse(headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok()))
+}
+
+/// Whose token the request carries.
+///
+/// # Errors
+/// When the database is away.
+pub async fn token_caller(state: &AppState, headers: &HeaderMap) -> Result<Option<Principal>, ApiError> {
+    match header_token(headers) {
+        Some(token) => Ok(state.identities.by_token(&token).await?),
+        None => Ok(None),
+    }
+}
+
+/// Whose login cookie the request carries. Several may have come: the first valid one counts.
+///
+/// # Errors
+/// When the database is away.
+pub async fn cookie_caller(state: &AppState, headers: &HeaderMap) -> Result<Option<Principal>, ApiError> {
+    let max_age = TimeDelta::from_std(state.config.jupyterhub.cookie_max_age).unwrap_or(TimeDelta::days(14));
+    let now = state.clock.now();
+    for value in cookies(headers).all(LOGIN_COOKIE).take(8) {
+        let Some(secret) = state.cookies.read_login(value, max_age, now) else { continue };
+        if let Some(principal) = state.identities.by_session(secret).await? {
+            return Ok(Some(principal));
+        }
+    }
+    Ok(None)
+}
+
+/// The browser session of a principal that came by cookie.
+#[must_use]
+pub fn session_id(principal: &Principal) -> Option<&str> {
+    match &principal.credential {
+        Credential::Cookie { session_id } => Some(session_id),
+        Credential::Token { .. } => None,
+    }
+}
+
+/// Who calls the API: by token, or by cookie with the XSRF rules.
+#[derive(Debug, Clone)]
+pub struct Auth(pub Principal);
+
+/// Who calls the API, if anybody.
+#[derive(Debug, Clone)]
+pub struct MaybeAuth(pub Option<Principal>);
+
+fn note(parts: &Parts, principal: &Principal) {
+    if let Some(CallerNote(cell)) = parts.extensions.get() {
+        // The first one to note wins; there is only one caller.
+        let _ = cell.set(principal.owner.name().to_owned());
+    }
+}
+
+async fn api_caller(parts: &Parts, state: &AppState) -> Result<Option<Principal>, ApiError> {
+    if let Some(principal) = token_caller(state, &parts.headers).await? {
+        return Ok(Some(principal));
+    }
+    let Some(principal) = cookie_caller(state, &parts.headers).await? else { return Ok(None) };
+    // A form of another site can send cookies, but not JSON.
+    let is_json = parts.headers.get(header::CONTENT_TYPE).is_none_or(|value| {
+        value.to_str().is_ok_and(|value| value.split(';').next().is_some_and(|kind| kind.trim() == "application/json"))
+    });
+    if parts.method == Method::POST && !is_json {
+        return Ok(None);
+    }
+    let reading = matches!(parts.method, Method::HEAD | Method::OPTIONS);
+    if !reading && xsrf::needed(&parts.method, &parts.headers) {
+        let argument = query_argument(parts, "_xsrf");
+        let shown = xsrf::shown(argument.as_deref(), &parts.headers);
+        let jar = cookies(&parts.headers);
+        xsrf::check(&state.cookies, &jar, shown, session_id(&principal), &parts.method, state.clock.now())?;
+    }
+    Ok(Some(principal))
+}
+
+/// The value of a query argument.
+#[must_use]
+pub fn query_argument(parts: &Parts, name: &str) -> Option<String> {
+    let query = parts.uri.query()?;
+    url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+impl FromRequestParts<AppState> for MaybeAuth {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let principal = api_caller(parts, state).await?;
+        if let Some(principal) = &principal {
+            note(parts, principal);
+        }
+        Ok(Self(principal))
+    }
+}
+
+impl FromRequestParts<AppState> for Auth {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let MaybeAuth(principal) = MaybeAuth::from_request_parts(parts, state).await?;
+        principal.map(Self).ok_or_else(ApiError::unauthenticated)
+    }
+}
+
+/// The user that the URL names; it need not exist.
+#[derive(Debug, Clone)]
+pub struct UserPath(pub Username);
+
+/// The server that the URL names; it need not exist. Without a server part it is the default server.
+#[derive(Debug, Clone)]
+pub struct ServerPath(pub ServerRef);
+
+type PathMap = std::collections::HashMap<String, String>;
+
+async fn path_map(parts: &mut Parts, state: &AppState) -> Result<PathMap, ApiError> {
+    match Path::<PathMap>::from_request_parts(parts, state).await {
+        Ok(Path(map)) => Ok(map),
+        // What cannot be decoded names nothing.
+        Err(_) => Err(ApiError::out_of_reach()),
+    }
+}
+
+fn stored_name(map: &PathMap) -> Username {
+    Username::stored(map.get("user").map(String::as_str).unwrap_or_default())
+}
+
+impl FromRequestParts<AppState> for UserPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        Ok(Self(stored_name(&path_map(parts, state).await?)))
+    }
+}
+
+impl FromRequestParts<AppState> for ServerPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let map = path_map(parts, state).await?;
+        let server = ServerName::stored(map.get("server").map(String::as_str).unwrap_or_default());
+        Ok(Self(ServerRef::new(stored_name(&map), server)))
+    }
+}
+
+/// A JSON body, whatever its content type says (clients of old send forms' types). An empty body is `None`.
+#[derive(Debug, Clone)]
+pub struct JsonBody<T>(pub Option<T>);
+
+/// The largest body that the API reads, in bytes.
+pub const MAX_BODY: usize = 1 << 20;
+
+impl<T: DeserializeOwned> FromRequest<AppState> for JsonBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
+        let bytes = Bytes::from_request(request, state).await.map_err(|_| {
+            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, format!("The body is larger than {MAX_BODY} bytes or incomplete"))
+        })?;
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Self(None));
+        }
+        let value: Value =
+            serde_json::from_slice(&bytes).map_err(|_| ApiError::bad_request("Invalid JSON in body of request"))?;
+        serde_json::from_value(value).map(|body| Self(Some(body))).map_err(|error| ApiError::bad_request(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn authorization_headers() {
+        for (values, expected) in [
+            (&["token abc"][..], Some("abc")),
+            (&["TOKEN abc"], Some("abc")),
+            (&["bEaReR  abc "], Some("abc")),
+            (&["Basic abc"], None),
+            (&["token"], None),
+            (&["token a b"], None),
+            (&["tokenabc"], None),
+            (&["token abc", "token abc"], None),
+            (&[""], None),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::AUTHORIZATION, value.parse().unwrap());
+            }
+            assert_eq!(header_token(&headers).as_ref().map(Token::expose), expected, "{values:?}");
+        }
+    }
+}

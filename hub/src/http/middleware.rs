@@ -1,0 +1,26 @@
+//! What happens around every request, in one order.
+//!
+//! From the outside in: log line → panics become 500 → headers of the response → body limit → handler.
+
+mod catch_panic;
+mod log_request;
+mod response_headers;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+
+use crate::http::extract::MAX_BODY;
+use crate::state::AppState;
+
+pub use log_request::redacted_path;
+
+/// Wraps `router`; the last layer added is the outermost.
+#[must_use]
+pub fn wrap(router: Router<AppState>, state: &AppState) -> Router<AppState> {
+    router
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn_with_state(state.clone(), response_headers::add))
+        .layer(from_fn(catch_panic::catch))
+        .layer(from_fn_with_state(state.clone(), log_request::log))
+}

@@ -1,0 +1,62 @@
+//! What a person sees: login, home, starting a server, tokens, errors.
+//!
+//! Every page works without JavaScript; modules only add comfort. A handler takes [`Visitor`] (anybody) or [`PageUser`]
+//! (somebody who has logged in) and answers with a page, a redirect, or a [`PageError`], which becomes the error page.
+
+mod context;
+mod csp_report;
+mod error_page;
+mod form;
+mod home;
+mod login;
+mod logout;
+mod redirects;
+mod root;
+mod spawn;
+mod spawn_pending;
+mod stopped_server;
+mod token;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{any, get, post};
+
+pub use context::{PageUser, Visitor};
+pub use error_page::PageError;
+
+use crate::assets;
+use crate::state::AppState;
+
+/// All pages, and what becomes of URLs that nothing else answers.
+pub fn routes(state: &AppState) -> Router<AppState> {
+    let base = &state.addresses.base;
+    let hub = |path: &str| base.hub_path(path);
+    Router::new()
+        // -- who are you
+        .route(&hub("login"), get(login::form).post(login::submit))
+        .route(&hub("logout"), get(logout::logout))
+        // -- your server
+        .route(&hub(""), get(root::root))
+        .route(&hub("home"), get(home::home))
+        .route(&hub("home/stop-server"), post(home::stop_server))
+        .route(&hub("spawn"), get(spawn::own).post(spawn::own_confirmed))
+        .route(&hub("spawn/{user}"), get(spawn::start).post(spawn::confirmed))
+        .route(&hub("spawn/{user}/{server}"), get(spawn::start).post(spawn::confirmed))
+        .route(&hub("spawn-pending/{user}"), get(spawn_pending::pending))
+        .route(&hub("spawn-pending/{user}/{server}"), get(spawn_pending::pending))
+        .route(&hub("user-redirect/{*path}"), get(redirects::user_redirect))
+        // -- servers that do not run: the proxy sends their requests here
+        .route(&hub("user/{user}"), any(stopped_server::answer))
+        .route(&hub("user/{user}/{*path}"), any(stopped_server::answer))
+        .route(&hub("user/{user}/"), any(stopped_server::answer))
+        // -- tokens and applications
+        .route(&hub("token"), get(token::page).post(token::request))
+        .route(&hub("token/revoke"), post(token::revoke))
+        // -- for the proxy and for browsers
+        .route(&hub("error/{code}"), get(error_page::for_proxy))
+        .route(&hub("static/{*path}"), get(assets::static_file))
+        .route(&hub("logo"), get(redirects::logo))
+        .route(&hub("security/csp-report"), post(csp_report::report))
+        .fallback(redirects::elsewhere)
+        .layer(from_fn_with_state(state.clone(), error_page::render))
+}

@@ -1,0 +1,265 @@
+//! Who looks at a page, and what every page of theirs shares.
+
+use std::convert::Infallible;
+
+use axum::extract::{FromRequestParts, OriginalUri};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use hub_types::JUPYTERHUB_VERSION;
+use hub_types::paths::BaseUrl;
+use hub_types::scope::{ScopeName, Target};
+use url::form_urlencoded;
+
+use super::PageError;
+use crate::auth::cookies::{CookieStyle, RequestCookies};
+use crate::domain::next_url;
+use crate::domain::principal::Principal;
+use crate::http::extract::{CallerNote, cookie_caller, cookies, session_id, token_caller};
+use crate::http::xsrf;
+use crate::render::{Chrome, NavService, Page, content_security_policy};
+use crate::state::AppState;
+
+/// Whoever asks for a page, logged in or not.
+#[derive(Debug, Clone)]
+pub struct Visitor {
+    /// The hub.
+    pub state: AppState,
+    /// Who it is, if they have logged in.
+    pub principal: Option<Principal>,
+    /// The request's headers.
+    pub headers: HeaderMap,
+    /// The whole URI, with the base URL.
+    pub uri: Uri,
+    /// The XSRF token for the forms of the page.
+    pub xsrf: String,
+    /// Whether the browser does not hold that token yet.
+    new_xsrf: bool,
+}
+
+impl Visitor {
+    /// Finds out who asks. A database that is away makes everybody a stranger: the error page must still be shown.
+    pub async fn of(state: &AppState, headers: &HeaderMap, uri: &Uri) -> Self {
+        let principal = cookie_caller(state, headers).await.ok().flatten();
+        Self::with(state, principal, headers, uri)
+    }
+
+    fn with(state: &AppState, principal: Option<Principal>, headers: &HeaderMap, uri: &Uri) -> Self {
+        let (jar, now) = (cookies(headers), state.clock.now());
+        let session = principal.as_ref().and_then(session_id);
+        let held = xsrf::current(&state.cookies, &jar, session, now).map(ToOwned::to_owned);
+        let new_xsrf = held.is_none();
+        let xsrf = held.unwrap_or_else(|| xsrf::issue(&state.cookies, session, now));
+        Self { state: state.clone(), principal, headers: headers.clone(), uri: uri.clone(), xsrf, new_xsrf }
+    }
+
+    /// The base URL.
+    #[must_use]
+    pub fn base(&self) -> &BaseUrl {
+        &self.state.addresses.base
+    }
+
+    /// The request's cookies.
+    #[must_use]
+    pub fn cookies(&self) -> RequestCookies {
+        cookies(&self.headers)
+    }
+
+    /// The browser session, if logged in.
+    #[must_use]
+    pub fn session_id(&self) -> Option<&str> {
+        self.principal.as_ref().and_then(session_id)
+    }
+
+    /// What all pages share, for this visitor.
+    #[must_use]
+    pub fn chrome(&self) -> Chrome {
+        Chrome {
+            base_url: self.base().as_str().to_owned(),
+            hub_prefix: self.base().hub(),
+            user: self.principal.as_ref().map(|principal| principal.owner.name().to_owned()),
+            admin: false,
+            xsrf: self.xsrf.clone(),
+            services: self.services(),
+            version: JUPYTERHUB_VERSION.to_owned(),
+            announcement: None,
+        }
+    }
+
+    /// The services that the visitor may enter.
+    fn services(&self) -> Vec<NavService> {
+        let Some(principal) = &self.principal else { return Vec::new() };
+        let services = self.state.managed.displayed();
+        services
+            .into_iter()
+            .filter(|service| principal.may(&ScopeName::AccessServices, Target::Service(service.as_str())))
+            .map(|service| NavService { href: self.base().service(&service), name: service.as_str().to_owned() })
+            .collect()
+    }
+
+    /// How cookies are set for this visitor.
+    #[must_use]
+    pub fn cookie_style(&self) -> CookieStyle {
+        CookieStyle { base: self.base().clone(), secure: self.scheme() == "https" }
+    }
+
+    /// The scheme that the browser uses: of the configured public URL, else as the proxy saw it.
+    #[must_use]
+    pub fn scheme(&self) -> &str {
+        if let Some(origin) = &self.state.addresses.configured_public_origin {
+            return origin.split_once(':').map_or("http", |(scheme, _)| scheme);
+        }
+        let forwarded = self.headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok());
+        match forwarded.and_then(|list| list.split(',').next()).map(str::trim) {
+            Some("https" | "wss") => "https",
+            _ => "http",
+        }
+    }
+
+    /// The origin under which the browser sees us: the configured public URL, else from the request.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        if let Some(origin) = &self.state.addresses.configured_public_origin {
+            return origin.clone();
+        }
+        let host = self.headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        format!("{}://{host}", self.scheme())
+    }
+
+    /// Where `next` leads, if it stays on our host.
+    #[must_use]
+    pub fn next(&self, raw: Option<&str>) -> Option<String> {
+        let origin = self.origin();
+        raw.and_then(|raw| next_url::validate(raw, &[&origin]))
+    }
+
+    /// An argument of the query.
+    #[must_use]
+    pub fn argument(&self, name: &str) -> Option<String> {
+        let query = self.uri.query()?;
+        form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    }
+
+    /// The page as a response, with the XSRF cookie if the browser lacks it.
+    ///
+    /// # Errors
+    /// When the template is broken.
+    pub fn page<P: Page>(&self, status: StatusCode, page: &P) -> Result<Response, PageError> {
+        let html = self.state.renderer.render(page).map_err(PageError::internal)?;
+        Ok(self.html(status, html))
+    }
+
+    /// HTML as a response, with the headers that all pages carry.
+    #[must_use]
+    pub fn html(&self, status: StatusCode, html: String) -> Response {
+        let mut response = (status, Html(html)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Ok(policy) = HeaderValue::from_str(&content_security_policy(&self.base().hub())) {
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        }
+        if self.new_xsrf && xsrf::may_set(&self.headers) {
+            let cookie = self.cookie_style().xsrf(self.xsrf.clone(), self.principal.is_none());
+            add_cookie(headers, &cookie.to_string());
+        }
+        response
+    }
+
+    /// Where somebody who has to log in first is sent.
+    #[must_use]
+    pub fn login_url(&self) -> String {
+        let here = self.uri.path_and_query().map_or("/", |path| path.as_str());
+        let query: String = form_urlencoded::Serializer::new(String::new()).append_pair("next", here).finish();
+        format!("{}?{query}", self.base().hub_path("login"))
+    }
+}
+
+/// Adds a `Set-Cookie`.
+pub fn add_cookie(headers: &mut HeaderMap, cookie: &str) {
+    if let Ok(value) = HeaderValue::from_str(cookie) {
+        headers.append(header::SET_COOKIE, value);
+    }
+}
+
+/// 302, as JupyterHub answers; the browser goes on with GET.
+#[must_use]
+pub fn found(location: &str) -> Response {
+    match HeaderValue::from_str(location) {
+        Ok(value) => (StatusCode::FOUND, [(header::LOCATION, value)]).into_response(),
+        Err(_) => Redirect::to("/").into_response(),
+    }
+}
+
+fn note(parts: &Parts, principal: &Principal) {
+    if let Some(CallerNote(cell)) = parts.extensions.get() {
+        let _ = cell.set(principal.owner.name().to_owned());
+    }
+}
+
+fn whole_uri(parts: &Parts) -> Uri {
+    parts.extensions.get::<OriginalUri>().map_or_else(|| parts.uri.clone(), |uri| uri.0.clone())
+}
+
+impl FromRequestParts<AppState> for Visitor {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
+        let visitor = Self::of(state, &parts.headers, &whole_uri(parts)).await;
+        if let Some(principal) = &visitor.principal {
+            note(parts, principal);
+        }
+        Ok(visitor)
+    }
+}
+
+/// Somebody who has logged in. Others are sent to the login page, or refused when they did not just ask for a page.
+#[derive(Debug, Clone)]
+pub struct PageUser {
+    /// The page's surroundings.
+    pub visitor: Visitor,
+    /// Who it is.
+    pub principal: Principal,
+}
+
+impl std::ops::Deref for PageUser {
+    type Target = Visitor;
+
+    fn deref(&self) -> &Visitor {
+        &self.visitor
+    }
+}
+
+impl PageUser {
+    /// Also lets an API token in: for the pages of servers that do not run, which API clients reach too.
+    ///
+    /// # Errors
+    /// A redirect to the login, or 403.
+    pub async fn or_token(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
+        match token_caller(state, &parts.headers).await {
+            Ok(Some(principal)) => {
+                note(parts, &principal);
+                let visitor = Visitor::with(state, Some(principal.clone()), &parts.headers, &whole_uri(parts));
+                Ok(Self { visitor, principal })
+            }
+            Ok(None) => Self::from_request_parts(parts, state).await,
+            Err(error) => Err(PageError::from(error).into_response()),
+        }
+    }
+}
+
+impl FromRequestParts<AppState> for PageUser {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
+        let principal = cookie_caller(state, &parts.headers).await.map_err(|error| PageError::from(error).into_response())?;
+        let visitor = Visitor::with(state, principal.clone(), &parts.headers, &whole_uri(parts));
+        match principal {
+            Some(principal) => {
+                note(parts, &principal);
+                Ok(Self { visitor, principal })
+            }
+            None if matches!(parts.method, Method::GET | Method::HEAD) => Err(found(&visitor.login_url())),
+            None => Err(PageError::forbidden("Log in first, then try again.").into_response()),
+        }
+    }
+}

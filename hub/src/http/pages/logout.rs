@@ -1,0 +1,42 @@
+//! Logging out: the session ends for the hub, its servers and its services.
+
+use axum::response::Response;
+
+use super::context::{Visitor, add_cookie, found};
+use super::error_page::PageError;
+use crate::db::servers;
+use crate::domain::action::StopServer;
+use crate::domain::lifecycle::ServerState;
+use crate::domain::principal::Granted;
+use crate::spawner::manager::StopRequest;
+
+/// `GET /hub/logout`. Whoever is not logged in is just sent to the login page.
+///
+/// A link on another site can end a session, but nobody else's, and nothing more (security case 40).
+pub(super) async fn logout(visitor: Visitor) -> Result<Response, PageError> {
+    let mut response = found(&visitor.base().hub_path("login"));
+    let (Some(principal), Some(session)) = (&visitor.principal, visitor.session_id()) else { return Ok(response) };
+    visitor.state.login.end(session).await?;
+    tracing::info!("User logged out: {}", principal.owner.name());
+    for cookie in visitor.cookie_style().cleared() {
+        add_cookie(response.headers_mut(), &cookie.to_string());
+    }
+    if visitor.state.config.jupyterhub.shutdown_on_logout {
+        stop_all(&visitor).await?;
+    }
+    Ok(response)
+}
+
+/// Begins to stop every server of the visitor, without waiting.
+async fn stop_all(visitor: &Visitor) -> Result<(), PageError> {
+    let Some(user) = visitor.principal.as_ref().and_then(|principal| principal.owner.user()) else { return Ok(()) };
+    for server in servers::of_users(visitor.state.db.read(), &[user.id]).await? {
+        if matches!(server.state, ServerState::Ready | ServerState::Spawning) {
+            let granted = Granted::<StopServer>::by_hub(server.at.clone(), "shutdown_on_logout");
+            if let Err(error) = visitor.state.manager.stop(granted, StopRequest::default(), std::time::Duration::ZERO).await {
+                tracing::warn!("cannot stop {} at logout: {error}", server.at);
+            }
+        }
+    }
+    Ok(())
+}

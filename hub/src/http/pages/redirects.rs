@@ -1,0 +1,64 @@
+//! Short ways and old ways.
+
+use axum::extract::{OriginalUri, Path, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use hub_types::names::ServerName;
+
+use super::context::{PageUser, found};
+use super::error_page::PageError;
+use crate::assets;
+use crate::http::error::ApiError;
+use crate::state::AppState;
+
+/// `GET /hub/user-redirect/<path>`: the same path on whoever's server asks; for links in course material.
+pub(super) async fn user_redirect(user: PageUser, Path(path): Path<String>) -> Result<Response, PageError> {
+    let name = user.principal.username().ok_or_else(|| PageError::forbidden("Services have no servers."))?;
+    let base = user.base();
+    let mut next = format!("{}{path}", base.server(name, &ServerName::default_server()));
+    if let Some(query) = user.uri.query() {
+        next = format!("{next}?{query}");
+    }
+    let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &next).finish();
+    Ok(found(&format!("{}?{query}", base.spawn(name, &ServerName::default_server()))))
+}
+
+/// `GET /hub/logo`.
+pub(super) async fn logo(State(state): State<AppState>) -> Response {
+    found(&assets::url(&state.addresses.base.hub(), "images/logo.svg"))
+}
+
+/// Whatever no route knows. Under the hub that is not there; elsewhere under the base URL the hub stands in for
+/// servers that do not run: the same path under `/hub/`.
+pub(super) async fn elsewhere(State(state): State<AppState>, method: Method, OriginalUri(uri): OriginalUri) -> Response {
+    let base = &state.addresses.base;
+    let path = uri.path();
+    if path.strip_prefix(&base.api()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+        return ApiError::silent(StatusCode::NOT_FOUND).into_response();
+    }
+    let not_found = PageError { status: StatusCode::NOT_FOUND, message: None, hint: None };
+    let hub = base.hub();
+    let Some(rest) = path.strip_prefix(base.as_str()) else { return not_found.into_response() };
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    if path == hub.trim_end_matches('/') {
+        return moved(&format!("{hub}{query}"));
+    }
+    if path.starts_with(&hub) {
+        return not_found.into_response();
+    }
+    if !matches!(method, Method::GET | Method::HEAD) {
+        return PageError::forbidden("'_xsrf' argument missing from request").into_response();
+    }
+    let mut segments = rest.split('/');
+    if matches!(segments.next(), Some("user" | "services")) && segments.next().is_some_and(|name| !name.is_empty()) && segments.next().is_none() {
+        return moved(&format!("{path}/{query}"));
+    }
+    found(&format!("{hub}{}{query}", rest.trim_start_matches('/')))
+}
+
+fn moved(location: &str) -> Response {
+    match HeaderValue::from_str(location) {
+        Ok(value) => (StatusCode::MOVED_PERMANENTLY, [(header::LOCATION, value)]).into_response(),
+        Err(_) => StatusCode::BAD_REQUEST.into_response(),
+    }
+}

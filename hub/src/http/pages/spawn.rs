@@ -1,0 +1,97 @@
+//! Starting a server from the browser.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use hub_types::names::ServerName;
+use url::form_urlencoded;
+
+use super::context::{PageUser, Visitor, found};
+use super::error_page::PageError;
+use super::form::RawForm;
+use super::spawn_pending::not_running;
+use crate::domain::action::StartServer;
+use crate::domain::server::ServerRef;
+use crate::http::error::ApiError;
+use crate::http::extract::ServerPath;
+use crate::http::xsrf;
+use crate::render::pages::SpawnPage;
+use crate::spawner::manager::{StartError, StartOutcome, StartRequest};
+
+/// How long the page waits for an early error before it shows the progress.
+const EARLY: Duration = Duration::from_secs(1);
+
+fn own_server(user: &PageUser) -> Result<ServerRef, PageError> {
+    let name = user.principal.username().ok_or_else(|| PageError::forbidden("Services have no servers."))?;
+    Ok(ServerRef::new(name.clone(), ServerName::default_server()))
+}
+
+/// `GET /hub/spawn`: the visitor's default server.
+pub(super) async fn own(user: PageUser) -> Result<Response, PageError> {
+    let at = own_server(&user)?;
+    begin(&user, at).await
+}
+
+/// `POST /hub/spawn`: the same, confirmed.
+pub(super) async fn own_confirmed(user: PageUser, form: RawForm) -> Result<Response, PageError> {
+    form.check(&user)?;
+    let at = own_server(&user)?;
+    start_and_wait(&user, at).await
+}
+
+/// `GET /hub/spawn/:user[/:server]`.
+pub(super) async fn start(user: PageUser, ServerPath(at): ServerPath) -> Result<Response, PageError> {
+    begin(&user, at).await
+}
+
+/// `POST /hub/spawn/:user[/:server]`.
+pub(super) async fn confirmed(user: PageUser, ServerPath(at): ServerPath, form: RawForm) -> Result<Response, PageError> {
+    form.check(&user)?;
+    start_and_wait(&user, at).await
+}
+
+/// Starts at once, unless a link of another site brought the visitor here: that is asked for first (security case 40).
+async fn begin(user: &PageUser, at: ServerRef) -> Result<Response, PageError> {
+    if !xsrf::is_cross_site(&user.headers) {
+        return start_and_wait(user, at).await;
+    }
+    let url = user.uri.path_and_query().map_or("", |path| path.as_str()).to_owned();
+    let page = SpawnPage {
+        chrome: user.chrome(),
+        for_user: at.user.as_str().to_owned(),
+        server_name: at.name.as_str().to_owned(),
+        url,
+        error_message: None,
+    };
+    user.page(StatusCode::OK, &page)
+}
+
+async fn start_and_wait(user: &PageUser, at: ServerRef) -> Result<Response, PageError> {
+    let granted = user.principal.require::<StartServer>(at.clone())?;
+    match user.state.manager.start(granted, StartRequest::default(), EARLY).await {
+        Ok(StartOutcome::Ready) | Err(StartError::Refused { why: crate::domain::lifecycle::Refused::AlreadyRunning, .. }) => {
+            Ok(found(&arrival(user, &at)))
+        }
+        Ok(StartOutcome::Pending) | Err(StartError::Refused { .. }) => Ok(found(&pending_url(user, &at))),
+        Err(StartError::Failed(failure)) => not_running(user, &at, Some(&failure)),
+        Err(error) => Err(ApiError::from(error).into()),
+    }
+}
+
+/// Where to go once the server is ready.
+pub(super) fn arrival(visitor: &Visitor, at: &ServerRef) -> String {
+    let next = visitor.next(visitor.argument("next").as_deref());
+    next.unwrap_or_else(|| visitor.base().server(&at.user, &at.name))
+}
+
+fn pending_url(visitor: &Visitor, at: &ServerRef) -> String {
+    let url = visitor.base().spawn_pending(&at.user, &at.name);
+    match visitor.next(visitor.argument("next").as_deref()) {
+        Some(next) => {
+            let query: String = form_urlencoded::Serializer::new(String::new()).append_pair("next", &next).finish();
+            format!("{url}?{query}")
+        }
+        None => url,
+    }
+}

@@ -1,0 +1,122 @@
+//! `/hub/user/:name/…`: requests to a server that the proxy has no route for. Source: wire contract 6.
+
+use axum::Json;
+use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use hub_types::names::{ServerName, Username};
+use serde_json::json;
+
+use super::context::{PageUser, found};
+use super::error_page::PageError;
+use super::spawn_pending::not_running_page;
+use crate::db::servers;
+use crate::domain::action::AccessServer;
+use crate::domain::lifecycle::ServerState;
+use crate::domain::server::{Server, ServerRef};
+use crate::http::error::ApiError;
+use crate::state::AppState;
+
+/// After so many trips between proxy and hub the route will not come.
+const MOST_REDIRECTS: u32 = 4;
+
+type Parts = std::collections::HashMap<String, String>;
+
+/// Any method.
+pub(super) async fn answer(State(state): State<AppState>, request: Request) -> Response {
+    let (mut parts, _) = request.into_parts();
+    let user = match PageUser::or_token(&mut parts, &state).await {
+        Ok(user) => user,
+        Err(response) => return response,
+    };
+    let Ok(Path(names)) = Path::<Parts>::from_request_parts(&mut parts, &state).await else {
+        return ApiError::out_of_reach().into_response();
+    };
+    match look(&user, &names, &parts.method, &parts.headers).await {
+        Ok(response) => response,
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn look(user: &PageUser, names: &Parts, method: &Method, headers: &HeaderMap) -> Result<Response, PageError> {
+    let name = Username::stored(names.get("user").map(String::as_str).unwrap_or_default());
+    let path = names.get("path").map(String::as_str).unwrap_or_default();
+    let (at, server) = find(user, name, path).await?;
+    user.principal.require::<AccessServer>(at.clone())?;
+    if *method == Method::PUT {
+        return Ok(ApiError::silent(StatusCode::METHOD_NOT_ALLOWED).into_response());
+    }
+    let state = server.as_ref().map_or(ServerState::Stopped, |server| server.state);
+    let reading = matches!(*method, Method::GET | Method::HEAD);
+    if state == ServerState::Ready && reading {
+        return back_to_the_proxy(user).await;
+    }
+    if !reading || wants_json(headers, path) {
+        return Ok(stopped_json(user, &at));
+    }
+    let failed = server.as_ref().is_some_and(|server| server.last_failure.is_some());
+    if state != ServerState::Stopped || failed {
+        let here = user.uri.path_and_query().map_or("/", |path| path.as_str());
+        let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", here).finish();
+        let pending = user.base().spawn_pending(&at.user, &at.name);
+        let mut response = found(&format!("{pending}?{query}"));
+        *response.status_mut() = StatusCode::SEE_OTHER;
+        return Ok(response);
+    }
+    user.page(StatusCode::FAILED_DEPENDENCY, &not_running_page(user, &at, None))
+}
+
+/// The server that a path means: its first segment if the user has a server of that name, else the default server.
+async fn find(user: &PageUser, name: Username, path: &str) -> Result<(ServerRef, Option<Server>), PageError> {
+    let db = user.state.db.read();
+    let first = path.split('/').next().unwrap_or_default();
+    if !first.is_empty() {
+        let named = ServerRef::new(name.clone(), ServerName::stored(first));
+        if let Some(server) = servers::find(db, &named).await? {
+            return Ok((named, Some(server)));
+        }
+    }
+    let at = ServerRef::new(name, ServerName::default_server());
+    let server = servers::find(db, &at).await?;
+    Ok((at, server))
+}
+
+fn wants_json(headers: &HeaderMap, path: &str) -> bool {
+    if path.split('/').any(|segment| segment == "api") {
+        return true;
+    }
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match (accept.find("application/json"), accept.find("text/html")) {
+        (Some(json), Some(html)) => json < html,
+        (json, None) => json.is_some(),
+        (None, Some(_)) => false,
+    }
+}
+
+fn stopped_json(user: &PageUser, at: &ServerRef) -> Response {
+    let path = user.uri.path();
+    let own = path.replacen("/hub/user/", "/user/", 1);
+    let start = format!("{}{}", user.origin(), user.base().spawn(&at.user, &at.name));
+    let message = format!("JupyterHub server no longer running at {own}. Restart the server at {start}");
+    (StatusCode::FAILED_DEPENDENCY, Json(json!({ "message": message }))).into_response()
+}
+
+/// The server is ready, but the request came to the hub: the route is not there yet. Try again, a little later each time.
+async fn back_to_the_proxy(user: &PageUser) -> Result<Response, PageError> {
+    let redirects = user.argument("redirects").and_then(|count| count.parse::<u32>().ok()).unwrap_or(0);
+    if redirects >= MOST_REDIRECTS {
+        return Err(PageError::new(StatusCode::INTERNAL_SERVER_ERROR, "Redirect loop detected.")
+            .with_hint("The proxy does not know this server. Ask your administrator, or restart the server."));
+    }
+    if redirects > 0 {
+        let seconds = 2_u64.saturating_pow(redirects).min(10);
+        tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
+    }
+    let path = user.uri.path().replacen("/hub/user/", "/user/", 1);
+    let kept = url::form_urlencoded::parse(user.uri.query().unwrap_or_default().as_bytes());
+    let query: String = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(kept.filter(|(key, _)| key != "redirects"))
+        .append_pair("redirects", &(redirects + 1).to_string())
+        .finish();
+    Ok(found(&format!("{path}?{query}")))
+}

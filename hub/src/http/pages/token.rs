@@ -1,0 +1,162 @@
+//! The token page: make API tokens, see and revoke them, see and revoke what applications were given.
+
+use std::collections::BTreeMap;
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use hub_types::scope::Scope;
+
+use super::context::{PageUser, found};
+use super::error_page::PageError;
+use super::form::RawForm;
+use crate::auth::issue::{For, IssueError, TokenRequest, issue};
+use crate::bus::Event;
+use crate::db::{oauth, tokens};
+use crate::domain::action::{ManageTokens, ReadTokens};
+use crate::domain::token::{ApiToken, TokenId, TokenOwner};
+use crate::domain::user::User;
+use crate::render::pages::{ClientRow, ExpiryOption, Notice, NoticeKind, TokenForm, TokenPage, TokenRow};
+
+fn owner(user: &PageUser) -> Result<&User, PageError> {
+    user.principal.owner.user().ok_or_else(|| PageError::forbidden("Services have no token page."))
+}
+
+/// The configured longest life in seconds, 0 for none.
+fn longest(user: &PageUser) -> i64 {
+    let max = user.state.config.jupyterhub.token_expires_in_max_seconds;
+    max.map_or(0, |max| i64::try_from(max.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// `GET /hub/token`.
+pub(super) async fn page(user: PageUser) -> Result<Response, PageError> {
+    let page = filled(&user).await?;
+    user.page(StatusCode::OK, &page)
+}
+
+async fn filled(user: &PageUser) -> Result<TokenPage, PageError> {
+    let owner = owner(user)?;
+    user.principal.require::<ReadTokens>(owner.name.as_str().to_owned())?;
+    let db = user.state.db.read();
+    let rows = tokens::of_owner(db, TokenOwner::User(owner.id), user.state.clock.now()).await?;
+    let (mut own, mut clients) = (Vec::new(), BTreeMap::<String, Vec<ApiToken>>::new());
+    for row in rows {
+        match row.client_id.clone() {
+            Some(client) => clients.entry(client).or_default().push(row),
+            None => own.push(row),
+        }
+    }
+    let mut oauth_clients = Vec::new();
+    for (id, tokens) in clients {
+        let client = oauth::find_client(db, &id).await?;
+        oauth_clients.push(client_row(client.map_or(id, |client| client.description), &tokens));
+    }
+    let limit = u64::try_from(longest(user)).ok().filter(|limit| *limit > 0);
+    Ok(TokenPage {
+        chrome: user.chrome(),
+        expiry_options: ExpiryOption::choices(limit),
+        api_tokens: own.iter().map(token_row).collect(),
+        oauth_clients,
+        ..TokenPage::default()
+    })
+}
+
+fn texts(scopes: &[Scope]) -> Vec<String> {
+    scopes.iter().map(ToString::to_string).collect()
+}
+
+fn token_row(token: &ApiToken) -> TokenRow {
+    TokenRow {
+        id: token.id.to_string(),
+        note: token.note.clone(),
+        scopes: texts(&token.scopes),
+        last_activity: token.last_activity,
+        created: token.created,
+        expires_at: token.expires,
+    }
+}
+
+/// One row for each application, however many tokens it has: what is revoked is the application.
+fn client_row(description: String, tokens: &[ApiToken]) -> ClientRow {
+    ClientRow {
+        description,
+        token_id: tokens.first().map(|token| token.id.to_string()).unwrap_or_default(),
+        scopes: tokens.first().map(|token| texts(&token.scopes)).unwrap_or_default(),
+        last_activity: tokens.iter().filter_map(|token| token.last_activity).max(),
+        created: tokens.iter().map(|token| token.created).min(),
+    }
+}
+
+/// What a form asks for; the text says what is wrong with it.
+fn read(form: &RawForm) -> Result<TokenRequest, String> {
+    let expires_in = match form.field("expires_in").unwrap_or_default().trim() {
+        "" => None,
+        text => Some(text.parse().map_err(|_| format!("'{text}' is no number of seconds."))?),
+    };
+    let scopes = form.field("scopes").unwrap_or_default();
+    let scopes: Vec<Scope> = scopes
+        .split_whitespace()
+        .map(|text| text.parse().map_err(|error: hub_types::scope::UnknownScope| format!("{error}.")))
+        .collect::<Result<_, _>>()?;
+    let note = form.field("note").unwrap_or_default().trim();
+    let note = if note.is_empty() { "Requested via token page" } else { note };
+    Ok(TokenRequest { note: note.to_owned(), expires_in, scopes: (!scopes.is_empty()).then_some(scopes) })
+}
+
+/// `POST /hub/token`: a new token, shown once.
+pub(super) async fn request(user: PageUser, form: RawForm) -> Result<Response, PageError> {
+    form.check(&user)?;
+    let name = owner(&user)?.name.as_str().to_owned();
+    let id = owner(&user)?.id;
+    let granted = user.principal.require::<ManageTokens>(name)?;
+    let made = match read(&form) {
+        Err(text) => Err(text),
+        Ok(request) => {
+            let Some((owner, held, groups)) = user.state.identities.of_owner(TokenOwner::User(id)).await? else {
+                return Err(PageError::forbidden("This user is no longer registered."));
+            };
+            let who = For { owner: &owner, held: &held, groups: &groups };
+            match issue(&user.state.db, &granted, who, request, longest(&user), user.state.clock.now()).await {
+                Ok((_, secret)) => Ok(secret),
+                Err(IssueError::Db(error)) => return Err(error.into()),
+                Err(error) => Err(format!("{error}.")),
+            }
+        }
+    };
+    let mut page = filled(&user).await?;
+    let status = match made {
+        Ok(secret) => {
+            page.new_token = Some(secret.expose().to_owned());
+            StatusCode::OK
+        }
+        Err(text) => {
+            page.form = TokenForm {
+                note: form.field("note").unwrap_or_default().to_owned(),
+                expires_in: form.field("expires_in").and_then(|text| text.parse().ok()),
+                scopes: form.field("scopes").unwrap_or_default().to_owned(),
+            };
+            page.notice = Some(Notice { kind: NoticeKind::Error, text });
+            StatusCode::BAD_REQUEST
+        }
+    };
+    user.page(status, &page)
+}
+
+/// `POST /hub/token/revoke`: one token, or all of an application.
+pub(super) async fn revoke(user: PageUser, form: RawForm) -> Result<Response, PageError> {
+    form.check(&user)?;
+    let owner = owner(&user)?;
+    user.principal.require::<ManageTokens>(owner.name.as_str().to_owned())?;
+    let id = form.field("id").and_then(TokenId::parse);
+    let tx = user.state.db.write().await?;
+    let row = match id {
+        Some(id) => tokens::get(&*tx, id).await?.filter(|row| row.owner == TokenOwner::User(owner.id)),
+        None => None,
+    };
+    // Revoked twice is revoked: no error.
+    if let Some(row) = row {
+        tokens::revoke(&tx, &row).await?;
+    }
+    tx.commit().await?;
+    user.state.bus.tell(Event::Identities);
+    Ok(found(&user.base().hub_path("token")))
+}

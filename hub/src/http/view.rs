@@ -1,0 +1,134 @@
+//! Domain values as wire models, each field only if the caller may read it. Source: wire contract 5.2.
+
+use std::collections::BTreeMap;
+
+use hub_types::paths::{BaseUrl, server_full_name};
+use hub_types::scope::{ScopeName, Target};
+use hub_types::server::ServerModel;
+use hub_types::token::TokenModel;
+use hub_types::user::UserModel;
+
+use crate::domain::lifecycle::ServerState;
+use crate::domain::principal::{Owner, Principal};
+use crate::domain::server::Server;
+use crate::domain::token::ApiToken;
+use crate::domain::user::User;
+
+/// Shows things to one caller.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// Who looks.
+    pub caller: &'a Principal,
+    /// Where URLs begin.
+    pub base: &'a BaseUrl,
+    /// Origin of `public_url`, for absolute URLs.
+    pub public: Option<&'a str>,
+    /// Whether stopped servers are shown too.
+    pub include_stopped: bool,
+}
+
+impl View<'_> {
+    /// A user with their servers and the names of their direct roles; `None` when the caller may not even see the name.
+    #[must_use]
+    pub fn user(&self, user: &User, servers: &[Server], roles: &[String]) -> Option<UserModel> {
+        let target = Target::User(user.name.as_str());
+        let may = |scope: ScopeName| self.caller.may(&scope, target);
+        let whole = may(ScopeName::ReadUsers);
+        let default = servers.iter().find(|server| server.at.name.is_default());
+        let ready = default.filter(|server| server.state == ServerState::Ready);
+        let mut model = UserModel::default();
+        if may(ScopeName::ReadUsersName) {
+            model.kind = Some("user".to_owned());
+            model.name = user.name.as_str().to_owned();
+            model.admin = Some(user.admin);
+            model.user_info = Some(user.user_info.clone());
+        } else {
+            return None;
+        }
+        if whole {
+            model.server = Some(ready.map(|server| self.base.server(&server.at.user, &server.at.name)));
+            model.pending = Some(default.and_then(|server| server.state.pending()));
+            model.created = Some(Some(user.created));
+        }
+        if whole || may(ScopeName::ReadRolesUsers) {
+            model.roles = Some(roles.to_vec());
+        }
+        if may(ScopeName::ReadUsersGroups) {
+            model.groups = Some(self.caller.groups().of_user(user.name.as_str()));
+        }
+        if may(ScopeName::ReadUsersActivity) {
+            model.last_activity = Some(user.last_activity);
+        }
+        model.servers = self.servers(user, servers);
+        Some(model)
+    }
+
+    fn servers(&self, user: &User, servers: &[Server]) -> Option<BTreeMap<String, ServerModel>> {
+        let readable = |server: &&Server| {
+            let target = Target::Server(server.at.user.as_str(), server.at.name.as_str());
+            self.caller.may(&ScopeName::ReadServers, target)
+        };
+        let some = servers.iter().any(|server| readable(&server));
+        if !some && !self.caller.may(&ScopeName::ReadServers, Target::User(user.name.as_str())) {
+            return None;
+        }
+        let shown = servers
+            .iter()
+            .filter(readable)
+            .filter(|server| self.include_stopped || server.state != ServerState::Stopped)
+            .map(|server| (server.at.name.as_str().to_owned(), self.server(server)));
+        Some(shown.collect())
+    }
+
+    /// A server. That the caller may read it has been checked.
+    #[must_use]
+    pub fn server(&self, server: &Server) -> ServerModel {
+        let at = &server.at;
+        let url = self.base.server(&at.user, &at.name);
+        let progress_url = self.base.progress(&at.user, &at.name);
+        let absolute = |path: &str| self.public.map(|origin| format!("{origin}{path}"));
+        let target = Target::Server(at.user.as_str(), at.name.as_str());
+        let may_see_state = self.caller.may(&ScopeName::AdminServerState, target);
+        ServerModel {
+            name: at.name.as_str().to_owned(),
+            display_name: server.display_name.clone(),
+            full_name: server_full_name(at.user.as_str(), at.name.as_str()),
+            last_activity: server.last_activity,
+            started: server.started,
+            pending: server.state.pending(),
+            ready: server.state == ServerState::Ready,
+            stopped: server.state == ServerState::Stopped,
+            full_url: absolute(&url),
+            url: Some(url),
+            user_options: Some(server.user_options.clone()),
+            full_progress_url: absolute(&progress_url),
+            progress_url,
+            state: may_see_state.then(|| server.spawner_state.clone().unwrap_or_else(|| serde_json::json!({}))),
+        }
+    }
+}
+
+/// A token of `owner`, without its secret. `scopes` are expanded.
+#[must_use]
+pub fn token(token: &ApiToken, owner: &Owner, scopes: Vec<String>, client: Option<&str>) -> TokenModel {
+    let name = owner.name().to_owned();
+    let (user, service) = match owner {
+        Owner::User(_) => (Some(name), None),
+        Owner::Service { .. } => (None, Some(name)),
+    };
+    TokenModel {
+        user,
+        service,
+        id: token.id.to_string(),
+        kind: "api_token".to_owned(),
+        roles: Vec::new(),
+        scopes,
+        created: Some(token.created),
+        last_activity: token.last_activity,
+        expires_at: token.expires,
+        note: Some(token.note.clone()),
+        session_id: token.session_id.clone(),
+        oauth_client: client.unwrap_or("JupyterHub").to_owned(),
+        token: None,
+    }
+}

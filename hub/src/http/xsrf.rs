@@ -1,0 +1,161 @@
+//! Cross-site request forgery: a request that a browser authenticates by itself must show that our page sent it.
+//!
+//! Double submit: the cookie `_xsrf` holds a signed value bound to the session (or to nobody, before the login); the
+//! page sends it back as argument or header. Source of the rules: wire contract 4.6; security cases 35-41.
+
+use axum::http::{HeaderMap, Method, header};
+use chrono::{DateTime, TimeDelta, Utc};
+use hub_types::secret::random_urlsafe;
+
+use crate::auth::cookies::{CookieKeys, RequestCookies, XSRF_COOKIE};
+use crate::domain::session;
+
+/// How long a token is good. Source: tornado's 31 days.
+const MAX_AGE: TimeDelta = TimeDelta::days(31);
+
+/// Why a request was refused; the texts are JupyterHub's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum XsrfError {
+    /// Neither argument nor header.
+    #[error("'_xsrf' argument missing from {0}")]
+    Missing(Method),
+    /// Not what the cookie says, or of another session.
+    #[error("XSRF cookie does not match {0} argument")]
+    Mismatch(Method),
+}
+
+/// A fresh token for the session, or for somebody who has not logged in yet.
+#[must_use]
+pub fn issue(keys: &CookieKeys, session_id: Option<&str>, now: DateTime<Utc>) -> String {
+    let owner = session_id.map_or_else(|| format!("anonymous:{}", random_urlsafe::<12>()), |id| format!("session:{id}"));
+    session::sign(keys.xsrf(), XSRF_COOKIE, &owner, now)
+}
+
+/// Whether `token` is one of ours and belongs to this session (or to nobody, when there is none).
+#[must_use]
+pub fn is_valid(keys: &CookieKeys, token: &str, session_id: Option<&str>, now: DateTime<Utc>) -> bool {
+    let Some(owner) = session::verify(keys.xsrf(), XSRF_COOKIE, token, MAX_AGE, now) else { return false };
+    match session_id {
+        Some(id) => owner.strip_prefix("session:") == Some(id),
+        None => owner.starts_with("anonymous:"),
+    }
+}
+
+/// The token that the request's own cookies hold for this session, if any is valid.
+#[must_use]
+pub fn current<'a>(
+    keys: &CookieKeys,
+    cookies: &'a RequestCookies,
+    session_id: Option<&str>,
+    now: DateTime<Utc>,
+) -> Option<&'a str> {
+    cookies.all(XSRF_COOKIE).find(|token| is_valid(keys, token, session_id, now))
+}
+
+/// What the request shows: the argument if the caller found one, else a header.
+#[must_use]
+pub fn shown<'a>(argument: Option<&'a str>, headers: &'a HeaderMap) -> Option<&'a str> {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    argument.or_else(|| header("x-xsrftoken")).or_else(|| header("x-csrftoken")).filter(|token| !token.is_empty())
+}
+
+/// Checks what the request shows against its cookies.
+///
+/// # Errors
+/// [`XsrfError`].
+pub fn check(
+    keys: &CookieKeys,
+    cookies: &RequestCookies,
+    shown: Option<&str>,
+    session_id: Option<&str>,
+    method: &Method,
+    now: DateTime<Utc>,
+) -> Result<(), XsrfError> {
+    let shown = shown.ok_or_else(|| XsrfError::Missing(method.clone()))?;
+    let held = cookies.all(XSRF_COOKIE).any(|cookie| cookie == shown);
+    if held && is_valid(keys, shown, session_id, now) { Ok(()) } else { Err(XsrfError::Mismatch(method.clone())) }
+}
+
+/// Whether a request that is authenticated by cookie must show a token.
+///
+/// Reading by navigation needs none, and what a browser embeds in our own page needs none. Everything else does: also
+/// `fetch` of our API, whose answer another site's script must not read. (`Sec-Fetch-Mode: websocket` is no
+/// exception here: the hub has no WebSocket.)
+#[must_use]
+pub fn needed(method: &Method, headers: &HeaderMap) -> bool {
+    if !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
+        return true;
+    }
+    let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    match value("sec-fetch-mode") {
+        None | Some("navigate") => false,
+        Some("no-cors") => value("sec-fetch-site") != Some("same-origin"),
+        Some(_) => true,
+    }
+}
+
+/// Whether the page may set a new `_xsrf` cookie: only on navigations, so that parallel `fetch`es do not fight over it.
+#[must_use]
+pub fn may_set(headers: &HeaderMap) -> bool {
+    matches!(headers.get("sec-fetch-mode").map(|value| value.as_bytes()), None | Some(b"navigate"))
+}
+
+/// Whether the request comes from a page of another site, as far as the browser says.
+#[must_use]
+pub fn is_cross_site(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site").map(|value| value.as_bytes());
+    match site {
+        Some(site) => !matches!(site, b"same-origin" | b"none"),
+        None => headers.get(header::ORIGIN).is_some_and(|origin| origin.as_bytes() == b"null"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys() -> CookieKeys {
+        CookieKeys::new(&[3; 32])
+    }
+
+    #[test]
+    fn a_token_belongs_to_its_session() {
+        let now = DateTime::UNIX_EPOCH;
+        let (mine, anonymous) = (issue(&keys(), Some("s1"), now), issue(&keys(), None, now));
+        let cookies = RequestCookies::parse([format!("_xsrf={mine}; _xsrf={anonymous}").as_str()].into_iter());
+        let post = Method::POST;
+        let check = |shown: Option<&str>, session| check(&keys(), &cookies, shown, session, &post, now);
+        assert_eq!(check(Some(&mine), Some("s1")), Ok(()));
+        assert_eq!(check(Some(&anonymous), None), Ok(()));
+        assert_eq!(check(Some(&anonymous), Some("s1")), Err(XsrfError::Mismatch(Method::POST)));
+        assert_eq!(check(Some(&mine), Some("s2")), Err(XsrfError::Mismatch(Method::POST)));
+        assert_eq!(check(Some(&mine), None), Err(XsrfError::Mismatch(Method::POST)));
+        assert_eq!(check(None, Some("s1")).unwrap_err().to_string(), "'_xsrf' argument missing from POST");
+        let other = issue(&keys(), Some("s1"), now);
+        assert_eq!(other, mine, "same second, same token");
+        let stranger = issue(&CookieKeys::new(&[4; 32]), Some("s1"), now);
+        assert!(check(Some(&stranger), Some("s1")).is_err());
+    }
+
+    #[test]
+    fn when_it_is_needed() {
+        for (method, mode, site, expected) in [
+            ("GET", None, None, false),
+            ("GET", Some("navigate"), Some("cross-site"), false),
+            ("GET", Some("cors"), Some("same-origin"), true),
+            ("GET", Some("no-cors"), Some("same-origin"), false),
+            ("GET", Some("no-cors"), Some("cross-site"), true),
+            ("GET", Some("websocket"), Some("cross-site"), true),
+            ("POST", None, None, true),
+            ("POST", Some("navigate"), Some("same-origin"), true),
+            ("POST", Some("websocket"), None, true),
+            ("DELETE", Some("no-cors"), Some("same-origin"), true),
+        ] {
+            let mut headers = HeaderMap::new();
+            mode.map(|mode| headers.insert("sec-fetch-mode", mode.parse().unwrap()));
+            site.map(|site| headers.insert("sec-fetch-site", site.parse().unwrap()));
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            assert_eq!(needed(&method, &headers), expected, "{method} {mode:?} {site:?}");
+        }
+    }
+}

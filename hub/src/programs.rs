@@ -1,0 +1,204 @@
+//! What the binary can be: the hub, and the programs that it hands over to. Thin: parse, run, map to an exit code.
+
+use std::ffi::OsString;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use hub_types::env::{EnvSource as _, ProcessEnv, USER};
+
+use crate::cli::{EXIT_FAILURE, EXIT_USAGE, NewFile};
+use crate::config::load::{Loaded, Sources, load};
+use crate::config::show;
+use crate::quickstart::{self, Options};
+use crate::serve::{self, Started};
+use crate::{telemetry, token_command};
+
+/// Says why nothing can be done, on standard error.
+fn complain(text: impl std::fmt::Display) {
+    // Nobody is left to be told when even this cannot be written.
+    let _ = writeln!(std::io::stderr(), "hub: {text}");
+}
+
+/// Writes to standard output.
+fn say(text: impl std::fmt::Display) -> ExitCode {
+    match write!(std::io::stdout(), "{text}") {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(EXIT_FAILURE),
+    }
+}
+
+fn read(sources: &Sources) -> Result<Loaded, ExitCode> {
+    load(sources, Path::new(""), &ProcessEnv).map_err(|error| {
+        complain(error);
+        ExitCode::from(EXIT_USAGE)
+    })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, ExitCode> {
+    tokio::runtime::Runtime::new().map_err(|error| {
+        complain(format_args!("cannot start: {error}"));
+        ExitCode::from(EXIT_FAILURE)
+    })
+}
+
+/// Runs `future` on a runtime of its own.
+fn run<F: Future<Output = ExitCode>>(future: F) -> ExitCode {
+    match runtime() {
+        Ok(runtime) => {
+            let code = runtime.block_on(future);
+            // A name look-up that hangs must not hold up the exit.
+            runtime.shutdown_background();
+            code
+        }
+        Err(code) => code,
+    }
+}
+
+/// `hub`: runs the hub.
+#[must_use]
+pub fn serve(sources: &Sources) -> ExitCode {
+    let loaded = match read(sources) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
+    };
+    run(serve_loaded(loaded, |_| {}))
+}
+
+/// `hub quickstart`: sets up a folder where there is none yet, and runs the hub in it.
+#[must_use]
+pub fn quickstart(options: &Options) -> ExitCode {
+    let prepared = match quickstart::prepare(options, &ProcessEnv) {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            complain(&error);
+            return ExitCode::from(error.exit_code());
+        }
+    };
+    if let Err(error) = prepared.enter() {
+        complain(format_args!("cannot enter {}: {error}", prepared.folder.display()));
+        return ExitCode::from(EXIT_FAILURE);
+    }
+    let loaded = prepared.loaded.clone();
+    run(serve_loaded(loaded, |started| {
+        say(prepared.welcome(&started.url));
+    }))
+}
+
+async fn serve_loaded(loaded: Loaded, welcome: impl FnOnce(&Started)) -> ExitCode {
+    telemetry::init(loaded.config.jupyterhub.log_level);
+    if !loaded.origin.is_empty() {
+        tracing::info!("{}", loaded.origin);
+    }
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    match serve::run(loaded.config, &ProcessEnv, welcome).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::from(EXIT_FAILURE)
+        }
+    }
+}
+
+/// `hub token [USER]`: makes an API token and prints it.
+#[must_use]
+pub fn token(user: Option<String>, sources: &Sources) -> ExitCode {
+    let loaded = match read(sources) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
+    };
+    let Some(user) = user.or_else(|| ProcessEnv.get_nonempty(USER)) else {
+        complain("whose token? Write: hub token USER");
+        return ExitCode::from(EXIT_USAGE);
+    };
+    run(async {
+        match token_command::make(&loaded.config, &user).await {
+            Ok(token) => say(format_args!("{}\n", token.expose())),
+            Err(error) => {
+                complain(format_args!("{error:#}"));
+                ExitCode::from(EXIT_FAILURE)
+            }
+        }
+    })
+}
+
+/// `hub --generate-config`: writes every trait with its doc and default.
+#[must_use]
+pub fn generate_config(file: &NewFile) -> ExitCode {
+    let text = show::template();
+    if file.path == Path::new("-") {
+        return say(text);
+    }
+    let mut options = OpenOptions::new();
+    // Passwords and tokens will stand in it.
+    options.write(true).mode(0o600);
+    if file.overwrite { options.create(true).truncate(true) } else { options.create_new(true) };
+    let path = file.path.display();
+    match options.open(&file.path).and_then(|mut out| out.write_all(text.as_bytes())) {
+        Ok(()) => {
+            complain(format_args!("wrote {path}; edit it, then run: hub -f {path}"));
+            ExitCode::SUCCESS
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            complain(format_args!("{path} is there already; add -y to replace it, or choose another file with -f"));
+            ExitCode::from(EXIT_FAILURE)
+        }
+        Err(error) => {
+            complain(format_args!("cannot write {path}: {error}"));
+            ExitCode::from(EXIT_FAILURE)
+        }
+    }
+}
+
+/// `hub --show-config[-json]`: prints what is in force, without secrets.
+#[must_use]
+pub fn show_config(sources: &Sources, json: bool) -> ExitCode {
+    let loaded = match read(sources) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
+    };
+    for warning in &loaded.warnings {
+        complain(warning);
+    }
+    if json { say(format_args!("{:#}\n", show::in_force_json(&loaded.config))) } else { say(show::in_force(&loaded)) }
+}
+
+/// `hub --help-all`: prints help on every trait.
+#[must_use]
+pub fn help_all() -> ExitCode {
+    say(show::flags_help())
+}
+
+/// The arguments of a program that we hand over to, with a name for its messages in front.
+fn under_name(name: &str, args: Vec<OsString>) -> impl Iterator<Item = OsString> {
+    std::iter::once(OsString::from(name)).chain(args)
+}
+
+/// `hub proxy …`: the public proxy.
+#[must_use]
+pub fn proxy(args: Vec<OsString>) -> ExitCode {
+    match hub_proxy::cli::parse_from(under_name("hub proxy", args)) {
+        Ok(args) => run(hub_proxy::run(args, &ProcessEnv)),
+        Err(error) => {
+            let _ = error.print();
+            ExitCode::from(hub_proxy::cli::exit_code(&error))
+        }
+    }
+}
+
+/// `hub cull-idle …`: the service that stops idle servers.
+#[must_use]
+pub fn cull_idle(args: Vec<OsString>) -> ExitCode {
+    match cull_idle::cli::Args::try_parse_from(under_name("hub cull-idle", args)) {
+        Ok(args) => run(cull_idle::run(args, &ProcessEnv)),
+        Err(error) => {
+            let _ = error.print();
+            ExitCode::from(if error.use_stderr() { EXIT_USAGE } else { 0 })
+        }
+    }
+}
