@@ -1,20 +1,30 @@
 //! How servers are started, found again, and stopped.
 //!
 //! * [`Spawner`]: one way of running servers; its state is JSON, so that any hub process can go on with it;
+//! * [`local`], [`simple`]: processes of this machine, with or without system users;
 //! * [`manager`]: the life of every server: steps in the database, token, OAuth client, route, progress.
 //!
-//! To add a spawner: implement [`Spawner`] and register it where the configuration's `spawner_class` is read.
+//! To add a spawner: implement [`Spawner`] in a file here, add a line to [`by_class`] and a variant to
+//! [`SpawnerClass`](crate::config::SpawnerClass).
 
+pub mod child;
+pub mod local;
+mod log_file;
 pub mod manager;
+mod port;
+pub mod simple;
+mod template;
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 use services::contract::{HubAddress, ServerContract};
 
+use crate::config::SpawnerClass;
 use crate::db::DbError;
 use crate::domain::server::ServerRef;
+use crate::domain::user::UserId;
 
 /// Where a server is about to run: committed before anything of it runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +60,8 @@ pub trait Commit: Send + Sync {
 pub struct StartContext<'a> {
     /// Which server.
     pub server: &'a ServerRef,
+    /// Row id of its owner.
+    pub user_id: UserId,
     /// What the user chose.
     pub user_options: &'a Map<String, Value>,
     /// What its environment is made of; the spawner fills in address, account and what is kept of the hub's own.
@@ -112,8 +124,11 @@ pub trait Spawner: Send + Sync + std::fmt::Debug {
     async fn trim_outputs(&self) {}
 }
 
-/// How long a start may take in all before it is given up.
+/// The spawner that the configuration names.
 #[must_use]
-pub fn start_limit(config: &crate::config::Spawner) -> Duration {
-    config.start_timeout + config.http_timeout
+pub fn by_class(class: SpawnerClass, deps: child::ChildDeps) -> Arc<dyn Spawner> {
+    match class {
+        SpawnerClass::Local => Arc::new(local::LocalSpawner::new(deps)),
+        SpawnerClass::Simple => Arc::new(simple::SimpleSpawner::new(deps)),
+    }
 }

@@ -2,27 +2,46 @@
 //!
 //! A request only writes the first step and waits a while. The work (process, HTTP, route) is done by a task of this
 //! process that holds the server's lease; whoever waits looks at the database, so it does not matter which hub process
-//! does the work. If this process dies, another one, or the next, finds the lease and goes on ([`Manager::adopt_all`]).
+//! does the work. If this process dies, another one, or the next, finds the lease and goes on
+//! ([`Manager::adopt_all`]).
 
-use std::sync::Arc;
+mod activity;
+mod adoption;
+mod hubs;
+mod identity;
+mod progress;
+mod report;
+mod request;
+mod starting;
+mod stopping;
+mod watching;
+mod work;
+
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::Stream;
 use hub_types::clock::Clock;
 use hub_types::progress::ProgressEvent;
-use serde_json::{Map, Value};
+use tokio::time::Instant;
 
 use crate::addresses::Addresses;
-use crate::bus::Bus;
+use crate::bus::{Bus, Event};
 use crate::config::Config;
-use crate::db::{Db, DbError};
+use crate::db::{self, Db, DbError};
 use crate::domain::action::{StartServer, StopServer};
-use crate::domain::lifecycle::Refused;
+use crate::domain::lifecycle::{LEASE, Lease, ServerState};
 use crate::domain::principal::Granted;
-use crate::domain::server::{Failure, ServerId, ServerRef};
+use crate::domain::server::{Failure, Server, ServerId};
 use crate::proxy_client::ProxyClient;
 use crate::spawner::Spawner;
+
+pub use hubs::HubProcess;
+pub use request::{StartError, StartOutcome, StartRequest, StopError, StopOutcome, StopRequest};
+
+/// How often whoever waits looks at the database even if nothing was told: another hub process may do the work.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What a manager works with.
 #[derive(Debug, Clone)]
@@ -45,133 +64,36 @@ pub struct ManagerDeps {
     pub hub_id: String,
 }
 
-/// What is asked for with a start.
-#[derive(Debug, Clone, Default)]
-pub struct StartRequest {
-    /// Options for the spawner; none means those of the last start.
-    pub user_options: Option<Map<String, Value>>,
-    /// What people call it; none leaves it as it is.
-    pub display_name: Option<String>,
-}
-
-/// What a start came to within the time it was waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StartOutcome {
-    /// It answers and is routed: 201.
-    Ready,
-    /// It is still being started: 202.
-    Pending,
-}
-
-/// Why a server was not started.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The owner is not registered: 404.
-    #[error("No such user: {0}")]
-    NoSuchUser(String),
-    /// It runs, or is being stopped: 400.
-    #[error("{server} {why}")]
-    Refused {
-        /// `alice`, `alice:gpu`.
-        server: String,
-        /// Why not.
-        why: Refused,
-    },
-    /// Too many servers are being started: 429.
-    #[error("Too many users trying to log in right now. Try again in {} seconds.", .retry_after.as_secs())]
-    Throttled {
-        /// For the header `Retry-After`.
-        retry_after: Duration,
-    },
-    /// The start failed: the status of the failure, 500 as a rule.
-    #[error("{}", .0.message)]
-    Failed(Failure),
-    /// The database refused or is gone: 503.
-    #[error(transparent)]
-    Db(#[from] DbError),
-}
-
-impl StartError {
-    /// The HTTP status of the answer.
-    #[must_use]
-    pub fn status(&self) -> u16 {
-        match self {
-            Self::NoSuchUser(_) => 404,
-            Self::Refused { .. } => 400,
-            Self::Throttled { .. } => 429,
-            Self::Failed(failure) => failure.status,
-            Self::Db(_) => 503,
-        }
-    }
-}
-
-/// What is asked for with a stop.
-#[derive(Debug, Clone, Default)]
-pub struct StopRequest {
-    /// Whether to forget a named server altogether.
-    pub remove: bool,
-    /// Only if the server was not used after this time (the culler's precondition).
-    pub unless_active_since: Option<DateTime<Utc>>,
-}
-
-/// What a stop came to within the time it was waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StopOutcome {
-    /// It does not run: 204.
-    Stopped,
-    /// It is still being stopped: 202.
-    Pending,
-}
-
-/// Why a server was not stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum StopError {
-    /// There is no such named server: 404.
-    #[error("{user} has no server named '{name}'")]
-    NoSuchServer {
-        /// The owner.
-        user: String,
-        /// The server.
-        name: String,
-    },
-    /// The default server cannot be removed: 400.
-    #[error("Cannot delete the default server")]
-    DefaultServer,
-    /// It was used after the given time: 412.
-    #[error("{0} was active in the meantime")]
-    Active(String),
-    /// The database refused or is gone: 503.
-    #[error(transparent)]
-    Db(#[from] DbError),
-}
-
-impl StopError {
-    /// The HTTP status of the answer.
-    #[must_use]
-    pub fn status(&self) -> u16 {
-        match self {
-            Self::NoSuchServer { .. } => 404,
-            Self::DefaultServer => 400,
-            Self::Active(_) => 412,
-            Self::Db(_) => 503,
-        }
-    }
-}
-
 /// Starts, stops, watches and adopts servers. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Manager(Arc<ManagerDeps>);
+pub struct Manager(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    deps: ManagerDeps,
+    work: work::Work,
+    http: OnceLock<reqwest::Client>,
+}
+
+impl std::ops::Deref for Manager {
+    type Target = ManagerDeps;
+
+    fn deref(&self) -> &ManagerDeps {
+        &self.0.deps
+    }
+}
 
 impl Manager {
     /// A manager; nothing happens before the first call.
     #[must_use]
     pub fn new(deps: ManagerDeps) -> Self {
-        Self(Arc::new(deps))
+        Self(Arc::new(Inner { deps, work: work::Work::default(), http: OnceLock::new() }))
     }
 
     /// Starts a server (its row is made if it is missing) and waits at most `wait` for it to be ready.
     ///
-    /// A server that is being started already is waited for in the same way.
+    /// A server that is being started already is waited for in the same way. The start goes on when the caller goes
+    /// away.
     ///
     /// # Errors
     /// [`StartError`]; also when the start fails within `wait`.
@@ -181,8 +103,19 @@ impl Manager {
         request: StartRequest,
         wait: Duration,
     ) -> Result<StartOutcome, StartError> {
-        let _ = (granted, request, wait);
-        Ok(StartOutcome::Pending)
+        let deadline = Instant::now() + wait;
+        let (manager, at) = (self.clone(), granted.subject().clone());
+        // A task of its own: a caller that goes away must not leave a step without the work that belongs to it.
+        let server = finished(tokio::spawn(async move { manager.begin_start(&granted, request).await })).await?;
+        match self.settled(server, ServerState::Spawning, deadline).await? {
+            None => Ok(StartOutcome::Pending),
+            Some(Some(server)) if server.state == ServerState::Ready => Ok(StartOutcome::Ready),
+            Some(server) => Err(StartError::Failed(server.and_then(|server| server.last_failure).unwrap_or(Failure {
+                message: format!("{} was stopped while it was being started", request::log_name(&at)),
+                output: Vec::new(),
+                status: 500,
+            }))),
+        }
     }
 
     /// Stops a server, or cancels its start, and waits at most `wait` until it is gone.
@@ -195,33 +128,84 @@ impl Manager {
         request: StopRequest,
         wait: Duration,
     ) -> Result<StopOutcome, StopError> {
-        let _ = (granted, request, wait);
-        Ok(StopOutcome::Pending)
+        let deadline = Instant::now() + wait;
+        let manager = self.clone();
+        let Some(server) = finished(tokio::spawn(async move { manager.begin_stop(&granted, &request).await })).await?
+        else {
+            return Ok(StopOutcome::Stopped);
+        };
+        Ok(match self.settled(server, ServerState::Stopping, deadline).await? {
+            None => StopOutcome::Pending,
+            Some(_) => StopOutcome::Stopped,
+        })
     }
 
     /// The progress of the current start: what was reported so far, then what follows, up to and with the event that
     /// is `ready` or `failed`. Just that last event when the server is ready or has failed already; nothing when
     /// neither is the case and nothing is being started.
     pub fn progress(&self, server: ServerId) -> impl Stream<Item = ProgressEvent> + Send + use<> {
-        let _ = server;
-        futures_util::stream::empty()
+        progress::stream(self.clone(), server)
     }
 
-    /// Goes on with what other hub processes left unfinished: after a start, and whenever leases may have run out.
-    ///
-    /// # Errors
-    /// When the database refuses or is gone.
-    pub async fn adopt_all(&self) -> Result<(), DbError> {
-        Ok(())
+    /// Waits until this process works on no server any more.
+    pub async fn idle(&self) {
+        self.0.work.idle().await;
     }
 
-    /// Moves `last_activity` of servers and their owners forward, in one transaction. Times that lie too far in the
-    /// future are dropped.
-    ///
-    /// # Errors
-    /// When the database refuses or is gone.
-    pub async fn report_activity(&self, batch: Vec<(ServerRef, DateTime<Utc>)>) -> Result<(), DbError> {
-        let _ = batch;
-        Ok(())
+    /// Waits until the server has left `state`: `None` when it has not by `deadline`, `Some(None)` when its row is
+    /// gone.
+    async fn settled(
+        &self,
+        id: ServerId,
+        state: ServerState,
+        deadline: Instant,
+    ) -> Result<Option<Option<Server>>, DbError> {
+        let mut events = self.bus.listen();
+        loop {
+            let server = db::servers::get(self.db.read(), id).await?;
+            if server.as_ref().is_none_or(|server| server.state != state) {
+                return Ok(Some(server));
+            }
+            if Instant::now() >= deadline {
+                return Ok(None);
+            }
+            changed(&mut events, id, deadline.min(Instant::now() + LOOK_AGAIN)).await;
+        }
+    }
+
+    fn lease(&self, now: DateTime<Utc>) -> Lease {
+        Lease { owner: self.hub_id.clone(), expires: now + LEASE }
+    }
+
+    fn routespec(&self, server: &Server) -> String {
+        self.addresses.base.server(&server.at.user, &server.at.name)
+    }
+}
+
+/// Returns when something may have happened to the server, or at `until`.
+async fn changed(events: &mut tokio::sync::broadcast::Receiver<Event>, id: ServerId, until: Instant) {
+    use tokio::sync::broadcast::error::RecvError;
+    let told = async {
+        loop {
+            match events.recv().await {
+                Ok(Event::Server(server)) if server == id => return,
+                Ok(_) => {}
+                Err(RecvError::Lagged(_)) => return,
+                Err(RecvError::Closed) => std::future::pending().await,
+            }
+        }
+    };
+    let _ = tokio::time::timeout_at(until, told).await;
+}
+
+/// The result of a task; its panic is ours.
+async fn finished<T>(task: tokio::task::JoinHandle<T>) -> T {
+    match task.await {
+        Ok(value) => value,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // Nobody aborts it; only a runtime that shuts down does, and then nobody waits any more.
+            Err(_) => std::future::pending().await,
+        },
     }
 }

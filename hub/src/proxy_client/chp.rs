@@ -1,0 +1,170 @@
+//! The REST API of configurable-http-proxy 5.3, which `hub proxy` speaks as well.
+
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use hub_types::route::{ProxyRoute, RouteTable};
+use hub_types::secret::Token;
+use reqwest::{Method, StatusCode};
+use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep};
+
+use super::plan::{api_path, body};
+use super::{ProxyClient, ProxyError, Route};
+
+/// How many requests may be on their way at once.
+const CONCURRENCY: usize = 10;
+/// Longest time for one answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a proxy that cannot be reached, or keeps failing, is tried.
+pub const RETRY_FOR: Duration = Duration::from_secs(30);
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Where the API is, and what opens it.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Origin of the API, e.g. `http://127.0.0.1:8001`.
+    pub url: String,
+    /// Its token.
+    pub token: Token,
+}
+
+/// A client of the proxy's REST API.
+#[derive(Debug)]
+pub struct ChpClient {
+    http: reqwest::Client,
+    endpoint: RwLock<Endpoint>,
+    slots: Semaphore,
+    retry_for: Duration,
+}
+
+impl ChpClient {
+    /// A client of the API at `endpoint`, which tries for `retry_for` ([`RETRY_FOR`] outside of tests).
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be made.
+    pub fn new(endpoint: Endpoint, retry_for: Duration) -> Result<Self, reqwest::Error> {
+        // Does nothing where a provider is installed already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(3))
+            .timeout(PATIENCE)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()?;
+        Ok(Self { http, endpoint: RwLock::new(endpoint), slots: Semaphore::new(CONCURRENCY), retry_for })
+    }
+
+    /// Points the client at another proxy.
+    pub fn point_at(&self, endpoint: Endpoint) {
+        *self.endpoint.write().unwrap_or_else(PoisonError::into_inner) = endpoint;
+    }
+
+    /// Where the API is.
+    #[must_use]
+    pub fn endpoint(&self) -> Endpoint {
+        self.endpoint.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// One request until it is answered below 500, or time is over.
+    async fn ask(&self, call: &Call<'_>) -> Result<reqwest::Response, ProxyError> {
+        let start = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let (url, why) = match self.once(call).await {
+                Ok(done) => return done,
+                Err(failure) => failure,
+            };
+            if start.elapsed() + pause >= self.retry_for {
+                return Err(ProxyError::Unreachable { url, why });
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// The answer, or what went wrong and may go right another time (where, why).
+    async fn once(&self, call: &Call<'_>) -> Result<Result<reqwest::Response, ProxyError>, (String, String)> {
+        let Endpoint { url, token } = self.endpoint();
+        let Ok(_slot) = self.slots.acquire().await else { return Err((url, "the hub is stopping".into())) };
+        let mut request = self
+            .http
+            .request(call.method.clone(), format!("{url}/api/routes{}", call.path))
+            .header(reqwest::header::AUTHORIZATION, format!("token {}", token.expose()));
+        if let Some(body) = call.body {
+            request = request.json(body);
+        }
+        let reply = request.send().await.map_err(|error| (url.clone(), describe(&error)))?;
+        match reply.status() {
+            status if status.is_server_error() => Err((url, format!("it answers {status}"))),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Ok(Err(ProxyError::Forbidden { url })),
+            StatusCode::NOT_FOUND if call.may_be_missing => Ok(Ok(reply)),
+            status if status.as_u16() < 400 => Ok(Ok(reply)),
+            status => Ok(Err(ProxyError::Refused {
+                url,
+                status: status.as_u16(),
+                what: format!("{} /api/routes{}", call.method, call.path),
+            })),
+        }
+    }
+
+    async fn json<T: serde::de::DeserializeOwned>(&self, reply: reqwest::Response) -> Result<T, ProxyError> {
+        let unreadable = |error: reqwest::Error| ProxyError::Unreachable {
+            url: self.endpoint().url,
+            why: format!("its answer is not what a proxy's should be: {}", describe(&error)),
+        };
+        reply.json().await.map_err(unreadable)
+    }
+}
+
+/// One call of the API.
+struct Call<'a> {
+    method: Method,
+    path: String,
+    body: Option<&'a Map<String, Value>>,
+    may_be_missing: bool,
+}
+
+/// The innermost reason; the outer ones only repeat the URL.
+fn describe(error: &reqwest::Error) -> String {
+    let mut reason: &dyn std::error::Error = error;
+    while let Some(source) = reason.source() {
+        reason = source;
+    }
+    reason.to_string()
+}
+
+#[async_trait]
+impl ProxyClient for ChpClient {
+    async fn add(&self, route: &Route) -> Result<(), ProxyError> {
+        let body = body(route);
+        let path = api_path(&route.routespec);
+        self.ask(&Call { method: Method::POST, path, body: Some(&body), may_be_missing: false }).await?;
+        Ok(())
+    }
+
+    async fn delete(&self, routespec: &str) -> Result<(), ProxyError> {
+        let path = api_path(routespec);
+        self.ask(&Call { method: Method::DELETE, path, body: None, may_be_missing: true }).await?;
+        Ok(())
+    }
+
+    async fn routes(&self) -> Result<RouteTable, ProxyError> {
+        let call = Call { method: Method::GET, path: String::new(), body: None, may_be_missing: false };
+        let reply = self.ask(&call).await?;
+        self.json(reply).await
+    }
+
+    async fn last_activity(&self, routespec: &str) -> Result<Option<DateTime<Utc>>, ProxyError> {
+        let call = Call { method: Method::GET, path: api_path(routespec), body: None, may_be_missing: true };
+        let reply = self.ask(&call).await?;
+        if reply.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        Ok(self.json::<ProxyRoute>(reply).await?.last_activity)
+    }
+}

@@ -1,0 +1,84 @@
+//! The proxy's command line, as JupyterHub writes it.
+
+use std::io;
+use std::path::Path;
+
+use hub_types::secret::Token;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use super::{Ports, ProxyAddresses, ProxyDeps};
+use crate::config::{BindUrl, LogLevel};
+
+/// Identifies everything that decides what runs: while it stays the same, a running proxy may be adopted.
+#[must_use]
+pub fn fingerprint(deps: &ProxyDeps, token: &Token) -> String {
+    let config = &deps.config;
+    let parts = json!([
+        config.proxy.command,
+        config.jupyterhub.bind_url.listen_addr(),
+        config.proxy.api_url.listen_addr(),
+        deps.error_target,
+        token.hash().to_hex(),
+    ]);
+    hex::encode(Sha256::digest(parts.to_string().as_bytes()))
+}
+
+/// The command line; and where the proxy will listen, when it cannot say so itself.
+///
+/// # Errors
+/// When no port is free.
+pub(super) fn argv(
+    deps: &ProxyDeps,
+    ports: Ports,
+    ready_file: &Path,
+) -> io::Result<(Vec<String>, Option<ProxyAddresses>)> {
+    let config = &deps.config;
+    let (public, api) = (&config.jupyterhub.bind_url, &config.proxy.api_url);
+    let mut public_port = if public.port == 0 { ports.public } else { public.port };
+    let mut api_port = if api.port == 0 { ports.api } else { api.port };
+    let mut argv = match &config.proxy.command {
+        Some(command) => command.clone(),
+        None => vec![deps.launcher.display().to_string(), "proxy".to_owned()],
+    };
+    // A foreign proxy cannot say which port it got: it is told one that is free.
+    if config.proxy.command.is_some() {
+        public_port = known_port(public, public_port)?;
+        api_port = known_port(api, api_port)?;
+    }
+    for (option, value) in [
+        ("--ip", public.host.clone()),
+        ("--port", public_port.to_string()),
+        ("--api-ip", api.host.clone()),
+        ("--api-port", api_port.to_string()),
+        ("--error-target", deps.error_target.clone()),
+        ("--log-level", level(config.jupyterhub.log_level).to_owned()),
+    ] {
+        argv.extend([option.to_owned(), value]);
+    }
+    if config.proxy.command.is_some() {
+        let addresses =
+            ProxyAddresses { public: public.local_origin(public_port), api: api.local_origin(api_port) };
+        return Ok((argv, Some(addresses)));
+    }
+    argv.extend(["--ready-file".to_owned(), ready_file.display().to_string()]);
+    Ok((argv, None))
+}
+
+fn known_port(address: &BindUrl, port: u16) -> io::Result<u16> {
+    if port != 0 {
+        return Ok(port);
+    }
+    let listener = std::net::TcpListener::bind(BindUrl { port: 0, ..address.clone() }.listen_addr())?;
+    Ok(listener.local_addr()?.port())
+}
+
+/// configurable-http-proxy's word for a log level.
+fn level(level: LogLevel) -> &'static str {
+    match level {
+        LogLevel::Debug => "debug",
+        LogLevel::Info => "info",
+        LogLevel::Warning => "warn",
+        LogLevel::Error | LogLevel::Critical => "error",
+    }
+}

@@ -1,0 +1,66 @@
+//! `last_activity` of servers and their owners, as the proxy's routes tell it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::Manager;
+use crate::db::{self, DbError};
+use crate::domain::activity::{Verdict, judge};
+use crate::domain::server::ServerRef;
+
+/// How long a stop with a precondition waits for the proxy's word.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl Manager {
+    /// Moves `last_activity` of servers and their owners forward, in one transaction. Times that lie too far in the
+    /// future are dropped, and so are servers that do not run.
+    ///
+    /// # Errors
+    /// When the database refuses or is gone.
+    pub async fn report_activity(&self, batch: Vec<(ServerRef, DateTime<Utc>)>) -> Result<(), DbError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let active = db::servers::active(self.db.read()).await?;
+        let known: BTreeMap<_, _> = active.iter().map(|server| (&server.at, server)).collect();
+        let mut newer = Vec::new();
+        for (at, reported) in &batch {
+            let Some(server) = known.get(at) else { continue };
+            match judge(server.last_activity, *reported, now) {
+                Verdict::Store(at) => newer.push((server.id, server.user_id, at)),
+                Verdict::Old => {}
+                Verdict::Future => {
+                    tracing::warn!(server = %at, %reported, "activity in the future is ignored; do the clocks agree?");
+                }
+            }
+        }
+        if newer.is_empty() {
+            return Ok(());
+        }
+        let tx = self.db.write().await?;
+        for (server, user, at) in newer {
+            db::servers::touch(&tx, server, at).await?;
+            db::users::touch(&tx, user, at).await?;
+        }
+        tx.commit().await
+    }
+
+    /// Asks the proxy when a server was last used: what the database knows may be as old as the last poll. Without an
+    /// answer the database's word counts.
+    pub(super) async fn refresh_activity(&self, at: &ServerRef) {
+        let spec = self.addresses.base.server(&at.user, &at.name);
+        match tokio::time::timeout(PATIENCE, self.proxy.last_activity(&spec)).await {
+            Ok(Ok(Some(used))) => {
+                if let Err(error) = self.report_activity(vec![(at.clone(), used)]).await {
+                    tracing::warn!(server = %at, %error, "fresh activity is not recorded");
+                }
+            }
+            Ok(Ok(None)) => {}
+            Ok(Err(error)) => tracing::warn!(server = %at, %error, "no fresh activity"),
+            Err(_) => tracing::warn!(server = %at, "no fresh activity: the proxy does not answer in time"),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What a server is at the hub: its token, its OAuth client, its environment.
+
+use hub_types::paths::server_client_id;
+use hub_types::scope::{Filter, FilterKind, Scope, ScopeName};
+use hub_types::secret::{Token, TokenHash};
+use services::contract::{HubAddress, Listen, Resources, ServerContract};
+
+use super::ManagerDeps;
+use crate::db::{self, DbError, NewTokenRow, OAuthClient, RoleTable, Tx};
+use crate::domain::role::{self, Bearer, SERVER_ROLE};
+use crate::domain::server::{Server, ServerId, ServerRef};
+use crate::domain::token::TokenOwner;
+use crate::domain::user::UserId;
+
+/// How servers of this hub reach it.
+pub(super) fn hub_address(deps: &ManagerDeps) -> HubAddress {
+    let addresses = &deps.addresses;
+    let api_url = match &deps.config.spawner.hub_connect_url {
+        Some(url) => format!("{}{}", url.origin().ascii_serialization(), addresses.base.api()),
+        None => addresses.api_url.clone(),
+    };
+    HubAddress {
+        host: addresses.configured_public_origin.clone(),
+        public_origin: addresses.configured_public_origin.clone(),
+        ..HubAddress::local(api_url, addresses.base.clone())
+    }
+}
+
+/// What the environment of a server is made of; the spawner adds where it listens and who it runs as.
+pub(super) fn contract(deps: &ManagerDeps, server: &ServerRef, token: Token) -> ServerContract {
+    let spawner = &deps.config.spawner;
+    let listen = Listen { ip: spawner.ip.clone(), port: spawner.port, tls: false };
+    ServerContract {
+        admin_access: deps.config.jupyterhub.admin_access,
+        client_allowed_scopes: spawner.oauth_client_allowed_scopes.iter().map(ToString::to_string).collect(),
+        resources: Resources {
+            mem_limit: spawner.mem_limit,
+            mem_guarantee: spawner.mem_guarantee,
+            cpu_limit: spawner.cpu_limit,
+            cpu_guarantee: spawner.cpu_guarantee,
+        },
+        notebook_dir: spawner.notebook_dir.clone().unwrap_or_default(),
+        default_url: spawner.default_url.clone().unwrap_or_default(),
+        debug: spawner.debug,
+        disable_user_config: spawner.disable_user_config,
+        environment: spawner.environment.clone(),
+        ..ServerContract::new(token, server.user.clone(), server.name.clone(), listen)
+    }
+}
+
+fn bearer(server: &ServerRef) -> Bearer<'_> {
+    let user = server.user.as_str();
+    Bearer { user: Some(user), service: None, server: Some((user, server.name.as_str())) }
+}
+
+/// What a server's token may do: as configured, and always report activity; else the role `server`.
+pub(super) fn token_scopes(configured: &[Scope], roles: &RoleTable, server: &ServerRef) -> Vec<Scope> {
+    let activity = Scope::own(ScopeName::UsersActivity, FilterKind::User);
+    let wanted: Vec<Scope> = if configured.is_empty() {
+        let builtin = || role::builtin_roles().into_iter().find(|role| role.name == SERVER_ROLE);
+        roles.get(SERVER_ROLE).cloned().or_else(builtin).map(|role| role.scopes).unwrap_or_default()
+    } else {
+        configured.iter().cloned().chain([activity]).collect()
+    };
+    let mut scopes: Vec<Scope> = Vec::new();
+    for scope in wanted.into_iter().filter_map(|scope| role::resolve(scope, bearer(server))) {
+        if !scopes.contains(&scope) {
+            scopes.push(scope);
+        }
+    }
+    scopes
+}
+
+/// What a server may ask to do in the name of its visitors: to let them in, and what is configured. `!server` means
+/// this server; `!user` stays, it means the visitor.
+pub(super) fn client_scopes(configured: &[Scope], server: &ServerRef) -> Vec<Scope> {
+    let access = Scope::own(ScopeName::AccessServers, FilterKind::Server);
+    configured
+        .iter()
+        .cloned()
+        .chain([access])
+        .filter_map(|scope| match scope.filter {
+            Filter::Own(FilterKind::Server) => role::resolve(scope, bearer(server)),
+            _ => Some(scope),
+        })
+        .collect()
+}
+
+/// Gives a server that is about to start a new token and registers it as an OAuth client.
+pub(super) async fn issue(
+    tx: &Tx,
+    deps: &ManagerDeps,
+    at: &ServerRef,
+    ids: (ServerId, UserId),
+    secret: TokenHash,
+) -> Result<(), DbError> {
+    let (server, owner) = ids;
+    let spawner = &deps.config.spawner;
+    let prefix = deps.addresses.base.server(&at.user, &at.name);
+    let description = format!("Server at {prefix}");
+    db::tokens::revoke_of_server(tx, server).await?;
+    let roles = db::roles::all(&**tx).await?;
+    let token = NewTokenRow {
+        hash: Some(secret),
+        owner: TokenOwner::User(owner),
+        server_id: Some(server),
+        client_id: None,
+        code_hash: None,
+        session_id: None,
+        scopes: token_scopes(&spawner.server_token_scopes, &roles, at),
+        note: description.clone(),
+        expires: None,
+    };
+    db::tokens::insert(tx, &token, deps.clock.now()).await?;
+    let client = OAuthClient {
+        id: server_client_id(&at.user, &at.name),
+        secret_hash: Some(secret),
+        redirect_uri: format!("{prefix}oauth_callback"),
+        description,
+        allowed_scopes: client_scopes(&spawner.oauth_client_allowed_scopes, at),
+        server_id: Some(server),
+        service_id: None,
+    };
+    db::oauth::put_client(tx, &client).await
+}
+
+/// Takes the token and the OAuth client of a server away, with every token that was issued through it.
+pub(super) async fn revoke(tx: &Tx, server: &Server) -> Result<(), DbError> {
+    db::tokens::revoke_of_server(tx, server.id).await?;
+    db::oauth::delete_client_of_server(tx, server.id).await
+}
+
+#[cfg(test)]
+mod tests {
+    use hub_types::names::{ServerName, Username};
+
+    use super::*;
+
+    fn texts(scopes: &[Scope]) -> Vec<String> {
+        scopes.iter().map(ToString::to_string).collect()
+    }
+
+    fn scopes(texts: &[&str]) -> Vec<Scope> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn scopes_of_token_and_client() {
+        let server = ServerRef::new(Username::stored("alice"), ServerName::stored("gpu"));
+        let roles = RoleTable::new();
+        assert_eq!(
+            texts(&token_scopes(&[], &roles, &server)),
+            ["users:activity!user=alice", "access:servers!server=alice/gpu"]
+        );
+        assert_eq!(
+            texts(&token_scopes(&scopes(&["read:users!user", "access:services"]), &roles, &server)),
+            ["read:users!user=alice", "access:services", "users:activity!user=alice"]
+        );
+        assert_eq!(
+            texts(&client_scopes(&scopes(&["read:users!user", "read:servers!server"]), &server)),
+            ["read:users!user", "read:servers!server=alice/gpu", "access:servers!server=alice/gpu"]
+        );
+    }
+}

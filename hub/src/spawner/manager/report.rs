@@ -1,0 +1,64 @@
+//! What a start reports: its events, in the words of JupyterHub 6.1.
+
+use hub_types::progress::ProgressEvent;
+
+/// The start was asked for.
+pub(super) fn requested() -> ProgressEvent {
+    ProgressEvent { message: "Server requested".into(), ..ProgressEvent::default() }
+}
+
+/// A process is being started.
+pub(super) fn spawning() -> ProgressEvent {
+    ProgressEvent { progress: 50, message: "Spawning server...".into(), ..ProgressEvent::default() }
+}
+
+/// It answers at `url`, a path.
+pub(super) fn ready(url: &str) -> ProgressEvent {
+    let safe = escape_html(url);
+    ProgressEvent {
+        progress: 100,
+        ready: true,
+        message: format!("Server ready at {url}"),
+        html_message: Some(format!("Server ready at <a href=\"{safe}\">{safe}</a>")),
+        url: Some(url.to_owned()),
+        ..ProgressEvent::default()
+    }
+}
+
+/// It failed.
+pub(super) fn failed(message: &str) -> ProgressEvent {
+    ProgressEvent {
+        progress: 100,
+        failed: true,
+        message: format!("Spawn failed: {message}"),
+        ..ProgressEvent::default()
+    }
+}
+
+fn escape_html(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_recorded() {
+        for (event, expected) in [
+            (requested(), r#"{"progress":0,"message":"Server requested"}"#),
+            (spawning(), r#"{"progress":50,"message":"Spawning server..."}"#),
+            (
+                ready("/user/alice/"),
+                r#"{"progress":100,"ready":true,"message":"Server ready at /user/alice/","html_message":"Server ready at <a href=\"/user/alice/\">/user/alice/</a>","url":"/user/alice/"}"#,
+            ),
+            (
+                failed("HTTP 418: error (teapot says no)"),
+                r#"{"progress":100,"failed":true,"message":"Spawn failed: HTTP 418: error (teapot says no)"}"#,
+            ),
+        ] {
+            assert_eq!(serde_json::to_string(&event).unwrap(), expected);
+        }
+        assert!(ready("/a\"><b/").html_message.unwrap().contains("/a&quot;&gt;&lt;b/"));
+    }
+}

@@ -1,0 +1,151 @@
+//! What can be asked of the manager, and what comes of it.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+
+use crate::db::DbError;
+use crate::domain::lifecycle::Refused;
+use crate::domain::server::{Failure, ServerRef};
+
+/// What is asked for with a start.
+#[derive(Debug, Clone, Default)]
+pub struct StartRequest {
+    /// Options for the spawner; none means those of the last start.
+    pub user_options: Option<Map<String, Value>>,
+    /// What people call it; none leaves it as it is.
+    pub display_name: Option<String>,
+}
+
+/// What a start came to within the time it was waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartOutcome {
+    /// It answers and is routed: 201.
+    Ready,
+    /// It is still being started: 202.
+    Pending,
+}
+
+/// Why a server was not started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The owner is not registered: 404.
+    #[error("No such user: {0}")]
+    NoSuchUser(String),
+    /// It runs, or is being stopped: 400.
+    #[error("{server} {why}")]
+    Refused {
+        /// `alice`, `alice:gpu`.
+        server: String,
+        /// Why not.
+        why: Refused,
+    },
+    /// Too many servers are being started: 429.
+    #[error("Too many users trying to log in right now. Try again in {} seconds.", .retry_after.as_secs())]
+    Throttled {
+        /// For the header `Retry-After`.
+        retry_after: Duration,
+    },
+    /// The start failed: the status of the failure, 500 as a rule.
+    #[error("{}", .0.message)]
+    Failed(Failure),
+    /// The database refused or is gone: 503.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl StartError {
+    /// The HTTP status of the answer.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::NoSuchUser(_) => 404,
+            Self::Refused { .. } => 400,
+            Self::Throttled { .. } => 429,
+            Self::Failed(failure) => failure.status,
+            Self::Db(_) => 503,
+        }
+    }
+}
+
+/// What is asked for with a stop.
+#[derive(Debug, Clone, Default)]
+pub struct StopRequest {
+    /// Whether to forget a named server altogether.
+    pub remove: bool,
+    /// Only if the server was not used after this time (the culler's precondition).
+    pub unless_active_since: Option<DateTime<Utc>>,
+}
+
+/// What a stop came to within the time it was waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopOutcome {
+    /// It does not run: 204.
+    Stopped,
+    /// It is still being stopped: 202.
+    Pending,
+}
+
+/// Why a server was not stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum StopError {
+    /// There is no such named server: 404.
+    #[error("{user} has no server named '{name}'")]
+    NoSuchServer {
+        /// The owner.
+        user: String,
+        /// The server.
+        name: String,
+    },
+    /// The default server cannot be removed: 400.
+    #[error("Cannot delete the default server")]
+    DefaultServer,
+    /// It was used after the given time: 412.
+    #[error("{0} was active in the meantime")]
+    Active(String),
+    /// The database refused or is gone: 503.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl StopError {
+    /// The HTTP status of the answer.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::NoSuchServer { .. } => 404,
+            Self::DefaultServer => 400,
+            Self::Active(_) => 412,
+            Self::Db(_) => 503,
+        }
+    }
+}
+
+/// `alice`, or `alice:gpu`: how messages name a server.
+pub(super) fn log_name(server: &ServerRef) -> String {
+    if server.name.is_default() { server.user.to_string() } else { format!("{}:{}", server.user, server.name) }
+}
+
+#[cfg(test)]
+mod tests {
+    use hub_types::names::{ServerName, Username};
+
+    use super::*;
+
+    #[test]
+    fn messages_and_statuses_of_the_wire() {
+        let server = |name: &str| log_name(&ServerRef::new(Username::stored("alice"), ServerName::stored(name)));
+        for (error, status, message) in [
+            (StartError::Refused { server: server(""), why: Refused::AlreadyRunning }, 400, "alice is already running"),
+            (StartError::Refused { server: server("gpu"), why: Refused::PendingStop }, 400, "alice:gpu is pending stop"),
+            (StartError::NoSuchUser("bob".into()), 404, "No such user: bob"),
+        ] {
+            assert_eq!((error.status(), error.to_string().as_str()), (status, message));
+        }
+        let throttled = StartError::Throttled { retry_after: Duration::from_secs(31) };
+        assert_eq!((throttled.status(), throttled.to_string().contains("31 seconds")), (429, true));
+        assert_eq!(StopError::Active("alice".into()).status(), 412);
+        assert_eq!(StopError::DefaultServer.status(), 400);
+    }
+}

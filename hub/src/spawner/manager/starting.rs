@@ -1,0 +1,372 @@
+//! Starting a server: `stopped → spawning → ready`, or back with a reason.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hub_types::names::ServerName;
+use hub_types::secret::{Token, random_bytes};
+use services::supervisor::{Probe, probe, probe_client};
+use tokio::time::{Instant, sleep};
+
+use super::request::log_name;
+use super::work::Turn;
+use super::{Manager, StartError, StartRequest, identity, report};
+use crate::bus::Event;
+use crate::db::{self, DbError, NewServer, ServerChange, Tx};
+use crate::domain::action::StartServer;
+use crate::domain::lifecycle::{Refused, ServerState, Step, next};
+use crate::domain::principal::Granted;
+use crate::domain::server::{Failure, Server, ServerId};
+use crate::domain::user::User;
+use crate::proxy_client::Route;
+use crate::spawner::{Commit, CommitError, Placed, SpawnError, StartContext};
+
+/// How many servers may be starting at once (JupyterHub's `concurrent_spawn_limit`).
+const MAX_STARTING: u64 = 100;
+/// How many lines of output are kept of a failed start.
+pub(super) const TAIL: usize = 20;
+/// Pauses between two questions whether the server answers: short at first, as small servers are fast.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Why a start did not come to its end.
+#[derive(Debug)]
+enum Ended {
+    /// Somebody else has the server now.
+    Lost,
+    /// It failed.
+    Failed(String),
+    /// The database refused or is gone.
+    Db(DbError),
+}
+
+impl From<DbError> for Ended {
+    fn from(error: DbError) -> Self {
+        Self::Db(error)
+    }
+}
+
+/// One start, as the task that does the work knows it.
+#[derive(Debug)]
+pub(super) struct Starting {
+    manager: Manager,
+    server: Server,
+    /// The epoch in which the start began: its name in the table of events.
+    start: i64,
+    /// What the row is at, and where the process was placed.
+    row: Mutex<RowState>,
+}
+
+#[derive(Debug, Clone)]
+struct RowState {
+    epoch: i64,
+    placed: Option<Placed>,
+}
+
+impl Manager {
+    /// Writes the first step and starts the task; returns the server. One that is being started already is left to
+    /// whoever does that.
+    pub(super) async fn begin_start(
+        &self,
+        granted: &Granted<StartServer>,
+        request: StartRequest,
+    ) -> Result<ServerId, StartError> {
+        let at = granted.subject();
+        let tx = self.db.write().await?;
+        let user = db::users::find(&*tx, at.user.as_str())
+            .await?
+            .ok_or_else(|| StartError::NoSuchUser(at.user.to_string()))?;
+        let server = self.row_of(&tx, &user, &at.name, &request).await?;
+        match next(server.state, Step::Start) {
+            Ok(_) => {}
+            Err(Refused::PendingSpawn) => return Ok(server.id),
+            Err(why) => return Err(StartError::Refused { server: log_name(at), why }),
+        }
+        if db::servers::count(&*tx, ServerState::Spawning).await? >= MAX_STARTING {
+            let [random] = random_bytes::<1>();
+            return Err(StartError::Throttled { retry_after: Duration::from_secs(30 + u64::from(random) % 31) });
+        }
+        let turn = self.0.work.announce(server.id);
+        let token = Token::generate();
+        let starting = self.first_step(&tx, server, request, &token).await?;
+        tx.commit().await?;
+        let id = starting.server.id;
+        self.bus.tell(Event::Server(id));
+        tokio::spawn(starting.run(turn, Some(token)));
+        Ok(id)
+    }
+
+    async fn row_of(
+        &self,
+        tx: &Tx,
+        user: &User,
+        name: &ServerName,
+        request: &StartRequest,
+    ) -> Result<Server, DbError> {
+        let at = crate::domain::server::ServerRef::new(user.name.clone(), name.clone());
+        if let Some(server) = db::servers::find(&**tx, &at).await? {
+            return Ok(server);
+        }
+        let new = NewServer {
+            display_name: request.display_name.clone().unwrap_or_default(),
+            user_options: request.user_options.clone().unwrap_or_default(),
+        };
+        let id = db::servers::insert(tx, user.id, name, &new).await?;
+        db::servers::get(&**tx, id).await?.ok_or_else(|| row_gone(id))
+    }
+
+    async fn first_step(
+        &self,
+        tx: &Tx,
+        mut server: Server,
+        request: StartRequest,
+        token: &Token,
+    ) -> Result<Starting, DbError> {
+        let now = self.clock.now();
+        let change = ServerChange {
+            state: Some(ServerState::Spawning),
+            lease: Some(Some(self.lease(now))),
+            target: Some(None),
+            started: Some(Some(now)),
+            last_activity: Some(now),
+            display_name: request.display_name,
+            user_options: request.user_options.clone(),
+            spawner_state: Some(None),
+            last_failure: Some(None),
+            ..ServerChange::default()
+        };
+        // Read in this transaction, which is the only one that writes: the epoch cannot have changed.
+        let start =
+            db::servers::step(tx, server.id, server.epoch, &change).await?.ok_or_else(|| row_gone(server.id))?;
+        server.user_options = request.user_options.unwrap_or(server.user_options);
+        db::users::touch(tx, server.user_id, now).await?;
+        identity::issue(tx, &self.0.deps, &server.at, (server.id, server.user_id), token.hash()).await?;
+        db::events::forget_before(tx, server.id, start).await?;
+        db::events::append(tx, server.id, start, &report::requested(), now).await?;
+        Ok(Starting::new(self.clone(), server, start, start))
+    }
+
+    fn http(&self) -> Result<reqwest::Client, Ended> {
+        if let Some(client) = self.0.http.get() {
+            return Ok(client.clone());
+        }
+        let client = probe_client().map_err(|error| Ended::Failed(format!("the hub has no HTTP client: {error}")))?;
+        Ok(self.0.http.get_or_init(|| client).clone())
+    }
+}
+
+fn row_gone(id: ServerId) -> DbError {
+    DbError::Inconsistent { table: "servers", why: format!("row {} changed within a transaction", id.0) }
+}
+
+impl Starting {
+    /// A start that is at `epoch` and began at `start`.
+    pub(super) fn new(manager: Manager, server: Server, start: i64, epoch: i64) -> Self {
+        let placed = server.spawner_state.clone().zip(server.target.clone());
+        let placed = placed.map(|(state, target)| Placed { state, target });
+        Self { manager, server, start, row: Mutex::new(RowState { epoch, placed }) }
+    }
+
+    /// Does the work: from the start with a token, else from a process that an earlier hub has placed.
+    pub(super) async fn run(self, mut turn: Turn, token: Option<Token>) {
+        turn.begin(false).await;
+        let cancelled = turn.cancelled().clone();
+        let outcome = cancelled.run_until_cancelled(self.attempt(token)).await.unwrap_or(Err(Ended::Lost));
+        let name = log_name(&self.server.at);
+        match outcome {
+            Ok(()) => tracing::info!(server = %name, "server {name} is ready"),
+            Err(Ended::Lost) => tracing::info!(server = %name, "the start of server {name} was cancelled"),
+            Err(Ended::Failed(message)) => self.fail(message).await,
+            // The lease runs out, and whoever finds it goes on from what is in the row.
+            Err(Ended::Db(error)) => tracing::error!(server = %name, %error, "the start of server {name} is interrupted"),
+        }
+    }
+
+    /// Fails a start of which nothing runs.
+    pub(super) async fn give_up(self, mut turn: Turn, message: &str) {
+        turn.begin(false).await;
+        self.fail(message.to_owned()).await;
+    }
+
+    async fn attempt(&self, token: Option<Token>) -> Result<(), Ended> {
+        if let Some(token) = token {
+            self.spawn(token).await?;
+        }
+        let Some(placed) = self.row().placed else {
+            return Err(Ended::Failed("the spawner did not say where the server runs".into()));
+        };
+        self.answers(&placed).await?;
+        let route = self.manager.route(&self.server, placed.target);
+        let added = self.manager.proxy.add(&route).await;
+        added.map_err(|error| Ended::Failed(format!("the server answers, but cannot be routed: {error}")))?;
+        self.ready().await
+    }
+
+    async fn spawn(&self, token: Token) -> Result<(), Ended> {
+        let manager = &self.manager;
+        self.tell(&report::spawning()).await?;
+        let hub = identity::hub_address(&manager.0.deps);
+        let context = StartContext {
+            server: &self.server.at,
+            user_id: self.server.user_id,
+            user_options: &self.server.user_options,
+            contract: identity::contract(&manager.0.deps, &self.server.at, token),
+            hub: &hub,
+            commit: self,
+        };
+        let limit = manager.config.spawner.start_timeout;
+        match tokio::time::timeout(limit, manager.spawner.start(context)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(SpawnError::Failed(message))) => Err(Ended::Failed(message)),
+            Ok(Err(SpawnError::Commit(CommitError::Cancelled))) => Err(Ended::Lost),
+            Ok(Err(SpawnError::Commit(CommitError::Db(error)))) => Err(Ended::Db(error)),
+            Err(_) => Err(Ended::Failed(format!(
+                "the server did not start within {} s (Spawner.start_timeout)",
+                limit.as_secs()
+            ))),
+        }
+    }
+
+    /// Waits until the server answers HTTP, or its process ends.
+    async fn answers(&self, placed: &Placed) -> Result<(), Ended> {
+        let http = self.manager.http()?;
+        let path = format!("{}api", self.manager.routespec(&self.server));
+        let limit = self.manager.config.spawner.http_timeout;
+        let asking = async {
+            let start = Instant::now();
+            let mut pause = FIRST_PAUSE;
+            loop {
+                let rest = limit.saturating_sub(start.elapsed());
+                let why = match tokio::time::timeout(rest, probe(&http, &placed.target, &path)).await {
+                    Ok(Probe::Answers(_)) => return Ok(()),
+                    Ok(Probe::Silent(why)) => why,
+                    Err(_) => format!("{}{path} does not answer", placed.target),
+                };
+                if start.elapsed() + pause >= limit {
+                    return Err(Ended::Failed(format!(
+                        "the server did not answer within {} s (Spawner.http_timeout): {why}",
+                        limit.as_secs()
+                    )));
+                }
+                sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        };
+        tokio::select! {
+            answered = asking => answered,
+            how = self.manager.spawner.wait(&placed.state) => {
+                Err(Ended::Failed(format!("the server {how} before it answered; its last output says why")))
+            }
+        }
+    }
+
+    async fn ready(&self) -> Result<(), Ended> {
+        let manager = &self.manager;
+        let url = manager.routespec(&self.server);
+        let change =
+            ServerChange { state: Some(ServerState::Ready), lease: Some(None), ..ServerChange::default() };
+        let tx = manager.db.write().await?;
+        if db::servers::step(&tx, self.server.id, self.row().epoch, &change).await?.is_none() {
+            drop(tx);
+            // Whoever has the server now deletes the route as well, but perhaps before it was added.
+            self.unroute().await;
+            return Err(Ended::Lost);
+        }
+        db::events::append(&tx, self.server.id, self.start, &report::ready(&url), manager.clock.now()).await?;
+        tx.commit().await?;
+        manager.bus.tell(Event::Server(self.server.id));
+        Ok(())
+    }
+
+    /// Cleans up after a start that went wrong, then says so.
+    async fn fail(&self, message: String) {
+        let (manager, name) = (&self.manager, log_name(&self.server.at));
+        tracing::warn!(server = %name, "the start of server {name} failed: {message}");
+        let placed = self.row().placed;
+        let mut output = Vec::new();
+        if let Some(placed) = placed {
+            self.unroute().await;
+            if let Err(error) = manager.spawner.stop(&placed.state, true).await {
+                tracing::error!(server = %name, %error, "what is left of server {name} cannot be stopped");
+            }
+            output = manager.spawner.output_tail(&placed.state, TAIL).await;
+        }
+        let failure = Failure { message, output, status: 500 };
+        match manager.failed_step(&self.server, self.row().epoch, self.start, failure).await {
+            Ok(true) => {}
+            Ok(false) => tracing::info!(server = %name, "server {name} is in other hands"),
+            Err(error) => tracing::error!(server = %name, %error, "the failed start of server {name} is not recorded"),
+        }
+    }
+
+    async fn unroute(&self) {
+        let spec = self.manager.routespec(&self.server);
+        if let Err(error) = self.manager.proxy.delete(&spec).await {
+            tracing::warn!(%error, "route {spec} is left for the next check of routes");
+        }
+    }
+
+    async fn tell(&self, event: &hub_types::progress::ProgressEvent) -> Result<(), DbError> {
+        let manager = &self.manager;
+        let tx = manager.db.write().await?;
+        db::events::append(&tx, self.server.id, self.start, event, manager.clock.now()).await?;
+        tx.commit().await?;
+        manager.bus.tell(Event::Server(self.server.id));
+        Ok(())
+    }
+
+    fn row(&self) -> RowState {
+        self.row.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[async_trait]
+impl Commit for Starting {
+    async fn commit(&self, placed: &Placed) -> Result<(), CommitError> {
+        let change = ServerChange {
+            target: Some(Some(placed.target.clone())),
+            spawner_state: Some(Some(placed.state.clone())),
+            ..ServerChange::default()
+        };
+        let epoch = self.row().epoch;
+        let tx = self.manager.db.write().await?;
+        let Some(epoch) = db::servers::step(&tx, self.server.id, epoch, &change).await? else {
+            return Err(CommitError::Cancelled);
+        };
+        tx.commit().await?;
+        *self.row.lock().unwrap_or_else(PoisonError::into_inner) = RowState { epoch, placed: Some(placed.clone()) };
+        Ok(())
+    }
+}
+
+impl Manager {
+    /// The step from `spawning` to `stopped` with a reason; false when somebody else has the server now.
+    async fn failed_step(&self, server: &Server, epoch: i64, start: i64, failure: Failure) -> Result<bool, DbError> {
+        let event = report::failed(&failure.message);
+        let change = ServerChange {
+            state: Some(ServerState::Stopped),
+            lease: Some(None),
+            target: Some(None),
+            started: Some(None),
+            spawner_state: Some(None),
+            last_failure: Some(Some(failure)),
+            ..ServerChange::default()
+        };
+        let tx = self.db.write().await?;
+        if db::servers::step(&tx, server.id, epoch, &change).await?.is_none() {
+            return Ok(false);
+        }
+        identity::revoke(&tx, server).await?;
+        db::events::append(&tx, server.id, start, &event, self.clock.now()).await?;
+        tx.commit().await?;
+        self.bus.tell(Event::Server(server.id));
+        self.bus.tell(Event::Identities);
+        Ok(true)
+    }
+
+    /// The route of a server that listens at `target`.
+    pub(super) fn route(&self, server: &Server, target: String) -> Route {
+        Route::of_server(&self.addresses.base, &server.at, target)
+    }
+}
