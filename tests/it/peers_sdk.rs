@@ -7,15 +7,17 @@ use e2e::{Notebook, Stack, eventually, programs};
 use crate::{spec, whoami};
 
 #[tokio::test]
-async fn our_whoami_serves_the_users_of_a_python_hub() {
+async fn our_services_serve_the_users_of_a_python_hub() {
     let stack = Stack::builder()
         .python_hub()
         .base_url("/hub-a/")
         .config(&spec::whoami())
+        .config(&spec::example())
         .config(spec::USERS_MAY_OPEN_SERVICES)
         .start()
         .await;
     whoami::greets(&stack, "whoami").await;
+    whoami::greets(&stack, "mine").await;
 }
 
 #[tokio::test]

@@ -32,6 +32,11 @@ pub(crate) fn whoami() -> String {
     service("whoami", &[hub.as_str(), "whoami"])
 }
 
+/// The example of a service in a few lines, called `mine`.
+pub(crate) fn example() -> String {
+    service("mine", &[programs::path("example-whoami").display()])
+}
+
 /// One of upstream's example services, run by the Python that has JupyterHub installed.
 pub(crate) fn upstream_whoami(name: &str, script: &str) -> String {
     let script = peers::sdist().join("examples/service-whoami").join(script);

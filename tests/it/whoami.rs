@@ -1,6 +1,6 @@
 //! Our own services as managed services: the bundled whoami, and the example that shows how to write one.
 
-use e2e::{Stack, programs};
+use e2e::Stack;
 
 use crate::spec;
 
@@ -77,9 +77,8 @@ async fn the_bundled_whoami_greets_users() {
 
 #[tokio::test]
 async fn the_example_service_greets_users() {
-    let program = programs::path("example-whoami").display().to_string();
     let stack = Stack::builder()
-        .config(&spec::service("mine", &[program]))
+        .config(&spec::example())
         .config(spec::USERS_MAY_OPEN_SERVICES)
         .start()
         .await;
