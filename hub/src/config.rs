@@ -7,22 +7,22 @@
 //! * [`address`], [`database`]: values with a form of their own;
 //! * [`traits`]: the table of every trait; [`kind`]: how each kind of value is written;
 //! * [`load`]: files and flags to [`Config`], through [`node`], with every [`problem`] that was found;
-//! * [`show`]: the template for a new file, and what is in force; [`new_file`] writes it.
+//! * [`show`]: the template for a new file, and what is in force.
 //!
-//! `Config::default()` holds JupyterHub's defaults, so a test writes `Config { spawner, ..Config::default() }`.
+//! `Config::default()` holds JupyterHub's defaults; [`Config::from_toml`] reads a text.
 
 pub mod address;
 pub mod database;
 pub mod kind;
 pub mod load;
-pub mod new_file;
 pub mod node;
 pub mod problem;
 pub mod sections;
 pub mod show;
 pub mod traits;
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 pub use address::BindUrl;
 pub use database::DbUrl;
@@ -60,6 +60,20 @@ pub struct Config {
 }
 
 impl Config {
+    /// Reads the text of a `hub.toml`; without flags, environment or files. For tests and for embedding.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn from_toml(text: &str) -> Result<Self, problem::ConfigError> {
+        let nothing: BTreeMap<String, String> = BTreeMap::new();
+        let file = Path::new(load::TOML_FILE);
+        let loaded = load::assemble(Some((file, text)), &[], Path::new("/"), &nothing)?;
+        Ok(Self {
+            source: None,
+            ..loaded.config
+        })
+    }
+
     /// Whether a login is enough to be allowed in.
     ///
     /// Unset means no, except with the dummy authenticator and no `allowed_users` (JupyterHub 6.1).

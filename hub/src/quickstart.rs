@@ -4,6 +4,7 @@
 //! read it and never write it. What the file says is decided in `first`, which port is used in `port`, what is printed
 //! in `welcome`; only [`prepare`] touches the machine.
 
+mod file;
 mod first;
 mod port;
 mod welcome;
@@ -15,8 +16,8 @@ use std::path::{Path, PathBuf};
 use hub_types::env::EnvSource;
 
 use crate::config::load::{Flag, Loaded, TOML_FILE, assemble};
-use crate::config::new_file::write_private;
 use crate::config::problem::{ConfigError, Place, Problem};
+use file::write_private;
 pub use first::Logins;
 use first::{FirstRun, Machine};
 

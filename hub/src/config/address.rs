@@ -204,6 +204,19 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn what_is_shown_is_read_as_the_same(host in "([a-z0-9-]{1,8}(\\.[a-z0-9]{1,4})?|::1|)", port: u16, base in "(/[a-z]{1,5}){0,2}") {
+            let url = BindUrl { host, port, base_url: BaseUrl::new(&base) };
+            proptest::prop_assert_eq!(url.to_string().parse(), Ok(url));
+        }
+
+        #[test]
+        fn no_text_panics(text in "(http://)?\\PC{0,20}") {
+            let _ = text.parse::<BindUrl>();
+        }
+    }
+
     #[test]
     fn texts_that_it_does_not() {
         for (text, why) in [

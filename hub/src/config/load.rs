@@ -57,6 +57,7 @@ pub(crate) struct Section {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn load(sources: &Sources, folder: &Path, env: &dyn EnvSource) -> Result<Loaded, ConfigError> {
+    let folder = &absolute(folder);
     let found = find(sources.file.as_deref(), folder)?;
     let text = match &found.file {
         Some(file) => Some((file.as_path(), read(file, folder)?)),
@@ -68,7 +69,12 @@ pub fn load(sources: &Sources, folder: &Path, env: &dyn EnvSource) -> Result<Loa
     Ok(loaded)
 }
 
-/// The same from a file's text; touches no file.
+/// `folder` as an absolute path; an empty one is the working folder.
+fn absolute(folder: &Path) -> PathBuf {
+    std::path::absolute(Path::new(".").join(folder)).unwrap_or_else(|_| folder.to_owned())
+}
+
+/// The same from a file's text; touches no file. `folder` is absolute.
 ///
 /// # Errors
 /// Everything that is wrong with it.

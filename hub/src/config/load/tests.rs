@@ -1,7 +1,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use super::*;
+use crate::config::traits::CLASSES;
 use crate::config::{AuthenticatorClass, SpawnerClass};
 
 type Env = BTreeMap<String, String>;
@@ -381,6 +384,45 @@ fn json_in_the_form_of_traitlets() {
     ] {
         let error = json(text).unwrap_err().problems[0].to_string();
         assert!(error.starts_with(expected), "{error}");
+    }
+}
+
+#[test]
+fn relative_homes_count_from_the_working_folder() {
+    let flags = vec![
+        Flag::new("JupyterHub", "authenticator_class", "dummy", "--x"),
+        Flag::new(
+            "SimpleLocalProcessSpawner",
+            "home_dir_template",
+            "homes/{username}",
+            "--x",
+        ),
+    ];
+    let sources = Sources { file: None, flags };
+    let config = load(&sources, Path::new(""), &Env::new()).unwrap().config;
+    let expected = std::env::current_dir().unwrap().join("homes/{username}");
+    assert_eq!(
+        Path::new(&config.simple_spawner.home_dir_template),
+        expected
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_loader_panic(text in "(\\[[A-Za-z]{0,12}\\]\n)?([a-z_]{1,12} = ?[ -~]{0,20}\n){0,4}") {
+        for name in ["x.toml", "x.json"] {
+            let _ = assemble(Some((Path::new(name), &text)), &[], Path::new("/"), &Env::new());
+        }
+    }
+
+    #[test]
+    fn no_flag_makes_the_loader_panic(row in 0..234usize, value in "[ -~]{0,20}") {
+        let rows: Vec<(&str, &str)> = CLASSES
+            .iter()
+            .flat_map(|class| class.traits.iter().map(|row| (class.name, row.name)))
+            .collect();
+        let (class, name) = rows[row];
+        let _ = assemble(None, &[Flag::new(class, name, value, "--x")], Path::new("/"), &Env::new());
     }
 }
 
