@@ -42,7 +42,7 @@ async fn identity(
     headers: HeaderMap,
     user: HubUser,
 ) -> Response {
-    let mut response = if wants_page(&headers) && !user.source().is_token() {
+    let mut response = if wants_page(&headers) {
         page::page(&config, &user)
     } else {
         let json = serde_json::to_string_pretty(user.identity()).unwrap_or_default();

@@ -1,7 +1,6 @@
 //! The page of the demo server.
 
 use axum::response::{IntoResponse as _, Response};
-use hub_types::paths::server_full_name;
 use hubauth::HubUser;
 
 use super::Demo;
@@ -42,7 +41,10 @@ cmd = ["jupyterhub-singleuser"]</code></pre>
 <p>and stop and start your server on the hub's home page.</p></section>"#,
         name = escape(&user.name),
         admin = if user.admin { " (administrator)" } else { "" },
-        server = escape(&server_full_name(&demo.owner, &demo.server)),
+        server = match demo.server.as_str() {
+            "" => format!("default server of {}", escape(&demo.owner)),
+            name => format!("{} of {}", escape(name), escape(&demo.owner)),
+        },
         prefix = escape(&config.service_prefix),
     );
     let home = format!("{}{}home", config.hub_host, config.hub_prefix);

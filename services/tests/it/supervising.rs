@@ -294,7 +294,7 @@ async fn a_killed_hub_finds_its_services_again() {
         let supervisor = supervisor(&scene, &hub);
         start(&supervisor, service.clone()).await;
         reaches(&supervisor, "ready", |s| {
-            s.log_tail.iter().any(|l| l == "ready")
+            s.state == State::Running && s.log_tail.iter().any(|l| l == "ready")
         })
         .await
     });
@@ -316,7 +316,7 @@ async fn a_killed_hub_finds_its_services_again() {
     let third = supervisor(&scene, &hub);
     start(&third, sh("echo changed; exec sleep 60")).await;
     let status = reaches(&third, "changed", |s| {
-        s.log_tail.iter().any(|l| l == "changed")
+        s.state == State::Running && s.log_tail.iter().any(|l| l == "changed")
     })
     .await;
     assert!(status.pid.is_some() && status.pid != first.pid && !status.adopted);
@@ -331,7 +331,10 @@ async fn an_adopted_service_that_ends_is_started_again() {
     let first = killed_hub(async || {
         let supervisor = supervisor(&scene, &hub);
         start(&supervisor, service.clone()).await;
-        reaches(&supervisor, "up", |s| s.log_tail == ["up"]).await
+        reaches(&supervisor, "up", |s| {
+            s.state == State::Running && s.log_tail == ["up"]
+        })
+        .await
     });
     let supervisor = supervisor(&scene, &hub);
     start(&supervisor, service).await;
