@@ -109,6 +109,19 @@ pub async fn delete_client_of_server(tx: &Tx, server: ServerId) -> Result<(), Db
     Ok(())
 }
 
+/// Deletes the clients of a service, except the one with the id `keep`.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn delete_other_clients_of_service(tx: &Tx, service: ServiceId, keep: Option<&str>) -> Result<(), DbError> {
+    let mut delete = oauth_clients::Entity::delete_many().filter(oauth_clients::Column::ServiceId.eq(service.0));
+    if let Some(keep) = keep {
+        delete = delete.filter(oauth_clients::Column::Id.ne(keep));
+    }
+    delete.exec(&**tx).await?;
+    Ok(())
+}
+
 /// What a new code is made of.
 #[derive(Debug, Clone)]
 pub struct NewCode {

@@ -14,16 +14,11 @@ use crate::domain::user::UserId;
 
 /// How servers of this hub reach it.
 pub(super) fn hub_address(deps: &ManagerDeps) -> HubAddress {
-    let addresses = &deps.addresses;
-    let api_url = match &deps.config.spawner.hub_connect_url {
-        Some(url) => format!("{}{}", url.origin().ascii_serialization(), addresses.base.api()),
-        None => addresses.api_url.clone(),
-    };
-    HubAddress {
-        host: addresses.configured_public_origin.clone(),
-        public_origin: addresses.configured_public_origin.clone(),
-        ..HubAddress::local(api_url, addresses.base.clone())
+    let mut hub = crate::managed::hub_address(&deps.addresses);
+    if let Some(url) = &deps.config.spawner.hub_connect_url {
+        hub.api_url = format!("{}{}", url.origin().ascii_serialization(), hub.base_url.api());
     }
+    hub
 }
 
 /// What the environment of a server is made of; the spawner adds where it listens and who it runs as.

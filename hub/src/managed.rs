@@ -1,0 +1,187 @@
+//! Services: the hub's side of the supervisor. What each may do is its row, its token and its OAuth client; where it is,
+//! its route; how it is, its status.
+//!
+//! [`services::supervisor`] runs the processes. [`ledger`] remembers them in the database, [`tokens`] gives each a token.
+
+pub mod ledger;
+pub mod tokens;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hub_types::clock::Clock;
+use hub_types::env::EnvSource;
+use hub_types::names::ServiceName;
+use services::contract::{HubAddress, LOCAL_ENV_KEEP, keep};
+use services::spec::ServiceSpec;
+use services::supervisor::{PrepareError, Prepared, ServiceStatus, Settings, Supervisor};
+
+use crate::addresses::Addresses;
+use crate::bus::Bus;
+use crate::config::Config;
+use crate::db::{Db, DbError};
+use crate::proxy_client::Route;
+
+/// How servers and services of this hub reach it, and browsers do.
+#[must_use]
+pub fn hub_address(addresses: &Addresses) -> HubAddress {
+    HubAddress {
+        host: addresses.configured_public_origin.clone(),
+        public_origin: addresses.configured_public_origin.clone(),
+        ..HubAddress::local(addresses.api_url.clone(), addresses.base.clone())
+    }
+}
+
+/// What services are run with.
+#[derive(Debug, Clone)]
+pub struct ManagedDeps {
+    /// The truth.
+    pub db: Db,
+    /// Where new tokens are told.
+    pub bus: Bus,
+    /// Where "now" comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where everything is.
+    pub addresses: Arc<Addresses>,
+    /// What the hub was told; its services are validated.
+    pub config: Arc<Config>,
+    /// The hub's own binary.
+    pub launcher: PathBuf,
+    /// The hub's data folder: outputs go to `logs/services/NAME.log`.
+    pub data: PathBuf,
+}
+
+/// Why services cannot be run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ManagedError {
+    /// A service cannot be prepared.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    /// The checks of services cannot be made.
+    #[error("the hub has no HTTP client: {0}")]
+    Http(#[from] reqwest::Error),
+    /// The database refused or is gone.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// A service with its settled address.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// What the configuration says.
+    pub spec: ServiceSpec,
+    /// Where it listens: the configured URL, with port 0 replaced. None without a web address.
+    pub url: Option<String>,
+}
+
+/// The services of this hub, managed and external. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct ManagedServices(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    supervisor: Supervisor,
+    services: BTreeMap<String, Service>,
+    addresses: Arc<Addresses>,
+}
+
+impl ManagedServices {
+    /// Settles the addresses of all services and registers their OAuth clients. Nothing runs yet. The services must
+    /// have their rows.
+    ///
+    /// # Errors
+    /// [`ManagedError`].
+    pub async fn prepare(deps: ManagedDeps, env: &dyn EnvSource) -> Result<Self, ManagedError> {
+        let output = deps.data.join("logs").join("services");
+        let settings = Settings {
+            kept: keep(LOCAL_ENV_KEEP, env),
+            check_interval: deps.config.jupyterhub.service_check_interval,
+            ..Settings::new(deps.launcher.clone(), output, hub_address(&deps.addresses), deps.clock.clone())
+        };
+        let specs: BTreeMap<String, ServiceSpec> =
+            deps.config.jupyterhub.services.iter().map(|spec| (spec.name.clone(), spec.clone())).collect();
+        let givers = tokens::ServiceTokens::new(&deps, specs.clone());
+        givers.register().await?;
+        let ledger = Arc::new(ledger::DbLedger::new(deps.db.clone()));
+        let supervisor = Supervisor::new(settings, ledger, Arc::new(givers))?;
+        let mut services = BTreeMap::new();
+        for (name, spec) in specs {
+            let url = if spec.is_managed() {
+                supervisor.prepare(spec.clone()).await?.url
+            } else {
+                spec.url.clone()
+            };
+            services.insert(name, Service { spec, url });
+        }
+        Ok(Self(Arc::new(Inner { supervisor, services, addresses: deps.addresses })))
+    }
+
+    /// The routes of all services that have a web address.
+    #[must_use]
+    pub fn routes(&self) -> Vec<Route> {
+        let base = &self.0.addresses.base;
+        let with_url = self.all().filter_map(|service| Some((service, service.url.as_ref()?)));
+        with_url.map(|(service, url)| Route::of_service(base, &service.spec.service_name(), url)).collect()
+    }
+
+    /// Adopts or starts the managed services, watches the external ones, and stops what is no longer configured: all
+    /// in the background. The hub must be listening, for services ask it at once.
+    pub fn start(&self) {
+        let supervisor = &self.0.supervisor;
+        for service in self.all() {
+            if service.spec.is_managed() {
+                supervisor.start(Prepared { spec: service.spec.clone(), url: service.url.clone() });
+            } else {
+                supervisor.watch_external(&service.spec);
+            }
+        }
+        let managed: BTreeSet<String> =
+            self.all().filter(|service| service.spec.is_managed()).map(|service| service.spec.name.clone()).collect();
+        let supervisor = supervisor.clone();
+        tokio::spawn(async move {
+            if let Err(error) = supervisor.stop_unlisted(&managed).await {
+                tracing::error!(%error, "services that are not configured any more cannot be stopped");
+            }
+        });
+    }
+
+    /// Stops all managed services; returns when they are gone.
+    pub async fn stop_all(&self) {
+        self.0.supervisor.stop_all().await;
+    }
+
+    /// All services, by name.
+    pub fn all(&self) -> impl Iterator<Item = &Service> {
+        self.0.services.values()
+    }
+
+    /// The service called `name`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Service> {
+        self.0.services.get(name)
+    }
+
+    /// How a service is, with the last `log_lines` lines of its output. None when there is no such service, or it has
+    /// neither a command nor a URL.
+    #[must_use]
+    pub fn status(&self, name: &str, log_lines: usize) -> Option<ServiceStatus> {
+        self.0.supervisor.status(name, log_lines)
+    }
+
+    /// Names of the services that pages list: they have a web address and are not hidden.
+    #[must_use]
+    pub fn displayed(&self) -> Vec<ServiceName> {
+        self.all()
+            .filter(|service| service.spec.display && service.url.is_some())
+            .map(|service| service.spec.service_name())
+            .collect()
+    }
+
+    /// Whether users enter the service without being asked, because its spec says so.
+    #[must_use]
+    pub fn needs_no_confirmation(&self, client_id: &str) -> bool {
+        self.all().any(|service| service.spec.oauth_no_confirm && service.spec.client_id() == client_id)
+    }
+}

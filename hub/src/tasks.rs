@@ -1,0 +1,197 @@
+//! What the hub does by itself, again and again. Each job is a function of a [`Context`] that does one round, and can
+//! be called from tests; [`run`] repeats them until the hub stops.
+//!
+//! To add a job: a function here that returns what went wrong, and a variant of `Job`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::db::{self, DbError};
+use crate::proxy_client::process::{ProxyProcess, ProxyProcessError};
+use crate::proxy_client::sync::CheckError;
+use crate::spawner::manager::HubProcess;
+use crate::state::AppState;
+
+/// How often this process says that it lives, and renews its leases: three times within a lease's life.
+pub const HEARTBEAT: Duration = Duration::from_secs(10);
+/// How often rows that have expired are forgotten.
+const PURGE: Duration = Duration::from_secs(600);
+/// How often files of output are shortened.
+const TRIM: Duration = Duration::from_secs(60);
+/// No job is repeated more often, whatever is configured.
+const SHORTEST: Duration = Duration::from_millis(100);
+
+/// What the jobs work with.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The parts of the hub.
+    pub state: AppState,
+    /// This process, as other hub processes see it.
+    pub hub: HubProcess,
+    /// The proxy, when this hub runs it.
+    pub proxy: Option<Arc<ProxyProcess>>,
+}
+
+/// Why a job did not do what it should.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TaskError {
+    /// The database refused or is gone.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// Routes could not be checked.
+    #[error(transparent)]
+    Routes(#[from] CheckError),
+    /// The proxy cannot be kept running.
+    #[error(transparent)]
+    Proxy(#[from] ProxyProcessError),
+}
+
+/// Says that this hub lives, and goes on with what dead ones left unfinished.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn heartbeat(context: &Context) -> Result<(), TaskError> {
+    let manager = &context.state.manager;
+    manager.heartbeat(&context.hub).await?;
+    manager.bury_dead_hubs(&context.hub).await?;
+    manager.adopt_all().await?;
+    Ok(())
+}
+
+/// Looks whether ready servers still run.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn poll_servers(context: &Context) -> Result<(), TaskError> {
+    context.state.manager.poll_servers().await?;
+    Ok(())
+}
+
+/// Repairs the proxy's routes, and reads back when they were used.
+///
+/// # Errors
+/// When the proxy or the database does not answer.
+pub async fn check_routes(context: &Context) -> Result<(), TaskError> {
+    let checked = context.state.routes.check().await?;
+    context.state.manager.report_activity(checked.activity).await?;
+    Ok(())
+}
+
+/// Starts the proxy again when it has ended, and gives it its routes.
+///
+/// # Errors
+/// When it cannot be started, or does not answer.
+pub async fn watch_proxy(context: &Context) -> Result<(), TaskError> {
+    if let Some(proxy) = &context.proxy
+        && proxy.check().await?
+    {
+        check_routes(context).await?;
+    }
+    Ok(())
+}
+
+/// Forgets tokens, sessions and codes that have expired.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn purge(context: &Context) -> Result<(), TaskError> {
+    let now = context.state.clock.now();
+    let tx = context.state.db.write().await?;
+    let tokens = db::tokens::purge(&tx, now).await?;
+    let sessions = db::sessions::purge(&tx, now).await?;
+    let codes = db::oauth::purge_codes(&tx, now).await?;
+    tx.commit().await?;
+    if tokens + sessions + codes > 0 {
+        tracing::debug!(tokens, sessions, codes, "forgot what has expired");
+    }
+    Ok(())
+}
+
+/// Shortens long files of output.
+///
+/// # Errors
+/// Never: what cannot be shortened is left for the next time.
+pub async fn trim_outputs(context: &Context) -> Result<(), TaskError> {
+    context.state.manager.spawner.trim_outputs().await;
+    if let Some(proxy) = &context.proxy {
+        proxy.trim_output();
+    }
+    Ok(())
+}
+
+/// A job with its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Job {
+    Heartbeat,
+    PollServers,
+    CheckRoutes,
+    WatchProxy,
+    Purge,
+    TrimOutputs,
+}
+
+impl Job {
+    const ALL: [Job; 6] =
+        [Job::Heartbeat, Job::PollServers, Job::CheckRoutes, Job::WatchProxy, Job::Purge, Job::TrimOutputs];
+
+    fn interval(self, config: &Config) -> Duration {
+        match self {
+            Job::Heartbeat => HEARTBEAT,
+            Job::PollServers => config.spawner.poll_interval,
+            Job::CheckRoutes => config.jupyterhub.last_activity_interval,
+            Job::WatchProxy => config.proxy.check_running_interval,
+            Job::Purge => PURGE,
+            Job::TrimOutputs => TRIM,
+        }
+    }
+
+    /// Whether the first round is when the hub starts: adopted servers may have died meanwhile.
+    fn at_once(self) -> bool {
+        self == Job::PollServers
+    }
+
+    async fn round(self, context: &Context) -> Result<(), TaskError> {
+        match self {
+            Job::Heartbeat => heartbeat(context).await,
+            Job::PollServers => poll_servers(context).await,
+            Job::CheckRoutes => check_routes(context).await,
+            Job::WatchProxy => watch_proxy(context).await,
+            Job::Purge => purge(context).await,
+            Job::TrimOutputs => trim_outputs(context).await,
+        }
+    }
+
+    /// Never returns. Says when the job begins to fail and when it works again, not each time.
+    async fn repeat(self, context: Context) {
+        let interval = self.interval(&context.state.config).max(SHORTEST);
+        let mut failing = false;
+        let mut wait = !self.at_once();
+        loop {
+            if std::mem::replace(&mut wait, true) {
+                tokio::time::sleep(interval).await;
+            }
+            let result = self.round(&context).await;
+            match &result {
+                Ok(()) if failing => tracing::info!("{self:?} works again"),
+                Ok(()) => {}
+                Err(error) if failing => tracing::debug!("{self:?} still fails: {error}"),
+                Err(error) => tracing::error!("{self:?} fails, and is tried again: {error}"),
+            }
+            failing = result.is_err();
+        }
+    }
+}
+
+/// Repeats all jobs until `shutdown`; returns when the last one has ended.
+pub async fn run(context: Context, shutdown: CancellationToken) {
+    let mut jobs = JoinSet::new();
+    for job in Job::ALL {
+        jobs.spawn(shutdown.clone().run_until_cancelled_owned(job.repeat(context.clone())));
+    }
+    while jobs.join_next().await.is_some() {}
+}
