@@ -60,8 +60,7 @@ fn next(url: &str, file: &str) -> String {
     format!(
         "  Try next\n    \
          {url}services/whoami/   a service that knows who you are\n    \
-         {url}hub/token          a token for the REST API\n    \
-         {file}   the configuration: edit it, then start again\n  \
-         Ctrl-C stops everything.\n"
+         {url}hub/token          a token for the REST API\n  \
+         To change anything, edit {file} and start again. Ctrl-C stops everything.\n\n"
     )
 }

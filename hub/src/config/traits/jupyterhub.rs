@@ -46,9 +46,9 @@ pub(super) static JUPYTERHUB: Class = class! {
         load_groups: Groups => jupyterhub.load_groups,
             "Groups to have at start: { name = { users = [...], properties = {...} } }. Members are added, never removed.";
         load_roles: Roles => jupyterhub.load_roles,
-            "Roles to have at start, with their scopes, users, groups and services; the built-in role \"user\" can be redefined here.";
+            "Roles to have at start. Write each as [[JupyterHub.load_roles]] with name, scopes, users, groups and services; the built-in role \"user\" can be redefined so.";
         services: Services => jupyterhub.services,
-            "Services: with a command the hub runs them, with a url the proxy routes /services/NAME/ to them.";
+            "Services. Write each as [[JupyterHub.services]] with a name; with a command the hub runs it, with a url the proxy routes /services/NAME/ to it.";
         last_activity_interval: Interval => jupyterhub.last_activity_interval,
             "Seconds between two looks at the proxy: routes are repaired, and its activity is read back.";
         activity_resolution: Seconds => jupyterhub.activity_resolution,

@@ -68,6 +68,13 @@ fn warn(config: &Config, state: &mut State) {
             "is not set, nor is anybody named in allowed_users or admin_users: nobody can log in",
         );
     }
+    if config.jupyterhub.admin_access {
+        state.warn(
+            "JupyterHub",
+            "admin_access",
+            "is an old setting: grant the scope access:servers in [[JupyterHub.load_roles]]",
+        );
+    }
     match config.jupyterhub.authenticator_class {
         AuthenticatorClass::Dummy => state.warn(
             "JupyterHub",
