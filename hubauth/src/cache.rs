@@ -20,6 +20,9 @@ use crate::resolve::{Lookup, Resolve};
 use crate::user::{HubUser, Source};
 use flight::Flights;
 
+/// Longest wait for a turn at the hub; who waits longer is told that the hub is busy.
+const QUEUE: Duration = Duration::from_secs(4);
+
 /// What a look-up came to: a user, or "the hub does not know it".
 type Answer = Result<Option<HubUser>, ClientError>;
 
@@ -118,7 +121,7 @@ pub struct CachePolicy {
     pub negative_max_age: Duration,
     /// Answers kept at most; misses are kept in a store of a tenth of this.
     pub size: u64,
-    /// Calls to the hub at one time; more wait.
+    /// Calls to the hub at one time; more wait for four seconds at most.
     pub concurrency: usize,
 }
 
@@ -240,8 +243,9 @@ impl Cached {
 
 impl Inner {
     async fn ask(&self, lookup: &Lookup) -> Answer {
-        // The semaphore is never closed; a failure to get a permit only means that there is no bound.
-        let _permit = self.permits.acquire().await.ok();
+        let turn = tokio::time::timeout(QUEUE, self.permits.acquire()).await;
+        // The semaphore is never closed, so the only failure is that it takes too long.
+        let _permit = turn.map_err(|_| ClientError::Busy { after: QUEUE })?;
         self.counters.calls.fetch_add(1, Ordering::Relaxed);
         let source = match lookup {
             Lookup::Token(_) => Source::Header,

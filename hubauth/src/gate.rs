@@ -58,6 +58,12 @@ pub(crate) struct Gate {
 
 impl Gate {
     pub(crate) async fn check(&self, request: &Parts) -> Verdict {
+        #[cfg(feature = "oauth")]
+        if let Front::Login(oauth) = &self.front
+            && oauth.is_callback(request)
+        {
+            return Verdict::Reply(oauth.callback(request).await);
+        }
         let recognised = match self.recognise(request).await {
             Ok(recognised) => recognised,
             Err(error) => return Verdict::Reply(hub_unavailable(&request.headers, &error)),

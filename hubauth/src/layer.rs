@@ -24,6 +24,7 @@ use crate::service::HubAuthService;
 /// | known, not allowed | 403, never a redirect |
 /// | unknown, `GET` or `HEAD`, with `HubOAuth` | 302 to the hub's login |
 /// | unknown otherwise | 403 |
+/// | back from the hub's login (`HubOAuth`) | the end of the login flow |
 /// | the hub does not answer | 503 (502 when it answers nonsense); visitors in the cache do not notice |
 #[derive(Debug, Clone)]
 pub struct HubAuthLayer {

@@ -68,6 +68,7 @@ struct Inner {
     jar: CookieJar,
     spent: SpentStates,
     endpoint: exchange::Endpoint,
+    callback_path: String,
 }
 
 impl HubOAuth {
@@ -90,7 +91,7 @@ impl HubOAuth {
     /// Uses `config`.
     ///
     /// # Errors
-    /// [`ConfigError`] without a client id, or when the callback lies outside the service.
+    /// [`ConfigError`] without a client id, or when the hub's address cannot be used for OAuth.
     pub fn new(config: HubAuthConfig) -> Result<Self, ConfigError> {
         Self::from_auth(HubAuth::new(config)?)
     }
@@ -123,6 +124,7 @@ impl HubOAuth {
             jar,
             spent: SpentStates::default(),
             endpoint,
+            callback_path: config.callback_path(),
             auth,
         };
         Ok(Self {

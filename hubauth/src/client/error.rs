@@ -81,6 +81,14 @@ pub enum ClientError {
         /// The hub's own words.
         message: String,
     },
+    /// Too many look-ups wait for the hub already; this one was not sent.
+    #[error(
+        "too many look-ups wait for the hub: gave up after {after:?}. It is slow, or somebody tries many tokens"
+    )]
+    Busy {
+        /// How long it waited for its turn.
+        after: Duration,
+    },
     /// The reply is not what the API promises.
     #[error(
         "the reply of {url} makes no sense: {reason}. Is JUPYTERHUB_API_URL really the API of a hub (it ends in /hub/api)?"
@@ -112,6 +120,7 @@ impl ClientError {
         match self {
             ClientError::Unreachable { .. }
             | ClientError::Timeout { .. }
+            | ClientError::Busy { .. }
             | ClientError::HubFailed { .. } => true,
             ClientError::Status { status, .. } => *status == StatusCode::TOO_MANY_REQUESTS,
             _ => false,
@@ -126,9 +135,9 @@ impl ClientError {
     #[must_use]
     pub fn status_for_visitor(&self) -> StatusCode {
         match self {
-            ClientError::Unreachable { .. } | ClientError::Timeout { .. } => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            ClientError::Unreachable { .. }
+            | ClientError::Timeout { .. }
+            | ClientError::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
             ClientError::Setup { .. } | ClientError::Refused { .. } => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }

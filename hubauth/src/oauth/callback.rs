@@ -2,12 +2,13 @@
 
 use chrono::TimeDelta;
 use http::request::Parts;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use hub_types::secret::Token;
 use oauth2::AuthorizationCode;
 use subtle::ConstantTimeEq as _;
 
 use super::exchange::Granted;
+use super::next::original_uri;
 use super::state::Login;
 use super::{HubOAuth, header_value};
 use crate::cache::CacheUse;
@@ -86,6 +87,12 @@ impl Query {
 }
 
 impl HubOAuth {
+    /// Whether a request is the hub sending a browser back. The layer answers it itself: a service without a router of
+    /// axum has no routes for it, and behind the layer an unknown visitor would be sent in circles.
+    pub(crate) fn is_callback(&self, request: &Parts) -> bool {
+        request.method == Method::GET && original_uri(request).path() == self.inner.callback_path
+    }
+
     /// Answers the callback: 302 to where the visitor wanted to go, with the cookies of the login; else an error.
     pub async fn callback(&self, request: &Parts) -> http::Response<bytes::Bytes> {
         let headers = &request.headers;

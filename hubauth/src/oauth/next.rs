@@ -58,7 +58,7 @@ pub(crate) fn of_request(request: &Parts, prefix: &str) -> String {
 }
 
 /// The URL before a router has taken prefixes off.
-fn original_uri(request: &Parts) -> &Uri {
+pub(super) fn original_uri(request: &Parts) -> &Uri {
     request
         .extensions
         .get::<axum::extract::OriginalUri>()

@@ -19,7 +19,8 @@ fn relative_callback(config: &HubAuthConfig) -> String {
 }
 
 impl HubOAuth {
-    /// The route to which the hub sends browsers back. Merge it outside the layer: visitors are unknown there.
+    /// The route to which the hub sends browsers back. Merge it outside the layer (a layer that
+    /// sees the callback answers it too).
     ///
     /// It is there twice: relative to the service's prefix, for routers that are mounted there (see
     /// [`mount`](HubOAuth::mount)), and with it, for routers that see whole paths.

@@ -243,6 +243,29 @@ async fn the_cache_is_bounded_and_misses_do_not_push_users_out() {
 }
 
 #[tokio::test]
+async fn five_thousand_wrong_tokens_are_bounded() {
+    let set = set(|config| config).await;
+    let alice = set.hub.add_user("alice");
+    assert!(set.name(&alice).await.is_some());
+    let tasks: Vec<_> = (0..5_000)
+        .map(|_| {
+            let auth = set.auth.clone();
+            tokio::spawn(async move { auth.user_for_token(&Token::generate()).await })
+        })
+        .collect();
+    for task in tasks {
+        match within(60, task).await.unwrap() {
+            Ok(user) => assert!(user.is_none()),
+            Err(error) => assert_eq!(error.status_for_visitor(), 503, "{error}"),
+        }
+    }
+    assert_eq!(set.auth.cache_stats().size, 1);
+    let asked = set.asked();
+    assert!(set.name(&alice).await.is_some());
+    assert_eq!(set.asked(), asked);
+}
+
+#[tokio::test]
 async fn cookies_are_kept_too() {
     let set = set(|config| config).await;
     set.hub.add_cookie("jupyterhub-services", "v", "alice");

@@ -334,6 +334,33 @@ async fn a_hub_that_fails_in_the_middle_of_a_login() {
 }
 
 #[tokio::test]
+async fn the_layer_answers_the_callback_where_nothing_else_does() {
+    use hubauth::HubUser;
+    use tower::{Layer as _, ServiceExt as _};
+    let site = Site::start().await;
+    site.hub.log_in(Some("alice"));
+    let mut browser = Browser::new();
+    let callback = to_callback(&mut browser, &site, PREFIX).await;
+    let cookies: Vec<String> = browser
+        .names()
+        .iter()
+        .map(|name| format!("{name}={}", browser.value(name).unwrap()))
+        .collect();
+    let inner = tower::service_fn(|request: http::Request<()>| async move {
+        let known = request.extensions().get::<HubUser>().is_some();
+        Ok::<_, std::convert::Infallible>(http::Response::new(known.to_string()))
+    });
+    let service = site.auth.layer().layer(inner);
+    let request = http::Request::get(&callback)
+        .header("cookie", cookies.join("; "))
+        .body(())
+        .unwrap();
+    let reply = service.oneshot(request).await.unwrap();
+    assert_eq!(reply.headers()["location"], PREFIX);
+    assert_eq!(site.hub.calls("POST /oauth2/token"), 1);
+}
+
+#[tokio::test]
 async fn behind_https_cookies_are_secure() {
     let site = Site::start().await;
     let reply = site
