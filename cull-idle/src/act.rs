@@ -147,6 +147,7 @@ impl Actor {
         }
     }
 
+    /// Deletes the user, after one more look: a deletion cannot be undone.
     async fn delete(&self, plan: &Plan, why: &WhyCull) -> Outcome {
         if self.options.dry_run {
             return Outcome::DryRun;
@@ -154,9 +155,19 @@ impl Actor {
         let Ok(_permit) = self.permits.acquire().await else {
             return Outcome::Failed("the culler is being stopped".to_owned());
         };
+        let stopped = !plan.servers.is_empty();
+        match self.source.user(self.era, &plan.user).await {
+            Err(error) => return Outcome::Failed(error.to_string()),
+            Ok(None) => return Outcome::Gone,
+            Ok(Some((now, facts))) => {
+                if !plan::may_delete(&self.policy, now, &facts, stopped) {
+                    return Outcome::BecameActive;
+                }
+            }
+        }
         // Stopping a server counts as activity of its user. Where we just did that, the stop had a condition of its
         // own and another one would always fail.
-        let since = precondition(why).filter(|_| plan.servers.is_empty());
+        let since = precondition(why).filter(|_| !stopped);
         outcome(self.hub.delete_user(&plan.user, since).await)
     }
 }

@@ -7,7 +7,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::decide::{self, Policy, Verdict, WhyCull};
-use crate::facts::{ServerFacts, UserFacts};
+use crate::facts::{ServerFacts, State, UserFacts};
 use crate::report::Subject;
 
 /// What is to be done for one user.
@@ -97,4 +97,17 @@ pub fn again(
     let find = |facts: &&ServerFacts| facts.name == server;
     let facts = user.servers.iter().flatten().find(find)?;
     Some(decide::server(policy, now, facts))
+}
+
+/// Whether a user who was to be deleted may still be, with facts that were just read. `stopped` says that their servers
+/// were stopped for it: that counts as activity of theirs, so then only new servers save them.
+#[must_use]
+pub fn may_delete(policy: &Policy, now: DateTime<Utc>, user: &UserFacts, stopped: bool) -> bool {
+    let Some(servers) = &user.servers else {
+        return false;
+    };
+    if servers.iter().any(|server| server.state != State::Stopped) {
+        return false;
+    }
+    stopped || matches!(decide::user(policy, now, user, &[]), Verdict::Cull(_))
 }

@@ -279,7 +279,7 @@ fn ordinary(inner: &mut Inner, parts: &Parts, _body: &Bytes, target: &str) -> Re
         (&Method::GET, "/") => axum::Json(json!({"version": inner.version})).into_response(),
         (&Method::GET, "/users") => list(inner, parts, target),
         (&Method::GET, path) => {
-            let name = path.trim_start_matches("/users/");
+            let name = plain(path.trim_start_matches("/users/"));
             match inner.users.iter().find(|user| user["name"] == name) {
                 Some(user) => axum::Json(user.clone()).into_response(),
                 None => StatusCode::NOT_FOUND.into_response(),
@@ -334,6 +334,21 @@ fn list(inner: &Inner, parts: &Parts, target: &str) -> Response {
     .into_response()
 }
 
+/// A name without the escapes that tests use.
+fn plain(name: &str) -> String {
+    [
+        ("%3F", "?"),
+        ("%23", "#"),
+        ("%2F", "/"),
+        ("%20", " "),
+        ("%25", "%"),
+    ]
+    .iter()
+    .fold(name.to_owned(), |name, (escaped, plain)| {
+        name.replace(escaped, plain)
+    })
+}
+
 /// Stops a server or deletes a user, unless it was used after the time of the condition.
 fn delete(inner: &mut Inner, parts: &Parts, path: &str) -> Response {
     let (name, server) = match path.split_once('/') {
@@ -341,12 +356,7 @@ fn delete(inner: &mut Inner, parts: &Parts, path: &str) -> Response {
         Some((name, "server")) => (name, Some("")),
         Some((name, rest)) => (name, rest.strip_prefix("servers/")),
     };
-    let name = name
-        .replace("%3F", "?")
-        .replace("%23", "#")
-        .replace("%2F", "/")
-        .replace("%25", "%")
-        .replace("%20", " ");
+    let name = plain(name);
     let awake = inner.awakened.iter().any(|awakened| awakened == path);
     let Some(index) = inner.users.iter().position(|user| user["name"] == *name) else {
         return StatusCode::NOT_FOUND.into_response();

@@ -28,14 +28,16 @@ async fn idle_users_go_after_their_servers() {
         ]
     );
     assert_eq!((summary.servers_culled, summary.users_culled), (3, 2));
+    let reads = hub.lines("GET");
     assert_eq!(
-        hub.lines("GET"),
+        &reads[..3],
         [
             "GET /",
             "GET /users?state=inactive",
             "GET /users?state=ready"
         ]
     );
+    assert_eq!(reads.len(), 5, "and one look before each deletion");
     let order = hub.lines("DELETE");
     assert_eq!(
         order
@@ -74,6 +76,42 @@ async fn a_user_who_comes_back_stays() {
         .awaken_before_delete("alice");
     let summary = hub.sweep(&["--timeout=600", "--cull-users"]).await.unwrap();
     assert_eq!((summary.users_culled, summary.became_active), (1, 1));
+}
+
+#[tokio::test]
+async fn one_more_look_before_a_deletion() {
+    for (now, deleted) in [
+        (
+            r#"{"name": "alice", "servers": {"": {"ready": false, "pending": "spawn"}}}"#,
+            false,
+        ),
+        (
+            r#"{"name": "alice", "servers": {"gpu": {"ready": true}}}"#,
+            false,
+        ),
+        (r#"{"name": "alice"}"#, false),
+        (r#"{"name": "alice", "servers": {}}"#, true),
+    ] {
+        let hub = FakeHub::start()
+            .await
+            .user(user("alice", 900, &[("", idle(900))]))
+            .answer("GET /users/alice", Answer::Status(200, now));
+        let summary = hub.sweep(&["--timeout=600", "--cull-users"]).await.unwrap();
+        assert_eq!(summary.servers_culled, 1);
+        assert_eq!(summary.users_culled, usize::from(deleted), "{now}");
+        assert_eq!(summary.became_active, usize::from(!deleted), "{now}");
+    }
+    let fresh = format!(
+        r#"{{"name": "bob", "created": "{}", "last_activity": "{}", "servers": {{}}}}"#,
+        ago(9_000),
+        ago(1)
+    );
+    let hub = FakeHub::start()
+        .await
+        .user(user("bob", 900, &[]))
+        .answer("GET /users/bob", Answer::Status(200, fresh.leak()));
+    let summary = hub.sweep(&["--timeout=600", "--cull-users"]).await.unwrap();
+    assert_eq!((summary.users_culled, summary.became_active), (0, 1));
 }
 
 #[tokio::test]
