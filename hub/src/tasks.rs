@@ -18,6 +18,8 @@ use crate::state::AppState;
 
 /// How often this process says that it lives, and renews its leases: three times within a lease's life.
 pub const HEARTBEAT: Duration = Duration::from_secs(10);
+/// How often uses of tokens and sessions are written: what a killed hub may forget of `last_activity`.
+const WRITE_USES: Duration = Duration::from_secs(2);
 /// How often rows that have expired are forgotten.
 const PURGE: Duration = Duration::from_secs(600);
 /// How often files of output are shortened.
@@ -95,6 +97,15 @@ pub async fn watch_proxy(context: &Context) -> Result<(), TaskError> {
     Ok(())
 }
 
+/// Writes down which tokens and sessions were used.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn write_uses(context: &Context) -> Result<(), TaskError> {
+    context.state.identities.write_uses().await?;
+    Ok(())
+}
+
 /// Forgets tokens, sessions and codes that have expired.
 ///
 /// # Errors
@@ -131,13 +142,21 @@ enum Job {
     PollServers,
     CheckRoutes,
     WatchProxy,
+    WriteUses,
     Purge,
     TrimOutputs,
 }
 
 impl Job {
-    const ALL: [Job; 6] =
-        [Job::Heartbeat, Job::PollServers, Job::CheckRoutes, Job::WatchProxy, Job::Purge, Job::TrimOutputs];
+    const ALL: [Job; 7] = [
+        Job::Heartbeat,
+        Job::PollServers,
+        Job::CheckRoutes,
+        Job::WatchProxy,
+        Job::WriteUses,
+        Job::Purge,
+        Job::TrimOutputs,
+    ];
 
     fn interval(self, config: &Config) -> Duration {
         match self {
@@ -145,6 +164,7 @@ impl Job {
             Job::PollServers => config.spawner.poll_interval,
             Job::CheckRoutes => config.jupyterhub.last_activity_interval,
             Job::WatchProxy => config.proxy.check_running_interval,
+            Job::WriteUses => WRITE_USES,
             Job::Purge => PURGE,
             Job::TrimOutputs => TRIM,
         }
@@ -161,6 +181,7 @@ impl Job {
             Job::PollServers => poll_servers(context).await,
             Job::CheckRoutes => check_routes(context).await,
             Job::WatchProxy => watch_proxy(context).await,
+            Job::WriteUses => write_uses(context).await,
             Job::Purge => purge(context).await,
             Job::TrimOutputs => trim_outputs(context).await,
         }

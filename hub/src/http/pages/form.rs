@@ -3,6 +3,7 @@
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{Method, StatusCode};
 use url::form_urlencoded;
 
 use super::context::Visitor;
@@ -28,7 +29,7 @@ impl RawForm {
             &visitor.cookies(),
             shown,
             visitor.session_id(),
-            &axum::http::Method::POST,
+            &Method::POST,
             visitor.state.clock.now(),
         )
     }
@@ -42,7 +43,7 @@ impl FromRequest<AppState> for RawForm {
         let urlencoded = kind.split(';').next().is_some_and(|kind| kind.trim() == "application/x-www-form-urlencoded");
         let bytes = Bytes::from_request(request, state)
             .await
-            .map_err(|_| PageError::new(axum::http::StatusCode::PAYLOAD_TOO_LARGE, "The form is too large."))?;
+            .map_err(|_| PageError::new(StatusCode::PAYLOAD_TOO_LARGE, "The form is too large."))?;
         if !urlencoded {
             return Ok(Self::default());
         }
