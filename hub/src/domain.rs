@@ -8,6 +8,7 @@ pub mod activity;
 pub mod lifecycle;
 pub mod login;
 pub mod next_url;
+pub mod oauth;
 pub mod principal;
 pub mod role;
 pub mod server;

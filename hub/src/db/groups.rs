@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::{Map, Value};
 
 use super::row::{from_json, group_members, groups, json, users};
@@ -84,4 +84,44 @@ pub async fn add_member(tx: &Tx, group: i64, user: UserId) -> Result<(), DbError
         .exec_without_returning(&**tx)
         .await?;
     Ok(())
+}
+
+/// A group, without its members.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GroupRow {
+    /// The name.
+    pub name: String,
+    /// Free-form properties.
+    pub properties: Map<String, Value>,
+}
+
+fn read(row: groups::Model) -> Result<GroupRow, DbError> {
+    Ok(GroupRow { properties: from_json("user_groups", &row.properties)?, name: row.name })
+}
+
+/// The group called `name`.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn find(c: &impl ConnectionTrait, name: &str) -> Result<Option<GroupRow>, DbError> {
+    groups::Entity::find().filter(groups::Column::Name.eq(name)).one(c).await?.map(read).transpose()
+}
+
+/// A page of groups in the order of their making, and how many there are in all. `only` restricts both to these names.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn page(
+    c: &impl ConnectionTrait,
+    only: Option<&[String]>,
+    offset: u64,
+    limit: u64,
+) -> Result<(Vec<GroupRow>, u64), DbError> {
+    let mut query = groups::Entity::find();
+    if let Some(names) = only {
+        query = query.filter(groups::Column::Name.is_in(names));
+    }
+    let total = query.clone().count(c).await?;
+    let rows = query.order_by_asc(groups::Column::Id).offset(offset).limit(limit).all(c).await?;
+    Ok((rows.into_iter().map(read).collect::<Result<_, _>>()?, total))
 }

@@ -58,6 +58,34 @@ pub async fn held_by(c: &impl ConnectionTrait, owner: TokenOwner) -> Result<Vec<
     Ok(rows.into_iter().map(|row| row.name).collect())
 }
 
+/// Names of the roles granted to each of these users themselves (not through groups), sorted. Users without are left out.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn granted_to_users(
+    c: &impl ConnectionTrait,
+    users: &[UserId],
+) -> Result<BTreeMap<UserId, Vec<String>>, DbError> {
+    let mut grants = Vec::new();
+    for chunk in users.chunks(500) {
+        let of_chunk = role_grants::Column::UserId.is_in(chunk.iter().map(|id| id.0));
+        grants.extend(role_grants::Entity::find().filter(of_chunk).all(c).await?);
+    }
+    let mut granted: BTreeMap<UserId, Vec<String>> = BTreeMap::new();
+    if grants.is_empty() {
+        return Ok(granted);
+    }
+    let names: BTreeMap<i64, String> =
+        roles::Entity::find().all(c).await?.into_iter().map(|row| (row.id, row.name)).collect();
+    for grant in grants {
+        if let (Some(user), Some(name)) = (grant.user_id, names.get(&grant.role_id)) {
+            granted.entry(UserId(user)).or_default().push(name.clone());
+        }
+    }
+    granted.values_mut().for_each(|names| names.sort());
+    Ok(granted)
+}
+
 /// Names of the roles granted to a group, sorted.
 ///
 /// # Errors

@@ -158,6 +158,20 @@ pub async fn delete(tx: &Tx, id: ServerId) -> Result<bool, DbError> {
     Ok(done.rows_affected == 1)
 }
 
+/// Renames a server that is stopped. [`DbError::is_conflict`] when its owner has one of that name already.
+///
+/// # Errors
+/// When the name is taken, or the database refuses or is gone.
+pub async fn rename(tx: &Tx, id: ServerId, name: &ServerName) -> Result<(), DbError> {
+    Entity::update_many()
+        .col_expr(Column::Name, Expr::value(name.as_str()))
+        .filter(Column::Id.eq(id.0))
+        .filter(Column::State.eq(ServerState::Stopped.as_str()))
+        .exec(&**tx)
+        .await?;
+    Ok(())
+}
+
 /// What one step changes. `None` leaves a column alone; `Some(None)` empties it.
 #[derive(Debug, Clone, Default)]
 pub struct ServerChange {

@@ -40,6 +40,15 @@ pub async fn find(c: &impl ConnectionTrait, secret: TokenHash, now: DateTime<Utc
     Ok(row.map(read))
 }
 
+/// Whether the session with this id has neither ended nor expired.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn exists(c: &impl ConnectionTrait, id: &str, now: DateTime<Utc>) -> Result<bool, DbError> {
+    let row = Entity::find_by_id(id.to_owned()).filter(Column::Expires.gt(to_micros(now))).one(c).await?;
+    Ok(row.is_some())
+}
+
 /// Begins a session.
 ///
 /// # Errors

@@ -1,0 +1,325 @@
+//! What a client brings to `…/oauth2/token`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, TimeDelta, Utc};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use super::Parameters;
+
+/// Every parameter of a token request: none of them may be in the URL.
+pub const PARAMETERS: &[&str] = &[
+    "grant_type",
+    "code",
+    "redirect_uri",
+    "client_id",
+    "client_secret",
+    "code_verifier",
+    "scope",
+];
+
+/// How much the clocks of two hubs may differ.
+const SKEW: TimeDelta = TimeDelta::seconds(5);
+
+/// Why a code is not exchanged. Source: wire contract 2.5.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// Anything but `authorization_code`.
+    #[error("")]
+    UnsupportedGrantType,
+    /// Unknown client, or wrong secret: which one is not said.
+    #[error("")]
+    InvalidClient,
+    /// Something is missing, doubled, or elsewhere than it must be.
+    #[error("{0}")]
+    InvalidRequest(String),
+    /// The code is unknown, used, expired, of another client, or its verifier is wrong.
+    #[error("")]
+    InvalidGrant,
+}
+
+impl TokenError {
+    fn request(text: impl Into<String>) -> Self {
+        Self::InvalidRequest(text.into())
+    }
+
+    /// The error code of RFC 6749 section 5.2.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            TokenError::UnsupportedGrantType => "unsupported_grant_type",
+            TokenError::InvalidClient => "invalid_client",
+            TokenError::InvalidRequest(_) => "invalid_request",
+            TokenError::InvalidGrant => "invalid_grant",
+        }
+    }
+}
+
+/// A token request whose parameters are complete. The secret is still to be checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenRequest<'a> {
+    /// Who asks.
+    pub client_id: &'a str,
+    /// How they prove it.
+    pub client_secret: &'a str,
+    /// The code.
+    pub code: &'a str,
+    /// Where the code was sent.
+    pub redirect_uri: &'a str,
+    /// PKCE verifier.
+    pub verifier: Option<&'a str>,
+}
+
+/// Reads a token request from its body; `in_url` are the parameters of its URL.
+///
+/// # Errors
+/// What the client is told.
+pub fn read<'a>(body: &'a Parameters, in_url: &Parameters) -> Result<TokenRequest<'a>, TokenError> {
+    if in_url.any(PARAMETERS) {
+        return Err(TokenError::request("URL query parameters are not allowed"));
+    }
+    if let Some(name) = body.repeated(PARAMETERS) {
+        return Err(TokenError::request(format!("Duplicate {name} parameter.")));
+    }
+    if body.get("grant_type") != Some("authorization_code") {
+        return Err(TokenError::UnsupportedGrantType);
+    }
+    let code = body
+        .get("code")
+        .ok_or_else(|| TokenError::request("Missing code parameter."))?;
+    let client_id = body.get("client_id").ok_or(TokenError::InvalidClient)?;
+    let client_secret = body.get("client_secret").ok_or(TokenError::InvalidClient)?;
+    let redirect_uri = body
+        .get("redirect_uri")
+        .ok_or_else(|| TokenError::request("Missing redirect_uri parameter."))?;
+    Ok(TokenRequest {
+        client_id,
+        client_secret,
+        code,
+        redirect_uri,
+        verifier: body.get("code_verifier"),
+    })
+}
+
+/// A code as it was issued.
+#[derive(Debug, Clone, Copy)]
+pub struct IssuedCode<'a> {
+    /// For which client.
+    pub client_id: &'a str,
+    /// Where it was sent.
+    pub redirect_uri: &'a str,
+    /// PKCE challenge and its method.
+    pub challenge: Option<(&'a str, &'a str)>,
+    /// When it was made.
+    pub created: DateTime<Utc>,
+    /// When it ends.
+    pub expires: DateTime<Utc>,
+}
+
+/// Whether an authenticated client may exchange a code that was not used before.
+///
+/// # Errors
+/// What the client is told.
+pub fn check(
+    request: &TokenRequest<'_>,
+    issued: &IssuedCode<'_>,
+    now: DateTime<Utc>,
+) -> Result<(), TokenError> {
+    // A clock that was set back must not revive a code either.
+    let alive = now < issued.expires && now >= issued.created - SKEW;
+    if request.client_id != issued.client_id || !alive {
+        return Err(TokenError::InvalidGrant);
+    }
+    if request.redirect_uri != issued.redirect_uri {
+        return Err(TokenError::request("Mismatching redirect URI."));
+    }
+    match (issued.challenge, request.verifier) {
+        (None, None) => Ok(()),
+        // RFC 9700 section 2.1.1: somebody has stripped the challenge from the authorization request.
+        (None, Some(_)) => Err(TokenError::InvalidGrant),
+        (Some(_), None) => Err(TokenError::request("Code verifier required.")),
+        (Some((challenge, "S256")), Some(verifier)) if proves(verifier, challenge) => Ok(()),
+        (Some(_), Some(_)) => Err(TokenError::InvalidGrant),
+    }
+}
+
+/// Whether the challenge was made of this verifier (RFC 7636 section 4).
+fn proves(verifier: &str, challenge: &str) -> bool {
+    let unreserved = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
+    if !(43..=128).contains(&verifier.len()) || !verifier.bytes().all(unreserved) {
+        return false;
+    }
+    let made = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
+    made.as_bytes().ct_eq(challenge.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // RFC 7636, appendix B.
+    const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+    fn parameters(query: &str) -> Parameters {
+        Parameters::new(url::form_urlencoded::parse(query.as_bytes()).into_owned())
+    }
+
+    #[test]
+    fn requests() {
+        let all =
+            "grant_type=authorization_code&code=c&redirect_uri=%2Fcb&client_id=i&client_secret=s";
+        let body = parameters(&format!("{all}&code_verifier=v"));
+        let request = read(&body, &Parameters::default()).unwrap();
+        assert_eq!(
+            (request.client_id, request.code, request.verifier),
+            ("i", "c", Some("v"))
+        );
+        assert_eq!(
+            read(&body, &parameters("client_secret=s")),
+            Err(TokenError::request("URL query parameters are not allowed"))
+        );
+        for (body, expected) in [
+            ("", TokenError::UnsupportedGrantType),
+            ("grant_type=password", TokenError::UnsupportedGrantType),
+            (
+                "grant_type=authorization_code",
+                TokenError::request("Missing code parameter."),
+            ),
+            (
+                "grant_type=authorization_code&grant_type=authorization_code",
+                TokenError::request("Duplicate grant_type parameter."),
+            ),
+            (
+                "grant_type=authorization_code&code=c&client_id=i",
+                TokenError::InvalidClient,
+            ),
+            (
+                "grant_type=authorization_code&code=c&client_secret=s",
+                TokenError::InvalidClient,
+            ),
+            (
+                "grant_type=authorization_code&code=c&client_id=i&client_secret=s",
+                TokenError::request("Missing redirect_uri parameter."),
+            ),
+        ] {
+            assert_eq!(
+                read(&parameters(body), &Parameters::default()),
+                Err(expected),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn exchanges() {
+        let created = DateTime::UNIX_EPOCH + TimeDelta::days(1);
+        let at = |seconds| created + TimeDelta::seconds(seconds);
+        let issued = IssuedCode {
+            client_id: "i",
+            redirect_uri: "/cb",
+            challenge: Some((CHALLENGE, "S256")),
+            created,
+            expires: at(300),
+        };
+        let plain = IssuedCode {
+            challenge: None,
+            ..issued
+        };
+        let request = TokenRequest {
+            client_id: "i",
+            client_secret: "s",
+            code: "c",
+            redirect_uri: "/cb",
+            verifier: Some(VERIFIER),
+        };
+        let bare = TokenRequest {
+            verifier: None,
+            ..request
+        };
+        let long = "a".repeat(129);
+        let wrong = VERIFIER.replace('d', "e");
+        let mismatch = || Err(TokenError::request("Mismatching redirect URI."));
+        let grant = || Err(TokenError::InvalidGrant);
+        for (request, issued, now, expected) in [
+            (request, issued, at(0), Ok(())),
+            (request, issued, at(299), Ok(())),
+            (bare, plain, at(0), Ok(())),
+            (request, issued, at(300), grant()),
+            (request, issued, at(-3_600), grant()),
+            (
+                TokenRequest {
+                    client_id: "j",
+                    ..request
+                },
+                issued,
+                at(0),
+                grant(),
+            ),
+            (
+                TokenRequest {
+                    redirect_uri: "/cb/",
+                    ..request
+                },
+                issued,
+                at(0),
+                mismatch(),
+            ),
+            (
+                bare,
+                issued,
+                at(0),
+                Err(TokenError::request("Code verifier required.")),
+            ),
+            (request, plain, at(0), grant()),
+            (
+                TokenRequest {
+                    verifier: Some(&wrong),
+                    ..request
+                },
+                issued,
+                at(0),
+                grant(),
+            ),
+            (
+                TokenRequest {
+                    verifier: Some(CHALLENGE),
+                    ..request
+                },
+                issued,
+                at(0),
+                grant(),
+            ),
+            (
+                TokenRequest {
+                    verifier: Some(&VERIFIER[..42]),
+                    ..request
+                },
+                issued,
+                at(0),
+                grant(),
+            ),
+            (
+                TokenRequest {
+                    verifier: Some(&long),
+                    ..request
+                },
+                issued,
+                at(0),
+                grant(),
+            ),
+            (
+                request,
+                IssuedCode {
+                    challenge: Some((VERIFIER, "plain")),
+                    ..issued
+                },
+                at(0),
+                grant(),
+            ),
+        ] {
+            assert_eq!(check(&request, &issued, now), expected, "{request:?} {now}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The REST API under `{base}hub/api`. Every route is on this screen; each action has its own file below.
+//!
+//! A handler asks for permission first ([`Principal::require`](crate::domain::principal::Principal::require)) and hands
+//! the evidence to the function that acts. Errors are [`ApiError`]; models come from [`view`](crate::http::view).
+//!
+//! # To add an endpoint
+//!
+//! An action in `domain::action`, a file here, a line in [`routes`], a row in `docs/compat.md`.
+
+mod authorizations;
+mod body;
+mod current_user;
+mod groups;
+mod health;
+mod info;
+mod page;
+mod proxy;
+mod root;
+mod servers;
+mod services;
+mod shutdown;
+mod tokens;
+mod users;
+
+use axum::Router;
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use hub_types::paths::BaseUrl;
+
+use crate::http::error::ApiError;
+use crate::state::AppState;
+
+/// All routes of the REST API. Slashes at the end count: only `/hub/api` and `/hub/api/` are the same.
+pub fn routes(base: &BaseUrl) -> Router<AppState> {
+    let api = |path: &str| base.hub_path(&format!("api{path}"));
+    let server = || {
+        get(servers::get::server)
+            .put(servers::create::create)
+            .post(servers::start::start)
+            .patch(servers::update::update)
+            .delete(servers::stop::stop)
+    };
+    Router::new()
+        // -- the hub
+        .route(&api(""), get(root::root))
+        .route(&api("/"), get(root::root))
+        .route(&api("/info"), get(info::info))
+        .route(&api("/health"), get(health::health))
+        .route(&base.hub_path("health"), get(health::health))
+        .route(&api("/shutdown"), post(shutdown::shutdown))
+        .route(
+            &api("/proxy"),
+            get(proxy::list::list).post(proxy::check::check),
+        )
+        // -- who is this?
+        .route(&api("/user"), get(current_user::current_user))
+        .route(
+            &api("/authorizations/token/{token}"),
+            get(authorizations::token::token),
+        )
+        .route(
+            &api("/authorizations/token"),
+            post(authorizations::token::gone),
+        )
+        .route(
+            &api("/authorizations/cookie/{name}/{value}"),
+            get(authorizations::cookie::in_path),
+        )
+        .route(
+            &api("/authorizations/cookie/{name}"),
+            get(authorizations::cookie::in_body),
+        )
+        // -- users
+        .route(
+            &api("/users"),
+            get(users::list::list).post(users::create::create_many),
+        )
+        .route(
+            &api("/users/{user}"),
+            get(users::get::user)
+                .post(users::create::create_one)
+                .patch(users::update::update)
+                .delete(users::delete::delete),
+        )
+        .route(
+            &api("/users/{user}/activity"),
+            post(users::activity::activity),
+        )
+        .route(
+            &api("/users/{user}/tokens"),
+            get(tokens::list::list).post(tokens::create::create),
+        )
+        .route(
+            &api("/users/{user}/tokens/{token}"),
+            get(tokens::get::get).delete(tokens::delete::delete),
+        )
+        // -- servers; the default one also has an empty name
+        .route(&api("/users/{user}/server"), server())
+        .route(&api("/users/{user}/servers/"), server())
+        .route(&api("/users/{user}/servers/{server}"), server())
+        .route(
+            &api("/users/{user}/server/progress"),
+            get(servers::progress::progress),
+        )
+        .route(
+            &api("/users/{user}/servers//progress"),
+            get(servers::progress::progress),
+        )
+        .route(
+            &api("/users/{user}/servers/{server}/progress"),
+            get(servers::progress::progress),
+        )
+        // -- services and groups
+        .route(&api("/services"), get(services::list::list))
+        .route(&api("/services/{service}"), get(services::get::get))
+        .route(&api("/groups"), get(groups::list::list))
+        .route(&api("/groups/{group}"), get(groups::get::get))
+        // -- everything else
+        .route(&api("/{*unknown}"), any(unknown))
+        .method_not_allowed_fallback(wrong_method)
+}
+
+/// A URL of the API that is none: JSON 404, `OPTIONS` aside.
+async fn unknown(method: Method) -> Response {
+    preflight_or(&method, StatusCode::NOT_FOUND)
+}
+
+/// A URL of the API with a method that it does not have: JSON 405, `OPTIONS` aside.
+pub(super) async fn wrong_method(method: Method) -> Response {
+    preflight_or(&method, StatusCode::METHOD_NOT_ALLOWED)
+}
+
+/// `OPTIONS` gets an empty 200 (what may be sent is in the headers of every response).
+fn preflight_or(method: &Method, status: StatusCode) -> Response {
+    if *method == Method::OPTIONS {
+        StatusCode::OK.into_response()
+    } else {
+        ApiError::silent(status).into_response()
+    }
+}

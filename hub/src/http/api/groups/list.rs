@@ -1,0 +1,44 @@
+//! `GET /groups`: a page of the groups that the caller may list.
+
+use axum::extract::State;
+use axum::response::Response;
+use hub_types::scope::{FilterKind, Reach, ScopeName};
+
+use super::super::page::PageRequest;
+use super::model;
+use crate::db::{groups, roles};
+use crate::domain::principal::Denied;
+use crate::http::error::ApiError;
+use crate::http::extract::Auth;
+use crate::state::AppState;
+
+const LIST: &[ScopeName] = &[ScopeName::ListGroups];
+
+pub(in crate::http::api) async fn list(
+    State(state): State<AppState>,
+    Auth(caller): Auth,
+    page: PageRequest,
+) -> Result<Response, ApiError> {
+    let reach = caller.reach(LIST)?;
+    let only = match reach {
+        Reach::All => None,
+        // A filter that does not mean a group gives nothing, never everything.
+        Reach::Only(filters) if filters.iter().any(|(kind, _)| *kind != FilterKind::Group) => {
+            return Err(Denied::Missing(LIST).into());
+        }
+        Reach::Only(_) => Some(
+            reach
+                .values(FilterKind::Group)
+                .map(ToOwned::to_owned)
+                .collect::<Vec<_>>(),
+        ),
+    };
+    let (found, total) =
+        groups::page(state.db.read(), only.as_deref(), page.offset, page.limit).await?;
+    let mut models = Vec::with_capacity(found.len());
+    for group in &found {
+        let roles = roles::held_by_group(state.db.read(), &group.name).await?;
+        models.push(model(&caller, group, roles));
+    }
+    Ok(page.answer(models, total))
+}

@@ -1,0 +1,202 @@
+//! Pages of lists. Source: wire contract 5.1; security case 64 (a negative number is an error, not its absolute value).
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, extract::OriginalUri};
+use hub_types::page::{NextPage, PAGINATION_MEDIA_TYPE, Page, Pagination};
+use serde::Serialize;
+use url::form_urlencoded;
+
+use crate::http::error::ApiError;
+use crate::http::extract::query_argument;
+use crate::state::AppState;
+
+/// Which page of a list was asked for, and in which form.
+#[derive(Debug, Clone)]
+pub(super) struct PageRequest {
+    /// Items before the page.
+    pub(super) offset: u64,
+    /// Most items on the page.
+    pub(super) limit: u64,
+    /// Where the next page is asked for; none when the client wants a bare list.
+    origin: Option<String>,
+    uri: Uri,
+}
+
+impl PageRequest {
+    /// The page, in the form that was asked for. `total` counts the whole list.
+    pub(super) fn answer<T: Serialize>(&self, items: T, total: u64) -> Response {
+        let Some(origin) = &self.origin else {
+            return Json(items).into_response();
+        };
+        let end = self.offset.saturating_add(self.limit);
+        let next = (end < total).then(|| NextPage {
+            offset: end,
+            limit: self.limit,
+            url: next_url(origin, &self.uri, end, self.limit),
+        });
+        Json(Page {
+            items,
+            pagination: Pagination {
+                offset: self.offset,
+                limit: self.limit,
+                total,
+                next,
+            },
+        })
+        .into_response()
+    }
+}
+
+/// The URL of the next page: everything of this one's, except where it begins.
+fn next_url(origin: &str, uri: &Uri, offset: u64, limit: u64) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    let arguments = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    query.extend_pairs(
+        arguments.filter(|(name, _)| !matches!(&**name, "offset" | "limit" | "_xsrf")),
+    );
+    query
+        .append_pair("limit", &limit.to_string())
+        .append_pair("offset", &offset.to_string());
+    format!("{origin}{}?{}", uri.path(), query.finish())
+}
+
+fn wants_page(headers: &HeaderMap) -> bool {
+    let accepts = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    accepts.flat_map(|list| list.split(',')).any(|kind| {
+        kind.split(';')
+            .next()
+            .is_some_and(|kind| kind.trim().eq_ignore_ascii_case(PAGINATION_MEDIA_TYPE))
+    })
+}
+
+/// The origin under which the client reached us.
+fn origin(headers: &HeaderMap, otherwise: &str) -> String {
+    let text = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    };
+    let scheme = match text("x-forwarded-proto").split(',').next().map(str::trim) {
+        Some("https") => "https",
+        _ => "http",
+    };
+    match text("host") {
+        "" => otherwise.to_owned(),
+        host => format!("{scheme}://{host}"),
+    }
+}
+
+fn number(text: Option<String>) -> Result<Option<u64>, ApiError> {
+    let Some(text) = text else { return Ok(None) };
+    match text.trim().parse::<i64>() {
+        Ok(number) => u64::try_from(number).map(Some).map_err(|_| {
+            ApiError::bad_request("Invalid argument value, offset and limit must not be negative")
+        }),
+        Err(_) => Err(ApiError::bad_request(
+            "Invalid argument type, offset and limit must be integers",
+        )),
+    }
+}
+
+impl FromRequestParts<AppState> for PageRequest {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let config = &state.config.jupyterhub;
+        let max = config.api_page_max_limit.max(1);
+        let wants_page = wants_page(&parts.headers);
+        // Who does not know of pages gets as much as there may be, so as not to miss any.
+        let default = if wants_page {
+            config.api_page_default_limit
+        } else {
+            max
+        };
+        let offset = number(query_argument(parts, "offset"))?.unwrap_or(0);
+        if offset > i64::MAX as u64 {
+            return Err(ApiError::bad_request(
+                "Invalid argument value, offset is too large",
+            ));
+        }
+        let limit = number(query_argument(parts, "limit"))?
+            .unwrap_or(default)
+            .clamp(1, max);
+        let origin = wants_page.then(|| origin(&parts.headers, &state.addresses.hub_origin));
+        let uri = parts
+            .extensions
+            .get::<OriginalUri>()
+            .map_or_else(|| parts.uri.clone(), |uri| uri.0.clone());
+        Ok(Self {
+            offset,
+            limit,
+            origin,
+            uri,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn next_keeps_other_arguments() {
+        let uri: Uri = "/hub/api/users?limit=7&state=ready&offset=3&name_filter=a%26b&_xsrf=x"
+            .parse()
+            .unwrap();
+        assert_eq!(
+            next_url("http://h:1", &uri, 10, 7),
+            "http://h:1/hub/api/users?state=ready&name_filter=a%26b&limit=7&offset=10"
+        );
+    }
+
+    #[test]
+    fn who_wants_pages_and_where() {
+        let headers = |pairs: &[(&'static str, &'static str)]| -> HeaderMap {
+            pairs
+                .iter()
+                .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+                .collect()
+        };
+        for (accept, expected) in [
+            ("application/jupyterhub-pagination+json", true),
+            (
+                "text/html, application/jupyterhub-pagination+json;q=0.5",
+                true,
+            ),
+            ("application/json", false),
+            ("*/*", false),
+        ] {
+            assert_eq!(
+                wants_page(&headers(&[("accept", accept)])),
+                expected,
+                "{accept}"
+            );
+        }
+        for (pairs, expected) in [
+            (&[("host", "h:1")][..], "http://h:1"),
+            (
+                &[("host", "h"), ("x-forwarded-proto", "https,http")],
+                "https://h",
+            ),
+            (&[], "http://own"),
+        ] {
+            assert_eq!(origin(&headers(pairs), "http://own"), expected);
+        }
+    }
+
+    #[test]
+    fn numbers() {
+        assert_eq!(number(None).unwrap(), None);
+        assert_eq!(number(Some("7".into())).unwrap(), Some(7));
+        for bad in ["x", "", "1.5", "-1", "99999999999999999999"] {
+            assert!(number(Some(bad.into())).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The proxy's routes, through the hub.
+
+pub(super) mod check;
+pub(super) mod list;

@@ -1,0 +1,86 @@
+//! `GET /proxy`: the routes that the proxy has of this hub, by routespec.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::response::Response;
+use hub_types::names::escape;
+use hub_types::route::{ProxyRoute, RouteModel};
+use serde_json::json;
+
+use super::super::page::PageRequest;
+use crate::domain::action::{Hub, ManageProxy};
+use crate::domain::principal::Granted;
+use crate::http::error::ApiError;
+use crate::http::extract::Auth;
+use crate::state::AppState;
+
+pub(in crate::http::api) async fn list(
+    State(state): State<AppState>,
+    Auth(caller): Auth,
+    page: PageRequest,
+) -> Result<Response, ApiError> {
+    let granted = caller.require::<ManageProxy>(Hub)?;
+    let routes = routes(&state, granted).await?;
+    let total = routes.len() as u64;
+    let skip = usize::try_from(page.offset).unwrap_or(usize::MAX);
+    let take = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let items: BTreeMap<_, _> = routes.into_iter().skip(skip).take(take).collect();
+    Ok(page.answer(items, total))
+}
+
+async fn routes(
+    state: &AppState,
+    _granted: Granted<ManageProxy>,
+) -> Result<BTreeMap<String, RouteModel>, ApiError> {
+    let table = state.proxy.routes().await?;
+    // Routes without the mark are somebody else's.
+    let ours = table
+        .into_iter()
+        .filter(|(_, route)| route.data.contains_key("jupyterhub"));
+    Ok(ours
+        .map(|(path, route)| model(&path, route))
+        .map(|model| (model.routespec.clone(), model))
+        .collect())
+}
+
+/// A route as the hub shows it: the proxy names paths unescaped and without a slash at the end.
+fn model(path: &str, route: ProxyRoute) -> RouteModel {
+    let escaped: Vec<String> = path.split('/').map(escape).collect();
+    let routespec = format!("{}/", escaped.join("/").trim_end_matches('/'));
+    let mut data = route.data;
+    data.remove("jupyterhub");
+    if let Some(time) = route.last_activity {
+        data.insert(
+            "last_activity".to_owned(),
+            json!(hub_types::time::format(time)),
+        );
+    }
+    RouteModel {
+        routespec,
+        target: route.target,
+        data,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routespecs() {
+        for (path, expected) in [
+            ("/", "/"),
+            ("/user/a b", "/user/a%20b/"),
+            ("/user/a@b~c/gpu", "/user/a@b~c/gpu/"),
+            ("/hub/", "/hub/"),
+        ] {
+            let route = ProxyRoute {
+                target: "http://t".into(),
+                last_activity: None,
+                data: serde_json::Map::new(),
+            };
+            assert_eq!(model(path, route).routespec, expected);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! `POST /users/:name/server[s/:server]`: starts a server, which is made if it is missing. 201 when it is ready within
+//! the slow-spawn time, else 202.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::Value;
+
+use super::super::users::find;
+use super::{ServerBody, check_display_name, check_new_name, default_display_name, empty};
+use crate::db::servers;
+use crate::domain::action::StartServer;
+use crate::domain::lifecycle::ServerState;
+use crate::http::error::ApiError;
+use crate::http::extract::{Auth, JsonBody, ServerPath};
+use crate::spawner::manager::{StartOutcome, StartRequest};
+use crate::state::AppState;
+
+/// How long a start is waited for. Source: JupyterHub's `slow_spawn_timeout`.
+const SLOW_SPAWN: Duration = Duration::from_secs(10);
+
+pub(in crate::http::api) async fn start(
+    State(state): State<AppState>,
+    Auth(caller): Auth,
+    ServerPath(at): ServerPath,
+    JsonBody(body): JsonBody<Value>,
+) -> Result<Response, ApiError> {
+    let granted = caller.require::<StartServer>(at.clone())?;
+    find(&state, &at.user).await?;
+    let body = ServerBody::read(body)?;
+    let known = servers::find(state.db.read(), &at).await?;
+    let display_name = match (&known, body.display_name) {
+        (None, None) if at.name.is_default() => None,
+        (None, given) => Some(given.unwrap_or_else(|| default_display_name(&at))),
+        (Some(_), given) => given,
+    };
+    if known.is_none() {
+        check_new_name(&at.name)?;
+    }
+    if let Some(name) = &display_name {
+        check_display_name(name)?;
+    }
+    if known.is_some_and(|server| server.state == ServerState::Spawning) {
+        return Ok(empty(StatusCode::ACCEPTED));
+    }
+    let request = StartRequest {
+        user_options: body.user_options,
+        display_name,
+    };
+    match state.manager.start(granted, request, SLOW_SPAWN).await? {
+        StartOutcome::Ready => Ok(empty(StatusCode::CREATED)),
+        StartOutcome::Pending => Ok(empty(StatusCode::ACCEPTED)),
+    }
+}

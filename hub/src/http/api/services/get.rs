@@ -1,0 +1,33 @@
+//! `GET /services/:service`.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use hub_types::service::ServiceModel;
+
+use super::super::body::quoted;
+use super::service_model;
+use crate::db::services;
+use crate::domain::action::ReadService;
+use crate::http::error::ApiError;
+use crate::http::extract::Auth;
+use crate::state::AppState;
+
+pub(in crate::http::api) async fn get(
+    State(state): State<AppState>,
+    Auth(caller): Auth,
+    Path(name): Path<String>,
+) -> Result<Json<ServiceModel>, ApiError> {
+    let granted = caller.require::<ReadService>(name)?;
+    let name = granted.subject();
+    let rows = services::list(state.db.read()).await?;
+    let row = rows.into_iter().find(|row| row.name.as_str() == name);
+    let row = row.ok_or_else(|| {
+        ApiError::not_found(format!(
+            "No such service: {}",
+            quoted(name).trim_matches('\'')
+        ))
+    })?;
+    Ok(Json(
+        service_model(&state, &caller, row.id, &row.name, row.admin).await?,
+    ))
+}

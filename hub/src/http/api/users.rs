@@ -1,0 +1,116 @@
+//! Users.
+
+pub(super) mod activity;
+pub(super) mod create;
+pub(super) mod delete;
+pub(super) mod get;
+pub(super) mod list;
+pub(super) mod update;
+
+use axum::http::{StatusCode, Uri};
+use hub_types::names::Username;
+use hub_types::user::UserModel;
+use url::form_urlencoded;
+
+use super::body::quoted;
+use crate::auth::login;
+use crate::db::{roles, servers, users};
+use crate::domain::principal::Principal;
+use crate::domain::user::User;
+use crate::http::error::ApiError;
+use crate::http::view::View;
+use crate::state::AppState;
+
+/// Whether `?include_stopped_servers` asks for stopped servers: with any value but `0` and `false`.
+pub(super) fn include_stopped(uri: &Uri) -> bool {
+    form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
+        .find(|(name, _)| name == "include_stopped_servers")
+        .is_some_and(|(_, value)| !matches!(value.to_lowercase().as_str(), "0" | "false"))
+}
+
+/// How `caller` sees things.
+pub(super) fn view<'a>(
+    state: &'a AppState,
+    caller: &'a Principal,
+    include_stopped: bool,
+) -> View<'a> {
+    let public = state.addresses.configured_public_origin.as_deref();
+    View {
+        caller,
+        base: &state.addresses.base,
+        public,
+        include_stopped,
+    }
+}
+
+/// The user called `name`; 404 without a text when there is none.
+pub(super) async fn find(state: &AppState, name: &Username) -> Result<User, ApiError> {
+    let user = users::find(state.db.read(), name.as_str()).await?;
+    user.ok_or_else(|| ApiError::silent(StatusCode::NOT_FOUND))
+}
+
+/// The model of the user called `name`, as `caller` may see it.
+pub(super) async fn user_model(
+    state: &AppState,
+    caller: &Principal,
+    name: &Username,
+    include_stopped: bool,
+) -> Result<UserModel, ApiError> {
+    let user = find(state, name).await?;
+    let mut models = user_models(state, caller, &[user], include_stopped).await?;
+    models.pop().ok_or_else(ApiError::out_of_reach)
+}
+
+/// The models of many users, with as many queries as for one. Users that the caller may not see are left out.
+pub(super) async fn user_models(
+    state: &AppState,
+    caller: &Principal,
+    users: &[User],
+    include_stopped: bool,
+) -> Result<Vec<UserModel>, ApiError> {
+    let ids: Vec<_> = users.iter().map(|user| user.id).collect();
+    let mut all_servers: std::collections::HashMap<_, Vec<_>> = std::collections::HashMap::new();
+    for server in servers::of_users(state.db.read(), &ids).await? {
+        all_servers.entry(server.user_id).or_default().push(server);
+    }
+    let granted = roles::granted_to_users(state.db.read(), &ids).await?;
+    let view = view(state, caller, include_stopped);
+    let models = users.iter().filter_map(|user| {
+        let mut names = vec![crate::domain::role::USER_ROLE.to_owned()];
+        names.extend(
+            user.admin
+                .then(|| crate::domain::role::ADMIN_ROLE.to_owned()),
+        );
+        names.extend(granted.get(&user.id).into_iter().flatten().cloned());
+        let servers = all_servers
+            .get(&user.id)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        view.user(user, servers, &names)
+    });
+    Ok(models.collect())
+}
+
+/// The name that a new user gets: normalised as at the login, and checked.
+fn new_name(state: &AppState, typed: &str) -> Result<Username, ApiError> {
+    let name = login::policy(&state.config).normalise(typed);
+    let pattern = state.config.authenticator.username_pattern.as_ref();
+    match Username::new(&name) {
+        Ok(name) if pattern.is_none_or(|pattern| pattern.matches(name.as_str())) => Ok(name),
+        _ => Err(ApiError::bad_request(format!(
+            "Invalid username: {}",
+            quoted(&name).trim_matches('\'')
+        ))),
+    }
+}
+
+/// Only administrators make administrators.
+fn may_grant_admin(caller: &Principal) -> Result<(), ApiError> {
+    if caller.owner.admin() {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        StatusCode::FORBIDDEN,
+        "Only admins can grant admin permissions",
+    ))
+}

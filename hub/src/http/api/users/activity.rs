@@ -1,0 +1,148 @@
+//! `POST /users/:name/activity`: when a user and their servers were last used. Servers report it themselves.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use hub_types::time;
+use serde_json::{Map, Value};
+
+use super::super::body::python;
+use super::super::body::{object, quoted};
+use crate::db::{servers, users};
+use crate::domain::action::ReportActivity;
+use crate::domain::activity::{Verdict, judge};
+use crate::domain::principal::Granted;
+use crate::domain::server::Server;
+use crate::domain::user::User;
+use crate::http::error::ApiError;
+use crate::http::extract::{Auth, JsonBody, UserPath};
+use crate::state::AppState;
+
+pub(in crate::http::api) async fn activity(
+    State(state): State<AppState>,
+    Auth(caller): Auth,
+    UserPath(name): UserPath,
+    JsonBody(body): JsonBody<Value>,
+) -> Result<StatusCode, ApiError> {
+    let granted = caller.require::<ReportActivity>(name.as_str().to_owned())?;
+    let user = users::find(state.db.read(), name.as_str()).await?;
+    let user = user
+        .ok_or_else(|| ApiError::not_found(format!("No such user: {}", quoted(name.as_str()))))?;
+    let not_an_object = "body must be a json dict";
+    let fields =
+        object(body, not_an_object)?.ok_or_else(|| ApiError::bad_request(not_an_object))?;
+    let known = servers::of_users(state.db.read(), &[user.id]).await?;
+    let report = Report::read(&user, &known, &fields, state.clock.now())?;
+    store(&state, granted, &user, &report).await?;
+    Ok(StatusCode::OK)
+}
+
+/// What is new: each time is later than what is known.
+struct Report<'a> {
+    user: Option<DateTime<Utc>>,
+    servers: Vec<(&'a Server, DateTime<Utc>)>,
+}
+
+impl<'a> Report<'a> {
+    /// Checks everything before anything is stored.
+    fn read(
+        user: &User,
+        known: &'a [Server],
+        fields: &Map<String, Value>,
+        now: DateTime<Utc>,
+    ) -> Result<Self, ApiError> {
+        let time = fields.get("last_activity").filter(|value| !empty(value));
+        let entries = fields.get("servers").filter(|value| !empty(value));
+        if time.is_none() && entries.is_none() {
+            return Err(ApiError::bad_request(
+                "body must contain at least one of `last_activity` or `servers`",
+            ));
+        }
+        let by_name: BTreeMap<&str, &Server> = known
+            .iter()
+            .map(|server| (server.at.name.as_str(), server))
+            .collect();
+        let shape = || {
+            ApiError::bad_request(
+                "servers must be a dict of the form {server_name: {last_activity: timestamp}}",
+            )
+        };
+        let mut servers = Vec::new();
+        for (name, entry) in entries
+            .map(|value| value.as_object().ok_or_else(shape))
+            .transpose()?
+            .into_iter()
+            .flatten()
+        {
+            let server = by_name.get(name.as_str()).copied().ok_or_else(|| {
+                ApiError::bad_request(format!(
+                    "No such server {} for user {}",
+                    quoted(name),
+                    user.name
+                ))
+            })?;
+            let time = entry
+                .as_object()
+                .and_then(|entry| entry.get("last_activity"))
+                .ok_or_else(shape)?;
+            if let Some(time) = newer(server.last_activity, time, now)? {
+                servers.push((server, time));
+            }
+        }
+        let user = time
+            .map(|time| newer(user.last_activity, time, now))
+            .transpose()?
+            .flatten();
+        Ok(Self { user, servers })
+    }
+}
+
+/// What Python takes for nothing.
+fn empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
+    }
+}
+
+fn newer(
+    known: Option<DateTime<Utc>>,
+    reported: &Value,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, ApiError> {
+    let parsed = reported.as_str().and_then(time::parse);
+    let reported = parsed.ok_or_else(|| {
+        ApiError::bad_request(format!("Not a valid timestamp: {}", python(reported)))
+    })?;
+    match judge(known, reported, now) {
+        Verdict::Store(time) => Ok(Some(time)),
+        Verdict::Old => Ok(None),
+        Verdict::Future => Err(ApiError::bad_request(format!(
+            "Rejecting activity from more than an hour in the future: {}",
+            time::format(reported)
+        ))),
+    }
+}
+
+async fn store(
+    state: &AppState,
+    _granted: Granted<ReportActivity>,
+    user: &User,
+    report: &Report<'_>,
+) -> Result<(), ApiError> {
+    if report.user.is_none() && report.servers.is_empty() {
+        return Ok(());
+    }
+    let tx = state.db.write().await?;
+    if let Some(time) = report.user {
+        users::touch(&tx, user.id, time).await?;
+    }
+    for (server, time) in &report.servers {
+        servers::touch(&tx, server.id, *time).await?;
+    }
+    Ok(tx.commit().await?)
+}

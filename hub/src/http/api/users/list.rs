@@ -1,0 +1,137 @@
+//! `GET /users`: a page of the users that the caller may list.
+
+use axum::extract::{OriginalUri, State};
+use axum::http::Uri;
+use axum::response::Response;
+use hub_types::scope::{FilterKind, Membership as _, Reach, ScopeName};
+use url::form_urlencoded;
+
+use super::super::body::quoted;
+use super::super::page::PageRequest;
+use super::{include_stopped, user_models};
+use crate::db::{UserFilter, UserOrder, UserState, users};
+use crate::domain::principal::{Denied, Principal};
+use crate::http::error::ApiError;
+use crate::http::extract::Auth;
+use crate::state::AppState;
+
+const LIST: &[ScopeName] = &[ScopeName::ListUsers];
+
+pub(in crate::http::api) async fn list(
+    State(state): State<AppState>,
+    Auth(caller): Auth,
+    OriginalUri(uri): OriginalUri,
+    page: PageRequest,
+) -> Result<Response, ApiError> {
+    let only = reachable(&caller)?;
+    let filter = UserFilter {
+        only,
+        ..filter(&uri)?
+    };
+    let found = users::page(state.db.read(), &filter, page.offset, page.limit).await?;
+    let models = user_models(&state, &caller, &found.users, include_stopped(&uri)).await?;
+    Ok(page.answer(models, found.total))
+}
+
+/// Names that the caller's `list:users` reaches; none for everybody. A filter that means neither a user nor a group
+/// gives nothing, never everything.
+fn reachable(caller: &Principal) -> Result<Option<Vec<String>>, ApiError> {
+    let reach = caller.reach(LIST)?;
+    let Reach::Only(filters) = reach else {
+        return Ok(None);
+    };
+    if filters
+        .iter()
+        .any(|(kind, _)| !matches!(kind, FilterKind::User | FilterKind::Group))
+    {
+        return Err(Denied::Missing(LIST).into());
+    }
+    let mut names: Vec<String> = reach
+        .values(FilterKind::User)
+        .map(ToOwned::to_owned)
+        .collect();
+    names.extend(
+        reach
+            .values(FilterKind::Group)
+            .flat_map(|group| caller.groups().members(group)),
+    );
+    names.sort();
+    names.dedup();
+    Ok(Some(names))
+}
+
+fn filter(uri: &Uri) -> Result<UserFilter, ApiError> {
+    let query = uri.query().unwrap_or_default();
+    let argument = |name: &str| {
+        form_urlencoded::parse(query.as_bytes())
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
+    };
+    let state = match argument("state").as_deref() {
+        None | Some("") => None,
+        Some("active") => Some(UserState::Active),
+        Some("ready") => Some(UserState::Ready),
+        Some("inactive") => Some(UserState::Inactive),
+        Some(other) => {
+            return Err(ApiError::bad_request(format!(
+                "Unrecognized state filter: {}",
+                quoted(other)
+            )));
+        }
+    };
+    let sort = argument("sort").unwrap_or_else(|| "id".to_owned());
+    let order = match sort.strip_prefix('-').unwrap_or(&sort) {
+        "id" => UserOrder::Id,
+        "name" => UserOrder::Name,
+        "last_activity" => UserOrder::LastActivity,
+        _ => {
+            let text = format!(
+                "sort must be 'id', 'name', or 'last_activity', not {}",
+                quoted(&sort)
+            );
+            return Err(ApiError::bad_request(text));
+        }
+    };
+    let name_contains = argument("name_filter").filter(|part| !part.is_empty());
+    Ok(UserFilter {
+        state,
+        name_contains,
+        only: None,
+        order,
+        descending: sort.starts_with('-'),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments() {
+        let read = |query: &str| filter(&format!("/users?{query}").parse().unwrap());
+        let known = read("state=ready&name_filter=a%25&sort=-last_activity").unwrap();
+        assert_eq!(
+            (
+                known.state,
+                known.name_contains.as_deref(),
+                known.order,
+                known.descending
+            ),
+            (
+                Some(UserState::Ready),
+                Some("a%"),
+                UserOrder::LastActivity,
+                true
+            )
+        );
+        for (query, message) in [
+            ("state=zzz", "Unrecognized state filter: 'zzz'"),
+            (
+                "sort=-x",
+                "sort must be 'id', 'name', or 'last_activity', not '-x'",
+            ),
+        ] {
+            assert_eq!(read(query).unwrap_err().message(), Some(message));
+        }
+    }
+}

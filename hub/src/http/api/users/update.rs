@@ -1,0 +1,137 @@
+//! `PATCH /users/:name`: renames a user, makes them an administrator or no longer.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use hub_types::names::Username;
+use hub_types::scope::{FilterKind, ScopeName};
+use hub_types::user::UserModel;
+use serde_json::{Map, Value};
+
+use super::super::body::{check_user, object};
+use super::{find, may_grant_admin, new_name, user_models};
+use crate::bus::Event;
+use crate::db::{servers, users};
+use crate::domain::action::EditUser;
+use crate::domain::lifecycle::ServerState;
+use crate::domain::principal::{Granted, Principal};
+use crate::domain::user::User;
+use crate::http::error::ApiError;
+use crate::http::extract::{Auth, JsonBody, UserPath};
+use crate::state::AppState;
+
+pub(in crate::http::api) async fn update(
+    State(state): State<AppState>,
+    Auth(caller): Auth,
+    UserPath(name): UserPath,
+    JsonBody(body): JsonBody<Value>,
+) -> Result<Json<UserModel>, ApiError> {
+    let granted = caller.require::<EditUser>(name.as_str().to_owned())?;
+    let user = find(&state, &name).await?;
+    let fields = object(body, "Invalid JSON data: not an object")?.unwrap_or_default();
+    let change = Change::read(&state, &caller, &user, &fields)?;
+    let changed = apply(&state, granted, user, &change).await?;
+    let mut models = user_models(&state, &caller, &[changed], false).await?;
+    let mut model = models.pop().ok_or_else(ApiError::out_of_reach)?;
+    model.auth_state = Some(None);
+    Ok(Json(model))
+}
+
+/// What is to be changed; `None` stays.
+struct Change {
+    name: Option<Username>,
+    admin: Option<bool>,
+}
+
+impl Change {
+    fn read(
+        state: &AppState,
+        caller: &Principal,
+        user: &User,
+        fields: &Map<String, Value>,
+    ) -> Result<Self, ApiError> {
+        check_user(fields)?;
+        for unsupported in ["groups", "roles", "auth_state"] {
+            if fields.contains_key(unsupported) {
+                let text = format!("user.{unsupported} cannot be changed here");
+                return Err(ApiError::bad_request(text));
+            }
+        }
+        if user.admin && !caller.owner.admin() {
+            return Err(ApiError::new(
+                StatusCode::FORBIDDEN,
+                "Only admins can modify other admins",
+            ));
+        }
+        let admin = fields
+            .get("admin")
+            .and_then(Value::as_bool)
+            .filter(|admin| *admin != user.admin);
+        if admin == Some(true) {
+            may_grant_admin(caller)?;
+        }
+        // A name that does not change is no change: admin panels send the whole model back.
+        let name = fields
+            .get("name")
+            .and_then(Value::as_str)
+            .filter(|name| *name != user.name.as_str());
+        let name = name.map(|name| new_name(state, name)).transpose()?;
+        if let Some(name) = &name {
+            within_reach(caller, user, name)?;
+        }
+        Ok(Self { name, admin })
+    }
+}
+
+/// A filter on names must not be left by renaming; one on groups still covers the user, who stays a member.
+fn within_reach(caller: &Principal, user: &User, name: &Username) -> Result<(), ApiError> {
+    let reach = caller.reach(&[ScopeName::AdminUsers])?;
+    let by_group = reach
+        .values(FilterKind::Group)
+        .any(|group| caller.in_group(user.name.as_str(), group));
+    if !by_group {
+        caller.require::<EditUser>(name.as_str().to_owned())?;
+    }
+    Ok(())
+}
+
+/// Changes the user, everything or nothing.
+async fn apply(
+    state: &AppState,
+    _granted: Granted<EditUser>,
+    user: User,
+    change: &Change,
+) -> Result<User, ApiError> {
+    let tx = state.db.write().await?;
+    if let Some(name) = &change.name {
+        if users::find(&*tx, name.as_str()).await?.is_some() {
+            return Err(ApiError::bad_request(format!(
+                "User {name} already exists, username must be unique"
+            )));
+        }
+        let servers = servers::of_users(&*tx, &[user.id]).await?;
+        if servers
+            .iter()
+            .any(|server| server.state != ServerState::Stopped)
+        {
+            // Routes, OAuth clients and the servers' own environment carry the name.
+            let text = format!(
+                "{} has active servers. Please stop them before renaming the user.",
+                user.name
+            );
+            return Err(ApiError::bad_request(text));
+        }
+        users::rename(&tx, user.id, name).await?;
+    }
+    if let Some(admin) = change.admin {
+        users::set_admin(&tx, user.id, admin).await?;
+    }
+    tx.commit().await?;
+    state.bus.tell(Event::Identities);
+    let name = change.name.clone().unwrap_or(user.name);
+    Ok(User {
+        name,
+        admin: change.admin.unwrap_or(user.admin),
+        ..user
+    })
+}
