@@ -6,6 +6,7 @@
 //! Stop: no new requests → (if configured) servers → managed services → (if configured) the proxy → good-bye to the other hubs.
 
 mod listen;
+mod only_hub;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -65,11 +66,12 @@ pub async fn run(config: Config, env: &'static ProcessEnv, welcome: impl FnOnce(
         );
     }
     let _pid_file = config.jupyterhub.pid_file.as_deref().map(PidFile::write).transpose()?;
+    let _only = only_hub::OnlyHub::take(&config.jupyterhub.db_url)?;
     let secret = secret_file::load(config.jupyterhub.cookie_secret.as_ref(), env, &config.jupyterhub.cookie_secret_file)?;
     let db = Db::open(&config.jupyterhub.db_url).await.with_context(|| format!("cannot use {}", config.jupyterhub.db_url))?;
     let (listener, port) = listen::bind(&config.jupyterhub.hub_bind_url, &db).await?;
-    let hub = Hub::assemble(config, env, db, &CookieKeys::new(&secret), port, shutdown).await?;
-    hub.serve(listener, welcome).await
+    let base = Base::lay(config, env, db, &secret, port, shutdown).await?;
+    Hub::assemble(base).await?.serve(listener, welcome).await
 }
 
 /// A file with our pid, removed when the hub ends.
@@ -90,6 +92,149 @@ impl Drop for PidFile {
     }
 }
 
+/// What is there before anything runs.
+struct Base {
+    config: Arc<Config>,
+    env: &'static ProcessEnv,
+    db: Db,
+    bus: Bus,
+    clock: Arc<dyn Clock>,
+    cookies: CookieKeys,
+    identities: Identities,
+    client: Arc<ChpClient>,
+    launcher: PathBuf,
+    data: PathBuf,
+    port: u16,
+    shutdown: CancellationToken,
+}
+
+impl Base {
+    /// Opens the database's side of everything and writes the configuration into it: a mistake there must not leave a
+    /// proxy behind.
+    async fn lay(
+        config: Arc<Config>,
+        env: &'static ProcessEnv,
+        db: Db,
+        secret: &[u8; 32],
+        port: u16,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (bus, cookies) = (Bus::default(), CookieKeys::new(secret));
+        let resolution = TimeDelta::from_std(config.jupyterhub.activity_resolution).unwrap_or(TimeDelta::seconds(30));
+        let identities = Identities::new(db.clone(), bus.clone(), Arc::clone(&clock), resolution);
+        bootstrap::sync(&config, &db, &identities, clock.now()).await?;
+        let token = config.proxy.auth_token.clone().unwrap_or_else(|| cookies.proxy_token());
+        let url = config.proxy.api_url.local_origin(config.proxy.api_url.port);
+        Ok(Self {
+            client: Arc::new(ChpClient::new(Endpoint { url, token }, RETRY_FOR)?),
+            launcher: std::env::current_exe().context("cannot find the hub's own program")?,
+            data: std::env::current_dir().context("cannot find the working folder")?,
+            config,
+            env,
+            db,
+            bus,
+            clock,
+            cookies,
+            identities,
+            port,
+            shutdown,
+        })
+    }
+
+    fn hub_origin(&self) -> String {
+        self.config.jupyterhub.hub_connect_origin(self.port)
+    }
+
+    /// The proxy that this hub runs; none when somebody else does.
+    fn proxy(&self) -> Option<Arc<ProxyProcess>> {
+        let error_path = self.config.jupyterhub.base_url().hub_path("error");
+        let deps = ProxyDeps {
+            db: self.db.clone(),
+            config: Arc::clone(&self.config),
+            env: Arc::new(*self.env),
+            client: Arc::clone(&self.client),
+            launcher: self.launcher.clone(),
+            data: self.data.clone(),
+            error_target: format!("{}{error_path}", self.hub_origin()),
+        };
+        self.config.proxy.should_start.then(|| Arc::new(ProxyProcess::new(deps)))
+    }
+
+    fn addresses(&self, public_origin: String) -> Arc<Addresses> {
+        let hub = &self.config.jupyterhub;
+        Arc::new(Addresses {
+            base: hub.base_url().clone(),
+            public_origin,
+            configured_public_origin: hub.public_url.as_ref().map(|url| url.origin().ascii_serialization()),
+            api_url: hub.api_url(self.port),
+            hub_origin: self.hub_origin(),
+        })
+    }
+
+    fn manager(&self, addresses: &Arc<Addresses>) -> Manager {
+        let children = ChildDeps {
+            config: Arc::clone(&self.config),
+            env: Arc::new(*self.env),
+            launcher: self.launcher.clone(),
+            logs: self.data.join("logs"),
+        };
+        Manager::new(ManagerDeps {
+            db: self.db.clone(),
+            bus: self.bus.clone(),
+            clock: Arc::clone(&self.clock),
+            addresses: Arc::clone(addresses),
+            config: Arc::clone(&self.config),
+            spawner: spawner::by_class(self.config.jupyterhub.spawner_class, children),
+            proxy: Arc::<ChpClient>::clone(&self.client),
+            hub_id: random_urlsafe::<16>(),
+        })
+    }
+
+    /// Everything that handlers need, once it is known where people reach the proxy.
+    async fn state(self, public_origin: String) -> anyhow::Result<AppState> {
+        let addresses = self.addresses(public_origin);
+        let manager = self.manager(&addresses);
+        let managed = ManagedDeps {
+            db: self.db.clone(),
+            bus: self.bus.clone(),
+            clock: Arc::clone(&self.clock),
+            addresses: Arc::clone(&addresses),
+            config: Arc::clone(&self.config),
+            launcher: self.launcher.clone(),
+            data: self.data.clone(),
+        };
+        let managed = ManagedServices::prepare(managed, self.env).await?;
+        let proxy: Arc<dyn ProxyClient> = self.client;
+        let authenticator = registry::build(&self.config);
+        let login = Login::new(
+            self.db.clone(),
+            self.bus.clone(),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.config),
+            Arc::clone(&authenticator),
+        );
+        Ok(AppState::new(Parts {
+            routes: RouteSync::new(self.db.clone(), Arc::clone(&proxy), Arc::clone(&addresses), managed.routes()),
+            renderer: Renderer::new(RenderOptions::default())?,
+            config: self.config,
+            db: self.db,
+            clock: self.clock,
+            bus: self.bus,
+            addresses,
+            authenticator,
+            identities: self.identities,
+            login,
+            cookies: self.cookies,
+            manager,
+            proxy,
+            managed,
+            shutdown: self.shutdown,
+            shutdown_request: std::sync::Mutex::default(),
+        }))
+    }
+}
+
 /// All parts of a running hub.
 struct Hub {
     state: AppState,
@@ -98,114 +243,24 @@ struct Hub {
 }
 
 impl Hub {
-    async fn assemble(
-        config: Arc<Config>,
-        env: &'static ProcessEnv,
-        db: Db,
-        cookies: &CookieKeys,
-        port: u16,
-        shutdown: CancellationToken,
-    ) -> anyhow::Result<Self> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let bus = Bus::default();
-        let launcher = std::env::current_exe().context("cannot find the hub's own program")?;
-        let data = std::env::current_dir().context("cannot find the working folder")?;
-
-        // The configuration first: a mistake in it must not leave a proxy behind.
-        let resolution = TimeDelta::from_std(config.jupyterhub.activity_resolution).unwrap_or(TimeDelta::seconds(30));
-        let identities = Identities::new(db.clone(), bus.clone(), Arc::clone(&clock), resolution);
-        bootstrap::sync(&config, &db, &identities, clock.now()).await?;
-
-        let token = config.proxy.auth_token.clone().unwrap_or_else(|| cookies.proxy_token());
-        let api = config.proxy.api_url.local_origin(config.proxy.api_url.port);
-        let client = Arc::new(ChpClient::new(Endpoint { url: api, token }, RETRY_FOR)?);
-        let hub_origin = config.jupyterhub.hub_connect_origin(port);
-        let (proxy, public_origin) = Self::proxy(&config, env, &db, &client, &launcher, &data, &hub_origin).await?;
-        let addresses = Arc::new(Addresses {
-            base: config.jupyterhub.base_url().clone(),
-            public_origin,
-            configured_public_origin: config.jupyterhub.public_url.as_ref().map(|url| url.origin().ascii_serialization()),
-            api_url: config.jupyterhub.api_url(port),
-            hub_origin,
-        });
-
+    /// Starts or adopts the proxy, and puts the parts together. If that fails the proxy is stopped again.
+    async fn assemble(base: Base) -> anyhow::Result<Self> {
         let here = HubProcess::of_this().context("cannot look at this process in /proc")?;
-        let children = ChildDeps {
-            config: Arc::clone(&config),
-            env: Arc::new(*env),
-            launcher: launcher.clone(),
-            logs: data.join("logs"),
+        let bind = &base.config.jupyterhub.bind_url;
+        let proxy = base.proxy();
+        let public_origin = match &proxy {
+            Some(proxy) => proxy.start().await?.public,
+            None => bind.local_origin(bind.port),
         };
-        let proxy_client: Arc<dyn ProxyClient> = client;
-        let manager = Manager::new(ManagerDeps {
-            db: db.clone(),
-            bus: bus.clone(),
-            clock: Arc::clone(&clock),
-            addresses: Arc::clone(&addresses),
-            config: Arc::clone(&config),
-            spawner: spawner::by_class(config.jupyterhub.spawner_class, children),
-            proxy: Arc::clone(&proxy_client),
-            hub_id: random_urlsafe::<16>(),
-        });
-        let managed_deps = ManagedDeps {
-            db: db.clone(),
-            bus: bus.clone(),
-            clock: Arc::clone(&clock),
-            addresses: Arc::clone(&addresses),
-            config: Arc::clone(&config),
-            launcher,
-            data,
-        };
-        let managed = ManagedServices::prepare(managed_deps, env).await?;
-        let routes = RouteSync::new(db.clone(), Arc::clone(&proxy_client), Arc::clone(&addresses), managed.routes());
-        let authenticator = registry::build(&config);
-        let login = Login::new(db.clone(), bus.clone(), Arc::clone(&clock), Arc::clone(&config), Arc::clone(&authenticator));
-        let state = AppState::new(Parts {
-            renderer: Renderer::new(RenderOptions::default())?,
-            config,
-            db,
-            clock,
-            bus,
-            addresses,
-            authenticator,
-            identities,
-            login,
-            cookies: cookies.clone(),
-            manager,
-            proxy: proxy_client,
-            routes,
-            managed,
-            shutdown,
-            shutdown_request: std::sync::Mutex::default(),
-        });
-        Ok(Self { state, proxy, here })
-    }
-
-    /// Starts or adopts the proxy, unless somebody else runs it. Returns where people reach it.
-    async fn proxy(
-        config: &Arc<Config>,
-        env: &'static ProcessEnv,
-        db: &Db,
-        client: &Arc<ChpClient>,
-        launcher: &std::path::Path,
-        data: &std::path::Path,
-        hub_origin: &str,
-    ) -> anyhow::Result<(Option<Arc<ProxyProcess>>, String)> {
-        let bind = &config.jupyterhub.bind_url;
-        if !config.proxy.should_start {
-            return Ok((None, bind.local_origin(bind.port)));
+        match base.state(public_origin).await {
+            Ok(state) => Ok(Self { state, proxy, here }),
+            Err(error) => {
+                if let Some(proxy) = proxy {
+                    proxy.stop().await?;
+                }
+                Err(error)
+            }
         }
-        let process = Arc::new(ProxyProcess::new(ProxyDeps {
-            db: db.clone(),
-            config: Arc::clone(config),
-            env: Arc::new(*env),
-            client: Arc::clone(client),
-            launcher: launcher.to_owned(),
-            data: data.to_owned(),
-            error_target: format!("{hub_origin}{}", config.jupyterhub.base_url().hub_path("error")),
-        }));
-        let addresses = process.start().await?;
-        Ok((Some(process), addresses.public))
     }
 
     async fn serve(self, listener: tokio::net::TcpListener, welcome: impl FnOnce(&Started)) -> anyhow::Result<()> {

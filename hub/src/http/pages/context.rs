@@ -175,7 +175,7 @@ impl Visitor {
 }
 
 /// Adds a `Set-Cookie`.
-pub fn add_cookie(headers: &mut HeaderMap, cookie: &str) {
+pub(super) fn add_cookie(headers: &mut HeaderMap, cookie: &str) {
     if let Ok(value) = HeaderValue::from_str(cookie) {
         headers.append(header::SET_COOKIE, value);
     }
@@ -183,7 +183,7 @@ pub fn add_cookie(headers: &mut HeaderMap, cookie: &str) {
 
 /// 302, as JupyterHub answers; the browser goes on with GET.
 #[must_use]
-pub fn found(location: &str) -> Response {
+pub(super) fn found(location: &str) -> Response {
     match HeaderValue::from_str(location) {
         Ok(value) => (StatusCode::FOUND, [(header::LOCATION, value)]).into_response(),
         Err(_) => Redirect::to("/").into_response(),
