@@ -98,6 +98,12 @@ pub struct Args {
     /// Keep idle client connections for so many milliseconds [default: 5000]
     #[arg(long, value_name = "MS")]
     pub keep_alive_timeout: Option<u64>,
+    /// Where routes are kept: memory, or file (which needs --storage-file)
+    #[arg(long, value_name = "BACKEND", default_value = "memory")]
+    pub storage_backend: String,
+    /// File in which routes survive the process
+    #[arg(long, value_name = "PATH")]
+    pub storage_file: Option<PathBuf>,
     /// Options of configurable-http-proxy which this version refuses.
     #[command(flatten)]
     pub unsupported: Unsupported,
@@ -161,8 +167,6 @@ pub struct Unsupported {
     pub metrics_port: Option<String>,
     #[arg(long, hide = true)]
     pub metrics_socket: Option<String>,
-    #[arg(long, hide = true)]
-    pub storage_backend: Option<String>,
 }
 
 /// Reads a command line whose first item is the program's name.
@@ -185,7 +189,6 @@ pub fn exit_code(error: &clap::Error) -> u8 {
 
 const TLS: &str = "put a TLS server in front, or use configurable-http-proxy for this setup";
 const METRICS: &str = "leave it out";
-const STORAGE: &str = "the routes are kept in memory, and JupyterHub restores them";
 
 impl Args {
     /// Refuses options that would have no effect.
@@ -229,7 +232,6 @@ impl Args {
             ("--metrics-ip", u.metrics_ip.is_some(), METRICS),
             ("--metrics-port", u.metrics_port.is_some(), METRICS),
             ("--metrics-socket", u.metrics_socket.is_some(), METRICS),
-            ("--storage-backend", u.storage_backend.is_some(), STORAGE),
         ];
         match given.into_iter().find(|(_, given, _)| *given) {
             Some((option, _, why)) => Err(ConfigError::Unsupported { option, why }),

@@ -48,6 +48,16 @@ pub enum ConfigError {
     /// Not a scheme.
     #[error("--protocol-rewrite {0}: choose http or https")]
     Protocol(String),
+    /// Not a place for routes.
+    #[error(
+        "--storage-backend {0}: choose memory or file; modules of configurable-http-proxy cannot be loaded here"
+    )]
+    Storage(String),
+    /// Only one of the two options that belong together.
+    #[error(
+        "--storage-backend file and --storage-file PATH belong together: give both, or neither"
+    )]
+    StorageFile,
     /// The API port would be 65536.
     #[error("--port 65535 leaves no port for the API; choose it with --api-port")]
     NoApiPort,
@@ -65,6 +75,16 @@ pub enum ErrorSource {
     Target(String),
 }
 
+/// Where routes are kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Storage {
+    /// In memory: a new process starts with an empty table.
+    #[default]
+    Memory,
+    /// In a journal at this path as well: a new process starts with the old table.
+    File(PathBuf),
+}
+
 /// Everything that can be chosen about a proxy, except where it listens.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -76,6 +96,8 @@ pub struct Config {
     pub error_pages: ErrorSource,
     /// Whether the first segment of a route is a host name.
     pub host_routing: bool,
+    /// Where routes are kept.
+    pub storage: Storage,
     pub(crate) forward: ForwardOptions,
     pub(crate) limits: GuardLimits,
 }
@@ -87,6 +109,7 @@ impl Default for Config {
             default_target: None,
             error_pages: ErrorSource::default(),
             host_routing: false,
+            storage: Storage::default(),
             forward: ForwardOptions {
                 x_forward: true,
                 prepend_path: true,
@@ -136,6 +159,7 @@ impl Config {
             default_target: args.default_target.clone(),
             error_pages: error_source(args)?,
             host_routing: args.host_routing,
+            storage: storage(args)?,
             forward: ForwardOptions {
                 x_forward: !args.no_x_forward,
                 prepend_path: !args.no_prepend_path,
@@ -231,6 +255,15 @@ fn error_source(args: &Args) -> Result<ErrorSource, ConfigError> {
             })?;
             Ok(ErrorSource::Target(url.clone()))
         }
+    }
+}
+
+fn storage(args: &Args) -> Result<Storage, ConfigError> {
+    match (args.storage_backend.as_str(), &args.storage_file) {
+        ("memory", None) => Ok(Storage::Memory),
+        ("file", Some(path)) => Ok(Storage::File(path.clone())),
+        ("memory", Some(_)) | ("file", None) => Err(ConfigError::StorageFile),
+        (other, _) => Err(ConfigError::Storage(other.to_owned())),
     }
 }
 

@@ -116,7 +116,9 @@ fn what_cannot_be_done_is_refused() {
         (vec!["--redirect-port", "80"], "--redirect-port"),
         (vec!["--metrics-port", "80"], "--metrics-port"),
         (vec!["--metrics-socket", "/x"], "--metrics-socket"),
-        (vec!["--storage-backend", "x"], "--storage-backend"),
+        (vec!["--storage-backend", "x"], "--storage-backend x"),
+        (vec!["--storage-backend", "file"], "belong together"),
+        (vec!["--storage-file", "x"], "belong together"),
         (vec!["--insecure"], "--insecure"),
     ] {
         let error = config(&options).unwrap_err();
@@ -145,8 +147,11 @@ fn values_take_effect() {
         "7",
         "--default-target",
         "http://h",
+        "--storage-backend=file",
+        "--storage-file=/r",
     ])
     .unwrap();
+    assert_eq!(config.storage, Storage::File("/r".into()));
     let forward = &config.forward;
     assert!(!forward.x_forward && !forward.prepend_path && !forward.include_prefix);
     assert!(forward.change_origin && forward.rewrite.host);

@@ -8,6 +8,7 @@ mod drain;
 mod error_page;
 mod forward;
 mod guard;
+mod journal;
 pub mod listener;
 mod path;
 mod proxy;

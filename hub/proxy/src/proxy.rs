@@ -17,13 +17,14 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Api;
-use crate::config::{Config, ErrorSource};
+use crate::config::{Config, ErrorSource, Storage};
 use crate::drain::Drain;
 use crate::error_page::ErrorPages;
 use crate::forward::body::ResponseBody;
 use crate::forward::headers::Origin;
 use crate::forward::{Forwarder, upstream};
 use crate::guard::{Answered, Guard, GuardLimits, Link};
+use crate::journal::Journal;
 use crate::listener::{Listener, Stream};
 use crate::table::Table;
 
@@ -75,12 +76,18 @@ impl Service {
 }
 
 impl Proxy {
-    /// Builds a proxy with an empty table, or with the default route of `config`.
+    /// Builds a proxy whose table holds the stored routes, if any, and the default route of `config`, which wins over a
+    /// stored one.
     ///
     /// # Errors
-    /// When the default target or the error target cannot be used.
+    /// When the default target, the error target or the file of routes cannot be used.
     pub fn new(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let table = Arc::new(Table::new(config.host_routing));
+        if let Storage::File(path) = &config.storage {
+            let (journal, replay) = Journal::open(path)?;
+            tracing::info!("{} routes from {}", replay.routes.len(), path.display());
+            table.keep_in(journal, replay.routes, clock.now());
+        }
         if let Some(target) = config.default_target {
             let data = Map::from_iter([("target".to_owned(), Value::String(target))]);
             table

@@ -1,6 +1,6 @@
 //! The route table: who answers for a path. Lookups take no lock; changes never touch open connections.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use crate::activity::Activity;
+use crate::journal::{Change, Journal};
 use crate::target::{BadTarget, Target};
 
 pub(crate) mod trie;
@@ -58,10 +59,19 @@ const MAX_KEY: usize = 4096;
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     routes: ArcSwap<Trie<Route>>,
-    /// Taken by whoever changes the table. The cells of last use by key, so that a connection which was opened before
-    /// its route was posted again still counts for the new route.
-    cells: Mutex<HashMap<String, Weak<Activity>>>,
+    /// Taken by whoever changes the table.
+    changes: Mutex<Changes>,
     host_routing: bool,
+}
+
+/// What a change needs beside the routes.
+#[derive(Debug, Default)]
+struct Changes {
+    /// The cells of last use by key, so that a connection which was opened before its route was posted again still
+    /// counts for the new route.
+    cells: HashMap<String, Weak<Activity>>,
+    /// Where changes are written down, if anywhere.
+    journal: Option<Journal>,
 }
 
 impl Table {
@@ -97,32 +107,61 @@ impl Table {
         {
             data.insert("host".to_owned(), Value::String(host.to_owned()));
         }
-        let mut cells = self.lock();
-        let activity = cells
+        let mut changes = self.lock();
+        let activity = changes
+            .cells
             .get(&key)
             .and_then(Weak::upgrade)
             .unwrap_or_else(|| Arc::new(Activity::new(now)));
         activity.touch(now);
-        cells.insert(key.clone(), Arc::downgrade(&activity));
+        changes.cells.insert(key.clone(), Arc::downgrade(&activity));
         let route = Route {
             key: format!("/{key}"),
             data,
             target,
             activity,
         };
+        if let Some(journal) = &mut changes.journal {
+            journal.append(&Change::Add {
+                key: &route.key,
+                data: &route.data,
+            });
+        }
         let next = self.routes.load().with(&key, Arc::new(route));
-        self.publish(next, &mut cells);
+        self.publish(next, &mut changes);
         Ok(())
+    }
+
+    /// Takes over the routes of `journal`, as if they were posted `now`, and writes every change to it from here on.
+    ///
+    /// A restored route counts as used: nobody knows what went on while no proxy ran.
+    pub(crate) fn keep_in(
+        &self,
+        journal: Journal,
+        routes: BTreeMap<String, Map<String, Value>>,
+        now: DateTime<Utc>,
+    ) {
+        for (key, data) in routes {
+            if let Err(error) = self.add(&key, data, now) {
+                tracing::warn!("the stored route {key} is left out: {error}");
+            }
+        }
+        self.lock().journal = Some(journal);
     }
 
     /// Removes the route at exactly `path`. False when there is none.
     pub(crate) fn remove(&self, path: &str) -> bool {
         let key = self.key(path);
-        let mut cells = self.lock();
+        let mut changes = self.lock();
         let Some(next) = self.routes.load().without(&key) else {
             return false;
         };
-        self.publish(next, &mut cells);
+        if let Some(journal) = &mut changes.journal {
+            journal.append(&Change::Remove {
+                key: &format!("/{key}"),
+            });
+        }
+        self.publish(next, &mut changes);
         true
     }
 
@@ -170,16 +209,21 @@ impl Table {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Weak<Activity>>> {
-        self.cells.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Changes> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes `next` the table that lookups see, and forgets cells that nobody can touch any more once they pile up.
-    fn publish(&self, next: Trie<Route>, cells: &mut HashMap<String, Weak<Activity>>) {
+    fn publish(&self, next: Trie<Route>, changes: &mut Changes) {
         let live = next.len();
-        self.routes.store(Arc::new(next));
-        if cells.len() > 2 * live + 64 {
-            cells.retain(|_, cell| cell.strong_count() > 0);
+        let next = Arc::new(next);
+        self.routes.store(next.clone());
+        if changes.cells.len() > 2 * live + 64 {
+            changes.cells.retain(|_, cell| cell.strong_count() > 0);
+        }
+        if let Some(journal) = changes.journal.as_mut().filter(|j| j.wants_rewrite(live)) {
+            let routes = next.values().into_iter();
+            journal.rewrite(routes.map(|route| (route.key.as_str(), &route.data)));
         }
     }
 }
@@ -303,7 +347,7 @@ mod tests {
                 .unwrap();
             assert!(table.remove(&format!("/u/{n}")));
         }
-        assert!(table.lock().len() < 100);
+        assert!(table.lock().cells.len() < 100);
         assert!(!table.remove("/u/1"));
     }
 }

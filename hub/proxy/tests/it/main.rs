@@ -14,5 +14,6 @@ mod harness;
 mod headers;
 mod process;
 mod routing;
+mod storage;
 mod streaming;
 mod websocket;
