@@ -9,19 +9,17 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use hub_types::env::{self, EnvSource};
 use hub_types::secret::Token;
 use serde::{Deserialize, Serialize};
 use services::contract;
 use services::process::{self, LaunchError, LaunchPlan, Liveness, ProcessRecord, StopTimes, output};
-use sha2::Sha256;
 
 use super::chp::{ChpClient, Endpoint};
 use super::{ProxyClient as _, ProxyError};
 use crate::config::Config;
 use crate::db::{self, Db, DbError, ProcessRow};
-use crate::spawner::child::DebugEnv;
+use crate::spawner::child::{DebugEnv, make_private_folder};
 
 pub use command::fingerprint;
 
@@ -34,15 +32,6 @@ const MAX_OUTPUT: u64 = 4 << 20;
 const START_LIMIT: Duration = Duration::from_secs(15);
 /// How long a proxy that was found running may take to answer.
 const ADOPT_LIMIT: Duration = Duration::from_secs(5);
-
-/// The proxy's API token where none is configured: the same after every restart, so that a running proxy is adopted.
-#[must_use]
-pub fn derived_token(cookie_secret: &[u8]) -> Token {
-    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-    let mut mac = Hmac::<Sha256>::new_from_slice(cookie_secret).expect("a key");
-    mac.update(b"hub: token of the proxy's API, version 1");
-    Token::from_config(hex::encode(mac.finalize().into_bytes()))
-}
 
 /// Where the proxy listens, as seen from this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,7 +131,7 @@ impl ProxyProcess {
                 && let Some(addresses) = self.adopt(&row, &record).await
             {
                 tracing::info!(pid = record.pid, public = addresses.public, "found the proxy running");
-                self.keep(Some(record));
+                self.keep(record);
                 return Ok(addresses);
             }
             process::stop(&record, STOP_TIMES).await;
@@ -169,7 +158,11 @@ impl ProxyProcess {
     /// # Errors
     /// When the database refuses or is gone; the proxy is stopped all the same.
     pub async fn stop(&self) -> Result<(), DbError> {
-        if let Some(record) = self.keep(None) {
+        self.forget();
+        // The row, not what this object knows: a start that was cut short has written it as well.
+        if let Some(row) = db::processes::find(self.deps.db.read(), KIND, NAME).await?
+            && let Ok(record) = serde_json::from_value::<ProcessRecord>(row.record)
+        {
             process::stop(&record, STOP_TIMES).await;
         }
         let _ = std::fs::remove_file(&self.deps.config.proxy.pid_file);
@@ -193,9 +186,12 @@ impl ProxyProcess {
         self.record.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Keeps a record; returns the one before.
-    fn keep(&self, record: Option<ProcessRecord>) -> Option<ProcessRecord> {
-        std::mem::replace(&mut *self.record.lock().unwrap_or_else(PoisonError::into_inner), record)
+    fn keep(&self, record: ProcessRecord) {
+        *self.record.lock().unwrap_or_else(PoisonError::into_inner) = Some(record);
+    }
+
+    fn forget(&self) {
+        *self.record.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn output(&self) -> PathBuf {
@@ -257,7 +253,7 @@ impl ProxyProcess {
         tokio::spawn(async move { running.wait().await });
         match answer {
             Ok(addresses) => {
-                self.keep(Some(record.clone()));
+                self.keep(record.clone());
                 self.store(&record, fingerprint, Some(&addresses)).await?;
                 self.write_pid_file(record.pid);
                 tracing::info!(pid = record.pid, public = addresses.public, "started the proxy");
@@ -288,9 +284,10 @@ impl ProxyProcess {
     fn plan(&self, token: &Token, ports: Ports) -> Result<(LaunchPlan, Option<ProxyAddresses>), ProxyProcessError> {
         let logs = self.deps.data.join("logs");
         let folder = |error: std::io::Error| ProxyProcessError::Folder { path: logs.clone(), why: error.to_string() };
-        {
-            use std::os::unix::fs::DirBuilderExt as _;
-            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&logs).map_err(folder)?;
+        make_private_folder(&logs).map_err(folder)?;
+        if self.output().exists() {
+            // The last words in a message must be of this run.
+            std::fs::rename(self.output(), logs.join("proxy.log.1")).map_err(folder)?;
         }
         let (argv, guess) = command::argv(&self.deps, ports, &self.ready_file()).map_err(folder)?;
         let mut plan = LaunchPlan::new(argv, self.output());
@@ -384,14 +381,6 @@ fn port_of(url: &str) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_derived_token_is_stable_and_fits_the_wire() {
-        let token = derived_token(b"secret");
-        assert_eq!(token, derived_token(b"secret"));
-        assert_ne!(token, derived_token(b"other"));
-        assert!(Token::parse(token.expose()).is_some());
-    }
 
     #[test]
     fn ports_of_urls() {

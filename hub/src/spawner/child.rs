@@ -224,7 +224,8 @@ impl Children {
     }
 }
 
-fn make_private_folder(path: &Path) -> std::io::Result<()> {
+/// Makes a folder that only the hub's user can enter, where there is none.
+pub(crate) fn make_private_folder(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }

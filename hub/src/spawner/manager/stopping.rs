@@ -1,10 +1,8 @@
 //! Stopping a server: `ready` or `spawning` → `stopping → stopped`.
 
-use std::time::Duration;
-
 use super::request::log_name;
 use super::work::Turn;
-use super::{Manager, StopError, StopOutcome, StopRequest, identity};
+use super::{Manager, StopError, StopRequest, identity};
 use crate::bus::Event;
 use crate::db::{self, DbError, ServerChange};
 use crate::domain::action::StopServer;
@@ -110,19 +108,5 @@ impl Manager {
         self.bus.tell(Event::Server(server.id));
         self.bus.tell(Event::Identities);
         Ok(true)
-    }
-
-    /// Stops every server that runs or is being started, for a hub that takes its servers with it; waits at most
-    /// `wait` for each. Returns how many did not stop.
-    ///
-    /// # Errors
-    /// When the database refuses or is gone.
-    pub async fn stop_all(&self, wait: Duration) -> Result<usize, DbError> {
-        let stops = db::servers::active(self.db.read()).await?.into_iter().map(|server| {
-            let granted = Granted::by_hub(server.at, "the hub stops and takes its servers with it");
-            self.stop(granted, StopRequest::default(), wait)
-        });
-        let outcomes = futures_util::future::join_all(stops).await;
-        Ok(outcomes.iter().filter(|outcome| !matches!(outcome, Ok(StopOutcome::Stopped))).count())
     }
 }

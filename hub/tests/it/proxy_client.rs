@@ -1,0 +1,150 @@
+//! The proxy as the hub drives it: over its real API, and as a real process.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hub::config::{BindUrl, Config};
+use hub::proxy_client::chp::{ChpClient, Endpoint};
+use hub::proxy_client::process::{ProxyDeps, ProxyProcess};
+use hub::proxy_client::sync::RouteSync;
+use hub::proxy_client::{ProxyClient as _, ProxyError, Route};
+use hub_types::env::{EnvSource as _, ProcessEnv};
+use hub_types::names::ServiceName;
+use hub_types::paths::BaseUrl;
+use hub_types::secret::Token;
+use serde_json::{Map, Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::scene::{Scene, TestProxy, addresses, at, eventually, is_running, kill, launcher};
+
+fn route(name: &str) -> Route {
+    Route::of_server(&BaseUrl::default(), &at(name), "http://127.0.0.1:9".into())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn routes_become_what_the_database_wants() {
+    let scene = Scene::new("");
+    let proxy = TestProxy::start().await;
+    let client = proxy.client();
+    let service = Route::of_service(&BaseUrl::default(), &ServiceName::stored("whoami"), "http://127.0.0.1:7");
+    let sync = RouteSync::new(scene.db().await, client.clone(), addresses(), vec![service]);
+    client.add(&route("stale one")).await.unwrap();
+    let foreign = reqwest::Client::builder().build().unwrap();
+    foreign
+        .post(format!("{}/api/routes/foreign", proxy.endpoint.url))
+        .header("authorization", format!("token {}", proxy.endpoint.token.expose()))
+        .json(&json!({"target": "http://127.0.0.1:5"}))
+        .send()
+        .await
+        .unwrap();
+
+    let checked = sync.check().await.unwrap();
+    assert_eq!((checked.added, checked.deleted), (2, 1));
+    let routes = client.routes().await.unwrap();
+    assert_eq!(routes.keys().collect::<Vec<_>>(), ["/", "/foreign", "/services/whoami"]);
+    assert_eq!(routes["/"].data.get("jupyterhub"), Some(&Value::from(true)));
+    let checked = sync.check().await.unwrap();
+    assert_eq!((checked.added, checked.deleted), (0, 0));
+    client.delete("/no/such/route/").await.unwrap();
+    assert!(client.last_activity("/services/whoami/").await.unwrap().is_some());
+    assert!(client.last_activity("/no/such/route/").await.unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_say_which_proxy_and_what_to_do() {
+    let proxy = TestProxy::start().await;
+    let wrong = Endpoint { token: Token::generate(), ..proxy.endpoint.clone() };
+    let client = ChpClient::new(wrong, Duration::from_secs(5)).unwrap();
+    let error = client.routes().await.unwrap_err();
+    assert!(matches!(error, ProxyError::Forbidden { .. }) && error.to_string().contains("CONFIGPROXY_AUTH_TOKEN"));
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let client = ChpClient::new(Endpoint { url: nobody.clone(), ..proxy.endpoint.clone() }, Duration::ZERO).unwrap();
+    let error = client.add(&route("")).await.unwrap_err().to_string();
+    assert!(error.contains(&nobody) && error.contains("api_url"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_stumbles_is_asked_again() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let stumbling = tokio::spawn(async move {
+        let mut requests = Vec::new();
+        for answer in ["HTTP/1.1 503 Busy", "", "HTTP/1.1 201 Created"] {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut buffer = [0; 4096];
+            let count = stream.read(&mut buffer).await.unwrap();
+            requests.push(String::from_utf8_lossy(&buffer[..count]).into_owned());
+            if !answer.is_empty() {
+                let reply = format!("{answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                stream.write_all(reply.as_bytes()).await.unwrap();
+            }
+        }
+        requests
+    });
+    let client = ChpClient::new(Endpoint { url, token: Token::from_config("t0") }, Duration::from_secs(20)).unwrap();
+    client.add(&route("")).await.unwrap();
+    let requests = stumbling.await.unwrap();
+    assert!(requests[2].starts_with("POST /api/routes/user/alice HTTP/1.1"), "{requests:?}");
+    assert!(requests[2].to_lowercase().contains("authorization: token t0"), "{requests:?}");
+}
+
+fn process(scene: &Scene, db: hub::db::Db, token: &Token) -> (ProxyProcess, Arc<ChpClient>) {
+    let mut config = Config::default();
+    config.jupyterhub.bind_url = BindUrl::new("127.0.0.1", 0);
+    config.proxy.api_url = BindUrl::new("127.0.0.1", 0);
+    config.proxy.pid_file = scene.path("proxy.pid");
+    let endpoint = Endpoint { url: "http://127.0.0.1:0".into(), token: token.clone() };
+    let client = Arc::new(ChpClient::new(endpoint, Duration::from_secs(5)).unwrap());
+    let deps = ProxyDeps {
+        db,
+        config: Arc::new(config),
+        env: Arc::new(BTreeMap::from([("PATH".to_owned(), ProcessEnv.get("PATH").unwrap())])),
+        client: client.clone(),
+        launcher: launcher(),
+        data: scene.dir.path().to_owned(),
+        error_target: "http://127.0.0.1:8081/hub/error".into(),
+    };
+    (ProxyProcess::new(deps), client)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_process_is_adopted_replaced_and_restarted() {
+    let scene = Scene::new("");
+    let db = scene.db().await;
+    let token = Token::generate();
+    let (first, client) = process(&scene, db.clone(), &token);
+    let addresses = first.start().await.unwrap();
+    let pid = first.pid().unwrap();
+    client.add(&Route { data: Map::new(), ..route("kept") }).await.unwrap();
+    assert_eq!(std::fs::read_to_string(scene.path("proxy.pid")).unwrap(), pid.to_string());
+    drop(first);
+
+    // The next hub finds it, with its routes.
+    let (second, client) = process(&scene, db.clone(), &token);
+    assert_eq!(second.start().await.unwrap(), addresses);
+    assert_eq!(second.pid(), Some(pid));
+    assert!(client.routes().await.unwrap().contains_key("/user/alice/kept"));
+    assert!(!second.check().await.unwrap());
+
+    // Killed, it comes back at the same addresses, empty.
+    kill(pid);
+    eventually("the proxy is dead", async || (!is_running(pid)).then_some(())).await;
+    assert!(second.check().await.unwrap());
+    assert_eq!(client.endpoint().url, addresses.api);
+    assert!(client.routes().await.unwrap().is_empty());
+    let pid = second.pid().unwrap();
+
+    // With another token the old one is of no use.
+    let (third, client) = process(&scene, db, &Token::generate());
+    third.start().await.unwrap();
+    assert!(!is_running(pid));
+    assert!(client.routes().await.unwrap().is_empty());
+    let pid = third.pid().unwrap();
+    third.stop().await.unwrap();
+    assert!(!is_running(pid) && !scene.path("proxy.pid").exists());
+}
