@@ -137,13 +137,15 @@ impl Principal {
     /// Permission for `A` on `subject`, as evidence.
     ///
     /// # Errors
-    /// [`Denied::Missing`] when none of the scopes is held at all, [`Denied::OutOfReach`] when they are held for others.
+    /// [`Denied::Missing`] when none of the scopes is held at all, or only for parts of what concerns the whole hub;
+    /// [`Denied::OutOfReach`] when they are held for others.
     pub fn require<A: Action>(&self, subject: A::Subject) -> Result<Granted<A>, Denied> {
         let target = A::target(&subject);
         if A::SCOPES.iter().any(|scope| self.scopes.allows(scope, target, &*self.groups)) {
             return Ok(Granted { subject });
         }
-        let held = A::SCOPES.iter().any(|scope| self.scopes.reach(scope).is_some());
+        // That the hub exists is no secret: only names are hidden behind "not found".
+        let held = target != Target::Everything && A::SCOPES.iter().any(|scope| self.scopes.reach(scope).is_some());
         Err(if held { Denied::OutOfReach } else { Denied::Missing(A::SCOPES) })
     }
 
@@ -250,6 +252,7 @@ mod tests {
 
     #[test]
     fn a_filtered_scope_does_not_open_the_whole_hub() {
-        assert_eq!(principal(&["read:hub!user=alice"]).require::<ReadHub>(Hub).unwrap_err(), Denied::OutOfReach);
+        let denied = principal(&["read:hub!user=alice"]).require::<ReadHub>(Hub).unwrap_err();
+        assert!(matches!(denied, Denied::Missing(_)), "{denied}");
     }
 }

@@ -14,6 +14,17 @@ use crate::domain::server::Server;
 use crate::domain::token::ApiToken;
 use crate::domain::user::User;
 
+/// Whoever may read anything of a user may read who it is. Source: wire contract 5.2.
+const NAMING: &[ScopeName] = &[
+    ScopeName::ReadUsers,
+    ScopeName::ReadUsersName,
+    ScopeName::ReadUsersGroups,
+    ScopeName::ReadUsersActivity,
+    ScopeName::ReadServers,
+    ScopeName::ReadRolesUsers,
+    ScopeName::AdminAuthState,
+];
+
 /// Shows things to one caller.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
@@ -36,30 +47,41 @@ impl View<'_> {
         let whole = may(ScopeName::ReadUsers);
         let default = servers.iter().find(|server| server.at.name.is_default());
         let ready = default.filter(|server| server.state == ServerState::Ready);
-        let mut model = UserModel::default();
-        if may(ScopeName::ReadUsersName) {
-            model.kind = Some("user".to_owned());
-            model.name = user.name.as_str().to_owned();
-            model.admin = Some(user.admin);
-            model.user_info = Some(user.user_info.clone());
-        } else {
+        let pending = default.and_then(|server| server.state.pending());
+        let servers = self.servers(user, servers);
+        if servers.is_none() && !NAMING.iter().any(|scope| self.caller.may(scope, target)) {
             return None;
+        }
+        let mut model = UserModel {
+            kind: Some("user".to_owned()),
+            name: user.name.as_str().to_owned(),
+            servers,
+            ..UserModel::default()
+        };
+        if whole || may(ScopeName::ReadUsersName) {
+            model.user_info = Some(user.user_info.clone());
+        }
+        if whole || may(ScopeName::ReadUsersName) || may(ScopeName::ReadRolesUsers) {
+            model.admin = Some(user.admin);
+        }
+        if may(ScopeName::AdminAuthState) {
+            // Nothing is stored yet; lists never show it.
+            model.auth_state = Some(None);
         }
         if whole {
             model.server = Some(ready.map(|server| self.base.server(&server.at.user, &server.at.name)));
-            model.pending = Some(default.and_then(|server| server.state.pending()));
+            model.pending = Some(pending);
             model.created = Some(Some(user.created));
         }
         if whole || may(ScopeName::ReadRolesUsers) {
             model.roles = Some(roles.to_vec());
         }
-        if may(ScopeName::ReadUsersGroups) {
+        if whole || may(ScopeName::ReadUsersGroups) {
             model.groups = Some(self.caller.groups().of_user(user.name.as_str()));
         }
-        if may(ScopeName::ReadUsersActivity) {
+        if whole || may(ScopeName::ReadUsersActivity) {
             model.last_activity = Some(user.last_activity);
         }
-        model.servers = self.servers(user, servers);
         Some(model)
     }
 

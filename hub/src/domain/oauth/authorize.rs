@@ -206,8 +206,8 @@ mod tests {
             client_id(&parameters("client_id=a&client_id=a")),
             Err(Untrusted::Repeated("client_id"))
         );
-        let twice = client_id(&parameters("client_id=a&redirect_uri=x&redirect_uri=x"));
-        assert_eq!(twice, Err(Untrusted::Repeated("redirect_uri")));
+        let twice = parameters("client_id=a&redirect_uri=x&redirect_uri=x");
+        assert_eq!(client_id(&twice), Err(Untrusted::Repeated("redirect_uri")));
     }
 
     #[test]

@@ -29,8 +29,8 @@ pub(super) fn python(value: &Value) -> String {
 /// How many items of a list, and four times how many characters of a text, an error shows.
 const SHOWN: usize = 16;
 
-/// A text from outside in an error: escaped, quoted and not too long.
-pub(super) fn quoted(text: &str) -> String {
+/// A text from outside in an error: escaped and not too long.
+pub(super) fn shown(text: &str) -> String {
     let shown: String = text
         .chars()
         .take(SHOWN * 4)
@@ -41,7 +41,12 @@ pub(super) fn quoted(text: &str) -> String {
     } else {
         ""
     };
-    format!("'{shown}{more}'")
+    format!("{shown}{more}")
+}
+
+/// The same in quotes.
+pub(super) fn quoted(text: &str) -> String {
+    format!("'{}'", shown(text))
 }
 
 /// The type of a value as Python names it.

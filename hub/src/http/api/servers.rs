@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use hub_types::names::ServerName;
 use serde_json::{Map, Value};
 
-use super::body::{object, quoted};
+use super::body::{object, shown};
 use crate::domain::server::ServerRef;
 use crate::http::error::ApiError;
 
@@ -61,7 +61,7 @@ fn check_new_name(name: &ServerName) -> Result<(), ApiError> {
         Ok(_) => Ok(()),
         Err(_) => Err(ApiError::bad_request(format!(
             "Invalid server_name: {}",
-            quoted(name.as_str()).trim_matches('\'')
+            shown(name.as_str())
         ))),
     }
 }
@@ -77,7 +77,7 @@ fn check_display_name(name: &str) -> Result<(), ApiError> {
     }
     Err(ApiError::bad_request(format!(
         "Invalid display_name: {}",
-        quoted(name).trim_matches('\'')
+        shown(name)
     )))
 }
 

@@ -9,7 +9,7 @@ use hub_types::names::Username;
 use hub_types::scope::{Filter, FilterKind};
 use hub_types::token::TokenModel;
 
-use super::body::quoted;
+use super::body::shown;
 use crate::db::{oauth, servers, tokens, users};
 use crate::domain::principal::Owner;
 use crate::domain::role::{Bearer, expand_token};
@@ -31,12 +31,7 @@ struct Holder {
 
 /// The user called `name` with what they may do.
 async fn holder(state: &AppState, name: &Username) -> Result<Holder, ApiError> {
-    let no_such_user = || {
-        ApiError::not_found(format!(
-            "No such user: {}",
-            quoted(name.as_str()).trim_matches('\'')
-        ))
-    };
+    let no_such_user = || ApiError::not_found(format!("No such user: {}", shown(name.as_str())));
     let user = users::find(state.db.read(), name.as_str())
         .await?
         .ok_or_else(no_such_user)?;
@@ -60,11 +55,10 @@ async fn find(state: &AppState, holder: &Holder, id: &str) -> Result<ApiToken, A
     token
         .filter(|token| token.owner == TokenOwner::User(holder.user.id) && token.valid_at(now))
         .ok_or_else(|| {
-            let id = quoted(id);
+            let id = shown(id);
             ApiError::not_found(format!(
                 "No such token {} for user {}",
-                id.trim_matches('\''),
-                holder.user.name
+                id, holder.user.name
             ))
         })
 }

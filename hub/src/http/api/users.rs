@@ -12,7 +12,7 @@ use hub_types::names::Username;
 use hub_types::user::UserModel;
 use url::form_urlencoded;
 
-use super::body::quoted;
+use super::body::shown;
 use crate::auth::login;
 use crate::db::{roles, servers, users};
 use crate::domain::principal::Principal;
@@ -99,7 +99,7 @@ fn new_name(state: &AppState, typed: &str) -> Result<Username, ApiError> {
         Ok(name) if pattern.is_none_or(|pattern| pattern.matches(name.as_str())) => Ok(name),
         _ => Err(ApiError::bad_request(format!(
             "Invalid username: {}",
-            quoted(&name).trim_matches('\'')
+            shown(&name)
         ))),
     }
 }

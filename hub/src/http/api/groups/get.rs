@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use hub_types::group::GroupModel;
 
-use super::super::body::quoted;
+use super::super::body::shown;
 use super::model;
 use crate::db::{groups, roles};
 use crate::domain::action::ReadGroup;
@@ -20,12 +20,8 @@ pub(in crate::http::api) async fn get(
     let granted = caller.require::<ReadGroup>(name)?;
     let name = granted.subject();
     let group = groups::find(state.db.read(), name).await?;
-    let group = group.ok_or_else(|| {
-        ApiError::not_found(format!(
-            "No such group: {}",
-            quoted(name).trim_matches('\'')
-        ))
-    })?;
+    let group =
+        group.ok_or_else(|| ApiError::not_found(format!("No such group: {}", shown(name))))?;
     let roles = roles::held_by_group(state.db.read(), name).await?;
     Ok(Json(model(&caller, &group, roles)))
 }

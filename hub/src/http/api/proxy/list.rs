@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use axum::extract::State;
 use axum::response::Response;
-use hub_types::names::escape;
 use hub_types::route::{ProxyRoute, RouteModel};
+use hub_types::time;
 use serde_json::json;
 
 use super::super::page::PageRequest;
@@ -13,6 +13,7 @@ use crate::domain::action::{Hub, ManageProxy};
 use crate::domain::principal::Granted;
 use crate::http::error::ApiError;
 use crate::http::extract::Auth;
+use crate::proxy_client::plan::routespec_of;
 use crate::state::AppState;
 
 pub(in crate::http::api) async fn list(
@@ -44,20 +45,15 @@ async fn routes(
         .collect())
 }
 
-/// A route as the hub shows it: the proxy names paths unescaped and without a slash at the end.
-fn model(path: &str, route: ProxyRoute) -> RouteModel {
-    let escaped: Vec<String> = path.split('/').map(escape).collect();
-    let routespec = format!("{}/", escaped.join("/").trim_end_matches('/'));
+/// A route as the hub shows it.
+fn model(key: &str, route: ProxyRoute) -> RouteModel {
     let mut data = route.data;
     data.remove("jupyterhub");
     if let Some(time) = route.last_activity {
-        data.insert(
-            "last_activity".to_owned(),
-            json!(hub_types::time::format(time)),
-        );
+        data.insert("last_activity".to_owned(), json!(time::format(time)));
     }
     RouteModel {
-        routespec,
+        routespec: routespec_of(key),
         target: route.target,
         data,
     }
@@ -68,19 +64,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn routespecs() {
-        for (path, expected) in [
-            ("/", "/"),
-            ("/user/a b", "/user/a%20b/"),
-            ("/user/a@b~c/gpu", "/user/a@b~c/gpu/"),
-            ("/hub/", "/hub/"),
-        ] {
-            let route = ProxyRoute {
-                target: "http://t".into(),
-                last_activity: None,
-                data: serde_json::Map::new(),
-            };
-            assert_eq!(model(path, route).routespec, expected);
-        }
+    fn as_recorded() {
+        let route = json!({"target": "http://t", "user": "a b", "server_name": "", "jupyterhub": true,
+            "last_activity": "2026-11-22T03:30:07.624Z"});
+        let model = model("/user/a b", serde_json::from_value(route).unwrap());
+        assert_eq!(
+            serde_json::to_value(model).unwrap(),
+            json!({"routespec": "/user/a%20b/", "target": "http://t", "data":
+                {"user": "a b", "server_name": "", "last_activity": "2026-11-22T03:30:07.624000Z"}})
+        );
     }
 }

@@ -111,12 +111,11 @@ mod tests {
                 )
             })
         });
-        let text: Vec<u8> = lines(Box::pin(slow), CancellationToken::new())
+        let sent: Vec<Bytes> = lines(Box::pin(slow), CancellationToken::new())
             .map(|line| line.unwrap())
-            .concat()
-            .await
-            .to_vec();
-        let text = String::from_utf8(text).unwrap();
+            .collect()
+            .await;
+        let text = String::from_utf8(sent.concat()).unwrap();
         assert_eq!(
             text.trim_end_matches('\n'),
             "\n\n\n\ndata: {\"progress\":0,\"message\":\"x\"}\n\n\n\ndata: {\"progress\":50,\"message\":\"x\"}"

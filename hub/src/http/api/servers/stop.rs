@@ -26,7 +26,7 @@ const SLOW_STOP: Duration = Duration::from_secs(10);
 
 /// Ours: stop only if the server was not used after this time, else 412. A culler that decided on older data then does
 /// no harm.
-const PRECONDITION: &str = "x-jupyterhub-if-inactive-since";
+const PRECONDITION: &str = hub_types::IF_INACTIVE_SINCE_HEADER;
 
 pub(in crate::http::api) async fn stop(
     State(state): State<AppState>,

@@ -7,7 +7,7 @@ use hub_types::names::ServerName;
 use hub_types::server::ServerModel;
 use serde_json::{Map, Value};
 
-use super::super::body::{object, quoted};
+use super::super::body::{object, quoted, shown};
 use super::super::users::{find, view};
 use super::{check_display_name, check_new_name, log_name};
 use crate::db::{ServerChange, servers};
@@ -97,12 +97,8 @@ async fn apply(
     let at = granted.subject();
     let tx = state.db.write().await?;
     let server = servers::find(&*tx, at).await?.ok_or_else(|| {
-        let name = quoted(at.name.as_str());
-        ApiError::not_found(format!(
-            "User {} has no such server {}",
-            at.user,
-            name.trim_matches('\'')
-        ))
+        let name = shown(at.name.as_str());
+        ApiError::not_found(format!("User {} has no such server {}", at.user, name))
     })?;
     if server.state != ServerState::Stopped {
         let text = format!(

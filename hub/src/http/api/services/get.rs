@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use hub_types::service::ServiceModel;
 
-use super::super::body::quoted;
+use super::super::body::shown;
 use super::service_model;
 use crate::db::services;
 use crate::domain::action::ReadService;
@@ -21,12 +21,8 @@ pub(in crate::http::api) async fn get(
     let name = granted.subject();
     let rows = services::list(state.db.read()).await?;
     let row = rows.into_iter().find(|row| row.name.as_str() == name);
-    let row = row.ok_or_else(|| {
-        ApiError::not_found(format!(
-            "No such service: {}",
-            quoted(name).trim_matches('\'')
-        ))
-    })?;
+    let row =
+        row.ok_or_else(|| ApiError::not_found(format!("No such service: {}", shown(name))))?;
     Ok(Json(
         service_model(&state, &caller, row.id, &row.name, row.admin).await?,
     ))

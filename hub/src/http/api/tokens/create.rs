@@ -11,7 +11,7 @@ use hub_types::secret::Token;
 use hub_types::token::TokenModel;
 use serde_json::{Map, Value};
 
-use super::super::body::{object, python, quoted};
+use super::super::body::{object, python, quoted, shown};
 use super::{Holder, holder, model};
 use crate::auth::LoginForm;
 use crate::auth::login;
@@ -52,10 +52,10 @@ fn no_permission(caller: &Principal, name: &Username) -> ApiError {
         Some(_) => "User",
         None => "Service",
     };
-    let name = quoted(name.as_str());
+    let name = shown(name.as_str());
     let text = format!(
         "{kind} {} not found or no permissions to generate tokens",
-        name.trim_matches('\'')
+        name
     );
     ApiError::new(StatusCode::FORBIDDEN, text)
 }

@@ -1,5 +1,7 @@
 //! `PATCH /users/:name`: renames a user, makes them an administrator or no longer.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -11,7 +13,7 @@ use serde_json::{Map, Value};
 use super::super::body::{check_user, object};
 use super::{find, may_grant_admin, new_name, user_models};
 use crate::bus::Event;
-use crate::db::{servers, users};
+use crate::db::{groups, servers, users};
 use crate::domain::action::EditUser;
 use crate::domain::lifecycle::ServerState;
 use crate::domain::principal::{Granted, Principal};
@@ -31,6 +33,14 @@ pub(in crate::http::api) async fn update(
     let fields = object(body, "Invalid JSON data: not an object")?.unwrap_or_default();
     let change = Change::read(&state, &caller, &user, &fields)?;
     let changed = apply(&state, granted, user, &change).await?;
+    // Groups are known by the names of their members: the caller's view of them is from before.
+    let groups = Arc::new(groups::snapshot(state.db.read()).await?);
+    let caller = Principal::new(
+        caller.owner.clone(),
+        caller.credential.clone(),
+        caller.scopes().clone(),
+        groups,
+    );
     let mut models = user_models(&state, &caller, &[changed], false).await?;
     let mut model = models.pop().ok_or_else(ApiError::out_of_reach)?;
     model.auth_state = Some(None);

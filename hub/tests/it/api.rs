@@ -1,0 +1,9 @@
+//! The REST API: status and message of every endpoint, who may see and do what.
+
+mod models;
+mod pages;
+mod permissions;
+mod servers;
+mod tokens;
+mod users;
+mod wire;

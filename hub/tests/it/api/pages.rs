@@ -1,0 +1,154 @@
+//! Pages of lists.
+
+use serde_json::{Value, json};
+
+use crate::harness::{CULLER_TOKEN, Hub};
+
+const PAGES: &str = "application/jupyterhub-pagination+json";
+
+fn names(users: &Value) -> Vec<&str> {
+    users
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|user| user["name"].as_str().unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn one_page_leads_to_the_next() {
+    let hub = Hub::start().await;
+    let mut path = "/hub/api/users?limit=2&sort=name&include_stopped_servers".to_owned();
+    let mut seen = Vec::new();
+    for round in 0..2 {
+        let reply = hub
+            .call(CULLER_TOKEN, "GET", &path)
+            .header("accept", PAGES)
+            .header("host", "hub:81")
+            .send()
+            .await;
+        assert_eq!(reply.header("content-type"), "application/json");
+        let page = reply.expect(200).json();
+        seen.extend(names(&page["items"]).into_iter().map(ToOwned::to_owned));
+        assert_eq!(
+            (
+                &page["_pagination"]["offset"],
+                &page["_pagination"]["total"]
+            ),
+            (&json!(2 * round), &json!(3))
+        );
+        match page["_pagination"]["next"]["url"].as_str() {
+            Some(url) => {
+                assert!(url.starts_with("http://hub:81/hub/api/users?"), "{url}");
+                path = url.strip_prefix("http://hub:81").unwrap().to_owned();
+            }
+            None => assert_eq!((round, &page["_pagination"]["next"]), (1, &json!(null))),
+        }
+    }
+    assert_eq!(seen, ["admin", "alice", "bob"]);
+}
+
+#[tokio::test]
+async fn lists_without_pages_and_bad_arguments() {
+    let hub = Hub::start().await;
+    let bare = hub
+        .call(
+            CULLER_TOKEN,
+            "GET",
+            "/hub/api/users?limit=1&offset=1&sort=-name",
+        )
+        .send()
+        .await
+        .expect(200);
+    assert_eq!(names(&bare.json()), ["alice"]);
+    let all = hub
+        .call(CULLER_TOKEN, "GET", "/hub/api/users?name_filter=LI")
+        .send()
+        .await
+        .expect(200);
+    assert_eq!(names(&all.json()), ["alice"]);
+    let none = hub
+        .call(CULLER_TOKEN, "GET", "/hub/api/users?name_filter=%25")
+        .send()
+        .await
+        .expect(200);
+    assert_eq!(none.json(), json!([]));
+    for (query, message) in [
+        (
+            "limit=x",
+            "Invalid argument type, offset and limit must be integers",
+        ),
+        (
+            "offset=1.5",
+            "Invalid argument type, offset and limit must be integers",
+        ),
+        (
+            "limit=-1",
+            "Invalid argument value, offset and limit must not be negative",
+        ),
+        ("state=zzz", "Unrecognized state filter: 'zzz'"),
+        (
+            "sort=zzz",
+            "sort must be 'id', 'name', or 'last_activity', not 'zzz'",
+        ),
+    ] {
+        let reply = hub
+            .call(CULLER_TOKEN, "GET", &format!("/hub/api/users?{query}"))
+            .send()
+            .await;
+        assert_eq!(reply.error(), (400, Some(message.into())), "{query}");
+    }
+    let capped = hub
+        .call(CULLER_TOKEN, "GET", "/hub/api/users?limit=100000")
+        .header("accept", PAGES)
+        .send()
+        .await;
+    assert_eq!(capped.expect(200).json()["_pagination"]["limit"], 200);
+    let default = hub
+        .call(CULLER_TOKEN, "GET", "/hub/api/users?limit=0")
+        .header("accept", PAGES)
+        .send()
+        .await;
+    assert_eq!(default.expect(200).json()["_pagination"]["limit"], 1);
+    let default = hub
+        .call(CULLER_TOKEN, "GET", "/hub/api/users")
+        .header("accept", PAGES)
+        .send()
+        .await;
+    assert_eq!(default.expect(200).json()["_pagination"]["limit"], 50);
+}
+
+#[tokio::test]
+async fn only_who_may_be_listed() {
+    let hub = Hub::start().await;
+    for (scopes, expected) in [
+        (&["list:users"][..], &["admin", "alice", "bob"][..]),
+        (&["list:users!group=lab"], &["bob"]),
+        (&["list:users!user=alice"], &["alice"]),
+        (
+            &["list:users!user=alice", "list:users!group=lab"],
+            &["alice", "bob"],
+        ),
+        (&["list:users!group=nobody"], &[]),
+    ] {
+        let token = hub.token("admin", scopes).await;
+        let page = hub
+            .call(&token, "GET", "/hub/api/users")
+            .header("accept", PAGES)
+            .send()
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(names(&page["items"]), expected, "{scopes:?}");
+        assert_eq!(page["_pagination"]["total"], expected.len(), "{scopes:?}");
+    }
+    let wrong = hub.token("admin", &["list:users!server=alice/"]).await;
+    hub.call(&wrong, "GET", "/hub/api/users")
+        .send()
+        .await
+        .expect(403);
+    let alice = hub.token("alice", &["inherit"]).await;
+    let reply = hub.call(&alice, "GET", "/hub/api/users").send().await;
+    let text = "Action is not authorized with current scopes; requires any of [list:users]";
+    assert_eq!(reply.error(), (403, Some(text.into())));
+}

@@ -1,0 +1,299 @@
+//! What holds for every URL of the API: methods, unknown URLs, headers, credentials, XSRF.
+
+use serde_json::json;
+
+use crate::harness::{CULLER_TOKEN, Hub};
+
+#[tokio::test]
+async fn the_root_is_for_anybody() {
+    let hub = Hub::start().await;
+    for path in ["/hub/api", "/hub/api/"] {
+        let reply = hub.request("GET", path).send().await.expect(200);
+        assert_eq!(reply.json(), json!({ "version": "6.1.1" }));
+        assert_eq!(reply.header("access-control-allow-origin"), "*");
+        assert_eq!(reply.header("x-jupyterhub-version"), "6.1.1");
+        assert_eq!(reply.header("content-type"), "application/json");
+        assert_eq!(
+            reply.header("content-security-policy"),
+            "frame-ancestors 'none'; report-uri /hub/security/csp-report; default-src 'none'"
+        );
+    }
+    for (method, path) in [
+        ("GET", "/hub/health"),
+        ("HEAD", "/hub/health"),
+        ("GET", "/hub/api/health"),
+        ("HEAD", "/hub/api/health"),
+    ] {
+        let reply = hub.request(method, path).send().await.expect(200);
+        assert_eq!(reply.body, "");
+    }
+}
+
+#[tokio::test]
+async fn methods_and_unknown_urls() {
+    let hub = Hub::start().await;
+    for path in [
+        "/hub/api",
+        "/hub/api/users",
+        "/hub/api/nope/x",
+        "/hub/api/users/alice/server/progress",
+    ] {
+        let reply = hub
+            .request("OPTIONS", path)
+            .header("origin", "http://evil")
+            .send()
+            .await
+            .expect(200);
+        assert_eq!(reply.body, "");
+        assert_eq!(
+            reply.header("access-control-allow-headers"),
+            "accept, content-type, authorization"
+        );
+        assert_eq!(reply.header("access-control-allow-credentials"), "");
+    }
+    for (method, path, status) in [
+        ("GET", "/hub/api/nope", 404),
+        ("POST", "/hub/api/nope/deeper", 404),
+        ("GET", "/hub/api/users/", 404),
+        ("GET", "/hub/api/users/alice/", 404),
+        ("GET", "/hub/api/services/", 404),
+        ("DELETE", "/hub/api/users", 405),
+        ("PUT", "/hub/api/users/alice", 405),
+        ("POST", "/hub/api/user", 405),
+        ("GET", "/hub/api/shutdown", 405),
+        ("PATCH", "/hub/api/proxy", 405),
+        ("GET", "/hub/api/oauth2/token", 405),
+    ] {
+        let reply = hub.request(method, path).send().await;
+        assert_eq!(reply.error(), (status, None), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn credentials() {
+    let hub = Hub::start().await;
+    let alice = hub.token("alice", &["inherit"]).await;
+    for header in [
+        format!("token {alice}"),
+        format!("TOKEN {alice}"),
+        format!("bEaReR  {alice}"),
+    ] {
+        hub.request("GET", "/hub/api/user")
+            .header("authorization", &header)
+            .send()
+            .await
+            .expect(200);
+    }
+    let missing = (403, Some("Missing or invalid credentials.".to_owned()));
+    for header in [
+        format!("Basic {alice}"),
+        alice.clone(),
+        "token unknown".into(),
+        format!("token {alice} x"),
+        format!("token {}", "a".repeat(100_000)),
+    ] {
+        let reply = hub
+            .request("GET", "/hub/api/users")
+            .header("authorization", &header)
+            .send()
+            .await;
+        assert_eq!(reply.error(), missing);
+        let reply = hub
+            .request("GET", "/hub/api/user")
+            .header("authorization", &header)
+            .send()
+            .await;
+        assert_eq!(reply.error(), (403, None));
+    }
+    let in_query = hub
+        .request("GET", &format!("/hub/api/users?token={alice}"))
+        .send()
+        .await;
+    assert_eq!(in_query.error(), missing);
+}
+
+#[tokio::test]
+async fn cookies_need_a_token_of_the_page() {
+    let hub = Hub::start().await;
+    let browser = hub.log_in("admin").await;
+    let get = |path: &str| hub.request("GET", path).browser(&browser);
+    get("/hub/api/users").send().await.expect(200);
+    get("/hub/api/users")
+        .header("sec-fetch-mode", "navigate")
+        .send()
+        .await
+        .expect(200);
+    let fetch = get("/hub/api/users")
+        .header("sec-fetch-mode", "cors")
+        .send()
+        .await;
+    assert_eq!(
+        fetch.error(),
+        (403, Some("'_xsrf' argument missing from GET".into()))
+    );
+    get(&format!("/hub/api/users?_xsrf={}", browser.xsrf))
+        .header("sec-fetch-mode", "cors")
+        .send()
+        .await
+        .expect(200);
+
+    let post = || {
+        hub.request("POST", "/hub/api/users")
+            .browser(&browser)
+            .json(&json!({ "usernames": ["zoe"] }))
+    };
+    assert_eq!(
+        post().send().await.error(),
+        (403, Some("'_xsrf' argument missing from POST".into()))
+    );
+    let other = hub.log_in("admin").await;
+    let wrong = post().header("x-xsrftoken", &other.xsrf).send().await;
+    assert_eq!(
+        wrong.error(),
+        (403, Some("XSRF cookie does not match POST argument".into()))
+    );
+    post()
+        .header("x-xsrftoken", &browser.xsrf)
+        .send()
+        .await
+        .expect(201);
+    let form = hub
+        .request("POST", "/hub/api/users")
+        .browser(&browser)
+        .form(&[("usernames", "x")]);
+    let form = form.header("x-xsrftoken", &browser.xsrf).send().await;
+    assert_eq!(
+        form.error(),
+        (403, Some("Missing or invalid credentials.".into()))
+    );
+    // A token may come with any type: curl's default is a form's.
+    let admin = hub.token("admin", &["inherit"]).await;
+    let curl = hub
+        .call(&admin, "POST", "/hub/api/users")
+        .header("content-type", "application/x-www-form-urlencoded");
+    curl.text(r#"{"usernames": ["yan"]}"#)
+        .send()
+        .await
+        .expect(201);
+}
+
+#[tokio::test]
+async fn bodies_that_are_no_json() {
+    let hub = Hub::start().await;
+    let admin = hub.token("admin", &["inherit"]).await;
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    for body in [
+        "{",
+        "junk",
+        "{\"usernames\": [\"a\",]}",
+        "\u{feff}{}",
+        &deep,
+    ] {
+        let reply = hub
+            .call(&admin, "POST", "/hub/api/users")
+            .text(body)
+            .send()
+            .await;
+        assert_eq!(
+            reply.error(),
+            (400, Some("Invalid JSON in body of request".into())),
+            "{body:.20}"
+        );
+    }
+    let large = "x".repeat(2 << 20);
+    hub.call(&admin, "POST", "/hub/api/users")
+        .text(&large)
+        .send()
+        .await
+        .expect(413);
+}
+
+#[tokio::test]
+async fn shutdown_is_told_before_it_happens() {
+    let hub = Hub::start().await;
+    let admin = hub.token("admin", &["inherit"]).await;
+    let alice = hub.token("alice", &["inherit"]).await;
+    hub.call(&alice, "POST", "/hub/api/shutdown")
+        .send()
+        .await
+        .expect(403);
+    let reply = hub
+        .call(&admin, "POST", "/hub/api/shutdown")
+        .json(&json!({ "proxy": "maybe" }))
+        .send()
+        .await;
+    assert_eq!(
+        reply.error(),
+        (400, Some("proxy must be true or false, got 'maybe'".into()))
+    );
+    assert!(!hub.state.shutdown.is_cancelled());
+    let reply = hub
+        .call(&admin, "POST", "/hub/api/shutdown")
+        .json(&json!({ "servers": true }))
+        .send()
+        .await
+        .expect(202);
+    assert_eq!(reply.json(), json!({ "message": "Shutting down Hub" }));
+    assert!(hub.state.shutdown.is_cancelled());
+    let request = *hub.state.shutdown_request.lock().unwrap();
+    assert_eq!((request.servers, request.proxy), (Some(true), None));
+}
+
+#[tokio::test]
+async fn look_ups_of_old_services() {
+    let hub = Hub::start().await;
+    let alice = hub.token("alice", &["(no_scope)"]).await;
+    let browser = hub.log_in("alice").await;
+    let path = format!("/hub/api/authorizations/token/{alice}");
+    assert_eq!(hub.request("GET", &path).send().await.error(), (403, None));
+    assert_eq!(
+        hub.request("GET", &path)
+            .browser(&browser)
+            .send()
+            .await
+            .error(),
+        (403, None)
+    );
+    let model = hub
+        .call(CULLER_TOKEN, "GET", &path)
+        .send()
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        (&model["kind"], &model["name"], &model["groups"]),
+        (&json!("user"), &json!("alice"), &json!([]))
+    );
+    let gone = hub
+        .call(CULLER_TOKEN, "GET", "/hub/api/authorizations/token/unknown")
+        .send()
+        .await;
+    assert_eq!(gone.error(), (404, None));
+    assert_eq!(
+        hub.request("POST", "/hub/api/authorizations/token")
+            .send()
+            .await
+            .error()
+            .0,
+        404
+    );
+
+    let value = browser.login.replace('|', "%7C");
+    let cookie = |name: &str, value: &str| format!("/hub/api/authorizations/cookie/{name}/{value}");
+    let reply = hub
+        .call(CULLER_TOKEN, "GET", &cookie("jupyterhub-hub-login", &value))
+        .send()
+        .await
+        .expect(200);
+    assert_eq!(reply.json()["name"], "alice");
+    for path in [
+        cookie("jupyterhub-services", &value),
+        cookie("jupyterhub-hub-login", "junk"),
+    ] {
+        assert_eq!(
+            hub.call(CULLER_TOKEN, "GET", &path).send().await.error(),
+            (404, None),
+            "{path}"
+        );
+    }
+}

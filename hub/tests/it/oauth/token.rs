@@ -1,0 +1,388 @@
+//! `POST …/oauth2/token`.
+
+use chrono::TimeDelta;
+use serde_json::json;
+
+use super::*;
+use crate::harness::Behaviour;
+
+#[tokio::test]
+async fn a_code_for_a_token() {
+    let hub = Hub::start().await;
+    let secret = running_server(&hub).await;
+    let browser = hub.log_in("alice").await;
+    let code = server_code(&hub, &browser).await;
+    let own = format!("token {secret}");
+    let reply = hub
+        .request("POST", TOKEN)
+        .header("authorization", &own)
+        .form(&redemption(&code, secret))
+        .send()
+        .await;
+    let reply = reply.expect(200);
+    assert_eq!(
+        (reply.header("cache-control"), reply.header("pragma")),
+        ("no-store", "no-cache")
+    );
+    let body = reply.json();
+    assert_eq!(
+        body["scope"],
+        "access:servers!server=alice/ read:users:groups!user read:users:name!user"
+    );
+    assert_eq!(
+        (&body["token_type"], &body["expires_in"]),
+        (&json!("Bearer"), &json!(1_209_600))
+    );
+
+    let token = body["access_token"].as_str().unwrap();
+    let who = hub
+        .call(token, "GET", "/hub/api/user")
+        .send()
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(who["name"], "alice");
+    assert_eq!(who["session_id"], browser.session_id);
+    let scopes = [
+        "access:servers!server=alice/",
+        "read:users:groups!user=alice",
+        "read:users:name!user=alice",
+    ];
+    assert_eq!(who["scopes"], json!(scopes));
+    hub.clock.advance(TimeDelta::days(14));
+    hub.call(token, "GET", "/hub/api/user")
+        .send()
+        .await
+        .expect(403);
+}
+
+#[tokio::test]
+async fn a_replay_takes_back_what_was_given() {
+    // 1
+    let hub = Hub::start().await;
+    let secret = running_server(&hub).await;
+    let browser = hub.log_in("alice").await;
+    let code = server_code(&hub, &browser).await;
+    let redeem = || hub.request("POST", TOKEN).form(&redemption(&code, secret));
+    let token = redeem().send().await.expect(200).json()["access_token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    hub.call(&token, "GET", "/hub/api/user")
+        .send()
+        .await
+        .expect(200);
+    assert_eq!(
+        redeem().send().await.expect(400).json(),
+        json!({"error": "invalid_grant"})
+    );
+    hub.call(&token, "GET", "/hub/api/user")
+        .send()
+        .await
+        .expect(403);
+}
+
+#[tokio::test]
+async fn of_many_at_once_one_wins() {
+    // 2
+    let hub = Hub::start().await;
+    let secret = running_server(&hub).await;
+    let browser = hub.log_in("alice").await;
+    let code = server_code(&hub, &browser).await;
+    let all = (0..64).map(|_| {
+        hub.request("POST", TOKEN)
+            .form(&redemption(&code, secret))
+            .send()
+    });
+    let replies = futures_util::future::join_all(all).await;
+    assert_eq!(
+        replies.iter().filter(|reply| reply.status == 200).count(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn what_is_refused() {
+    let hub = Hub::start().await;
+    let secret = running_server(&hub).await;
+    let browser = hub.log_in("alice").await;
+    let code = server_code(&hub, &browser).await;
+    let post = |fields: &[(&str, &str)]| hub.request("POST", TOKEN).form(fields);
+    let changed = |name: &str, value: Option<&'static str>| {
+        let mut fields = redemption(&code, secret);
+        match value {
+            Some(value) => fields
+                .iter_mut()
+                .filter(|(key, _)| *key == name)
+                .for_each(|field| field.1 = value),
+            None => fields.retain(|(key, _)| *key != name),
+        }
+        fields
+    };
+    let told = |error: &str, text: &str| json!({"error": error, "error_description": text});
+    let (grant, client) = (
+        json!({"error": "invalid_grant"}),
+        json!({"error": "invalid_client"}),
+    );
+    let short: &'static str = &VERIFIER[..42];
+    let challenge: &'static str = challenge().leak();
+    let long: &'static str = "a".repeat(64 << 10).leak();
+    for (fields, status, body) in [
+        (vec![], 400, json!({"error": "unsupported_grant_type"})),
+        (
+            changed("grant_type", Some("password")),
+            400,
+            json!({"error": "unsupported_grant_type"}),
+        ),
+        (
+            changed("code", None),
+            400,
+            told("invalid_request", "Missing code parameter."),
+        ),
+        // 4
+        (changed("client_secret", Some("wrong")), 401, client.clone()),
+        (changed("client_secret", None), 401, client.clone()),
+        (changed("client_secret", Some("")), 401, client.clone()),
+        (changed("client_secret", Some(long)), 401, client.clone()),
+        (changed("client_id", Some("nobody")), 401, client.clone()),
+        (
+            changed("client_id", Some("service-whoami")),
+            401,
+            client.clone(),
+        ),
+        (changed("code", Some("unknown")), 400, grant.clone()),
+        // 6
+        (
+            changed("redirect_uri", Some("/user/alice/oauth_callback/")),
+            400,
+            told("invalid_request", "Mismatching redirect URI."),
+        ),
+        (
+            changed("redirect_uri", None),
+            400,
+            told("invalid_request", "Missing redirect_uri parameter."),
+        ),
+        // 7
+        (
+            changed("code_verifier", None),
+            400,
+            told("invalid_request", "Code verifier required."),
+        ),
+        (
+            changed(
+                "code_verifier",
+                Some("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXx"),
+            ),
+            400,
+            grant.clone(),
+        ),
+        (changed("code_verifier", Some(short)), 400, grant.clone()),
+        (
+            changed("code_verifier", Some(challenge)),
+            400,
+            grant.clone(),
+        ),
+    ] {
+        let reply = post(&fields).send().await.expect(status);
+        assert_eq!(reply.json(), body, "{fields:.300?}");
+        assert_eq!(reply.header("cache-control"), "no-store");
+        let www = if status == 401 {
+            "Bearer error=\"invalid_client\""
+        } else {
+            ""
+        };
+        assert_eq!(reply.header("www-authenticate"), www);
+    }
+    let mut twice = redemption(&code, secret);
+    twice.push(("grant_type", "authorization_code"));
+    assert_eq!(
+        post(&twice).send().await.expect(400).json(),
+        told("invalid_request", "Duplicate grant_type parameter.")
+    );
+    let basic = post(&redemption(&code, secret))
+        .header("authorization", "Basic YTpi")
+        .send()
+        .await;
+    assert_eq!(basic.expect(401).json(), client);
+    let in_url = format!("{TOKEN}?client_secret={secret}");
+    let in_url = hub
+        .request("POST", &in_url)
+        .form(&redemption(&code, secret))
+        .send()
+        .await;
+    assert_eq!(in_url.expect(400).json()["error"], "invalid_request");
+    let as_json = hub
+        .request("POST", TOKEN)
+        .json(&json!({"grant_type": "authorization_code"}))
+        .send()
+        .await;
+    assert_eq!(
+        as_json.expect(400).json(),
+        json!({"error": "unsupported_grant_type"})
+    );
+    assert_eq!(hub.request("GET", TOKEN).send().await.error(), (405, None));
+    // None of this has burnt the code.
+    post(&redemption(&code, secret)).send().await.expect(200);
+}
+
+#[tokio::test]
+async fn a_verifier_without_a_challenge() {
+    // 8
+    let hub = Hub::start().await;
+    let secret = running_server(&hub).await;
+    let browser = hub.log_in("alice").await;
+    let bare = [
+        ("client_id", "jupyterhub-user-alice"),
+        ("response_type", "code"),
+    ];
+    let reply = authorize(&hub, &browser, &bare).send().await.expect(302);
+    let code = location_argument(&reply, "code").unwrap();
+    let mut fields = redemption(&code, secret);
+    let reply = hub
+        .request("POST", TOKEN)
+        .form(&fields)
+        .send()
+        .await
+        .expect(400);
+    assert_eq!(reply.json(), json!({"error": "invalid_grant"}));
+    fields.retain(|(name, _)| *name != "code_verifier");
+    hub.request("POST", TOKEN)
+        .form(&fields)
+        .send()
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
+async fn a_code_of_another_client() {
+    // 3: it stays the first client's.
+    let hub = Hub::start().await;
+    let secret = running_server(&hub).await;
+    let browser = hub.log_in("alice").await;
+    let code = server_code(&hub, &browser).await;
+    let reply = redeem_service(&hub, &code).await.expect(400);
+    assert_eq!(reply.json(), json!({"error": "invalid_grant"}));
+    hub.request("POST", TOKEN)
+        .form(&redemption(&code, secret))
+        .send()
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
+async fn an_old_code_stays_dead() {
+    // 14
+    let hub = Hub::start().await;
+    let secret = running_server(&hub).await;
+    let browser = hub.log_in("alice").await;
+    let code = server_code(&hub, &browser).await;
+    let redeem = || hub.request("POST", TOKEN).form(&redemption(&code, secret));
+    hub.clock.advance(TimeDelta::seconds(300));
+    redeem().send().await.expect(400);
+    hub.clock.advance(TimeDelta::days(-1));
+    redeem().send().await.expect(400);
+    hub.clock
+        .advance(TimeDelta::days(1) - TimeDelta::seconds(1));
+    redeem().send().await.expect(200);
+}
+
+#[tokio::test]
+async fn what_changes_between_code_and_token() {
+    // 13, 15, 28
+    let hub = Hub::start().await;
+    let secret = running_server(&hub).await;
+    let admin = hub.token("admin", &["inherit"]).await;
+    let browser = hub.log_in("alice").await;
+    let code = server_code(&hub, &browser).await;
+    hub.state.login.end(&browser.session_id).await.unwrap();
+    let reply = hub
+        .request("POST", TOKEN)
+        .form(&redemption(&code, secret))
+        .send()
+        .await
+        .expect(400);
+    assert_eq!(
+        reply.json(),
+        json!({"error": "invalid_grant"}),
+        "logged out in another tab"
+    );
+
+    let browser = hub.log_in("alice").await;
+    let code = server_code(&hub, &browser).await;
+    hub.spawner.next(Behaviour::Answers);
+    hub.call(&admin, "DELETE", "/hub/api/users/alice/server")
+        .send()
+        .await
+        .expect(204);
+    hub.call(&admin, "POST", "/hub/api/users/alice/server")
+        .send()
+        .await
+        .expect(201);
+    hub.request("POST", TOKEN)
+        .form(&redemption(&code, secret))
+        .send()
+        .await
+        .expect(401);
+
+    let code = service_code(&hub, &browser, &[]).await;
+    hub.call(&admin, "DELETE", "/hub/api/users/alice")
+        .send()
+        .await
+        .expect(204);
+    redeem_service(&hub, &code).await.expect(400);
+}
+
+#[tokio::test]
+async fn a_logout_and_a_revocation_are_seen_at_once() {
+    let hub = Hub::start().await;
+    let me = hub.token("alice", &["inherit"]).await;
+    let browser = hub.log_in("alice").await;
+    let mut tokens = Vec::new();
+    for _ in 0..2 {
+        let code = service_code(&hub, &browser, &[]).await;
+        let reply = redeem_service(&hub, &code).await.expect(200).json();
+        tokens.push(reply["access_token"].as_str().unwrap().to_owned());
+    }
+    for token in &tokens {
+        hub.call(token, "GET", "/hub/api/user")
+            .send()
+            .await
+            .expect(200);
+    }
+    // One token of an application takes all of that application's with it.
+    let all = hub
+        .call(&me, "GET", "/hub/api/users/alice/tokens")
+        .send()
+        .await
+        .expect(200)
+        .json();
+    let of_client = all["api_tokens"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|token| token["oauth_client"] != "JupyterHub");
+    let id = of_client.unwrap()["id"].as_str().unwrap().to_owned();
+    hub.call(&me, "DELETE", &format!("/hub/api/users/alice/tokens/{id}"))
+        .send()
+        .await
+        .expect(204);
+    for token in &tokens {
+        hub.call(token, "GET", "/hub/api/user")
+            .send()
+            .await
+            .expect(403);
+    }
+    let code = service_code(&hub, &browser, &[]).await;
+    let reply = redeem_service(&hub, &code).await.expect(200).json();
+    let token = reply["access_token"].as_str().unwrap();
+    hub.state.login.end(&browser.session_id).await.unwrap();
+    hub.call(token, "GET", "/hub/api/user")
+        .send()
+        .await
+        .expect(403);
+    hub.request("GET", "/hub/api/user")
+        .browser(&browser)
+        .send()
+        .await
+        .expect(403);
+}
