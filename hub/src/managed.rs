@@ -7,13 +7,14 @@ pub mod ledger;
 pub mod tokens;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hub_types::clock::Clock;
 use hub_types::env::EnvSource;
 use hub_types::names::ServiceName;
-use services::contract::{HubAddress, LOCAL_ENV_KEEP, keep};
+use services::contract::{HubAddress, LOCAL_ENV_KEEP, keep, put_on_path};
+use services::process::{Failure, resolve};
 use services::spec::ServiceSpec;
 use services::supervisor::{PrepareError, Prepared, ServiceStatus, Settings, Supervisor};
 
@@ -56,6 +57,14 @@ pub struct ManagedDeps {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManagedError {
+    /// A service's program is not there. Found at start, so that a typo does not hide in a log.
+    #[error("service {service:?} cannot be started: {why}; correct its `command`")]
+    Command {
+        /// The service.
+        service: String,
+        /// What is missing.
+        why: Failure,
+    },
     /// A service cannot be prepared.
     #[error(transparent)]
     Prepare(#[from] PrepareError),
@@ -65,6 +74,44 @@ pub enum ManagedError {
     /// The database refused or is gone.
     #[error(transparent)]
     Db(#[from] DbError),
+}
+
+/// Looks for the program of every managed service, as it will be looked for when the service is started. The folder of
+/// the hub's own binary is on the `PATH`.
+///
+/// # Errors
+/// [`ManagedError::Command`] for the first that is missing.
+pub fn check_commands(
+    config: &Config,
+    env: &dyn EnvSource,
+    launcher: &Path,
+) -> Result<(), ManagedError> {
+    for spec in config
+        .jupyterhub
+        .services
+        .iter()
+        .filter(|spec| spec.is_managed())
+    {
+        let mut kept = keep(LOCAL_ENV_KEEP, env);
+        kept.extend(spec.environment.clone());
+        if let Some(folder) = launcher.parent() {
+            put_on_path(&mut kept, folder);
+        }
+        let program = spec.command.first().cloned().unwrap_or_default();
+        let program = match &spec.cwd {
+            Some(cwd) if program.contains('/') => {
+                Path::new(cwd).join(&program).display().to_string()
+            }
+            _ => program,
+        };
+        resolve(&program, kept.get(hub_types::env::PATH).map(String::as_str)).map_err(|why| {
+            ManagedError::Command {
+                service: spec.name.clone(),
+                why,
+            }
+        })?;
+    }
+    Ok(())
 }
 
 /// A service with its settled address.
@@ -98,10 +145,20 @@ impl ManagedServices {
         let settings = Settings {
             kept: keep(LOCAL_ENV_KEEP, env),
             check_interval: deps.config.jupyterhub.service_check_interval,
-            ..Settings::new(deps.launcher.clone(), output, hub_address(&deps.addresses), deps.clock.clone())
+            ..Settings::new(
+                deps.launcher.clone(),
+                output,
+                hub_address(&deps.addresses),
+                deps.clock.clone(),
+            )
         };
-        let specs: BTreeMap<String, ServiceSpec> =
-            deps.config.jupyterhub.services.iter().map(|spec| (spec.name.clone(), spec.clone())).collect();
+        let specs: BTreeMap<String, ServiceSpec> = deps
+            .config
+            .jupyterhub
+            .services
+            .iter()
+            .map(|spec| (spec.name.clone(), spec.clone()))
+            .collect();
         let givers = tokens::ServiceTokens::new(&deps, specs.clone());
         givers.register().await?;
         let ledger = Arc::new(ledger::DbLedger::new(deps.db.clone()));
@@ -115,15 +172,23 @@ impl ManagedServices {
             };
             services.insert(name, Service { spec, url });
         }
-        Ok(Self(Arc::new(Inner { supervisor, services, addresses: deps.addresses })))
+        Ok(Self(Arc::new(Inner {
+            supervisor,
+            services,
+            addresses: deps.addresses,
+        })))
     }
 
     /// The routes of all services that have a web address.
     #[must_use]
     pub fn routes(&self) -> Vec<Route> {
         let base = &self.0.addresses.base;
-        let with_url = self.all().filter_map(|service| Some((service, service.url.as_ref()?)));
-        with_url.map(|(service, url)| Route::of_service(base, &service.spec.service_name(), url)).collect()
+        let with_url = self
+            .all()
+            .filter_map(|service| Some((service, service.url.as_ref()?)));
+        with_url
+            .map(|(service, url)| Route::of_service(base, &service.spec.service_name(), url))
+            .collect()
     }
 
     /// Adopts or starts the managed services, watches the external ones, and stops what is no longer configured: all
@@ -132,13 +197,19 @@ impl ManagedServices {
         let supervisor = &self.0.supervisor;
         for service in self.all() {
             if service.spec.is_managed() {
-                supervisor.start(Prepared { spec: service.spec.clone(), url: service.url.clone() });
+                supervisor.start(Prepared {
+                    spec: service.spec.clone(),
+                    url: service.url.clone(),
+                });
             } else {
                 supervisor.watch_external(&service.spec);
             }
         }
-        let managed: BTreeSet<String> =
-            self.all().filter(|service| service.spec.is_managed()).map(|service| service.spec.name.clone()).collect();
+        let managed: BTreeSet<String> = self
+            .all()
+            .filter(|service| service.spec.is_managed())
+            .map(|service| service.spec.name.clone())
+            .collect();
         let supervisor = supervisor.clone();
         tokio::spawn(async move {
             if let Err(error) = supervisor.stop_unlisted(&managed).await {
@@ -182,6 +253,7 @@ impl ManagedServices {
     /// Whether users enter the service without being asked, because its spec says so.
     #[must_use]
     pub fn needs_no_confirmation(&self, client_id: &str) -> bool {
-        self.all().any(|service| service.spec.oauth_no_confirm && service.spec.client_id() == client_id)
+        self.all()
+            .any(|service| service.spec.oauth_no_confirm && service.spec.client_id() == client_id)
     }
 }

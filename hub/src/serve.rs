@@ -31,7 +31,7 @@ use crate::config::Config;
 use crate::db::{Db, servers};
 use crate::domain::action::StopServer;
 use crate::domain::principal::Granted;
-use crate::managed::{ManagedDeps, ManagedServices};
+use crate::managed::{ManagedDeps, ManagedServices, check_commands};
 use crate::proxy_client::ProxyClient;
 use crate::proxy_client::chp::{ChpClient, Endpoint, RETRY_FOR};
 use crate::proxy_client::process::{ProxyDeps, ProxyProcess};
@@ -119,6 +119,8 @@ impl Base {
         port: u16,
         shutdown: CancellationToken,
     ) -> anyhow::Result<Self> {
+        let launcher = std::env::current_exe().context("cannot find the hub's own program")?;
+        check_commands(&config, env, &launcher)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (bus, cookies) = (Bus::default(), CookieKeys::new(secret));
         let resolution = TimeDelta::from_std(config.jupyterhub.activity_resolution).unwrap_or(TimeDelta::seconds(30));
@@ -128,7 +130,7 @@ impl Base {
         let url = config.proxy.api_url.local_origin(config.proxy.api_url.port);
         Ok(Self {
             client: Arc::new(ChpClient::new(Endpoint { url, token }, RETRY_FOR)?),
-            launcher: std::env::current_exe().context("cannot find the hub's own program")?,
+            launcher,
             data: std::env::current_dir().context("cannot find the working folder")?,
             config,
             env,

@@ -44,3 +44,7 @@ pub const JUPYTERHUB_VERSION: &str = "6.1.1";
 
 /// Response header which carries [`JUPYTERHUB_VERSION`].
 pub const VERSION_HEADER: &str = "x-jupyterhub-version";
+
+/// Request header of ours on `DELETE …/server`: stop the server only if it was not used after this time (ISO 8601);
+/// otherwise the answer is 412. The culler sends what it has read, so that a server that woke up meanwhile is kept.
+pub const IF_INACTIVE_SINCE_HEADER: &str = "x-jupyterhub-if-inactive-since";
