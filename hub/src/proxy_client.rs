@@ -37,17 +37,27 @@ impl Route {
     /// The route of the hub itself: everything that has no other.
     #[must_use]
     pub fn of_hub(base: &BaseUrl, target: String) -> Self {
-        Self { routespec: base.as_str().to_owned(), target, data: Map::from_iter([("hub".to_owned(), Value::from(true))]) }
+        Self {
+            routespec: base.as_str().to_owned(),
+            target,
+            data: Map::from_iter([("hub".to_owned(), Value::from(true))]),
+        }
     }
 
     /// The route of a user's server.
     #[must_use]
     pub fn of_server(base: &BaseUrl, at: &ServerRef, target: String) -> Self {
-        let data = [("user", at.user.as_str()), ("server_name", at.name.as_str())];
+        let data = [
+            ("user", at.user.as_str()),
+            ("server_name", at.name.as_str()),
+        ];
         Self {
             routespec: base.server(&at.user, &at.name),
             target,
-            data: data.map(|(key, value)| (key.to_owned(), Value::from(value))).into_iter().collect(),
+            data: data
+                .map(|(key, value)| (key.to_owned(), Value::from(value)))
+                .into_iter()
+                .collect(),
         }
     }
 
@@ -65,7 +75,9 @@ impl Route {
 /// `scheme://host:port` of a URL; the text itself when it is none.
 fn origin_of(url: &str) -> String {
     match url.split_once("://") {
-        Some((scheme, rest)) => format!("{scheme}://{}", rest.split('/').next().unwrap_or_default()),
+        Some((scheme, rest)) => {
+            format!("{scheme}://{}", rest.split('/').next().unwrap_or_default())
+        }
         None => url.to_owned(),
     }
 }
@@ -74,7 +86,9 @@ fn origin_of(url: &str) -> String {
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
     /// It cannot be reached, or keeps failing.
-    #[error("the proxy does not answer at {url}: {why}; check that it runs and that ConfigurableHTTPProxy.api_url is right")]
+    #[error(
+        "the proxy does not answer at {url}: {why}; check that it runs and that ConfigurableHTTPProxy.api_url is right"
+    )]
     Unreachable {
         /// Where it was looked for.
         url: String,
@@ -82,7 +96,9 @@ pub enum ProxyError {
         why: String,
     },
     /// It does not accept our token.
-    #[error("the proxy at {url} refuses our token; give hub and proxy the same CONFIGPROXY_AUTH_TOKEN")]
+    #[error(
+        "the proxy at {url} refuses our token; give hub and proxy the same CONFIGPROXY_AUTH_TOKEN"
+    )]
     Forbidden {
         /// Which proxy.
         url: String,
@@ -126,7 +142,9 @@ pub trait ProxyClient: Send + Sync + std::fmt::Debug {
     /// [`ProxyError`] after a bounded time of trying.
     async fn last_activity(&self, routespec: &str) -> Result<Option<DateTime<Utc>>, ProxyError> {
         let routes = self.routes().await?;
-        let route = routes.iter().find(|(key, _)| plan::routespec_of(key) == routespec);
+        let route = routes
+            .iter()
+            .find(|(key, _)| plan::routespec_of(key) == routespec);
         Ok(route.and_then(|(_, route)| route.last_activity))
     }
 }
@@ -143,9 +161,22 @@ mod tests {
         let at = ServerRef::new(Username::stored("a b"), ServerName::stored("gpu"));
         let server = Route::of_server(&base, &at, "http://127.0.0.1:1".into());
         assert_eq!(server.routespec, "/pfx/user/a%20b/gpu/");
-        assert_eq!(Value::from(server.data), serde_json::json!({"user": "a b", "server_name": "gpu"}));
-        let service = Route::of_service(&base, &ServiceName::stored("whoami"), "http://127.0.0.1:2/x/");
-        assert_eq!((service.routespec.as_str(), service.target.as_str()), ("/pfx/services/whoami/", "http://127.0.0.1:2"));
-        assert_eq!(Route::of_hub(&base, "http://127.0.0.1:3".into()).routespec, "/pfx/");
+        assert_eq!(
+            Value::from(server.data),
+            serde_json::json!({"user": "a b", "server_name": "gpu"})
+        );
+        let service = Route::of_service(
+            &base,
+            &ServiceName::stored("whoami"),
+            "http://127.0.0.1:2/x/",
+        );
+        assert_eq!(
+            (service.routespec.as_str(), service.target.as_str()),
+            ("/pfx/services/whoami/", "http://127.0.0.1:2")
+        );
+        assert_eq!(
+            Route::of_hub(&base, "http://127.0.0.1:3".into()).routespec,
+            "/pfx/"
+        );
     }
 }

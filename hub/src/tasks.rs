@@ -80,7 +80,11 @@ pub async fn poll_servers(context: &Context) -> Result<(), TaskError> {
 /// When the proxy or the database does not answer.
 pub async fn check_routes(context: &Context) -> Result<(), TaskError> {
     let checked = context.state.routes.check().await?;
-    context.state.manager.report_activity(checked.activity).await?;
+    context
+        .state
+        .manager
+        .report_activity(checked.activity)
+        .await?;
     Ok(())
 }
 
@@ -212,7 +216,11 @@ impl Job {
 pub async fn run(context: Context, shutdown: CancellationToken) {
     let mut jobs = JoinSet::new();
     for job in Job::ALL {
-        jobs.spawn(shutdown.clone().run_until_cancelled_owned(job.repeat(context.clone())));
+        jobs.spawn(
+            shutdown
+                .clone()
+                .run_until_cancelled_owned(job.repeat(context.clone())),
+        );
     }
     while jobs.join_next().await.is_some() {}
 }

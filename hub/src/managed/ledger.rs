@@ -33,12 +33,17 @@ fn read(row: ProcessRow) -> Result<Entry, BoxError> {
 #[async_trait]
 impl Ledger for DbLedger {
     async fn load(&self, service: &ServiceName) -> Result<Option<Entry>, BoxError> {
-        db::processes::find(self.0.read(), KIND, service.as_str()).await?.map(read).transpose()
+        db::processes::find(self.0.read(), KIND, service.as_str())
+            .await?
+            .map(read)
+            .transpose()
     }
 
     async fn list(&self) -> Result<Vec<(ServiceName, Entry)>, BoxError> {
         let rows = db::processes::list(self.0.read(), KIND).await?;
-        rows.into_iter().map(|row| Ok((ServiceName::stored(row.name.clone()), read(row)?))).collect()
+        rows.into_iter()
+            .map(|row| Ok((ServiceName::stored(row.name.clone()), read(row)?)))
+            .collect()
     }
 
     async fn store(&self, service: &ServiceName, entry: &Entry) -> Result<(), BoxError> {
@@ -71,8 +76,17 @@ mod tests {
     async fn entries_come_back() {
         let ledger = DbLedger::new(Db::open(&DbUrl::Memory).await.unwrap());
         let name = ServiceName::stored("whoami");
-        let record = ProcessRecord { pid: 7, start_ticks: 8, boot_id: "b".into(), pgid: 7 };
-        let entry = Entry { record, fingerprint: "f".into(), url: Some("http://127.0.0.1:1".into()) };
+        let record = ProcessRecord {
+            pid: 7,
+            start_ticks: 8,
+            boot_id: "b".into(),
+            pgid: 7,
+        };
+        let entry = Entry {
+            record,
+            fingerprint: "f".into(),
+            url: Some("http://127.0.0.1:1".into()),
+        };
         assert_eq!(ledger.load(&name).await.unwrap(), None);
         ledger.store(&name, &entry).await.unwrap();
         let entry = Entry { url: None, ..entry };

@@ -51,14 +51,18 @@ impl ServiceTokens {
     pub async fn register(&self) -> Result<(), DbError> {
         let tx = self.db.write().await?;
         for row in db::services::list(&*tx).await? {
-            let Some(spec) = self.specs.get(row.name.as_str()) else { continue };
+            let Some(spec) = self.specs.get(row.name.as_str()) else {
+                continue;
+            };
             let id = spec.has_oauth().then(|| spec.client_id());
             db::oauth::delete_other_clients_of_service(&tx, row.id, id.as_deref()).await?;
             if spec.api_token.is_some() {
                 db::tokens::revoke_of_service(&tx, row.id, NOTE).await?;
             }
             if let Some(id) = id {
-                let known = db::oauth::find_client(&*tx, &id).await?.and_then(|client| client.secret_hash);
+                let known = db::oauth::find_client(&*tx, &id)
+                    .await?
+                    .and_then(|client| client.secret_hash);
                 let secret = known.filter(|_| spec.api_token.is_none());
                 db::oauth::put_client(&tx, &self.client(spec, row.id, secret)).await?;
             }
@@ -70,13 +74,22 @@ impl ServiceTokens {
 
     fn client(&self, spec: &ServiceSpec, id: ServiceId, secret: Option<TokenHash>) -> OAuthClient {
         let prefix = self.base.service(&spec.service_name());
-        let access = Scope::only(ScopeName::AccessServices, FilterKind::Service, spec.name.clone());
+        let access = Scope::only(
+            ScopeName::AccessServices,
+            FilterKind::Service,
+            spec.name.clone(),
+        );
         OAuthClient {
             id: spec.client_id(),
             secret_hash: secret,
             redirect_uri: spec.redirect_uri(&format!("{prefix}oauth_callback")),
             description: format!("Service {}", spec.name),
-            allowed_scopes: spec.oauth_client_allowed_scopes.iter().cloned().chain([access]).collect(),
+            allowed_scopes: spec
+                .oauth_client_allowed_scopes
+                .iter()
+                .cloned()
+                .chain([access])
+                .collect(),
             server_id: None,
             service_id: Some(id),
         }
@@ -84,10 +97,13 @@ impl ServiceTokens {
 
     async fn issue_in(&self, tx: &Tx, name: &ServiceName, token: &Token) -> Result<(), DbError> {
         let rows = db::services::list(&**tx).await?;
-        let row = rows.into_iter().find(|row| row.name == *name).ok_or_else(|| DbError::Inconsistent {
-            table: "services",
-            why: format!("there is no row for service {name:?}"),
-        })?;
+        let row = rows
+            .into_iter()
+            .find(|row| row.name == *name)
+            .ok_or_else(|| DbError::Inconsistent {
+                table: "services",
+                why: format!("there is no row for service {name:?}"),
+            })?;
         db::tokens::revoke_of_service(tx, row.id, NOTE).await?;
         let new = NewTokenRow {
             hash: Some(token.hash()),
@@ -101,7 +117,11 @@ impl ServiceTokens {
             expires: None,
         };
         db::tokens::insert(tx, &new, self.clock.now()).await?;
-        if let Some(spec) = self.specs.get(name.as_str()).filter(|spec| spec.has_oauth()) {
+        if let Some(spec) = self
+            .specs
+            .get(name.as_str())
+            .filter(|spec| spec.has_oauth())
+        {
             db::oauth::put_client(tx, &self.client(spec, row.id, Some(token.hash()))).await?;
         }
         Ok(())
@@ -131,7 +151,9 @@ mod tests {
     async fn scene(spec: &ServiceSpec) -> (Db, ServiceTokens) {
         let db = Db::open(&DbUrl::Memory).await.unwrap();
         let tx = db.write().await.unwrap();
-        db::services::sync(&tx, &[(spec.service_name(), false)]).await.unwrap();
+        db::services::sync(&tx, &[(spec.service_name(), false)])
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
         (db.clone(), tokens(&db, spec))
     }
@@ -147,7 +169,11 @@ mod tests {
     }
 
     fn whoami() -> ServiceSpec {
-        ServiceSpec { url: Some("http://127.0.0.1:1".into()), command: vec!["x".into()], ..ServiceSpec::new("whoami") }
+        ServiceSpec {
+            url: Some("http://127.0.0.1:1".into()),
+            command: vec!["x".into()],
+            ..ServiceSpec::new("whoami")
+        }
     }
 
     #[tokio::test]
@@ -155,19 +181,42 @@ mod tests {
         let spec = whoami();
         let (db, tokens) = scene(&spec).await;
         tokens.register().await.unwrap();
-        let client = db::oauth::find_client(db.read(), "service-whoami").await.unwrap().unwrap();
-        assert_eq!((client.redirect_uri.as_str(), client.secret_hash), ("/pfx/services/whoami/oauth_callback", None));
-        assert_eq!(client.allowed_scopes[0].to_string(), "access:services!service=whoami");
+        let client = db::oauth::find_client(db.read(), "service-whoami")
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (client.redirect_uri.as_str(), client.secret_hash),
+            ("/pfx/services/whoami/oauth_callback", None)
+        );
+        assert_eq!(
+            client.allowed_scopes[0].to_string(),
+            "access:services!service=whoami"
+        );
 
         let first = tokens.issue(&spec.service_name()).await.unwrap();
         let second = tokens.issue(&spec.service_name()).await.unwrap();
-        assert!(db::tokens::find(db.read(), first.hash()).await.unwrap().is_none());
-        let row = db::tokens::find(db.read(), second.hash()).await.unwrap().unwrap();
-        assert_eq!((row.note.as_str(), row.scopes[0].to_string().as_str()), (NOTE, "inherit"));
+        assert!(
+            db::tokens::find(db.read(), first.hash())
+                .await
+                .unwrap()
+                .is_none()
+        );
+        let row = db::tokens::find(db.read(), second.hash())
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (row.note.as_str(), row.scopes[0].to_string().as_str()),
+            (NOTE, "inherit")
+        );
 
         // A restart of the hub keeps the secret of the process that goes on running.
         tokens.register().await.unwrap();
-        let client = db::oauth::find_client(db.read(), "service-whoami").await.unwrap().unwrap();
+        let client = db::oauth::find_client(db.read(), "service-whoami")
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(client.secret_hash, Some(second.hash()));
     }
 
@@ -180,9 +229,22 @@ mod tests {
         spec.api_token = Some(Token::from_config("configured-token"));
         spec.oauth_client_id = Some("service-other".into());
         tokens(&db, &spec).register().await.unwrap();
-        assert!(db::tokens::find(db.read(), generated.hash()).await.unwrap().is_none());
-        assert!(db::oauth::find_client(db.read(), "service-whoami").await.unwrap().is_none());
-        let client = db::oauth::find_client(db.read(), "service-other").await.unwrap().unwrap();
+        assert!(
+            db::tokens::find(db.read(), generated.hash())
+                .await
+                .unwrap()
+                .is_none()
+        );
+        assert!(
+            db::oauth::find_client(db.read(), "service-whoami")
+                .await
+                .unwrap()
+                .is_none()
+        );
+        let client = db::oauth::find_client(db.read(), "service-other")
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(client.secret_hash, None);
     }
 }

@@ -56,18 +56,29 @@ impl ChpClient {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .build()?;
-        Ok(Self { http, endpoint: RwLock::new(endpoint), slots: Semaphore::new(CONCURRENCY), retry_for })
+        Ok(Self {
+            http,
+            endpoint: RwLock::new(endpoint),
+            slots: Semaphore::new(CONCURRENCY),
+            retry_for,
+        })
     }
 
     /// Points the client at another proxy.
     pub fn point_at(&self, endpoint: Endpoint) {
-        *self.endpoint.write().unwrap_or_else(PoisonError::into_inner) = endpoint;
+        *self
+            .endpoint
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = endpoint;
     }
 
     /// Where the API is.
     #[must_use]
     pub fn endpoint(&self) -> Endpoint {
-        self.endpoint.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.endpoint
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// One request until it is answered below 500, or time is over.
@@ -88,20 +99,36 @@ impl ChpClient {
     }
 
     /// The answer, or what went wrong and may go right another time (where, why).
-    async fn once(&self, call: &Call<'_>) -> Result<Result<reqwest::Response, ProxyError>, (String, String)> {
+    async fn once(
+        &self,
+        call: &Call<'_>,
+    ) -> Result<Result<reqwest::Response, ProxyError>, (String, String)> {
         let Endpoint { url, token } = self.endpoint();
-        let Ok(_slot) = self.slots.acquire().await else { return Err((url, "the hub is stopping".into())) };
+        let Ok(_slot) = self.slots.acquire().await else {
+            return Err((url, "the hub is stopping".into()));
+        };
         let mut request = self
             .http
-            .request(call.method.clone(), format!("{url}/api/routes{}", call.path))
-            .header(reqwest::header::AUTHORIZATION, format!("token {}", token.expose()));
+            .request(
+                call.method.clone(),
+                format!("{url}/api/routes{}", call.path),
+            )
+            .header(
+                reqwest::header::AUTHORIZATION,
+                format!("token {}", token.expose()),
+            );
         if let Some(body) = call.body {
             request = request.json(body);
         }
-        let reply = request.send().await.map_err(|error| (url.clone(), describe(&error)))?;
+        let reply = request
+            .send()
+            .await
+            .map_err(|error| (url.clone(), describe(&error)))?;
         match reply.status() {
             status if status.is_server_error() => Err((url, format!("it answers {status}"))),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Ok(Err(ProxyError::Forbidden { url })),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                Ok(Err(ProxyError::Forbidden { url }))
+            }
             StatusCode::NOT_FOUND if call.may_be_missing => Ok(Ok(reply)),
             status if status.as_u16() < 400 => Ok(Ok(reply)),
             status => Ok(Err(ProxyError::Refused {
@@ -112,10 +139,16 @@ impl ChpClient {
         }
     }
 
-    async fn json<T: serde::de::DeserializeOwned>(&self, reply: reqwest::Response) -> Result<T, ProxyError> {
+    async fn json<T: serde::de::DeserializeOwned>(
+        &self,
+        reply: reqwest::Response,
+    ) -> Result<T, ProxyError> {
         let unreadable = |error: reqwest::Error| ProxyError::Unreachable {
             url: self.endpoint().url,
-            why: format!("its answer is not what a proxy's should be: {}", describe(&error)),
+            why: format!(
+                "its answer is not what a proxy's should be: {}",
+                describe(&error)
+            ),
         };
         reply.json().await.map_err(unreadable)
     }
@@ -143,24 +176,46 @@ impl ProxyClient for ChpClient {
     async fn add(&self, route: &Route) -> Result<(), ProxyError> {
         let body = body(route);
         let path = api_path(&route.routespec);
-        self.ask(&Call { method: Method::POST, path, body: Some(&body), may_be_missing: false }).await?;
+        self.ask(&Call {
+            method: Method::POST,
+            path,
+            body: Some(&body),
+            may_be_missing: false,
+        })
+        .await?;
         Ok(())
     }
 
     async fn delete(&self, routespec: &str) -> Result<(), ProxyError> {
         let path = api_path(routespec);
-        self.ask(&Call { method: Method::DELETE, path, body: None, may_be_missing: true }).await?;
+        self.ask(&Call {
+            method: Method::DELETE,
+            path,
+            body: None,
+            may_be_missing: true,
+        })
+        .await?;
         Ok(())
     }
 
     async fn routes(&self) -> Result<RouteTable, ProxyError> {
-        let call = Call { method: Method::GET, path: String::new(), body: None, may_be_missing: false };
+        let call = Call {
+            method: Method::GET,
+            path: String::new(),
+            body: None,
+            may_be_missing: false,
+        };
         let reply = self.ask(&call).await?;
         self.json(reply).await
     }
 
     async fn last_activity(&self, routespec: &str) -> Result<Option<DateTime<Utc>>, ProxyError> {
-        let call = Call { method: Method::GET, path: api_path(routespec), body: None, may_be_missing: true };
+        let call = Call {
+            method: Method::GET,
+            path: api_path(routespec),
+            body: None,
+            may_be_missing: true,
+        };
         let reply = self.ask(&call).await?;
         if reply.status() == StatusCode::NOT_FOUND {
             return Ok(None);

@@ -39,12 +39,18 @@ pub enum Change {
 /// The changes that lead from `actual` to `wanted`; none when they agree. Deletions come last.
 #[must_use]
 pub fn plan(wanted: &Wanted, actual: &RouteTable) -> Vec<Change> {
-    let have: BTreeMap<String, &ProxyRoute> =
-        actual.iter().filter(|(_, route)| is_ours(route)).map(|(key, route)| (routespec_of(key), route)).collect();
+    let have: BTreeMap<String, &ProxyRoute> = actual
+        .iter()
+        .filter(|(_, route)| is_ours(route))
+        .map(|(key, route)| (routespec_of(key), route))
+        .collect();
     let adds = wanted
         .routes
         .values()
-        .filter(|route| have.get(&route.routespec).is_none_or(|there| !same(route, there)))
+        .filter(|route| {
+            have.get(&route.routespec)
+                .is_none_or(|there| !same(route, there))
+        })
         .cloned()
         .map(Change::Add);
     let deletes = have
@@ -63,7 +69,10 @@ pub fn is_ours(route: &ProxyRoute) -> bool {
 
 fn same(wanted: &Route, there: &ProxyRoute) -> bool {
     wanted.target.trim_end_matches('/') == there.target.trim_end_matches('/')
-        && wanted.data.iter().all(|(key, value)| there.data.get(key) == Some(value))
+        && wanted
+            .data
+            .iter()
+            .all(|(key, value)| there.data.get(key) == Some(value))
 }
 
 /// The routespec of a key of the proxy's table: keys are percent-decoded and have no trailing slash.
@@ -132,7 +141,14 @@ mod tests {
             "/user/pending": {"user": "pending", "server_name": "", "target": "http://127.0.0.1:6", "jupyterhub": true},
             "/foreign": {"target": "http://127.0.0.1:7"},
         }));
-        let mut wanted = wanted([hub, server("same", 1), server("al ice@x~", 2), server("moved", 33), server("other", 4), server("new", 8)]);
+        let mut wanted = wanted([
+            hub,
+            server("same", 1),
+            server("al ice@x~", 2),
+            server("moved", 33),
+            server("other", 4),
+            server("new", 8),
+        ]);
         wanted.in_between.insert("/user/pending/".into());
         assert_eq!(
             plan(&wanted, &actual),
@@ -168,7 +184,10 @@ mod tests {
     fn apply(table: &mut RouteTable, change: &Change) {
         let key = |spec: &str| {
             let path = api_path(spec);
-            percent_encoding::percent_decode_str(&path).decode_utf8().unwrap().into_owned()
+            percent_encoding::percent_decode_str(&path)
+                .decode_utf8()
+                .unwrap()
+                .into_owned()
         };
         match change {
             Change::Add(route) => {

@@ -13,7 +13,9 @@ use hub_types::env::{self, EnvSource};
 use hub_types::secret::Token;
 use serde::{Deserialize, Serialize};
 use services::contract;
-use services::process::{self, LaunchError, LaunchPlan, Liveness, ProcessRecord, StopTimes, output};
+use services::process::{
+    self, LaunchError, LaunchPlan, Liveness, ProcessRecord, StopTimes, output,
+};
 
 use super::chp::{ChpClient, Endpoint};
 use super::{ProxyClient as _, ProxyError};
@@ -74,7 +76,11 @@ pub enum ProxyProcessError {
 }
 
 fn tail(output: &[String]) -> String {
-    if output.is_empty() { String::new() } else { format!("; its last output:\n  {}", output.join("\n  ")) }
+    if output.is_empty() {
+        String::new()
+    } else {
+        format!("; its last output:\n  {}", output.join("\n  "))
+    }
 }
 
 /// What the proxy is started with.
@@ -113,7 +119,10 @@ impl ProxyProcess {
     /// Nothing runs yet.
     #[must_use]
     pub fn new(deps: ProxyDeps) -> Self {
-        Self { deps, record: Mutex::default() }
+        Self {
+            deps,
+            record: Mutex::default(),
+        }
     }
 
     /// Adopts the proxy of an earlier run if it still runs with the same settings and answers; else starts one, after
@@ -130,7 +139,11 @@ impl ProxyProcess {
             if row.fingerprint == fingerprint
                 && let Some(addresses) = self.adopt(&row, &record).await
             {
-                tracing::info!(pid = record.pid, public = addresses.public, "found the proxy running");
+                tracing::info!(
+                    pid = record.pid,
+                    public = addresses.public,
+                    "found the proxy running"
+                );
                 self.keep(record);
                 return Ok(addresses);
             }
@@ -183,7 +196,10 @@ impl ProxyProcess {
     }
 
     fn record(&self) -> Option<ProcessRecord> {
-        self.record.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.record
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn keep(&self, record: ProcessRecord) {
@@ -204,7 +220,9 @@ impl ProxyProcess {
             return None;
         }
         let stored: Stored = serde_json::from_value(row.data.clone()).unwrap_or_default();
-        let addresses = stored.addresses.or_else(|| ready::read(&self.ready_file(), record.pid))?;
+        let addresses = stored
+            .addresses
+            .or_else(|| ready::read(&self.ready_file(), record.pid))?;
         self.point(&addresses);
         let answer = tokio::time::timeout(ADOPT_LIMIT, self.deps.client.routes()).await;
         matches!(answer, Ok(Ok(_))).then_some(addresses)
@@ -212,14 +230,21 @@ impl ProxyProcess {
 
     fn point(&self, addresses: &ProxyAddresses) {
         let token = self.deps.client.endpoint().token;
-        self.deps.client.point_at(Endpoint { url: addresses.api.clone(), token });
+        self.deps.client.point_at(Endpoint {
+            url: addresses.api.clone(),
+            token,
+        });
     }
 
     fn ready_file(&self) -> PathBuf {
         self.deps.data.join("proxy-ready.json")
     }
 
-    async fn launch(&self, token: &Token, fingerprint: String) -> Result<ProxyAddresses, ProxyProcessError> {
+    async fn launch(
+        &self,
+        token: &Token,
+        fingerprint: String,
+    ) -> Result<ProxyAddresses, ProxyProcessError> {
         let remembered = self.remembered().await?;
         let first = self.launch_at(token, &fingerprint, remembered).await;
         match first {
@@ -256,18 +281,29 @@ impl ProxyProcess {
                 self.keep(record.clone());
                 self.store(&record, fingerprint, Some(&addresses)).await?;
                 self.write_pid_file(record.pid);
-                tracing::info!(pid = record.pid, public = addresses.public, "started the proxy");
+                tracing::info!(
+                    pid = record.pid,
+                    public = addresses.public,
+                    "started the proxy"
+                );
                 Ok(addresses)
             }
             Err(why) => {
                 process::stop(&record, STOP_TIMES).await;
-                Err(ProxyProcessError::NotReady { why, output: output::tail(&self.output(), 10).unwrap_or_default() })
+                Err(ProxyProcessError::NotReady {
+                    why,
+                    output: output::tail(&self.output(), 10).unwrap_or_default(),
+                })
             }
         }
     }
 
     /// Waits until the proxy listens and answers us; else why not.
-    async fn answers(&self, pid: u32, guess: Option<ProxyAddresses>) -> Result<ProxyAddresses, String> {
+    async fn answers(
+        &self,
+        pid: u32,
+        guess: Option<ProxyAddresses>,
+    ) -> Result<ProxyAddresses, String> {
         let limit = format!("does not listen within {} s", START_LIMIT.as_secs());
         let waiting = async {
             let addresses = match guess {
@@ -276,14 +312,28 @@ impl ProxyProcess {
             };
             self.point(&addresses);
             ready::connects(&addresses).await;
-            self.deps.client.routes().await.map(|_| addresses).map_err(|error| format!("is not usable: {error}"))
+            self.deps
+                .client
+                .routes()
+                .await
+                .map(|_| addresses)
+                .map_err(|error| format!("is not usable: {error}"))
         };
-        tokio::time::timeout(START_LIMIT, waiting).await.unwrap_or(Err(limit))
+        tokio::time::timeout(START_LIMIT, waiting)
+            .await
+            .unwrap_or(Err(limit))
     }
 
-    fn plan(&self, token: &Token, ports: Ports) -> Result<(LaunchPlan, Option<ProxyAddresses>), ProxyProcessError> {
+    fn plan(
+        &self,
+        token: &Token,
+        ports: Ports,
+    ) -> Result<(LaunchPlan, Option<ProxyAddresses>), ProxyProcessError> {
         let logs = self.deps.data.join("logs");
-        let folder = |error: std::io::Error| ProxyProcessError::Folder { path: logs.clone(), why: error.to_string() };
+        let folder = |error: std::io::Error| ProxyProcessError::Folder {
+            path: logs.clone(),
+            why: error.to_string(),
+        };
         make_private_folder(&logs).map_err(folder)?;
         if self.output().exists() {
             // The last words in a message must be of this run.
@@ -295,7 +345,10 @@ impl ProxyProcess {
         if let Some(folder) = self.deps.launcher.parent() {
             contract::put_on_path(&mut plan.env, folder);
         }
-        plan.env.insert(env::CONFIGPROXY_AUTH_TOKEN.to_owned(), token.expose().to_owned());
+        plan.env.insert(
+            env::CONFIGPROXY_AUTH_TOKEN.to_owned(),
+            token.expose().to_owned(),
+        );
         plan.umask = Some(0o077);
         Ok((plan, guess))
     }
@@ -306,16 +359,25 @@ impl ProxyProcess {
         fingerprint: &str,
         addresses: Option<&ProxyAddresses>,
     ) -> Result<(), DbError> {
-        let inconsistent = |error: serde_json::Error| DbError::Inconsistent { table: "processes", why: error.to_string() };
+        let inconsistent = |error: serde_json::Error| DbError::Inconsistent {
+            table: "processes",
+            why: error.to_string(),
+        };
         let row = ProcessRow {
             name: NAME.to_owned(),
             record: serde_json::to_value(record).map_err(inconsistent)?,
             fingerprint: fingerprint.to_owned(),
-            data: serde_json::to_value(Stored { addresses: addresses.cloned() }).map_err(inconsistent)?,
+            data: serde_json::to_value(Stored {
+                addresses: addresses.cloned(),
+            })
+            .map_err(inconsistent)?,
         };
         let tx = self.deps.db.write().await?;
         db::processes::put(&tx, KIND, &row).await?;
-        for (setting, url) in addresses.iter().flat_map(|a| [(PUBLIC_PORT, &a.public), (API_PORT, &a.api)]) {
+        for (setting, url) in addresses
+            .iter()
+            .flat_map(|a| [(PUBLIC_PORT, &a.public), (API_PORT, &a.api)])
+        {
             if let Some(port) = port_of(url) {
                 db::settings::set(&tx, setting, &port.to_string()).await?;
             }

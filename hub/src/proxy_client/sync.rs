@@ -57,8 +57,19 @@ struct Inner {
 impl RouteSync {
     /// Nothing is checked yet. `services` are the routes of services.
     #[must_use]
-    pub fn new(db: Db, proxy: Arc<dyn ProxyClient>, addresses: Arc<Addresses>, services: Vec<Route>) -> Self {
-        Self(Arc::new(Inner { db, proxy, addresses, services, one_at_a_time: Mutex::default() }))
+    pub fn new(
+        db: Db,
+        proxy: Arc<dyn ProxyClient>,
+        addresses: Arc<Addresses>,
+        services: Vec<Route>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            db,
+            proxy,
+            addresses,
+            services,
+            one_at_a_time: Mutex::default(),
+        }))
     }
 
     /// Compares the proxy's routes with what the database wants, and changes what differs.
@@ -85,10 +96,15 @@ impl RouteSync {
                     Change::Delete(_) => checked.deleted += 1,
                 }
             }
-            futures_util::future::try_join_all(changes.iter().map(|change| self.apply(change))).await?;
+            futures_util::future::try_join_all(changes.iter().map(|change| self.apply(change)))
+                .await?;
         }
         if checked.added + checked.deleted > 0 {
-            tracing::info!(added = checked.added, deleted = checked.deleted, "the proxy's routes were repaired");
+            tracing::info!(
+                added = checked.added,
+                deleted = checked.deleted,
+                "the proxy's routes were repaired"
+            );
         }
         Ok(checked)
     }
@@ -101,15 +117,25 @@ impl RouteSync {
     }
 
     async fn wanted(&self) -> Result<Wanted, DbError> {
-        let Addresses { base, hub_origin, .. } = &*self.0.addresses;
+        let Addresses {
+            base, hub_origin, ..
+        } = &*self.0.addresses;
         let mut wanted = Wanted::default();
         wanted.add(Route::of_hub(base, hub_origin.clone()));
-        self.0.services.iter().cloned().for_each(|route| wanted.add(route));
+        self.0
+            .services
+            .iter()
+            .cloned()
+            .for_each(|route| wanted.add(route));
         for server in db::servers::active(self.0.db.read()).await? {
             match (server.state, server.target) {
-                (ServerState::Ready, Some(target)) => wanted.add(Route::of_server(base, &server.at, target)),
+                (ServerState::Ready, Some(target)) => {
+                    wanted.add(Route::of_server(base, &server.at, target))
+                }
                 _ => {
-                    wanted.in_between.insert(base.server(&server.at.user, &server.at.name));
+                    wanted
+                        .in_between
+                        .insert(base.server(&server.at.user, &server.at.name));
                 }
             }
         }
@@ -127,7 +153,10 @@ pub fn activity(routes: &RouteTable) -> Vec<(ServerRef, DateTime<Utc>)> {
         .filter_map(|route| {
             let user = text(route.data.get("user"))?;
             let name = text(route.data.get("server_name"))?;
-            Some((ServerRef::new(Username::stored(user), ServerName::stored(name)), route.last_activity?))
+            Some((
+                ServerRef::new(Username::stored(user), ServerName::stored(name)),
+                route.last_activity?,
+            ))
         })
         .collect()
 }

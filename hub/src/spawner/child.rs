@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use services::contract::{self, Account, Listen};
 use services::process::{
-    self, Exit, Failure, LaunchError, LaunchPlan, Liveness, ProcessRecord, RunAs, Running, StopReport, StopTimes, output,
+    self, Exit, Failure, LaunchError, LaunchPlan, Liveness, ProcessRecord, RunAs, Running,
+    StopReport, StopTimes, output,
 };
 use tokio::sync::watch;
 
@@ -79,14 +80,22 @@ pub(super) struct Children {
 
 impl Children {
     pub(super) fn new(deps: ChildDeps) -> Self {
-        Self { deps, ports: Ports::default(), exits: Mutex::default() }
+        Self {
+            deps,
+            ports: Ports::default(),
+            exits: Mutex::default(),
+        }
     }
 
     pub(super) fn config(&self) -> &Config {
         &self.deps.config
     }
 
-    pub(super) async fn start(&self, mut context: StartContext<'_>, identity: Identity) -> Result<(), SpawnError> {
+    pub(super) async fn start(
+        &self,
+        mut context: StartContext<'_>,
+        identity: Identity,
+    ) -> Result<(), SpawnError> {
         let output = self.fresh_output(&context)?;
         let spawner = &self.deps.config.spawner;
         let port = match spawner.port {
@@ -96,8 +105,13 @@ impl Children {
             port => port,
         };
         let plan = self.plan(&mut context, identity, port, output.clone());
-        let held = process::hold(&self.deps.launcher, &plan).await.map_err(|error| explain(&error))?;
-        let state = ChildState { record: held.record().clone(), output };
+        let held = process::hold(&self.deps.launcher, &plan)
+            .await
+            .map_err(|error| explain(&error))?;
+        let state = ChildState {
+            record: held.record().clone(),
+            output,
+        };
         let placed = Placed {
             state: serde_json::to_value(&state).map_err(|error| failed(error.to_string()))?,
             target: BindUrl::new(spawner.ip.clone(), port).local_origin(port),
@@ -108,15 +122,28 @@ impl Children {
         Ok(())
     }
 
-    fn plan(&self, context: &mut StartContext<'_>, identity: Identity, port: u16, output: PathBuf) -> LaunchPlan {
+    fn plan(
+        &self,
+        context: &mut StartContext<'_>,
+        identity: Identity,
+        port: u16,
+        output: PathBuf,
+    ) -> LaunchPlan {
         let spawner = &self.deps.config.spawner;
-        let values = [("username", context.server.user.as_str()), ("servername", context.server.name.as_str())];
+        let values = [
+            ("username", context.server.user.as_str()),
+            ("servername", context.server.name.as_str()),
+        ];
         let mut kept = contract::keep(&spawner.env_keep, &*self.deps.env as &dyn EnvSource);
         if let Some(folder) = self.deps.launcher.parent() {
             contract::put_on_path(&mut kept, folder);
         }
         let contract = &mut context.contract;
-        contract.listen = Listen { ip: spawner.ip.clone(), port, tls: false };
+        contract.listen = Listen {
+            ip: spawner.ip.clone(),
+            port,
+            tls: false,
+        };
         contract.notebook_dir = fill(&contract.notebook_dir, &values);
         contract.default_url = fill(&contract.default_url, &values);
         contract.kept = kept;
@@ -134,12 +161,19 @@ impl Children {
     /// The file for the output of a new run; that of the run before is kept beside it.
     fn fresh_output(&self, context: &StartContext<'_>) -> Result<PathBuf, SpawnError> {
         make_private_folder(&self.deps.logs).map_err(|error| {
-            failed(format!("cannot make the folder for outputs {}: {error}", self.deps.logs.display()))
+            failed(format!(
+                "cannot make the folder for outputs {}: {error}",
+                self.deps.logs.display()
+            ))
         })?;
         let file = log_file(&self.deps.logs, context.server);
         if file.exists() {
-            std::fs::rename(&file, previous(&file))
-                .map_err(|error| failed(format!("cannot move the old output {}: {error}", file.display())))?;
+            std::fs::rename(&file, previous(&file)).map_err(|error| {
+                failed(format!(
+                    "cannot move the old output {}: {error}",
+                    file.display()
+                ))
+            })?;
         }
         Ok(file)
     }
@@ -163,8 +197,12 @@ impl Children {
     }
 
     pub(super) fn poll(&self, state: &Value) -> Poll {
-        let Some(state) = read(state) else { return Poll::Exited("is not known".to_owned()) };
-        let ours = self.known_exit(&state.record).and_then(|exit| *exit.borrow());
+        let Some(state) = read(state) else {
+            return Poll::Exited("is not known".to_owned());
+        };
+        let ours = self
+            .known_exit(&state.record)
+            .and_then(|exit| *exit.borrow());
         match (ours, process::poll(&state.record)) {
             (None, Liveness::Alive) => Poll::Running,
             (Some(exit), _) => Poll::Exited(exit.to_string()),
@@ -173,7 +211,9 @@ impl Children {
     }
 
     pub(super) async fn wait(&self, state: &Value) -> String {
-        let Some(state) = read(state) else { return "is not known".to_owned() };
+        let Some(state) = read(state) else {
+            return "is not known".to_owned();
+        };
         if let Some(mut exit) = self.known_exit(&state.record)
             && let Ok(exit) = exit.wait_for(Option::is_some).await
             && let Some(exit) = *exit
@@ -187,7 +227,9 @@ impl Children {
     }
 
     pub(super) async fn stop(&self, state: &Value, times: StopTimes) -> Result<(), SpawnError> {
-        let Some(state) = read(state) else { return Ok(()) };
+        let Some(state) = read(state) else {
+            return Ok(());
+        };
         let report = process::stop(&state.record, times).await;
         if report == StopReport::StillAlive {
             return Err(failed(format!(
@@ -200,13 +242,20 @@ impl Children {
     }
 
     pub(super) fn output_tail(&self, state: &Value, lines: usize) -> Vec<String> {
-        read(state).and_then(|state| output::tail(&state.output, lines).ok()).unwrap_or_default()
+        read(state)
+            .and_then(|state| output::tail(&state.output, lines).ok())
+            .unwrap_or_default()
     }
 
     pub(super) fn trim_outputs(&self) {
-        let Ok(entries) = std::fs::read_dir(&self.deps.logs) else { return };
+        let Ok(entries) = std::fs::read_dir(&self.deps.logs) else {
+            return;
+        };
         let logs = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
-        for file in logs.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("user-"))) {
+        for file in logs.filter(|path| {
+            path.file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with("user-"))
+        }) {
             if let Err(error) = output::trim(&file, MAX_OUTPUT) {
                 tracing::debug!(file = %file.display(), %error, "cannot shorten an output file");
             }
@@ -217,7 +266,11 @@ impl Children {
     pub(super) fn stop_times(&self, now: bool) -> StopTimes {
         let times = &self.deps.config.local_spawner;
         StopTimes {
-            interrupt: if now { std::time::Duration::ZERO } else { times.interrupt_timeout },
+            interrupt: if now {
+                std::time::Duration::ZERO
+            } else {
+                times.interrupt_timeout
+            },
             term: times.term_timeout,
             kill: times.kill_timeout,
         }
@@ -227,7 +280,10 @@ impl Children {
 /// Makes a folder that only the hub's user can enter, where there is none.
 pub(crate) fn make_private_folder(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
 }
 
 pub(super) fn failed(message: impl Into<String>) -> SpawnError {
@@ -240,7 +296,9 @@ fn explain(error: &LaunchError) -> SpawnError {
         LaunchError::Failed(Failure::NotFound { program, path }) => failed(format!(
             "command {program:?} not found (searched PATH={path}); install it, or set Spawner.cmd to a program that is there"
         )),
-        LaunchError::Failed(Failure::EmptyCommand) => failed("Spawner.cmd is empty; set it to the program that is a server"),
+        LaunchError::Failed(Failure::EmptyCommand) => {
+            failed("Spawner.cmd is empty; set it to the program that is a server")
+        }
         LaunchError::Failed(Failure::Cwd { path, why, .. }) => failed(format!(
             "cannot enter the home folder {}: {why}; create it for the user",
             path.display()
@@ -262,8 +320,14 @@ mod tests {
 
     #[test]
     fn messages_name_the_setting() {
-        let error = Failure::NotFound { program: "jupyterhub-singleuser".into(), path: "/bin".into() };
+        let error = Failure::NotFound {
+            program: "jupyterhub-singleuser".into(),
+            path: "/bin".into(),
+        };
         let text = explain(&error.into()).to_string();
-        assert!(text.contains("not found") && text.contains("Spawner.cmd"), "{text}");
+        assert!(
+            text.contains("not found") && text.contains("Spawner.cmd"),
+            "{text}"
+        );
     }
 }

@@ -32,10 +32,17 @@ fn identity(user: SystemUser, euid: u32) -> Result<Identity, String> {
         ));
     }
     if user.home.as_os_str().is_empty() {
-        return Err(format!("system user {:?} has no home folder; give it one (usermod -d)", user.name));
+        return Err(format!(
+            "system user {:?} has no home folder; give it one (usermod -d)",
+            user.name
+        ));
     }
     let run_as = user.run_as();
-    Ok(Identity { account: Account::from(&user), home: user.home, run_as: Some(run_as) })
+    Ok(Identity {
+        account: Account::from(&user),
+        home: user.home,
+        run_as: Some(run_as),
+    })
 }
 
 #[async_trait]
@@ -92,9 +99,16 @@ mod tests {
         };
         let root = identity(user(1000, "/home/mal"), 0).unwrap();
         assert_eq!(root.run_as.unwrap().groups, [100, 7]);
-        assert_eq!((root.account.name.as_str(), root.account.home.as_str()), ("mal", "/home/mal"));
+        assert_eq!(
+            (root.account.name.as_str(), root.account.home.as_str()),
+            ("mal", "/home/mal")
+        );
         assert!(identity(user(1000, "/home/mal"), 1000).is_ok());
-        assert!(identity(user(1000, "/home/mal"), 1001).unwrap_err().contains("root"));
+        assert!(
+            identity(user(1000, "/home/mal"), 1001)
+                .unwrap_err()
+                .contains("root")
+        );
         assert!(identity(user(1000, ""), 0).unwrap_err().contains("home"));
     }
 }

@@ -43,7 +43,15 @@ mod tests {
     fn every_server_has_its_own_file_inside_the_folder() {
         let long = "x".repeat(255);
         let (ab, abc) = (format!("{long}a"), format!("{long}b"));
-        let pairs = [("a", ""), ("a", "b"), ("a+b", ""), ("../x", ""), ("..", ""), (ab.as_str(), ""), (abc.as_str(), "")];
+        let pairs = [
+            ("a", ""),
+            ("a", "b"),
+            ("a+b", ""),
+            ("../x", ""),
+            ("..", ""),
+            (ab.as_str(), ""),
+            (abc.as_str(), ""),
+        ];
         let mut seen = std::collections::BTreeSet::new();
         for (user, name) in pairs {
             let server = ServerRef::new(Username::stored(user), ServerName::stored(name));

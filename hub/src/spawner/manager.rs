@@ -87,7 +87,11 @@ impl Manager {
     /// A manager; nothing happens before the first call.
     #[must_use]
     pub fn new(deps: ManagerDeps) -> Self {
-        Self(Arc::new(Inner { deps, work: work::Work::default(), http: OnceLock::new() }))
+        Self(Arc::new(Inner {
+            deps,
+            work: work::Work::default(),
+            http: OnceLock::new(),
+        }))
     }
 
     /// Starts a server (its row is made if it is missing) and waits at most `wait` for it to be ready.
@@ -106,15 +110,28 @@ impl Manager {
         let deadline = Instant::now() + wait;
         let (manager, at) = (self.clone(), granted.subject().clone());
         // A task of its own: a caller that goes away must not leave a step without the work that belongs to it.
-        let server = finished(tokio::spawn(async move { manager.begin_start(&granted, request).await })).await?;
-        match self.settled(server, ServerState::Spawning, deadline).await? {
+        let server = finished(tokio::spawn(async move {
+            manager.begin_start(&granted, request).await
+        }))
+        .await?;
+        match self
+            .settled(server, ServerState::Spawning, deadline)
+            .await?
+        {
             None => Ok(StartOutcome::Pending),
             Some(Some(server)) if server.state == ServerState::Ready => Ok(StartOutcome::Ready),
-            Some(server) => Err(StartError::Failed(server.and_then(|server| server.last_failure).unwrap_or(Failure {
-                message: format!("{} was stopped while it was being started", request::log_name(&at)),
-                output: Vec::new(),
-                status: 500,
-            }))),
+            Some(server) => Err(StartError::Failed(
+                server
+                    .and_then(|server| server.last_failure)
+                    .unwrap_or(Failure {
+                        message: format!(
+                            "{} was stopped while it was being started",
+                            request::log_name(&at)
+                        ),
+                        output: Vec::new(),
+                        status: 500,
+                    }),
+            )),
         }
     }
 
@@ -130,14 +147,22 @@ impl Manager {
     ) -> Result<StopOutcome, StopError> {
         let deadline = Instant::now() + wait;
         let manager = self.clone();
-        let Some(server) = finished(tokio::spawn(async move { manager.begin_stop(&granted, &request).await })).await?
+        let Some(server) = finished(tokio::spawn(async move {
+            manager.begin_stop(&granted, &request).await
+        }))
+        .await?
         else {
             return Ok(StopOutcome::Stopped);
         };
-        Ok(match self.settled(server, ServerState::Stopping, deadline).await? {
-            None => StopOutcome::Pending,
-            Some(_) => StopOutcome::Stopped,
-        })
+        Ok(
+            match self
+                .settled(server, ServerState::Stopping, deadline)
+                .await?
+            {
+                None => StopOutcome::Pending,
+                Some(_) => StopOutcome::Stopped,
+            },
+        )
     }
 
     /// The progress of the current start: what was reported so far, then what follows, up to and with the event that
@@ -174,7 +199,10 @@ impl Manager {
     }
 
     fn lease(&self, now: DateTime<Utc>) -> Lease {
-        Lease { owner: self.hub_id.clone(), expires: now + LEASE }
+        Lease {
+            owner: self.hub_id.clone(),
+            expires: now + LEASE,
+        }
     }
 
     fn routespec(&self, server: &Server) -> String {
@@ -183,7 +211,11 @@ impl Manager {
 }
 
 /// Returns when something may have happened to the server, or at `until`.
-async fn changed(events: &mut tokio::sync::broadcast::Receiver<Event>, id: ServerId, until: Instant) {
+async fn changed(
+    events: &mut tokio::sync::broadcast::Receiver<Event>,
+    id: ServerId,
+    until: Instant,
+) {
     use tokio::sync::broadcast::error::RecvError;
     let told = async {
         loop {

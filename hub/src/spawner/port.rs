@@ -41,7 +41,10 @@ impl Ports {
 
 fn free(host: &str) -> io::Result<u16> {
     let address = BindUrl::new(host, 0).listen_addr();
-    let address = address.to_socket_addrs()?.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
+    let address = address
+        .to_socket_addrs()?
+        .next()
+        .ok_or(io::ErrorKind::AddrNotAvailable)?;
     Ok(TcpListener::bind(address)?.local_addr()?.port())
 }
 
@@ -52,7 +55,9 @@ mod tests {
     #[test]
     fn ports_differ_and_hosts_must_exist() {
         let ports = Ports::default();
-        let chosen: std::collections::BTreeSet<u16> = (0..100).map(|_| ports.choose("127.0.0.1").unwrap()).collect();
+        let chosen: std::collections::BTreeSet<u16> = (0..100)
+            .map(|_| ports.choose("127.0.0.1").unwrap())
+            .collect();
         assert_eq!(chosen.len(), 100);
         assert!(ports.choose("").is_ok());
         assert!(ports.choose("192.0.2.1").is_err());

@@ -30,9 +30,14 @@ impl SimpleSpawner {
 /// The home of a user. Names that would lead out of the template's folder are refused.
 fn home(template: &str, username: &str, user_id: i64) -> Result<PathBuf, String> {
     if username.contains(['/', '\0']) || matches!(username, "" | "." | "..") {
-        return Err(format!("user name {username:?} cannot name a home folder; rename the user"));
+        return Err(format!(
+            "user name {username:?} cannot name a home folder; rename the user"
+        ));
     }
-    let home = PathBuf::from(fill(template, &[("username", username), ("userid", &user_id.to_string())]));
+    let home = PathBuf::from(fill(
+        template,
+        &[("username", username), ("userid", &user_id.to_string())],
+    ));
     if !home.is_absolute() {
         return Err(format!(
             "SimpleLocalProcessSpawner.home_dir_template {template:?} is not absolute; begin it with a slash"
@@ -63,9 +68,21 @@ impl Spawner for SimpleSpawner {
         let template = &self.0.config().simple_spawner.home_dir_template;
         let home = home(template, name, context.user_id.0).map_err(failed)?;
         make_home(&home).map_err(failed)?;
-        let account =
-            Account { name: name.to_owned(), home: home.display().to_string(), shell: SHELL.to_owned() };
-        self.0.start(context, Identity { account, home, run_as: None }).await
+        let account = Account {
+            name: name.to_owned(),
+            home: home.display().to_string(),
+            shell: SHELL.to_owned(),
+        };
+        self.0
+            .start(
+                context,
+                Identity {
+                    account,
+                    home,
+                    run_as: None,
+                },
+            )
+            .await
     }
 
     async fn poll(&self, state: &Value) -> Poll {
@@ -102,7 +119,11 @@ mod tests {
             ("/tmp/{username}", "a/../../etc", None),
             ("tmp/{username}", "mal", None),
         ] {
-            assert_eq!(home(template, name, 7).ok(), expected.map(PathBuf::from), "{template} {name}");
+            assert_eq!(
+                home(template, name, 7).ok(),
+                expected.map(PathBuf::from),
+                "{template} {name}"
+            );
         }
     }
 }

@@ -10,7 +10,10 @@ pub(super) fn fill(text: &str, values: &[(&str, &str)]) -> String {
         let (before, from_brace) = rest.split_at(open);
         filled.push_str(before);
         let hit = values.iter().find_map(|(name, value)| {
-            let after = from_brace.strip_prefix('{')?.strip_prefix(name)?.strip_prefix('}')?;
+            let after = from_brace
+                .strip_prefix('{')?
+                .strip_prefix(name)?
+                .strip_prefix('}')?;
             Some((*value, after))
         });
         match hit {

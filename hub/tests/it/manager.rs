@@ -12,7 +12,8 @@ use hub::domain::lifecycle::{LEASE, ServerState};
 use hub::domain::server::Server;
 use hub::proxy_client::ProxyClient as _;
 use hub::spawner::manager::{
-    HubProcess, Manager, StartError, StartOutcome, StartRequest, StopError, StopOutcome, StopRequest,
+    HubProcess, Manager, StartError, StartOutcome, StartRequest, StopError, StopOutcome,
+    StopRequest,
 };
 use hub::spawner::{Poll, SpawnError, Spawner, StartContext};
 use hub_types::clock::{Clock as _, FakeClock, SystemClock};
@@ -20,32 +21,46 @@ use hub_types::progress::ProgressEvent;
 use hub_types::secret::Token;
 use serde_json::Value;
 
-use crate::scene::{Scene, TestProxy, alive, at, eventually, is_running, kill, may_start, may_stop, record, row};
+use crate::scene::{
+    Scene, TestProxy, alive, at, eventually, is_running, kill, may_start, may_stop, record, row,
+};
 
 const LONG: Duration = Duration::from_secs(30);
 
 async fn start(manager: &Manager) -> Result<StartOutcome, StartError> {
-    manager.start(may_start(at("")), StartRequest::default(), LONG).await
+    manager
+        .start(may_start(at("")), StartRequest::default(), LONG)
+        .await
 }
 
 async fn start_and_leave(manager: &Manager) {
-    let outcome = manager.start(may_start(at("")), StartRequest::default(), Duration::ZERO).await.unwrap();
+    let outcome = manager
+        .start(may_start(at("")), StartRequest::default(), Duration::ZERO)
+        .await
+        .unwrap();
     assert_eq!(outcome, StartOutcome::Pending);
 }
 
 async fn stop(manager: &Manager) -> Result<StopOutcome, StopError> {
-    manager.stop(may_stop(at("")), StopRequest::default(), LONG).await
+    manager
+        .stop(may_stop(at("")), StopRequest::default(), LONG)
+        .await
 }
 
 async fn placed(manager: &Manager) -> Server {
     eventually("the process is recorded", async || {
-        row(manager, "").await.filter(|server| server.spawner_state.is_some())
+        row(manager, "")
+            .await
+            .filter(|server| server.spawner_state.is_some())
     })
     .await
 }
 
 async fn in_state(manager: &Manager, state: ServerState) -> Server {
-    eventually("the server is in that state", async || row(manager, "").await.filter(|s| s.state == state)).await
+    eventually("the server is in that state", async || {
+        row(manager, "").await.filter(|s| s.state == state)
+    })
+    .await
 }
 
 async fn progress(manager: &Manager, server: &Server) -> Vec<ProgressEvent> {
@@ -61,35 +76,80 @@ async fn a_server_is_started_routed_and_stopped() {
 
     assert_eq!(start(&manager).await.unwrap(), StartOutcome::Ready);
     let server = row(&manager, "").await.unwrap();
-    assert_eq!((server.state, server.lease.clone()), (ServerState::Ready, None));
+    assert_eq!(
+        (server.state, server.lease.clone()),
+        (ServerState::Ready, None)
+    );
     assert!(alive(&server) && server.started.is_some());
 
     let http = reqwest::Client::builder().build().unwrap();
-    let env: Value =
-        http.get(format!("{}/user/alice/env", proxy.public)).send().await.unwrap().json().await.unwrap();
+    let env: Value = http
+        .get(format!("{}/user/alice/env", proxy.public))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     assert_eq!(env["JUPYTERHUB_SERVICE_PREFIX"], "/user/alice/");
     assert_eq!(env["JUPYTERHUB_API_URL"], "http://127.0.0.1:8081/hub/api");
-    assert_eq!((env["USER"].as_str(), env["SHELL"].as_str()), (Some("alice"), Some("/bin/bash")));
+    assert_eq!(
+        (env["USER"].as_str(), env["SHELL"].as_str()),
+        (Some("alice"), Some("/bin/bash"))
+    );
     assert_eq!(env.get("HUB_SECRET_SENTINEL"), None);
 
-    let secret = Token::parse(env["JUPYTERHUB_API_TOKEN"].as_str().unwrap()).unwrap().hash();
-    let token = db::tokens::find(manager.db.read(), secret).await.unwrap().unwrap();
-    assert_eq!((token.server_id, token.note.as_str()), (Some(server.id), "Server at /user/alice/"));
-    let oauth = db::oauth::find_client(manager.db.read(), "jupyterhub-user-alice").await.unwrap().unwrap();
-    assert_eq!((oauth.secret_hash, oauth.redirect_uri.as_str()), (Some(secret), "/user/alice/oauth_callback"));
+    let secret = Token::parse(env["JUPYTERHUB_API_TOKEN"].as_str().unwrap())
+        .unwrap()
+        .hash();
+    let token = db::tokens::find(manager.db.read(), secret)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (token.server_id, token.note.as_str()),
+        (Some(server.id), "Server at /user/alice/")
+    );
+    let oauth = db::oauth::find_client(manager.db.read(), "jupyterhub-user-alice")
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (oauth.secret_hash, oauth.redirect_uri.as_str()),
+        (Some(secret), "/user/alice/oauth_callback")
+    );
 
     let again = start(&manager).await.unwrap_err();
-    assert_eq!((again.status(), again.to_string().as_str()), (400, "alice is already running"));
+    assert_eq!(
+        (again.status(), again.to_string().as_str()),
+        (400, "alice is already running")
+    );
     let only_ready = progress(&manager, &server).await;
-    assert_eq!((only_ready.len(), only_ready[0].url.as_deref()), (1, Some("/user/alice/")));
+    assert_eq!(
+        (only_ready.len(), only_ready[0].url.as_deref()),
+        (1, Some("/user/alice/"))
+    );
 
     assert_eq!(stop(&manager).await.unwrap(), StopOutcome::Stopped);
     let stopped = row(&manager, "").await.unwrap();
-    assert_eq!((stopped.state, stopped.started, stopped.target), (ServerState::Stopped, None, None));
+    assert_eq!(
+        (stopped.state, stopped.started, stopped.target),
+        (ServerState::Stopped, None, None)
+    );
     assert!(!alive(&server));
     assert_eq!(scene.running(), 0);
-    assert!(db::tokens::find(manager.db.read(), secret).await.unwrap().is_none());
-    assert!(db::oauth::find_client(manager.db.read(), "jupyterhub-user-alice").await.unwrap().is_none());
+    assert!(
+        db::tokens::find(manager.db.read(), secret)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        db::oauth::find_client(manager.db.read(), "jupyterhub-user-alice")
+            .await
+            .unwrap()
+            .is_none()
+    );
     assert!(!client.routes().await.unwrap().contains_key("/user/alice"));
     assert_eq!(stop(&manager).await.unwrap(), StopOutcome::Stopped);
     assert!(progress(&manager, &server).await.is_empty());
@@ -99,7 +159,9 @@ async fn a_server_is_started_routed_and_stopped() {
 async fn progress_tells_the_whole_start_to_whoever_comes_late() {
     let scene = Scene::new("gate");
     let proxy = TestProxy::start().await;
-    let manager = scene.hub("one", &proxy.client(), Arc::new(SystemClock)).await;
+    let manager = scene
+        .hub("one", &proxy.client(), Arc::new(SystemClock))
+        .await;
     start_and_leave(&manager).await;
     let server = placed(&manager).await;
     let mut early = std::pin::pin!(manager.progress(server.id));
@@ -122,7 +184,13 @@ async fn two_hubs_start_one_process() {
     let attempts = hubs.iter().flat_map(|hub| [start(hub), start(hub)]);
     for outcome in futures_util::future::join_all(attempts).await {
         // Somebody who comes when it is ready already is told so.
-        assert!(matches!(outcome, Ok(StartOutcome::Ready) | Err(StartError::Refused { .. })), "{outcome:?}");
+        assert!(
+            matches!(
+                outcome,
+                Ok(StartOutcome::Ready) | Err(StartError::Refused { .. })
+            ),
+            "{outcome:?}"
+        );
     }
     assert_eq!(scene.starts().len(), 1);
     assert_eq!(stop(&hubs[2]).await.unwrap(), StopOutcome::Stopped);
@@ -136,17 +204,37 @@ async fn a_start_that_fails_shows_the_last_words_and_leaves_nothing() {
     let client = proxy.client();
     let manager = scene.hub("one", &client, Arc::new(SystemClock)).await;
     let error = start(&manager).await.unwrap_err();
-    let StartError::Failed(failure) = &error else { panic!("{error}") };
-    assert!(failure.message.contains("exited with code 3"), "{failure:?}");
+    let StartError::Failed(failure) = &error else {
+        panic!("{error}")
+    };
+    assert!(
+        failure.message.contains("exited with code 3"),
+        "{failure:?}"
+    );
     assert_eq!(failure.output, ["last words: no kernel", "first words"]);
     assert_eq!(error.status(), 500);
 
     let server = row(&manager, "").await.unwrap();
-    assert_eq!((server.state, server.spawner_state.clone(), server.lease.clone()), (ServerState::Stopped, None, None));
+    assert_eq!(
+        (
+            server.state,
+            server.spawner_state.clone(),
+            server.lease.clone()
+        ),
+        (ServerState::Stopped, None, None)
+    );
     assert_eq!(server.last_failure.as_ref(), Some(failure));
     let events = progress(&manager, &server).await;
-    assert!(events.len() == 1 && events[0].failed && events[0].message.starts_with("Spawn failed: "), "{events:?}");
-    assert!(db::oauth::find_client(manager.db.read(), "jupyterhub-user-alice").await.unwrap().is_none());
+    assert!(
+        events.len() == 1 && events[0].failed && events[0].message.starts_with("Spawn failed: "),
+        "{events:?}"
+    );
+    assert!(
+        db::oauth::find_client(manager.db.read(), "jupyterhub-user-alice")
+            .await
+            .unwrap()
+            .is_none()
+    );
     assert!(!client.routes().await.unwrap().contains_key("/user/alice"));
 }
 
@@ -155,15 +243,25 @@ async fn what_cannot_start_names_what_to_change() {
     let proxy = TestProxy::start().await;
     let mut scene = Scene::new("silent");
     scene.config.spawner.http_timeout = Duration::from_millis(300);
-    let manager = scene.hub("one", &proxy.client(), Arc::new(SystemClock)).await;
+    let manager = scene
+        .hub("one", &proxy.client(), Arc::new(SystemClock))
+        .await;
     let error = start(&manager).await.unwrap_err().to_string();
-    assert!(error.contains("Spawner.http_timeout") && error.contains("/user/alice/api"), "{error}");
+    assert!(
+        error.contains("Spawner.http_timeout") && error.contains("/user/alice/api"),
+        "{error}"
+    );
     assert_eq!(scene.running(), 0);
 
     scene.config.spawner.cmd = vec!["no-such-singleuser".into()];
-    let manager = scene.hub("two", &proxy.client(), Arc::new(SystemClock)).await;
+    let manager = scene
+        .hub("two", &proxy.client(), Arc::new(SystemClock))
+        .await;
     let error = start(&manager).await.unwrap_err().to_string();
-    assert!(error.contains("\"no-such-singleuser\" not found") && error.contains("Spawner.cmd"), "{error}");
+    assert!(
+        error.contains("\"no-such-singleuser\" not found") && error.contains("Spawner.cmd"),
+        "{error}"
+    );
     assert_eq!(row(&manager, "").await.unwrap().state, ServerState::Stopped);
 }
 
@@ -171,8 +269,12 @@ async fn what_cannot_start_names_what_to_change() {
 async fn a_stop_cancels_a_start_from_any_hub() {
     let scene = Scene::new("silent");
     let proxy = TestProxy::start().await;
-    let starter = scene.hub("one", &proxy.client(), Arc::new(SystemClock)).await;
-    let stopper = scene.hub("two", &proxy.client(), Arc::new(SystemClock)).await;
+    let starter = scene
+        .hub("one", &proxy.client(), Arc::new(SystemClock))
+        .await;
+    let stopper = scene
+        .hub("two", &proxy.client(), Arc::new(SystemClock))
+        .await;
     for hub in [&starter, &stopper] {
         let waiting = tokio::spawn({
             let hub = starter.clone();
@@ -205,12 +307,16 @@ fn servers_outlive_a_hub_that_crashes() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let proxy = runtime.block_on(TestProxy::start());
     let before = crashed(async {
-        let manager = scene.hub("first", &proxy.client(), Arc::new(SystemClock)).await;
+        let manager = scene
+            .hub("first", &proxy.client(), Arc::new(SystemClock))
+            .await;
         assert_eq!(start(&manager).await.unwrap(), StartOutcome::Ready);
         row(&manager, "").await.unwrap()
     });
     runtime.block_on(async {
-        let manager = scene.hub("second", &proxy.client(), Arc::new(SystemClock)).await;
+        let manager = scene
+            .hub("second", &proxy.client(), Arc::new(SystemClock))
+            .await;
         manager.adopt_all().await.unwrap();
         assert_eq!(manager.poll_servers().await.unwrap(), 0);
         let after = row(&manager, "").await.unwrap();
@@ -230,24 +336,47 @@ fn a_start_goes_on_after_the_hub_crashed() {
     let mut dead = here.clone();
     dead.record.start_ticks += 1;
     let server = crashed(async {
-        let manager = scene.hub("first", &proxy.client(), Arc::new(SystemClock)).await;
+        let manager = scene
+            .hub("first", &proxy.client(), Arc::new(SystemClock))
+            .await;
         manager.heartbeat(&dead).await.unwrap();
         start_and_leave(&manager).await;
         placed(&manager).await
     });
     std::fs::write(scene.path("gate"), "").unwrap();
     runtime.block_on(async {
-        let manager = scene.hub("second", &proxy.client(), Arc::new(SystemClock)).await;
+        let manager = scene
+            .hub("second", &proxy.client(), Arc::new(SystemClock))
+            .await;
         manager.heartbeat(&here).await.unwrap();
         manager.adopt_all().await.unwrap();
-        assert_eq!(row(&manager, "").await.unwrap().lease.unwrap().owner, "first", "a lease that holds is respected");
+        assert_eq!(
+            row(&manager, "").await.unwrap().lease.unwrap().owner,
+            "first",
+            "a lease that holds is respected"
+        );
         assert_eq!(manager.bury_dead_hubs(&here).await.unwrap(), 1);
         manager.adopt_all().await.unwrap();
         let ready = in_state(&manager, ServerState::Ready).await;
         assert_eq!(record(&ready), record(&server));
-        let events = db::events::since(manager.db.read(), ready.id, 1, 0).await.unwrap();
-        assert_eq!(events.iter().map(|(_, event)| event.progress).collect::<Vec<_>>(), [0, 50, 100]);
-        assert!(manager.proxy.routes().await.unwrap().contains_key("/user/alice"));
+        let events = db::events::since(manager.db.read(), ready.id, 1, 0)
+            .await
+            .unwrap();
+        assert_eq!(
+            events
+                .iter()
+                .map(|(_, event)| event.progress)
+                .collect::<Vec<_>>(),
+            [0, 50, 100]
+        );
+        assert!(
+            manager
+                .proxy
+                .routes()
+                .await
+                .unwrap()
+                .contains_key("/user/alice")
+        );
         assert_eq!(stop(&manager).await.unwrap(), StopOutcome::Stopped);
         assert_eq!((scene.starts().len(), scene.running()), (1, 0));
     });
@@ -260,18 +389,27 @@ fn a_stop_goes_on_after_the_hub_crashed() {
     let proxy = runtime.block_on(TestProxy::start());
     let clock = FakeClock::at(SystemClock.now());
     crashed(async {
-        let manager = scene.hub("first", &proxy.client(), Arc::new(clock.clone())).await;
+        let manager = scene
+            .hub("first", &proxy.client(), Arc::new(clock.clone()))
+            .await;
         assert_eq!(start(&manager).await.unwrap(), StartOutcome::Ready);
     });
     crashed(async {
         let stuck = Arc::new(Stuck);
-        let manager = scene.hub_with("second", proxy.client(), Arc::new(clock.clone()), stuck).await;
-        let outcome = manager.stop(may_stop(at("")), StopRequest::default(), Duration::ZERO).await.unwrap();
+        let manager = scene
+            .hub_with("second", proxy.client(), Arc::new(clock.clone()), stuck)
+            .await;
+        let outcome = manager
+            .stop(may_stop(at("")), StopRequest::default(), Duration::ZERO)
+            .await
+            .unwrap();
         assert_eq!(outcome, StopOutcome::Pending);
     });
     clock.advance(LEASE);
     runtime.block_on(async {
-        let manager = scene.hub("third", &proxy.client(), Arc::new(clock.clone())).await;
+        let manager = scene
+            .hub("third", &proxy.client(), Arc::new(clock.clone()))
+            .await;
         assert_eq!(scene.running(), 1);
         manager.adopt_all().await.unwrap();
         in_state(&manager, ServerState::Stopped).await;
@@ -312,12 +450,21 @@ fn a_start_without_a_process_has_failed_when_the_hub_crashed() {
     let proxy = runtime.block_on(TestProxy::start());
     let clock = FakeClock::at(SystemClock.now());
     crashed(async {
-        let manager = scene.hub_with("first", proxy.client(), Arc::new(clock.clone()), Arc::new(Stuck)).await;
+        let manager = scene
+            .hub_with(
+                "first",
+                proxy.client(),
+                Arc::new(clock.clone()),
+                Arc::new(Stuck),
+            )
+            .await;
         start_and_leave(&manager).await;
     });
     clock.advance(LEASE);
     runtime.block_on(async {
-        let manager = scene.hub("second", &proxy.client(), Arc::new(clock.clone())).await;
+        let manager = scene
+            .hub("second", &proxy.client(), Arc::new(clock.clone()))
+            .await;
         manager.adopt_all().await.unwrap();
         let server = in_state(&manager, ServerState::Stopped).await;
         assert!(server.last_failure.unwrap().message.contains("restarted"));
@@ -341,7 +488,12 @@ async fn a_server_that_dies_is_buried() {
     assert_eq!((server.state, server.lease), (ServerState::Stopped, None));
     assert!(server.last_failure.unwrap().message.contains("SIGKILL"));
     assert!(!client.routes().await.unwrap().contains_key("/user/alice"));
-    assert!(db::oauth::find_client(manager.db.read(), "jupyterhub-user-alice").await.unwrap().is_none());
+    assert!(
+        db::oauth::find_client(manager.db.read(), "jupyterhub-user-alice")
+            .await
+            .unwrap()
+            .is_none()
+    );
     assert_eq!(manager.poll_servers().await.unwrap(), 0);
 }
 
@@ -349,16 +501,24 @@ async fn a_server_that_dies_is_buried() {
 async fn a_culler_does_not_stop_what_was_used_meanwhile() {
     let scene = Scene::new("");
     let proxy = TestProxy::start().await;
-    let manager = scene.hub("one", &proxy.client(), Arc::new(SystemClock)).await;
+    let manager = scene
+        .hub("one", &proxy.client(), Arc::new(SystemClock))
+        .await;
     start(&manager).await.unwrap();
     let read = row(&manager, "").await.unwrap().last_activity.unwrap();
     let cull = async |since| {
-        let request = StopRequest { unless_active_since: Some(since), ..StopRequest::default() };
+        let request = StopRequest {
+            unless_active_since: Some(since),
+            ..StopRequest::default()
+        };
         manager.stop(may_stop(at("")), request, LONG).await
     };
     // The database does not know of this use yet; the proxy does.
     let http = reqwest::Client::builder().build().unwrap();
-    http.get(format!("{}/user/alice/api", proxy.public)).send().await.unwrap();
+    http.get(format!("{}/user/alice/api", proxy.public))
+        .send()
+        .await
+        .unwrap();
     let refused = cull(read).await.unwrap_err();
     assert_eq!((refused.status(), scene.running()), (412, 1));
     assert_eq!(row(&manager, "").await.unwrap().state, ServerState::Ready);
@@ -370,7 +530,9 @@ async fn activity_moves_forward_only() {
     let scene = Scene::new("");
     let proxy = TestProxy::start().await;
     let clock = FakeClock::at(SystemClock.now());
-    let manager = scene.hub("one", &proxy.client(), Arc::new(clock.clone())).await;
+    let manager = scene
+        .hub("one", &proxy.client(), Arc::new(clock.clone()))
+        .await;
     start(&manager).await.unwrap();
     let started = row(&manager, "").await.unwrap().last_activity.unwrap();
     clock.advance(TimeDelta::hours(1));
@@ -380,32 +542,81 @@ async fn activity_moves_forward_only() {
         (started, used),
         (used + TimeDelta::hours(9), used),
     ] {
-        manager.report_activity(vec![(at(""), reported), (at("unknown"), reported)]).await.unwrap();
-        assert_eq!(row(&manager, "").await.unwrap().last_activity, Some(expected));
+        manager
+            .report_activity(vec![(at(""), reported), (at("unknown"), reported)])
+            .await
+            .unwrap();
+        assert_eq!(
+            row(&manager, "").await.unwrap().last_activity,
+            Some(expected)
+        );
     }
-    let owner = db::users::find(manager.db.read(), "alice").await.unwrap().unwrap();
+    let owner = db::users::find(manager.db.read(), "alice")
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(owner.last_activity, Some(used));
     assert_eq!(stop(&manager).await.unwrap(), StopOutcome::Stopped);
-    assert_eq!(row(&manager, "").await.unwrap().last_activity, Some(clock.now()));
+    assert_eq!(
+        row(&manager, "").await.unwrap().last_activity,
+        Some(clock.now())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn named_servers_come_and_go_with_their_rows() {
     let scene = Scene::new("");
     let proxy = TestProxy::start().await;
-    let manager = scene.hub("one", &proxy.client(), Arc::new(SystemClock)).await;
+    let manager = scene
+        .hub("one", &proxy.client(), Arc::new(SystemClock))
+        .await;
     let request = StartRequest {
         display_name: Some("With GPU".into()),
-        user_options: Some(serde_json::Map::from_iter([("size".to_owned(), Value::from("L"))])),
+        user_options: Some(serde_json::Map::from_iter([(
+            "size".to_owned(),
+            Value::from("L"),
+        )])),
     };
-    assert_eq!(manager.start(may_start(at("gpu")), request, LONG).await.unwrap(), StartOutcome::Ready);
+    assert_eq!(
+        manager
+            .start(may_start(at("gpu")), request, LONG)
+            .await
+            .unwrap(),
+        StartOutcome::Ready
+    );
     let server = row(&manager, "gpu").await.unwrap();
-    assert_eq!((server.display_name.as_str(), &server.user_options["size"]), ("With GPU", &Value::from("L")));
-    let remove = StopRequest { remove: true, ..StopRequest::default() };
-    assert_eq!(manager.stop(may_stop(at("gpu")), remove.clone(), LONG).await.unwrap(), StopOutcome::Stopped);
+    assert_eq!(
+        (server.display_name.as_str(), &server.user_options["size"]),
+        ("With GPU", &Value::from("L"))
+    );
+    let remove = StopRequest {
+        remove: true,
+        ..StopRequest::default()
+    };
+    assert_eq!(
+        manager
+            .stop(may_stop(at("gpu")), remove.clone(), LONG)
+            .await
+            .unwrap(),
+        StopOutcome::Stopped
+    );
     assert!(row(&manager, "gpu").await.is_none());
-    assert_eq!(manager.stop(may_stop(at("gpu")), remove.clone(), LONG).await.unwrap_err().status(), 404);
-    assert_eq!(manager.stop(may_stop(at("")), remove, LONG).await.unwrap_err().status(), 400);
+    assert_eq!(
+        manager
+            .stop(may_stop(at("gpu")), remove.clone(), LONG)
+            .await
+            .unwrap_err()
+            .status(),
+        404
+    );
+    assert_eq!(
+        manager
+            .stop(may_stop(at("")), remove, LONG)
+            .await
+            .unwrap_err()
+            .status(),
+        400
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -415,21 +626,40 @@ async fn the_local_spawner_runs_as_the_system_user_or_says_why_not() {
     scene.config.jupyterhub.spawner_class = hub::config::SpawnerClass::Local;
     // Ends at once: its last words are in the failure.
     scene.config.spawner.cmd = vec!["id".into()];
-    let manager = scene.hub("one", &proxy.client(), Arc::new(SystemClock)).await;
+    let manager = scene
+        .hub("one", &proxy.client(), Arc::new(SystemClock))
+        .await;
     let error = start(&manager).await.unwrap_err().to_string();
-    assert!(error.contains("\"alice\" does not exist") && error.contains("useradd"), "{error}");
+    assert!(
+        error.contains("\"alice\" does not exist") && error.contains("useradd"),
+        "{error}"
+    );
 
     let tx = manager.db.write().await.unwrap();
     let daemon = hub_types::names::Username::stored("daemon");
-    db::users::insert(&tx, &daemon, false, chrono::DateTime::UNIX_EPOCH).await.unwrap();
+    db::users::insert(&tx, &daemon, false, chrono::DateTime::UNIX_EPOCH)
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
-    let server = hub::domain::server::ServerRef::new(daemon, hub_types::names::ServerName::default_server());
-    let error = manager.start(may_start(server), StartRequest::default(), LONG).await.unwrap_err();
-    let StartError::Failed(failure) = error else { panic!("{error}") };
+    let server =
+        hub::domain::server::ServerRef::new(daemon, hub_types::names::ServerName::default_server());
+    let error = manager
+        .start(may_start(server), StartRequest::default(), LONG)
+        .await
+        .unwrap_err();
+    let StartError::Failed(failure) = error else {
+        panic!("{error}")
+    };
     if nix::unistd::geteuid().is_root() {
         let words = failure.output.join("\n");
-        assert!(words.starts_with("uid=1(daemon) gid=1(daemon) groups=1(daemon)"), "{failure:?}");
+        assert!(
+            words.starts_with("uid=1(daemon) gid=1(daemon) groups=1(daemon)"),
+            "{failure:?}"
+        );
     } else {
-        assert!(failure.message.contains("does not run as root"), "{failure:?}");
+        assert!(
+            failure.message.contains("does not run as root"),
+            "{failure:?}"
+        );
     }
 }

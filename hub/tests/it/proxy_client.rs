@@ -28,13 +28,20 @@ async fn routes_become_what_the_database_wants() {
     let scene = Scene::new("");
     let proxy = TestProxy::start().await;
     let client = proxy.client();
-    let service = Route::of_service(&BaseUrl::default(), &ServiceName::stored("whoami"), "http://127.0.0.1:7");
+    let service = Route::of_service(
+        &BaseUrl::default(),
+        &ServiceName::stored("whoami"),
+        "http://127.0.0.1:7",
+    );
     let sync = RouteSync::new(scene.db().await, client.clone(), addresses(), vec![service]);
     client.add(&route("stale one")).await.unwrap();
     let foreign = reqwest::Client::builder().build().unwrap();
     foreign
         .post(format!("{}/api/routes/foreign", proxy.endpoint.url))
-        .header("authorization", format!("token {}", proxy.endpoint.token.expose()))
+        .header(
+            "authorization",
+            format!("token {}", proxy.endpoint.token.expose()),
+        )
         .json(&json!({"target": "http://127.0.0.1:5"}))
         .send()
         .await
@@ -43,29 +50,60 @@ async fn routes_become_what_the_database_wants() {
     let checked = sync.check().await.unwrap();
     assert_eq!((checked.added, checked.deleted), (2, 1));
     let routes = client.routes().await.unwrap();
-    assert_eq!(routes.keys().collect::<Vec<_>>(), ["/", "/foreign", "/services/whoami"]);
+    assert_eq!(
+        routes.keys().collect::<Vec<_>>(),
+        ["/", "/foreign", "/services/whoami"]
+    );
     assert_eq!(routes["/"].data.get("jupyterhub"), Some(&Value::from(true)));
     let checked = sync.check().await.unwrap();
     assert_eq!((checked.added, checked.deleted), (0, 0));
     client.delete("/no/such/route/").await.unwrap();
-    assert!(client.last_activity("/services/whoami/").await.unwrap().is_some());
-    assert!(client.last_activity("/no/such/route/").await.unwrap().is_none());
+    assert!(
+        client
+            .last_activity("/services/whoami/")
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert!(
+        client
+            .last_activity("/no/such/route/")
+            .await
+            .unwrap()
+            .is_none()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_say_which_proxy_and_what_to_do() {
     let proxy = TestProxy::start().await;
-    let wrong = Endpoint { token: Token::generate(), ..proxy.endpoint.clone() };
+    let wrong = Endpoint {
+        token: Token::generate(),
+        ..proxy.endpoint.clone()
+    };
     let client = ChpClient::new(wrong, Duration::from_secs(5)).unwrap();
     let error = client.routes().await.unwrap_err();
-    assert!(matches!(error, ProxyError::Forbidden { .. }) && error.to_string().contains("CONFIGPROXY_AUTH_TOKEN"));
+    assert!(
+        matches!(error, ProxyError::Forbidden { .. })
+            && error.to_string().contains("CONFIGPROXY_AUTH_TOKEN")
+    );
 
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let nobody = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let client = ChpClient::new(Endpoint { url: nobody.clone(), ..proxy.endpoint.clone() }, Duration::ZERO).unwrap();
+    let client = ChpClient::new(
+        Endpoint {
+            url: nobody.clone(),
+            ..proxy.endpoint.clone()
+        },
+        Duration::ZERO,
+    )
+    .unwrap();
     let error = client.add(&route("")).await.unwrap_err().to_string();
-    assert!(error.contains(&nobody) && error.contains("api_url"), "{error}");
+    assert!(
+        error.contains(&nobody) && error.contains("api_url"),
+        "{error}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,11 +124,26 @@ async fn a_proxy_that_stumbles_is_asked_again() {
         }
         requests
     });
-    let client = ChpClient::new(Endpoint { url, token: Token::from_config("t0") }, Duration::from_secs(20)).unwrap();
+    let client = ChpClient::new(
+        Endpoint {
+            url,
+            token: Token::from_config("t0"),
+        },
+        Duration::from_secs(20),
+    )
+    .unwrap();
     client.add(&route("")).await.unwrap();
     let requests = stumbling.await.unwrap();
-    assert!(requests[2].starts_with("POST /api/routes/user/alice HTTP/1.1"), "{requests:?}");
-    assert!(requests[2].to_lowercase().contains("authorization: token t0"), "{requests:?}");
+    assert!(
+        requests[2].starts_with("POST /api/routes/user/alice HTTP/1.1"),
+        "{requests:?}"
+    );
+    assert!(
+        requests[2]
+            .to_lowercase()
+            .contains("authorization: token t0"),
+        "{requests:?}"
+    );
 }
 
 fn process(scene: &Scene, db: hub::db::Db, token: &Token) -> (ProxyProcess, Arc<ChpClient>) {
@@ -98,12 +151,18 @@ fn process(scene: &Scene, db: hub::db::Db, token: &Token) -> (ProxyProcess, Arc<
     config.jupyterhub.bind_url = BindUrl::new("127.0.0.1", 0);
     config.proxy.api_url = BindUrl::new("127.0.0.1", 0);
     config.proxy.pid_file = scene.path("proxy.pid");
-    let endpoint = Endpoint { url: "http://127.0.0.1:0".into(), token: token.clone() };
+    let endpoint = Endpoint {
+        url: "http://127.0.0.1:0".into(),
+        token: token.clone(),
+    };
     let client = Arc::new(ChpClient::new(endpoint, Duration::from_secs(5)).unwrap());
     let deps = ProxyDeps {
         db,
         config: Arc::new(config),
-        env: Arc::new(BTreeMap::from([("PATH".to_owned(), ProcessEnv.get("PATH").unwrap())])),
+        env: Arc::new(BTreeMap::from([(
+            "PATH".to_owned(),
+            ProcessEnv.get("PATH").unwrap(),
+        )])),
         client: client.clone(),
         launcher: launcher(),
         data: scene.dir.path().to_owned(),
@@ -120,20 +179,38 @@ async fn a_proxy_process_is_adopted_replaced_and_restarted() {
     let (first, client) = process(&scene, db.clone(), &token);
     let addresses = first.start().await.unwrap();
     let pid = first.pid().unwrap();
-    client.add(&Route { data: Map::new(), ..route("kept") }).await.unwrap();
-    assert_eq!(std::fs::read_to_string(scene.path("proxy.pid")).unwrap(), pid.to_string());
+    client
+        .add(&Route {
+            data: Map::new(),
+            ..route("kept")
+        })
+        .await
+        .unwrap();
+    assert_eq!(
+        std::fs::read_to_string(scene.path("proxy.pid")).unwrap(),
+        pid.to_string()
+    );
     drop(first);
 
     // The next hub finds it, with its routes.
     let (second, client) = process(&scene, db.clone(), &token);
     assert_eq!(second.start().await.unwrap(), addresses);
     assert_eq!(second.pid(), Some(pid));
-    assert!(client.routes().await.unwrap().contains_key("/user/alice/kept"));
+    assert!(
+        client
+            .routes()
+            .await
+            .unwrap()
+            .contains_key("/user/alice/kept")
+    );
     assert!(!second.check().await.unwrap());
 
     // Killed, it comes back at the same addresses, empty.
     kill(pid);
-    eventually("the proxy is dead", async || (!is_running(pid)).then_some(())).await;
+    eventually("the proxy is dead", async || {
+        (!is_running(pid)).then_some(())
+    })
+    .await;
     assert!(second.check().await.unwrap());
     assert_eq!(client.endpoint().url, addresses.api);
     assert!(client.routes().await.unwrap().is_empty());

@@ -64,7 +64,10 @@ http.server.HTTPServer((address.hostname, address.port), Handler).serve_forever(
 "#;
 
 /// Waits until `condition` gives something.
-pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut condition: impl FnMut() -> F) -> T {
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    mut condition: impl FnMut() -> F,
+) -> T {
     let look = async {
         loop {
             if let Some(found) = condition().await {
@@ -73,7 +76,9 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, look).await.unwrap_or_else(|_| panic!("never: {what}"))
+    tokio::time::timeout(PATIENCE, look)
+        .await
+        .unwrap_or_else(|_| panic!("never: {what}"))
 }
 
 /// A proxy in this process.
@@ -91,12 +96,18 @@ impl TestProxy {
         config.token = Some(token.clone());
         let proxy = Proxy::new(config, Arc::new(SystemClock)).unwrap();
         let here = Bind::Tcp("127.0.0.1".to_owned(), 0);
-        let listeners =
-            Listeners { public: Listener::bind(&here).await.unwrap(), api: Listener::bind(&here).await.unwrap() };
+        let listeners = Listeners {
+            public: Listener::bind(&here).await.unwrap(),
+            api: Listener::bind(&here).await.unwrap(),
+        };
         let (public, url) = (listeners.public.url(), listeners.api.url());
         let stop = CancellationToken::new();
         tokio::spawn(proxy.run(listeners, stop.clone()));
-        Self { public, endpoint: Endpoint { url, token }, stop }
+        Self {
+            public,
+            endpoint: Endpoint { url, token },
+            stop,
+        }
     }
 
     pub(crate) fn client(&self) -> Arc<ChpClient> {
@@ -151,10 +162,14 @@ impl Scene {
     }
 
     pub(crate) async fn db(&self) -> Db {
-        let db = Db::open(&DbUrl::Sqlite(self.path("hub.sqlite"))).await.unwrap();
+        let db = Db::open(&DbUrl::Sqlite(self.path("hub.sqlite")))
+            .await
+            .unwrap();
         if db::users::find(db.read(), "alice").await.unwrap().is_none() {
             let tx = db.write().await.unwrap();
-            db::users::insert(&tx, &Username::stored("alice"), false, DateTime::UNIX_EPOCH).await.unwrap();
+            db::users::insert(&tx, &Username::stored("alice"), false, DateTime::UNIX_EPOCH)
+                .await
+                .unwrap();
             tx.commit().await.unwrap();
         }
         db
@@ -176,8 +191,14 @@ impl Scene {
     }
 
     /// A hub process called `id`.
-    pub(crate) async fn hub(&self, id: &str, proxy: &Arc<ChpClient>, clock: Arc<dyn Clock>) -> Manager {
-        self.hub_with(id, proxy.clone(), clock, self.spawner()).await
+    pub(crate) async fn hub(
+        &self,
+        id: &str,
+        proxy: &Arc<ChpClient>,
+        clock: Arc<dyn Clock>,
+    ) -> Manager {
+        self.hub_with(id, proxy.clone(), clock, self.spawner())
+            .await
     }
 
     pub(crate) async fn hub_with(
@@ -207,7 +228,10 @@ impl Scene {
 
     /// How many of them still run.
     pub(crate) fn running(&self) -> usize {
-        self.starts().into_iter().filter(|pid| is_running(*pid)).count()
+        self.starts()
+            .into_iter()
+            .filter(|pid| is_running(*pid))
+            .count()
     }
 }
 
@@ -233,7 +257,8 @@ pub(crate) fn kill(pid: u32) {
 /// Whether a process runs; a zombie does not.
 pub(crate) fn is_running(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
 /// The process that a server's row names.
@@ -250,7 +275,9 @@ pub(crate) fn at(name: &str) -> ServerRef {
 }
 
 pub(crate) async fn row(manager: &Manager, name: &str) -> Option<Server> {
-    db::servers::find(manager.db.read(), &at(name)).await.unwrap()
+    db::servers::find(manager.db.read(), &at(name))
+        .await
+        .unwrap()
 }
 
 fn somebody() -> Principal {
@@ -263,7 +290,14 @@ fn somebody() -> Principal {
         user_info: None,
     };
     let scopes = ScopeSet::of_expanded(["start:servers", "delete:servers"]);
-    Principal::new(Owner::User(user), Credential::Cookie { session_id: "s".into() }, scopes, Arc::new(Groups::default()))
+    Principal::new(
+        Owner::User(user),
+        Credential::Cookie {
+            session_id: "s".into(),
+        },
+        scopes,
+        Arc::new(Groups::default()),
+    )
 }
 
 pub(crate) fn may_start(at: ServerRef) -> Granted<StartServer> {

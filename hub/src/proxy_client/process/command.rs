@@ -35,7 +35,11 @@ pub(super) fn argv(
 ) -> io::Result<(Vec<String>, Option<ProxyAddresses>)> {
     let config = &deps.config;
     let (public, api) = (&config.jupyterhub.bind_url, &config.proxy.api_url);
-    let mut public_port = if public.port == 0 { ports.public } else { public.port };
+    let mut public_port = if public.port == 0 {
+        ports.public
+    } else {
+        public.port
+    };
     let mut api_port = if api.port == 0 { ports.api } else { api.port };
     let mut argv = match &config.proxy.command {
         Some(command) => command.clone(),
@@ -57,8 +61,10 @@ pub(super) fn argv(
         argv.extend([option.to_owned(), value]);
     }
     if config.proxy.command.is_some() {
-        let addresses =
-            ProxyAddresses { public: public.local_origin(public_port), api: api.local_origin(api_port) };
+        let addresses = ProxyAddresses {
+            public: public.local_origin(public_port),
+            api: api.local_origin(api_port),
+        };
         return Ok((argv, Some(addresses)));
     }
     argv.extend(["--ready-file".to_owned(), ready_file.display().to_string()]);
@@ -69,7 +75,13 @@ fn known_port(address: &BindUrl, port: u16) -> io::Result<u16> {
     if port != 0 {
         return Ok(port);
     }
-    let listener = std::net::TcpListener::bind(BindUrl { port: 0, ..address.clone() }.listen_addr())?;
+    let listener = std::net::TcpListener::bind(
+        BindUrl {
+            port: 0,
+            ..address.clone()
+        }
+        .listen_addr(),
+    )?;
     Ok(listener.local_addr()?.port())
 }
 

@@ -23,7 +23,10 @@ struct Ready {
 pub(super) fn read(file: &Path, pid: u32) -> Option<ProxyAddresses> {
     let text = std::fs::read_to_string(file).ok()?;
     let ready: Ready = serde_json::from_str(&text).ok()?;
-    (ready.pid == pid).then(|| ProxyAddresses { public: reachable(&ready.public), api: reachable(&ready.api) })
+    (ready.pid == pid).then(|| ProxyAddresses {
+        public: reachable(&ready.public),
+        api: reachable(&ready.api),
+    })
 }
 
 /// Waits for the file of the proxy `pid`.
@@ -39,8 +42,13 @@ pub(super) async fn wait(file: &Path, pid: u32) -> ProxyAddresses {
 /// Waits until something listens at both addresses.
 pub(super) async fn connects(addresses: &ProxyAddresses) {
     for url in [&addresses.public, &addresses.api] {
-        let address = url.split_once("://").map_or(url.as_str(), |(_, address)| address);
-        while TcpStream::connect(address.trim_end_matches('/')).await.is_err() {
+        let address = url
+            .split_once("://")
+            .map_or(url.as_str(), |(_, address)| address);
+        while TcpStream::connect(address.trim_end_matches('/'))
+            .await
+            .is_err()
+        {
             sleep(PAUSE).await;
         }
     }
@@ -48,7 +56,9 @@ pub(super) async fn connects(addresses: &ProxyAddresses) {
 
 /// The address as this machine reaches it: "all interfaces" is no place to connect to.
 fn reachable(url: &str) -> String {
-    url.trim_end_matches('/').replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//127.0.0.1:")
+    url.trim_end_matches('/')
+        .replace("//0.0.0.0:", "//127.0.0.1:")
+        .replace("//[::]:", "//127.0.0.1:")
 }
 
 #[cfg(test)]
@@ -60,9 +70,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("ready");
         assert_eq!(read(&file, 7), None);
-        std::fs::write(&file, r#"{"pid":7,"public":"http://[::]:8000","api":"http://127.0.0.1:8001/"}"#).unwrap();
-        let expected =
-            ProxyAddresses { public: "http://127.0.0.1:8000".into(), api: "http://127.0.0.1:8001".into() };
+        std::fs::write(
+            &file,
+            r#"{"pid":7,"public":"http://[::]:8000","api":"http://127.0.0.1:8001/"}"#,
+        )
+        .unwrap();
+        let expected = ProxyAddresses {
+            public: "http://127.0.0.1:8000".into(),
+            api: "http://127.0.0.1:8001".into(),
+        };
         assert_eq!(read(&file, 7), Some(expected));
         assert_eq!(read(&file, 8), None);
     }

@@ -19,7 +19,10 @@ impl Manager {
     ///
     /// # Errors
     /// When the database refuses or is gone.
-    pub async fn report_activity(&self, batch: Vec<(ServerRef, DateTime<Utc>)>) -> Result<(), DbError> {
+    pub async fn report_activity(
+        &self,
+        batch: Vec<(ServerRef, DateTime<Utc>)>,
+    ) -> Result<(), DbError> {
         if batch.is_empty() {
             return Ok(());
         }
@@ -28,7 +31,9 @@ impl Manager {
         let known: BTreeMap<_, _> = active.iter().map(|server| (&server.at, server)).collect();
         let mut newer = Vec::new();
         for (at, reported) in &batch {
-            let Some(server) = known.get(at) else { continue };
+            let Some(server) = known.get(at) else {
+                continue;
+            };
             match judge(server.last_activity, *reported, now) {
                 Verdict::Store(at) => newer.push((server.id, server.user_id, at)),
                 Verdict::Old => {}
@@ -60,7 +65,9 @@ impl Manager {
             }
             Ok(Ok(None)) => {}
             Ok(Err(error)) => tracing::warn!(server = %at, %error, "no fresh activity"),
-            Err(_) => tracing::warn!(server = %at, "no fresh activity: the proxy does not answer in time"),
+            Err(_) => {
+                tracing::warn!(server = %at, "no fresh activity: the proxy does not answer in time")
+            }
         }
     }
 }

@@ -6,7 +6,8 @@ use crate::db::{self, DbError, ServerChange};
 use crate::domain::lifecycle::{Adoption, ServerState, adopt};
 use crate::domain::server::Server;
 
-const INTERRUPTED: &str = "the hub was restarted before the server's process was started; start it again";
+const INTERRUPTED: &str =
+    "the hub was restarted before the server's process was started; start it again";
 
 impl Manager {
     /// Goes on with what other hub processes left unfinished: after a start, and whenever leases may have run out.
@@ -28,15 +29,26 @@ impl Manager {
         }
         let now = self.clock.now();
         // A lease of our own that nobody here works under is left over from work that went wrong.
-        let lease = server.lease.as_ref().filter(|lease| lease.owner != self.hub_id);
+        let lease = server
+            .lease
+            .as_ref()
+            .filter(|lease| lease.owner != self.hub_id);
         let adoption = adopt(server.state, lease, server.spawner_state.is_some(), now);
-        if !matches!(adoption, Adoption::Resume | Adoption::Fail | Adoption::StopAgain) {
+        if !matches!(
+            adoption,
+            Adoption::Resume | Adoption::Fail | Adoption::StopAgain
+        ) {
             return Ok(());
         }
         let turn = self.0.work.announce(server.id);
-        let change = ServerChange { lease: Some(Some(self.lease(now))), ..ServerChange::default() };
+        let change = ServerChange {
+            lease: Some(Some(self.lease(now))),
+            ..ServerChange::default()
+        };
         let tx = self.db.write().await?;
-        let Some(epoch) = db::servers::step(&tx, server.id, server.epoch, &change).await? else { return Ok(()) };
+        let Some(epoch) = db::servers::step(&tx, server.id, server.epoch, &change).await? else {
+            return Ok(());
+        };
         tx.commit().await?;
         tracing::info!(server = %server.at, state = server.state.as_str(), "going on with server {}", server.at);
         let server = Server { epoch, ..server };
@@ -44,7 +56,9 @@ impl Manager {
             tokio::spawn(self.clone().run_stop(server, turn, false));
             return Ok(());
         }
-        let start = db::events::latest_start(self.db.read(), server.id).await?.unwrap_or(epoch);
+        let start = db::events::latest_start(self.db.read(), server.id)
+            .await?
+            .unwrap_or(epoch);
         let starting = Starting::new(self.clone(), server, start, epoch);
         match adoption {
             Adoption::Fail => tokio::spawn(starting.give_up(turn, INTERRUPTED)),

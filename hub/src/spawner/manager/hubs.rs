@@ -24,16 +24,22 @@ impl HubProcess {
     /// When `/proc` does not show it.
     pub fn of_this() -> io::Result<Self> {
         let stat = fs::read_to_string("/proc/self/stat")?;
-        let unexpected = || io::Error::new(io::ErrorKind::InvalidData, "unexpected /proc/self/stat");
+        let unexpected =
+            || io::Error::new(io::ErrorKind::InvalidData, "unexpected /proc/self/stat");
         // The name in parentheses may hold anything: fields count from the last one. Field 22 is the start time
         // (proc_pid_stat(5)).
         let fields = stat.rsplit_once(')').ok_or_else(unexpected)?.1;
-        let start_ticks = fields.split_ascii_whitespace().nth(19).and_then(|text| text.parse().ok());
+        let start_ticks = fields
+            .split_ascii_whitespace()
+            .nth(19)
+            .and_then(|text| text.parse().ok());
         let pid = std::process::id();
         let record = ProcessRecord {
             pid,
             start_ticks: start_ticks.ok_or_else(unexpected)?,
-            boot_id: fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned(),
+            boot_id: fs::read_to_string("/proc/sys/kernel/random/boot_id")?
+                .trim()
+                .to_owned(),
             pgid: pid,
         };
         let host = nix::unistd::gethostname()?.to_string_lossy().into_owned();
@@ -48,9 +54,16 @@ impl Manager {
     /// When the database refuses or is gone.
     pub async fn heartbeat(&self, hub: &HubProcess) -> Result<(), DbError> {
         let now = self.clock.now();
-        let record = serde_json::to_value(&hub.record)
-            .map_err(|error| DbError::Inconsistent { table: "hubs", why: error.to_string() })?;
-        let row = HubRow { id: self.hub_id.clone(), record, host: hub.host.clone(), heartbeat: now };
+        let record = serde_json::to_value(&hub.record).map_err(|error| DbError::Inconsistent {
+            table: "hubs",
+            why: error.to_string(),
+        })?;
+        let row = HubRow {
+            id: self.hub_id.clone(),
+            record,
+            host: hub.host.clone(),
+            heartbeat: now,
+        };
         let tx = self.db.write().await?;
         db::hubs::put(&tx, &row).await?;
         db::servers::renew_leases(&tx, &self.hub_id, self.lease(now).expires).await?;
@@ -100,7 +113,10 @@ mod tests {
     fn this_process_lives_and_its_like_does_not() {
         let here = HubProcess::of_this().unwrap();
         assert_eq!(poll(&here.record), Liveness::Alive);
-        let other = ProcessRecord { start_ticks: here.record.start_ticks + 1, ..here.record };
+        let other = ProcessRecord {
+            start_ticks: here.record.start_ticks + 1,
+            ..here.record
+        };
         assert!(matches!(poll(&other), Liveness::Exited(_)));
     }
 }

@@ -16,7 +16,11 @@ use crate::domain::user::UserId;
 pub(super) fn hub_address(deps: &ManagerDeps) -> HubAddress {
     let mut hub = crate::managed::hub_address(&deps.addresses);
     if let Some(url) = &deps.config.spawner.hub_connect_url {
-        hub.api_url = format!("{}{}", url.origin().ascii_serialization(), hub.base_url.api());
+        hub.api_url = format!(
+            "{}{}",
+            url.origin().ascii_serialization(),
+            hub.base_url.api()
+        );
     }
     hub
 }
@@ -24,10 +28,18 @@ pub(super) fn hub_address(deps: &ManagerDeps) -> HubAddress {
 /// What the environment of a server is made of; the spawner adds where it listens and who it runs as.
 pub(super) fn contract(deps: &ManagerDeps, server: &ServerRef, token: Token) -> ServerContract {
     let spawner = &deps.config.spawner;
-    let listen = Listen { ip: spawner.ip.clone(), port: spawner.port, tls: false };
+    let listen = Listen {
+        ip: spawner.ip.clone(),
+        port: spawner.port,
+        tls: false,
+    };
     ServerContract {
         admin_access: deps.config.jupyterhub.admin_access,
-        client_allowed_scopes: spawner.oauth_client_allowed_scopes.iter().map(ToString::to_string).collect(),
+        client_allowed_scopes: spawner
+            .oauth_client_allowed_scopes
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         resources: Resources {
             mem_limit: spawner.mem_limit,
             mem_guarantee: spawner.mem_guarantee,
@@ -45,20 +57,40 @@ pub(super) fn contract(deps: &ManagerDeps, server: &ServerRef, token: Token) -> 
 
 fn bearer(server: &ServerRef) -> Bearer<'_> {
     let user = server.user.as_str();
-    Bearer { user: Some(user), service: None, server: Some((user, server.name.as_str())) }
+    Bearer {
+        user: Some(user),
+        service: None,
+        server: Some((user, server.name.as_str())),
+    }
 }
 
 /// What a server's token may do: as configured, and always report activity; else the role `server`.
-pub(super) fn token_scopes(configured: &[Scope], roles: &RoleTable, server: &ServerRef) -> Vec<Scope> {
+pub(super) fn token_scopes(
+    configured: &[Scope],
+    roles: &RoleTable,
+    server: &ServerRef,
+) -> Vec<Scope> {
     let activity = Scope::own(ScopeName::UsersActivity, FilterKind::User);
     let wanted: Vec<Scope> = if configured.is_empty() {
-        let builtin = || role::builtin_roles().into_iter().find(|role| role.name == SERVER_ROLE);
-        roles.get(SERVER_ROLE).cloned().or_else(builtin).map(|role| role.scopes).unwrap_or_default()
+        let builtin = || {
+            role::builtin_roles()
+                .into_iter()
+                .find(|role| role.name == SERVER_ROLE)
+        };
+        roles
+            .get(SERVER_ROLE)
+            .cloned()
+            .or_else(builtin)
+            .map(|role| role.scopes)
+            .unwrap_or_default()
     } else {
         configured.iter().cloned().chain([activity]).collect()
     };
     let mut scopes: Vec<Scope> = Vec::new();
-    for scope in wanted.into_iter().filter_map(|scope| role::resolve(scope, bearer(server))) {
+    for scope in wanted
+        .into_iter()
+        .filter_map(|scope| role::resolve(scope, bearer(server)))
+    {
         if !scopes.contains(&scope) {
             scopes.push(scope);
         }
@@ -145,15 +177,33 @@ mod tests {
         let roles = RoleTable::new();
         assert_eq!(
             texts(&token_scopes(&[], &roles, &server)),
-            ["users:activity!user=alice", "access:servers!server=alice/gpu"]
+            [
+                "users:activity!user=alice",
+                "access:servers!server=alice/gpu"
+            ]
         );
         assert_eq!(
-            texts(&token_scopes(&scopes(&["read:users!user", "access:services"]), &roles, &server)),
-            ["read:users!user=alice", "access:services", "users:activity!user=alice"]
+            texts(&token_scopes(
+                &scopes(&["read:users!user", "access:services"]),
+                &roles,
+                &server
+            )),
+            [
+                "read:users!user=alice",
+                "access:services",
+                "users:activity!user=alice"
+            ]
         );
         assert_eq!(
-            texts(&client_scopes(&scopes(&["read:users!user", "read:servers!server"]), &server)),
-            ["read:users!user", "read:servers!server=alice/gpu", "access:servers!server=alice/gpu"]
+            texts(&client_scopes(
+                &scopes(&["read:users!user", "read:servers!server"]),
+                &server
+            )),
+            [
+                "read:users!user",
+                "read:servers!server=alice/gpu",
+                "access:servers!server=alice/gpu"
+            ]
         );
     }
 }

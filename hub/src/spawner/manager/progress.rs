@@ -25,10 +25,23 @@ struct Reader {
     over: bool,
 }
 
-pub(super) fn stream(manager: Manager, server: ServerId) -> impl Stream<Item = ProgressEvent> + Send + use<> {
+pub(super) fn stream(
+    manager: Manager,
+    server: ServerId,
+) -> impl Stream<Item = ProgressEvent> + Send + use<> {
     let told = manager.bus.listen();
-    let reader = Reader { manager, server, told, start: None, after: 0, unread: VecDeque::new(), over: false };
-    futures_util::stream::unfold(reader, |mut reader| async move { reader.next().await.map(|event| (event, reader)) })
+    let reader = Reader {
+        manager,
+        server,
+        told,
+        start: None,
+        after: 0,
+        unread: VecDeque::new(),
+        over: false,
+    };
+    futures_util::stream::unfold(reader, |mut reader| async move {
+        reader.next().await.map(|event| (event, reader))
+    })
 }
 
 impl Reader {
@@ -54,10 +67,15 @@ impl Reader {
 
     /// Reads on, or waits; false when nothing more will come.
     async fn read(&mut self) -> Result<bool, DbError> {
-        let Some(start) = self.start else { return self.first_look().await };
+        let Some(start) = self.start else {
+            return self.first_look().await;
+        };
         // The state is read before the events: a start that ends in between has its last event in them.
-        let state = db::servers::get(self.manager.db.read(), self.server).await?.map(|server| server.state);
-        let events = db::events::since(self.manager.db.read(), self.server, start, self.after).await?;
+        let state = db::servers::get(self.manager.db.read(), self.server)
+            .await?
+            .map(|server| server.state);
+        let events =
+            db::events::since(self.manager.db.read(), self.server, start, self.after).await?;
         if events.is_empty() {
             if state != Some(ServerState::Spawning) {
                 return Ok(false);
@@ -73,17 +91,24 @@ impl Reader {
 
     async fn first_look(&mut self) -> Result<bool, DbError> {
         let db = self.manager.db.clone();
-        let Some(server) = db::servers::get(db.read(), self.server).await? else { return Ok(false) };
+        let Some(server) = db::servers::get(db.read(), self.server).await? else {
+            return Ok(false);
+        };
         if server.state == ServerState::Ready {
-            self.unread.push_back(report::ready(&self.manager.routespec(&server)));
+            self.unread
+                .push_back(report::ready(&self.manager.routespec(&server)));
             return Ok(true);
         }
-        let Some(start) = db::events::latest_start(db.read(), self.server).await? else { return Ok(false) };
+        let Some(start) = db::events::latest_start(db.read(), self.server).await? else {
+            return Ok(false);
+        };
         if server.state == ServerState::Spawning {
             self.start = Some(start);
             return Ok(true);
         }
-        let last = db::events::since(db.read(), self.server, start, 0).await?.pop();
+        let last = db::events::since(db.read(), self.server, start, 0)
+            .await?
+            .pop();
         let failed = last.map(|(_, event)| event).filter(|event| event.failed);
         let any = failed.is_some();
         self.unread.extend(failed);

@@ -4,12 +4,19 @@ use hub_types::progress::ProgressEvent;
 
 /// The start was asked for.
 pub(super) fn requested() -> ProgressEvent {
-    ProgressEvent { message: "Server requested".into(), ..ProgressEvent::default() }
+    ProgressEvent {
+        message: "Server requested".into(),
+        ..ProgressEvent::default()
+    }
 }
 
 /// A process is being started.
 pub(super) fn spawning() -> ProgressEvent {
-    ProgressEvent { progress: 50, message: "Spawning server...".into(), ..ProgressEvent::default() }
+    ProgressEvent {
+        progress: 50,
+        message: "Spawning server...".into(),
+        ..ProgressEvent::default()
+    }
 }
 
 /// It answers at `url`, a path.
@@ -36,7 +43,11 @@ pub(super) fn failed(message: &str) -> ProgressEvent {
 }
 
 fn escape_html(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
 }
 
 #[cfg(test)]
@@ -46,8 +57,14 @@ mod tests {
     #[test]
     fn as_recorded() {
         for (event, expected) in [
-            (requested(), r#"{"progress":0,"message":"Server requested"}"#),
-            (spawning(), r#"{"progress":50,"message":"Spawning server..."}"#),
+            (
+                requested(),
+                r#"{"progress":0,"message":"Server requested"}"#,
+            ),
+            (
+                spawning(),
+                r#"{"progress":50,"message":"Spawning server..."}"#,
+            ),
             (
                 ready("/user/alice/"),
                 r#"{"progress":100,"ready":true,"message":"Server ready at /user/alice/","html_message":"Server ready at <a href=\"/user/alice/\">/user/alice/</a>","url":"/user/alice/"}"#,
@@ -59,6 +76,11 @@ mod tests {
         ] {
             assert_eq!(serde_json::to_string(&event).unwrap(), expected);
         }
-        assert!(ready("/a\"><b/").html_message.unwrap().contains("/a&quot;&gt;&lt;b/"));
+        assert!(
+            ready("/a\"><b/")
+                .html_message
+                .unwrap()
+                .contains("/a&quot;&gt;&lt;b/")
+        );
     }
 }

@@ -124,7 +124,11 @@ impl StopError {
 
 /// `alice`, or `alice:gpu`: how messages name a server.
 pub(super) fn log_name(server: &ServerRef) -> String {
-    if server.name.is_default() { server.user.to_string() } else { format!("{}:{}", server.user, server.name) }
+    if server.name.is_default() {
+        server.user.to_string()
+    } else {
+        format!("{}:{}", server.user, server.name)
+    }
 }
 
 #[cfg(test)]
@@ -135,16 +139,50 @@ mod tests {
 
     #[test]
     fn messages_and_statuses_of_the_wire() {
-        let server = |name: &str| log_name(&ServerRef::new(Username::stored("alice"), ServerName::stored(name)));
+        let server = |name: &str| {
+            log_name(&ServerRef::new(
+                Username::stored("alice"),
+                ServerName::stored(name),
+            ))
+        };
         for (error, status, message) in [
-            (StartError::Refused { server: server(""), why: Refused::AlreadyRunning }, 400, "alice is already running"),
-            (StartError::Refused { server: server("gpu"), why: Refused::PendingStop }, 400, "alice:gpu is pending stop"),
-            (StartError::NoSuchUser("bob".into()), 404, "No such user: bob"),
+            (
+                StartError::Refused {
+                    server: server(""),
+                    why: Refused::AlreadyRunning,
+                },
+                400,
+                "alice is already running",
+            ),
+            (
+                StartError::Refused {
+                    server: server("gpu"),
+                    why: Refused::PendingStop,
+                },
+                400,
+                "alice:gpu is pending stop",
+            ),
+            (
+                StartError::NoSuchUser("bob".into()),
+                404,
+                "No such user: bob",
+            ),
         ] {
-            assert_eq!((error.status(), error.to_string().as_str()), (status, message));
+            assert_eq!(
+                (error.status(), error.to_string().as_str()),
+                (status, message)
+            );
         }
-        let throttled = StartError::Throttled { retry_after: Duration::from_secs(31) };
-        assert_eq!((throttled.status(), throttled.to_string().contains("31 seconds")), (429, true));
+        let throttled = StartError::Throttled {
+            retry_after: Duration::from_secs(31),
+        };
+        assert_eq!(
+            (
+                throttled.status(),
+                throttled.to_string().contains("31 seconds")
+            ),
+            (429, true)
+        );
         assert_eq!(StopError::Active("alice".into()).status(), 412);
         assert_eq!(StopError::DefaultServer.status(), 400);
     }

@@ -81,11 +81,18 @@ impl Manager {
         match next(server.state, Step::Start) {
             Ok(_) => {}
             Err(Refused::PendingSpawn) => return Ok(server.id),
-            Err(why) => return Err(StartError::Refused { server: log_name(at), why }),
+            Err(why) => {
+                return Err(StartError::Refused {
+                    server: log_name(at),
+                    why,
+                });
+            }
         }
         if db::servers::count(&*tx, ServerState::Spawning).await? >= MAX_STARTING {
             let [random] = random_bytes::<1>();
-            return Err(StartError::Throttled { retry_after: Duration::from_secs(30 + u64::from(random) % 31) });
+            return Err(StartError::Throttled {
+                retry_after: Duration::from_secs(30 + u64::from(random) % 31),
+            });
         }
         let turn = self.0.work.announce(server.id);
         let token = Token::generate();
@@ -113,7 +120,9 @@ impl Manager {
             user_options: request.user_options.clone().unwrap_or_default(),
         };
         let id = db::servers::insert(tx, user.id, name, &new).await?;
-        db::servers::get(&**tx, id).await?.ok_or_else(|| row_gone(id))
+        db::servers::get(&**tx, id)
+            .await?
+            .ok_or_else(|| row_gone(id))
     }
 
     async fn first_step(
@@ -137,11 +146,19 @@ impl Manager {
             ..ServerChange::default()
         };
         // Read in this transaction, which is the only one that writes: the epoch cannot have changed.
-        let start =
-            db::servers::step(tx, server.id, server.epoch, &change).await?.ok_or_else(|| row_gone(server.id))?;
+        let start = db::servers::step(tx, server.id, server.epoch, &change)
+            .await?
+            .ok_or_else(|| row_gone(server.id))?;
         server.user_options = request.user_options.unwrap_or(server.user_options);
         db::users::touch(tx, server.user_id, now).await?;
-        identity::issue(tx, &self.0.deps, &server.at, (server.id, server.user_id), token.hash()).await?;
+        identity::issue(
+            tx,
+            &self.0.deps,
+            &server.at,
+            (server.id, server.user_id),
+            token.hash(),
+        )
+        .await?;
         db::events::forget_before(tx, server.id, start).await?;
         db::events::append(tx, server.id, start, &report::requested(), now).await?;
         Ok(Starting::new(self.clone(), server, start, start))
@@ -151,13 +168,17 @@ impl Manager {
         if let Some(client) = self.0.http.get() {
             return Ok(client.clone());
         }
-        let client = probe_client().map_err(|error| Ended::Failed(format!("the hub has no HTTP client: {error}")))?;
+        let client = probe_client()
+            .map_err(|error| Ended::Failed(format!("the hub has no HTTP client: {error}")))?;
         Ok(self.0.http.get_or_init(|| client).clone())
     }
 }
 
 fn row_gone(id: ServerId) -> DbError {
-    DbError::Inconsistent { table: "servers", why: format!("row {} changed within a transaction", id.0) }
+    DbError::Inconsistent {
+        table: "servers",
+        why: format!("row {} changed within a transaction", id.0),
+    }
 }
 
 impl Starting {
@@ -165,21 +186,33 @@ impl Starting {
     pub(super) fn new(manager: Manager, server: Server, start: i64, epoch: i64) -> Self {
         let placed = server.spawner_state.clone().zip(server.target.clone());
         let placed = placed.map(|(state, target)| Placed { state, target });
-        Self { manager, server, start, row: Mutex::new(RowState { epoch, placed }) }
+        Self {
+            manager,
+            server,
+            start,
+            row: Mutex::new(RowState { epoch, placed }),
+        }
     }
 
     /// Does the work: from the start with a token, else from a process that an earlier hub has placed.
     pub(super) async fn run(self, mut turn: Turn, token: Option<Token>) {
         turn.begin(false).await;
         let cancelled = turn.cancelled().clone();
-        let outcome = cancelled.run_until_cancelled(self.attempt(token)).await.unwrap_or(Err(Ended::Lost));
+        let outcome = cancelled
+            .run_until_cancelled(self.attempt(token))
+            .await
+            .unwrap_or(Err(Ended::Lost));
         let name = log_name(&self.server.at);
         match outcome {
             Ok(()) => tracing::info!(server = %name, "server {name} is ready"),
-            Err(Ended::Lost) => tracing::info!(server = %name, "the start of server {name} was cancelled"),
+            Err(Ended::Lost) => {
+                tracing::info!(server = %name, "the start of server {name} was cancelled")
+            }
             Err(Ended::Failed(message)) => self.fail(message).await,
             // The lease runs out, and whoever finds it goes on from what is in the row.
-            Err(Ended::Db(error)) => tracing::error!(server = %name, %error, "the start of server {name} is interrupted"),
+            Err(Ended::Db(error)) => {
+                tracing::error!(server = %name, %error, "the start of server {name} is interrupted")
+            }
         }
     }
 
@@ -194,12 +227,16 @@ impl Starting {
             self.spawn(token).await?;
         }
         let Some(placed) = self.row().placed else {
-            return Err(Ended::Failed("the spawner did not say where the server runs".into()));
+            return Err(Ended::Failed(
+                "the spawner did not say where the server runs".into(),
+            ));
         };
         self.answers(&placed).await?;
         let route = self.manager.route(&self.server, placed.target);
         let added = self.manager.proxy.add(&route).await;
-        added.map_err(|error| Ended::Failed(format!("the server answers, but cannot be routed: {error}")))?;
+        added.map_err(|error| {
+            Ended::Failed(format!("the server answers, but cannot be routed: {error}"))
+        })?;
         self.ready().await
     }
 
@@ -238,11 +275,12 @@ impl Starting {
             let mut pause = FIRST_PAUSE;
             loop {
                 let rest = limit.saturating_sub(start.elapsed());
-                let why = match tokio::time::timeout(rest, probe(&http, &placed.target, &path)).await {
-                    Ok(Probe::Answers(_)) => return Ok(()),
-                    Ok(Probe::Silent(why)) => why,
-                    Err(_) => format!("{}{path} does not answer", placed.target),
-                };
+                let why =
+                    match tokio::time::timeout(rest, probe(&http, &placed.target, &path)).await {
+                        Ok(Probe::Answers(_)) => return Ok(()),
+                        Ok(Probe::Silent(why)) => why,
+                        Err(_) => format!("{}{path} does not answer", placed.target),
+                    };
                 if start.elapsed() + pause >= limit {
                     return Err(Ended::Failed(format!(
                         "the server did not answer within {} s (Spawner.http_timeout): {why}",
@@ -264,16 +302,29 @@ impl Starting {
     async fn ready(&self) -> Result<(), Ended> {
         let manager = &self.manager;
         let url = manager.routespec(&self.server);
-        let change =
-            ServerChange { state: Some(ServerState::Ready), lease: Some(None), ..ServerChange::default() };
+        let change = ServerChange {
+            state: Some(ServerState::Ready),
+            lease: Some(None),
+            ..ServerChange::default()
+        };
         let tx = manager.db.write().await?;
-        if db::servers::step(&tx, self.server.id, self.row().epoch, &change).await?.is_none() {
+        if db::servers::step(&tx, self.server.id, self.row().epoch, &change)
+            .await?
+            .is_none()
+        {
             drop(tx);
             // Whoever has the server now deletes the route as well, but perhaps before it was added.
             self.unroute().await;
             return Err(Ended::Lost);
         }
-        db::events::append(&tx, self.server.id, self.start, &report::ready(&url), manager.clock.now()).await?;
+        db::events::append(
+            &tx,
+            self.server.id,
+            self.start,
+            &report::ready(&url),
+            manager.clock.now(),
+        )
+        .await?;
         tx.commit().await?;
         manager.bus.tell(Event::Server(self.server.id));
         Ok(())
@@ -292,11 +343,20 @@ impl Starting {
             }
             output = manager.spawner.output_tail(&placed.state, TAIL).await;
         }
-        let failure = Failure { message, output, status: 500 };
-        match manager.failed_step(&self.server, self.row().epoch, self.start, failure).await {
+        let failure = Failure {
+            message,
+            output,
+            status: 500,
+        };
+        match manager
+            .failed_step(&self.server, self.row().epoch, self.start, failure)
+            .await
+        {
             Ok(true) => {}
             Ok(false) => tracing::info!(server = %name, "server {name} is in other hands"),
-            Err(error) => tracing::error!(server = %name, %error, "the failed start of server {name} is not recorded"),
+            Err(error) => {
+                tracing::error!(server = %name, %error, "the failed start of server {name} is not recorded")
+            }
         }
     }
 
@@ -317,7 +377,10 @@ impl Starting {
     }
 
     fn row(&self) -> RowState {
-        self.row.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.row
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -335,14 +398,23 @@ impl Commit for Starting {
             return Err(CommitError::Cancelled);
         };
         tx.commit().await?;
-        *self.row.lock().unwrap_or_else(PoisonError::into_inner) = RowState { epoch, placed: Some(placed.clone()) };
+        *self.row.lock().unwrap_or_else(PoisonError::into_inner) = RowState {
+            epoch,
+            placed: Some(placed.clone()),
+        };
         Ok(())
     }
 }
 
 impl Manager {
     /// The step from `spawning` to `stopped` with a reason; false when somebody else has the server now.
-    async fn failed_step(&self, server: &Server, epoch: i64, start: i64, failure: Failure) -> Result<bool, DbError> {
+    async fn failed_step(
+        &self,
+        server: &Server,
+        epoch: i64,
+        start: i64,
+        failure: Failure,
+    ) -> Result<bool, DbError> {
         let event = report::failed(&failure.message);
         let change = ServerChange {
             state: Some(ServerState::Stopped),
@@ -354,7 +426,10 @@ impl Manager {
             ..ServerChange::default()
         };
         let tx = self.db.write().await?;
-        if db::servers::step(&tx, server.id, epoch, &change).await?.is_none() {
+        if db::servers::step(&tx, server.id, epoch, &change)
+            .await?
+            .is_none()
+        {
             return Ok(false);
         }
         identity::revoke(&tx, server).await?;

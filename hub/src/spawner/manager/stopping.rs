@@ -29,7 +29,10 @@ impl Manager {
             if at.name.is_default() {
                 return Ok(None);
             }
-            return Err(StopError::NoSuchServer { user: at.user.to_string(), name: at.name.to_string() });
+            return Err(StopError::NoSuchServer {
+                user: at.user.to_string(),
+                name: at.name.to_string(),
+            });
         };
         match server.state {
             ServerState::Stopping => return Ok(Some(server.id)),
@@ -80,7 +83,9 @@ impl Manager {
         match self.stopped_step(&server, remove).await {
             Ok(true) => tracing::info!(server = %name, "server {name} is stopped"),
             Ok(false) => tracing::info!(server = %name, "server {name} is in other hands"),
-            Err(error) => tracing::error!(server = %name, %error, "the stop of server {name} is not recorded"),
+            Err(error) => {
+                tracing::error!(server = %name, %error, "the stop of server {name} is not recorded")
+            }
         }
     }
 
@@ -96,7 +101,10 @@ impl Manager {
             ..ServerChange::default()
         };
         let tx = self.db.write().await?;
-        if db::servers::step(&tx, server.id, server.epoch, &change).await?.is_none() {
+        if db::servers::step(&tx, server.id, server.epoch, &change)
+            .await?
+            .is_none()
+        {
             return Ok(false);
         }
         identity::revoke(&tx, server).await?;

@@ -17,7 +17,10 @@ impl Manager {
     /// # Errors
     /// When the database refuses or is gone.
     pub async fn poll_servers(&self) -> Result<usize, DbError> {
-        let ready = db::servers::active(self.db.read()).await?.into_iter().filter(|s| s.state == ServerState::Ready);
+        let ready = db::servers::active(self.db.read())
+            .await?
+            .into_iter()
+            .filter(|s| s.state == ServerState::Ready);
         let mut died = 0;
         for server in ready {
             let poll = match &server.spawner_state {
@@ -37,9 +40,14 @@ impl Manager {
     /// Cleans up after a server that ended by itself; false when somebody else has it now.
     async fn bury(&self, mut server: Server, how: &str, mut turn: Turn) -> Result<bool, DbError> {
         turn.begin(false).await;
-        let lease = ServerChange { lease: Some(Some(self.lease(self.clock.now()))), ..ServerChange::default() };
+        let lease = ServerChange {
+            lease: Some(Some(self.lease(self.clock.now()))),
+            ..ServerChange::default()
+        };
         let tx = self.db.write().await?;
-        let Some(epoch) = db::servers::step(&tx, server.id, server.epoch, &lease).await? else { return Ok(false) };
+        let Some(epoch) = db::servers::step(&tx, server.id, server.epoch, &lease).await? else {
+            return Ok(false);
+        };
         tx.commit().await?;
         server.epoch = epoch;
         let (name, spec) = (log_name(&server.at), self.routespec(&server));
@@ -54,7 +62,15 @@ impl Manager {
             }
             output = self.spawner.output_tail(state, TAIL).await;
         }
-        self.died_step(&server, Failure { message: format!("the server {how}"), output, status: 500 }).await
+        self.died_step(
+            &server,
+            Failure {
+                message: format!("the server {how}"),
+                output,
+                status: 500,
+            },
+        )
+        .await
     }
 
     async fn died_step(&self, server: &Server, failure: Failure) -> Result<bool, DbError> {
@@ -68,7 +84,10 @@ impl Manager {
             ..ServerChange::default()
         };
         let tx = self.db.write().await?;
-        if db::servers::step(&tx, server.id, server.epoch, &change).await?.is_none() {
+        if db::servers::step(&tx, server.id, server.epoch, &change)
+            .await?
+            .is_none()
+        {
             return Ok(false);
         }
         identity::revoke(&tx, server).await?;

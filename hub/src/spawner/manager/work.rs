@@ -41,9 +41,18 @@ impl Work {
         let mut map = self.map();
         let before = map.get(&server).cloned();
         let number = before.as_ref().map_or(0, |before| before.number + 1);
-        let own = Ongoing { cancel: CancellationToken::new(), done: CancellationToken::new(), number };
+        let own = Ongoing {
+            cancel: CancellationToken::new(),
+            done: CancellationToken::new(),
+            number,
+        };
         map.insert(server, own.clone());
-        Turn { work: self.clone(), server, own, before }
+        Turn {
+            work: self.clone(),
+            server,
+            own,
+            before,
+        }
     }
 
     /// Whether this process works on the server.
@@ -54,7 +63,9 @@ impl Work {
     /// Waits until there is no work.
     pub(super) async fn idle(&self) {
         loop {
-            let Some(ongoing) = self.map().values().next().cloned() else { return };
+            let Some(ongoing) = self.map().values().next().cloned() else {
+                return;
+            };
             ongoing.done.cancelled().await;
         }
     }
@@ -80,7 +91,10 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         let mut map = self.work.map();
-        if map.get(&self.server).is_some_and(|ongoing| ongoing.number == self.own.number) {
+        if map
+            .get(&self.server)
+            .is_some_and(|ongoing| ongoing.number == self.own.number)
+        {
             map.remove(&self.server);
         }
         drop(map);
