@@ -25,7 +25,8 @@ pub use error::HubError;
 /// Request header with which a `DELETE` is refused (412) when the server or user was active after the given time.
 ///
 /// An extension of ours; hubs that do not know it ignore it.
-pub const IF_INACTIVE_SINCE: HeaderName = HeaderName::from_static(hub_types::IF_INACTIVE_SINCE_HEADER);
+pub const IF_INACTIVE_SINCE: HeaderName =
+    HeaderName::from_static(hub_types::IF_INACTIVE_SINCE_HEADER);
 
 /// Largest reply that is read, in bytes: a bare list of 10,000 users of an old hub fits.
 const MAX_REPLY: usize = 64 * 1024 * 1024;

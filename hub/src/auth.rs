@@ -58,7 +58,11 @@ pub trait Authenticator: Send + Sync + std::fmt::Debug {
     ///
     /// # Errors
     /// When nobody can say right now; the login page then says so, and the hub logs it.
-    async fn authenticate(&self, name: &str, form: &LoginForm) -> Result<Option<AuthModel>, AuthUnavailable>;
+    async fn authenticate(
+        &self,
+        name: &str,
+        form: &LoginForm,
+    ) -> Result<Option<AuthModel>, AuthUnavailable>;
 }
 
 /// Compares a typed password with the configured one, in time that tells nothing of either.

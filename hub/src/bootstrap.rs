@@ -33,7 +33,9 @@ pub enum BootstrapError {
         why: InvalidName,
     },
     /// A role for somebody who does not exist.
-    #[error("JupyterHub.load_roles: role {role:?} names services that are not configured: {missing}")]
+    #[error(
+        "JupyterHub.load_roles: role {role:?} names services that are not configured: {missing}"
+    )]
     Unknown {
         /// The role.
         role: String,
@@ -49,10 +51,19 @@ pub enum BootstrapError {
 ///
 /// # Errors
 /// When a name is invalid or unknown, or the database refuses; nothing has been written then.
-pub async fn sync(config: &Config, db: &Db, identities: &Identities, now: DateTime<Utc>) -> Result<(), BootstrapError> {
+pub async fn sync(
+    config: &Config,
+    db: &Db,
+    identities: &Identities,
+    now: DateTime<Utc>,
+) -> Result<(), BootstrapError> {
     let tx = db.write().await?;
-    let wanted: Vec<_> =
-        config.jupyterhub.services.iter().map(|service| (service.service_name(), service.admin)).collect();
+    let wanted: Vec<_> = config
+        .jupyterhub
+        .services
+        .iter()
+        .map(|service| (service.service_name(), service.admin))
+        .collect();
     services::sync(&tx, &wanted).await?;
     sync_users(config, &tx, now).await?;
     sync_groups(config, &tx, now).await?;
@@ -65,13 +76,23 @@ pub async fn sync(config: &Config, db: &Db, identities: &Identities, now: DateTi
     Ok(())
 }
 
-async fn ensure_user(tx: &Tx, place: &str, name: &str, admin: bool, now: DateTime<Utc>) -> Result<(), BootstrapError> {
+async fn ensure_user(
+    tx: &Tx,
+    place: &str,
+    name: &str,
+    admin: bool,
+    now: DateTime<Utc>,
+) -> Result<(), BootstrapError> {
     let name = name.trim().to_lowercase();
     match users::find(&**tx, &name).await? {
         Some(user) if admin && !user.admin => users::set_admin(tx, user.id, true).await?,
         Some(_) => {}
         None => {
-            let username = Username::new(&name).map_err(|why| BootstrapError::Name { place: place.into(), name, why })?;
+            let username = Username::new(&name).map_err(|why| BootstrapError::Name {
+                place: place.into(),
+                name,
+                why,
+            })?;
             users::insert(tx, &username, admin, now).await?;
         }
     }
@@ -91,7 +112,11 @@ async fn sync_users(config: &Config, tx: &Tx, now: DateTime<Utc>) -> Result<(), 
 async fn sync_groups(config: &Config, tx: &Tx, now: DateTime<Utc>) -> Result<(), BootstrapError> {
     for (name, group) in &config.jupyterhub.load_groups {
         let place = format!("JupyterHub.load_groups.{name}");
-        GroupName::new(name).map_err(|why| BootstrapError::Name { place: place.clone(), name: name.clone(), why })?;
+        GroupName::new(name).map_err(|why| BootstrapError::Name {
+            place: place.clone(),
+            name: name.clone(),
+            why,
+        })?;
         let id = groups::ensure(tx, name, &group.properties).await?;
         for member in &group.users {
             ensure_user(tx, &place, member, false, now).await?;
@@ -105,9 +130,16 @@ async fn sync_groups(config: &Config, tx: &Tx, now: DateTime<Utc>) -> Result<(),
 
 /// The built-in roles with what the configuration changes of them, and its own.
 fn wanted_roles(config: &Config) -> Vec<Role> {
-    let mut table: BTreeMap<String, Role> =
-        builtin_roles().into_iter().map(|role| (role.name.clone(), role)).collect();
-    for spec in config.jupyterhub.load_roles.iter().filter(|spec| spec.name != ADMIN_ROLE) {
+    let mut table: BTreeMap<String, Role> = builtin_roles()
+        .into_iter()
+        .map(|role| (role.name.clone(), role))
+        .collect();
+    for spec in config
+        .jupyterhub
+        .load_roles
+        .iter()
+        .filter(|spec| spec.name != ADMIN_ROLE)
+    {
         let role = table.entry(spec.name.clone()).or_insert_with(|| Role {
             name: spec.name.clone(),
             description: String::new(),
@@ -128,19 +160,34 @@ async fn sync_roles(config: &Config, tx: &Tx, now: DateTime<Utc>) -> Result<(), 
     roles::sync(tx, &wanted_roles(config)).await?;
     for spec in &config.jupyterhub.load_roles {
         let place = format!("JupyterHub.load_roles ({})", spec.name);
-        let lower = |names: &Vec<String>| names.iter().map(|name| name.trim().to_lowercase()).collect::<Vec<_>>();
+        let lower = |names: &Vec<String>| {
+            names
+                .iter()
+                .map(|name| name.trim().to_lowercase())
+                .collect::<Vec<_>>()
+        };
         for name in spec.users.iter().flatten() {
             ensure_user(tx, &place, name, spec.name == ADMIN_ROLE, now).await?;
         }
         for name in spec.groups.iter().flatten() {
-            GroupName::new(name).map_err(|why| BootstrapError::Name { place: place.clone(), name: name.clone(), why })?;
+            GroupName::new(name).map_err(|why| BootstrapError::Name {
+                place: place.clone(),
+                name: name.clone(),
+                why,
+            })?;
             groups::ensure_exists(tx, name).await?;
         }
-        let holders =
-            Holders { users: spec.users.as_ref().map(lower), groups: spec.groups.clone(), services: spec.services.clone() };
+        let holders = Holders {
+            users: spec.users.as_ref().map(lower),
+            groups: spec.groups.clone(),
+            services: spec.services.clone(),
+        };
         let missing = roles::grant(tx, &spec.name, &holders).await?;
         if !missing.is_empty() {
-            return Err(BootstrapError::Unknown { role: spec.name.clone(), missing: missing.join(", ") });
+            return Err(BootstrapError::Unknown {
+                role: spec.name.clone(),
+                missing: missing.join(", "),
+            });
         }
     }
     Ok(())
@@ -149,17 +196,29 @@ async fn sync_roles(config: &Config, tx: &Tx, now: DateTime<Utc>) -> Result<(), 
 type Secrets = Vec<(hub_types::secret::Token, crate::domain::token::TokenId)>;
 
 /// One row for each configured secret; rows of secrets that are gone are deleted.
-async fn sync_tokens(config: &Config, tx: &Tx, now: DateTime<Utc>) -> Result<Secrets, BootstrapError> {
+async fn sync_tokens(
+    config: &Config,
+    tx: &Tx,
+    now: DateTime<Utc>,
+) -> Result<Secrets, BootstrapError> {
     let configured: BTreeMap<_, _> = config
         .jupyterhub
         .services
         .iter()
-        .filter_map(|service| service.api_token.clone().map(|token| (service.service_name(), token)))
+        .filter_map(|service| {
+            service
+                .api_token
+                .clone()
+                .map(|token| (service.service_name(), token))
+        })
         .collect();
     let mut secrets = Vec::new();
     for service in services::list(&**tx).await? {
         let owner = TokenOwner::Service(service.id);
-        let row = tokens::of_owner(&**tx, owner, now).await?.into_iter().find(|row| row.note == FROM_CONFIG);
+        let row = tokens::of_owner(&**tx, owner, now)
+            .await?
+            .into_iter()
+            .find(|row| row.note == FROM_CONFIG);
         match (configured.get(&service.name), row) {
             (Some(secret), Some(row)) => secrets.push((secret.clone(), row.id)),
             (Some(secret), None) => {
@@ -195,8 +254,12 @@ mod tests {
     async fn hub() -> (Db, Identities, FakeClock) {
         let db = Db::open(&DbUrl::Memory).await.unwrap();
         let clock = FakeClock::at(DateTime::UNIX_EPOCH);
-        let identities =
-            Identities::new(db.clone(), Bus::default(), std::sync::Arc::new(clock.clone()), chrono::TimeDelta::seconds(30));
+        let identities = Identities::new(
+            db.clone(),
+            Bus::default(),
+            std::sync::Arc::new(clock.clone()),
+            chrono::TimeDelta::seconds(30),
+        );
         (db, identities, clock)
     }
 
@@ -235,20 +298,37 @@ mod tests {
         let (db, identities, clock) = hub().await;
         let mut config = Config::default();
         config.authenticator.admin_users.insert("Mal".into());
-        config.jupyterhub.load_groups.insert("lab".into(), GroupSpec { users: vec!["zoe".into()], ..GroupSpec::default() });
+        config.jupyterhub.load_groups.insert(
+            "lab".into(),
+            GroupSpec {
+                users: vec!["zoe".into()],
+                ..GroupSpec::default()
+            },
+        );
         sync(&config, &db, &identities, clock.now()).await.unwrap();
         assert!(users::find(db.read(), "mal").await.unwrap().unwrap().admin);
-        assert_eq!(groups::snapshot(db.read()).await.unwrap().of_user("zoe"), ["lab"]);
+        assert_eq!(
+            groups::snapshot(db.read()).await.unwrap().of_user("zoe"),
+            ["lab"]
+        );
 
         config.jupyterhub.load_roles.push(RoleSpec {
             name: "r12".into(),
             services: Some(vec!["ghost".into()]),
             ..RoleSpec::default()
         });
-        let error = sync(&config, &db, &identities, clock.now()).await.unwrap_err();
+        let error = sync(&config, &db, &identities, clock.now())
+            .await
+            .unwrap_err();
         assert!(error.to_string().contains("ghost"), "{error}");
         config.jupyterhub.load_roles.clear();
         config.authenticator.allowed_users.insert("a/b".into());
-        assert!(sync(&config, &db, &identities, clock.now()).await.unwrap_err().to_string().contains("allowed_users"));
+        assert!(
+            sync(&config, &db, &identities, clock.now())
+                .await
+                .unwrap_err()
+                .to_string()
+                .contains("allowed_users")
+        );
     }
 }

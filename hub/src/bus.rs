@@ -32,7 +32,10 @@ pub struct Bus {
 
 impl Default for Bus {
     fn default() -> Self {
-        Self { events: broadcast::channel(CAPACITY).0, identities: Arc::default() }
+        Self {
+            events: broadcast::channel(CAPACITY).0,
+            identities: Arc::default(),
+        }
     }
 }
 

@@ -28,8 +28,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, SqlxSqliteConnector, TransactionOptions,
-    TransactionTrait as _,
+    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, SqlxSqliteConnector,
+    TransactionOptions, TransactionTrait as _,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
@@ -74,13 +74,23 @@ impl Db {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
-        let forever = SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None).min_connections(1);
-        let writer = forever.clone().max_connections(1).connect_with(options.clone()).await?;
+        let forever = SqlitePoolOptions::new()
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .min_connections(1);
+        let writer = forever
+            .clone()
+            .max_connections(1)
+            .connect_with(options.clone())
+            .await?;
         schema::migrate(&writer).await?;
         let readers = if readers == 0 {
             writer.clone()
         } else {
-            forever.max_connections(readers).connect_with(options.read_only(true)).await?
+            forever
+                .max_connections(readers)
+                .connect_with(options.read_only(true))
+                .await?
         };
         Ok(Self {
             readers: SqlxSqliteConnector::from_sqlx_sqlite_pool(readers),

@@ -22,6 +22,9 @@ use crate::state::AppState;
 #[must_use]
 pub fn router(state: AppState) -> Router {
     let base = &state.addresses.base;
-    let routes = Router::new().merge(api::routes(base)).merge(oauth::routes(base)).merge(pages::routes(&state));
+    let routes = Router::new()
+        .merge(api::routes(base))
+        .merge(oauth::routes(base))
+        .merge(pages::routes(&state));
     middleware::wrap(routes, &state).with_state(state)
 }

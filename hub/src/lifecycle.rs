@@ -25,7 +25,9 @@ pub fn on_signals(shutdown: CancellationToken) -> std::io::Result<()> {
         tracing::warn!("Received {name}: stopping in order; once more to stop at once");
         shutdown.cancel();
         let name = next().await;
-        tracing::error!("Received {name} again: stopping at once; servers and proxy go on, the next start adopts them");
+        tracing::error!(
+            "Received {name} again: stopping at once; servers and proxy go on, the next start adopts them"
+        );
         std::process::exit(1);
     });
     Ok(())

@@ -79,7 +79,10 @@ pub fn quickstart(options: &Options) -> ExitCode {
         }
     };
     if let Err(error) = prepared.enter() {
-        complain(format_args!("cannot enter {}: {error}", prepared.folder.display()));
+        complain(format_args!(
+            "cannot enter {}: {error}",
+            prepared.folder.display()
+        ));
         return ExitCode::from(EXIT_FAILURE);
     }
     let loaded = prepared.loaded.clone();
@@ -137,15 +140,26 @@ pub fn generate_config(file: &NewFile) -> ExitCode {
     let mut options = OpenOptions::new();
     // Passwords and tokens will stand in it.
     options.write(true).mode(0o600);
-    if file.overwrite { options.create(true).truncate(true) } else { options.create_new(true) };
+    if file.overwrite {
+        options.create(true).truncate(true)
+    } else {
+        options.create_new(true)
+    };
     let path = file.path.display();
-    match options.open(&file.path).and_then(|mut out| out.write_all(text.as_bytes())) {
+    match options
+        .open(&file.path)
+        .and_then(|mut out| out.write_all(text.as_bytes()))
+    {
         Ok(()) => {
-            complain(format_args!("wrote {path}; edit it, then run: hub -f {path}"));
+            complain(format_args!(
+                "wrote {path}; edit it, then run: hub -f {path}"
+            ));
             ExitCode::SUCCESS
         }
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            complain(format_args!("{path} is there already; add -y to replace it, or choose another file with -f"));
+            complain(format_args!(
+                "{path} is there already; add -y to replace it, or choose another file with -f"
+            ));
             ExitCode::from(EXIT_FAILURE)
         }
         Err(error) => {
@@ -165,7 +179,11 @@ pub fn show_config(sources: &Sources, json: bool) -> ExitCode {
     for warning in &loaded.warnings {
         complain(warning);
     }
-    if json { say(format_args!("{:#}\n", show::in_force_json(&loaded.config))) } else { say(show::in_force(&loaded)) }
+    if json {
+        say(format_args!("{:#}\n", show::in_force_json(&loaded.config)))
+    } else {
+        say(show::in_force(&loaded))
+    }
 }
 
 /// `hub --help-all`: prints help on every trait.

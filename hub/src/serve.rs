@@ -56,7 +56,11 @@ pub struct Started {
 ///
 /// # Errors
 /// When it cannot start; what has been started by then is stopped again.
-pub async fn run(config: Config, env: &'static ProcessEnv, welcome: impl FnOnce(&Started)) -> anyhow::Result<()> {
+pub async fn run(
+    config: Config,
+    env: &'static ProcessEnv,
+    welcome: impl FnOnce(&Started),
+) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
     lifecycle::on_signals(shutdown.clone()).context("cannot handle signals")?;
     let config = Arc::new(config);
@@ -65,10 +69,21 @@ pub async fn run(config: Config, env: &'static ProcessEnv, welcome: impl FnOnce(
             "Nobody can log in: no rule allows anybody. Set Authenticator.allow_all = true, or Authenticator.allowed_users"
         );
     }
-    let _pid_file = config.jupyterhub.pid_file.as_deref().map(PidFile::write).transpose()?;
+    let _pid_file = config
+        .jupyterhub
+        .pid_file
+        .as_deref()
+        .map(PidFile::write)
+        .transpose()?;
     let _only = only_hub::OnlyHub::take(&config.jupyterhub.db_url)?;
-    let secret = secret_file::load(config.jupyterhub.cookie_secret.as_ref(), env, &config.jupyterhub.cookie_secret_file)?;
-    let db = Db::open(&config.jupyterhub.db_url).await.with_context(|| format!("cannot use {}", config.jupyterhub.db_url))?;
+    let secret = secret_file::load(
+        config.jupyterhub.cookie_secret.as_ref(),
+        env,
+        &config.jupyterhub.cookie_secret_file,
+    )?;
+    let db = Db::open(&config.jupyterhub.db_url)
+        .await
+        .with_context(|| format!("cannot use {}", config.jupyterhub.db_url))?;
     let (listener, port) = listen::bind(&config.jupyterhub.hub_bind_url, &db).await?;
     let base = Base::lay(config, env, db, &secret, port, shutdown).await?;
     Hub::assemble(base).await?.serve(listener, welcome).await
@@ -123,10 +138,15 @@ impl Base {
         check_commands(&config, env, &launcher)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (bus, cookies) = (Bus::default(), CookieKeys::new(secret));
-        let resolution = TimeDelta::from_std(config.jupyterhub.activity_resolution).unwrap_or(TimeDelta::seconds(30));
+        let resolution = TimeDelta::from_std(config.jupyterhub.activity_resolution)
+            .unwrap_or(TimeDelta::seconds(30));
         let identities = Identities::new(db.clone(), bus.clone(), Arc::clone(&clock), resolution);
         bootstrap::sync(&config, &db, &identities, clock.now()).await?;
-        let token = config.proxy.auth_token.clone().unwrap_or_else(|| cookies.proxy_token());
+        let token = config
+            .proxy
+            .auth_token
+            .clone()
+            .unwrap_or_else(|| cookies.proxy_token());
         let url = config.proxy.api_url.local_origin(config.proxy.api_url.port);
         Ok(Self {
             client: Arc::new(ChpClient::new(Endpoint { url, token }, RETRY_FOR)?),
@@ -160,7 +180,10 @@ impl Base {
             data: self.data.clone(),
             error_target: format!("{}{error_path}", self.hub_origin()),
         };
-        self.config.proxy.should_start.then(|| Arc::new(ProxyProcess::new(deps)))
+        self.config
+            .proxy
+            .should_start
+            .then(|| Arc::new(ProxyProcess::new(deps)))
     }
 
     fn addresses(&self, public_origin: String) -> Arc<Addresses> {
@@ -168,7 +191,10 @@ impl Base {
         Arc::new(Addresses {
             base: hub.base_url().clone(),
             public_origin,
-            configured_public_origin: hub.public_url.as_ref().map(|url| url.origin().ascii_serialization()),
+            configured_public_origin: hub
+                .public_url
+                .as_ref()
+                .map(|url| url.origin().ascii_serialization()),
             api_url: hub.api_url(self.port),
             hub_origin: self.hub_origin(),
         })
@@ -217,7 +243,12 @@ impl Base {
             Arc::clone(&authenticator),
         );
         Ok(AppState::new(Parts {
-            routes: RouteSync::new(self.db.clone(), Arc::clone(&proxy), Arc::clone(&addresses), managed.routes()),
+            routes: RouteSync::new(
+                self.db.clone(),
+                Arc::clone(&proxy),
+                Arc::clone(&addresses),
+                managed.routes(),
+            ),
             renderer: Renderer::new(RenderOptions::default())?,
             config: self.config,
             db: self.db,
@@ -265,14 +296,20 @@ impl Hub {
         }
     }
 
-    async fn serve(self, listener: tokio::net::TcpListener, welcome: impl FnOnce(&Started)) -> anyhow::Result<()> {
+    async fn serve(
+        self,
+        listener: tokio::net::TcpListener,
+        welcome: impl FnOnce(&Started),
+    ) -> anyhow::Result<()> {
         let state = self.state.clone();
         let app = http::router(state.clone()).into_make_service_with_connect_info::<SocketAddr>();
         let draining = CancellationToken::new();
         let server = {
             let draining = draining.clone();
             tokio::spawn(async move {
-                axum::serve(listener, app).with_graceful_shutdown(draining.cancelled_owned()).await
+                axum::serve(listener, app)
+                    .with_graceful_shutdown(draining.cancelled_owned())
+                    .await
             })
         };
 
@@ -281,12 +318,18 @@ impl Hub {
         if let Err(error) = state.routes.check().await {
             tracing::warn!("the proxy's routes cannot be checked yet: {error}");
         }
-        let started = Started { url: format!("{}{}", self.public_origin(), state.addresses.base.as_str()) };
+        let started = Started {
+            url: format!("{}{}", self.public_origin(), state.addresses.base.as_str()),
+        };
         tracing::info!("JupyterHub is now running at {}", started.url);
         welcome(&started);
 
         state.managed.start();
-        let context = tasks::Context { state: state.clone(), hub: self.here.clone(), proxy: self.proxy.clone() };
+        let context = tasks::Context {
+            state: state.clone(),
+            hub: self.here.clone(),
+            proxy: self.proxy.clone(),
+        };
         if let Err(error) = state.manager.adopt_all().await {
             tracing::error!("what earlier hubs left cannot be looked at yet: {error}");
         }
@@ -295,20 +338,32 @@ impl Hub {
 
         draining.cancel();
         if tokio::time::timeout(DRAIN, server).await.is_err() {
-            tracing::warn!("some requests took longer than {} s and were cut off", DRAIN.as_secs());
+            tracing::warn!(
+                "some requests took longer than {} s and were cut off",
+                DRAIN.as_secs()
+            );
         }
         self.stop().await
     }
 
     fn public_origin(&self) -> &str {
         let addresses = &self.state.addresses;
-        addresses.configured_public_origin.as_deref().unwrap_or(&addresses.public_origin)
+        addresses
+            .configured_public_origin
+            .as_deref()
+            .unwrap_or(&addresses.public_origin)
     }
 
     async fn stop(self) -> anyhow::Result<()> {
         let state = &self.state;
-        let asked = *state.shutdown_request.lock().unwrap_or_else(PoisonError::into_inner);
-        if asked.servers.unwrap_or(state.config.jupyterhub.cleanup_servers) {
+        let asked = *state
+            .shutdown_request
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if asked
+            .servers
+            .unwrap_or(state.config.jupyterhub.cleanup_servers)
+        {
             self.stop_servers().await?;
         }
         state.managed.stop_all().await;
@@ -335,7 +390,10 @@ impl Hub {
             let manager = self.state.manager.clone();
             stops.spawn(async move {
                 let granted = Granted::<StopServer>::by_hub(server.at.clone(), "cleanup_servers");
-                if let Err(error) = manager.stop(granted, StopRequest::default(), LONGEST_STOP).await {
+                if let Err(error) = manager
+                    .stop(granted, StopRequest::default(), LONGEST_STOP)
+                    .await
+                {
                     tracing::warn!("cannot stop {}: {error}", server.at);
                 }
             });

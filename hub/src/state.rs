@@ -14,10 +14,10 @@ use crate::auth::login::Login;
 use crate::bus::Bus;
 use crate::config::Config;
 use crate::db::Db;
-use crate::render::Renderer;
 use crate::managed::ManagedServices;
 use crate::proxy_client::ProxyClient;
 use crate::proxy_client::sync::RouteSync;
+use crate::render::Renderer;
 use crate::spawner::manager::Manager;
 
 /// What a shutdown that was asked for through the API shall take with it; `None` means what the configuration says.

@@ -25,7 +25,9 @@ pub fn init(level: LogLevel) {
         LogLevel::Warning => "warn",
         LogLevel::Error | LogLevel::Critical => "error",
     };
-    let filter = EnvFilter::new(format!("warn,hub={ours},services={ours},hub_proxy={ours},cull_idle={ours},sqlx=error"));
+    let filter = EnvFilter::new(format!(
+        "warn,hub={ours},services={ours},hub_proxy={ours},cull_idle={ours},sqlx=error"
+    ));
     let logger = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -60,7 +62,12 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
-    fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
         let metadata = event.metadata();
         let letter = match *metadata.level() {
             Level::ERROR => 'E',
@@ -74,9 +81,22 @@ where
         let mut text = Text::default();
         event.record(&mut text);
         let whole = format!("{}{}", text.message, text.fields);
-        let shown: String = whole.chars().take(LONGEST).map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect();
+        let shown: String = whole
+            .chars()
+            .take(LONGEST)
+            .map(|c| {
+                if c.is_control() && c != '\n' {
+                    '\u{fffd}'
+                } else {
+                    c
+                }
+            })
+            .collect();
         // A message of several lines stays one event: the others are indented.
         let shown = shown.replace('\n', "\n    ");
-        writeln!(writer, "[{letter} {time} JupyterHub {module}:{line}] {shown}")
+        writeln!(
+            writer,
+            "[{letter} {time} JupyterHub {module}:{line}] {shown}"
+        )
     }
 }

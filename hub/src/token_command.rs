@@ -19,12 +19,20 @@ const NOTE: &str = "command-line generated";
 /// When the user is not registered, or the database cannot be used.
 pub async fn make(config: &Config, user: &str) -> anyhow::Result<Token> {
     let name = policy(config).normalise(user);
-    let db = Db::open(&config.jupyterhub.db_url).await.with_context(|| format!("cannot use {}", config.jupyterhub.db_url))?;
+    let db = Db::open(&config.jupyterhub.db_url)
+        .await
+        .with_context(|| format!("cannot use {}", config.jupyterhub.db_url))?;
     let Some(owner) = users::find(db.read(), &name).await? else {
-        anyhow::bail!("there is no user '{name}' in {}; a user is registered by the first login", config.jupyterhub.db_url);
+        anyhow::bail!(
+            "there is no user '{name}' in {}; a user is registered by the first login",
+            config.jupyterhub.db_url
+        );
     };
     let now = SystemClock.now();
-    let most = config.jupyterhub.token_expires_in_max_seconds.map_or(0, |max| i64::try_from(max.as_secs()).unwrap_or(0));
+    let most = config
+        .jupyterhub
+        .token_expires_in_max_seconds
+        .map_or(0, |max| i64::try_from(max.as_secs()).unwrap_or(0));
     let token = Token::generate();
     let row = NewTokenRow {
         hash: Some(token.hash()),

@@ -42,7 +42,11 @@ impl CookieKeys {
     /// Derives the keys.
     #[must_use]
     pub fn new(secret: &[u8; 32]) -> Self {
-        Self { login: derive(secret, "login"), xsrf: derive(secret, "xsrf"), proxy: derive(secret, "proxy-api") }
+        Self {
+            login: derive(secret, "login"),
+            xsrf: derive(secret, "xsrf"),
+            proxy: derive(secret, "proxy-api"),
+        }
     }
 
     /// The proxy's API token when none is configured: the same after a restart, so that a running proxy can be adopted.
@@ -65,7 +69,12 @@ impl CookieKeys {
 
     /// What the database knows a session by, from the value of a login cookie; `None` for a forged or old one.
     #[must_use]
-    pub fn read_login(&self, value: &str, max_age: TimeDelta, now: DateTime<Utc>) -> Option<TokenHash> {
+    pub fn read_login(
+        &self,
+        value: &str,
+        max_age: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Option<TokenHash> {
         let secret = session::verify(&self.login, LOGIN_COOKIE, value, max_age, now)?;
         Token::parse(&secret).map(|secret| secret.hash())
     }
@@ -90,13 +99,19 @@ impl RequestCookies {
 
     /// Every value that came under `name`.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(n, _)| n == name).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .filter(move |(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The first value that came under `name`.
     #[must_use]
     pub fn first(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -111,7 +126,12 @@ pub struct CookieStyle {
 
 impl CookieStyle {
     fn cookie(&self, name: &'static str, value: String, path: String) -> Cookie<'static> {
-        Cookie::build((name, value)).path(path).http_only(true).secure(self.secure).same_site(SameSite::Lax).build()
+        Cookie::build((name, value))
+            .path(path)
+            .http_only(true)
+            .secure(self.secure)
+            .same_site(SameSite::Lax)
+            .build()
     }
 
     /// The login cookie, for `max_age`.
@@ -171,14 +191,34 @@ mod tests {
 
     #[test]
     fn attributes() {
-        let style = CookieStyle { base: BaseUrl::new("/pfx/"), secure: true };
+        let style = CookieStyle {
+            base: BaseUrl::new("/pfx/"),
+            secure: true,
+        };
         let text = style.login("v".into(), TimeDelta::days(14)).to_string();
-        for part in ["jupyterhub-hub-login=v", "HttpOnly", "SameSite=Lax", "Secure", "Path=/pfx/hub/", "Max-Age=1209600"] {
+        for part in [
+            "jupyterhub-hub-login=v",
+            "HttpOnly",
+            "SameSite=Lax",
+            "Secure",
+            "Path=/pfx/hub/",
+            "Max-Age=1209600",
+        ] {
             assert!(text.contains(part), "{part}: {text}");
         }
-        assert!(!style.xsrf("x".into(), false).to_string().contains("HttpOnly"));
+        assert!(
+            !style
+                .xsrf("x".into(), false)
+                .to_string()
+                .contains("HttpOnly")
+        );
         assert_eq!(style.session("s".into()).path(), Some("/pfx/"));
-        assert!(style.cleared().iter().all(|cookie| cookie.to_string().contains("Max-Age=0")));
+        assert!(
+            style
+                .cleared()
+                .iter()
+                .all(|cookie| cookie.to_string().contains("Max-Age=0"))
+        );
     }
 
     #[test]

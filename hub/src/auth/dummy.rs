@@ -15,7 +15,9 @@ impl Dummy {
     /// `password` is `DummyAuthenticator.password`; none or empty accepts anything.
     #[must_use]
     pub fn new(password: Option<Token>) -> Self {
-        Self { password: password.filter(|password| !password.expose().is_empty()) }
+        Self {
+            password: password.filter(|password| !password.expose().is_empty()),
+        }
     }
 }
 
@@ -25,8 +27,18 @@ impl Authenticator for Dummy {
         "jupyterhub.auth.DummyAuthenticator"
     }
 
-    async fn authenticate(&self, name: &str, form: &LoginForm) -> Result<Option<AuthModel>, AuthUnavailable> {
-        let right = self.password.as_ref().is_none_or(|password| same_password(&form.password, password));
-        Ok(right.then(|| AuthModel { name: name.to_owned(), ..AuthModel::default() }))
+    async fn authenticate(
+        &self,
+        name: &str,
+        form: &LoginForm,
+    ) -> Result<Option<AuthModel>, AuthUnavailable> {
+        let right = self
+            .password
+            .as_ref()
+            .is_none_or(|password| same_password(&form.password, password));
+        Ok(right.then(|| AuthModel {
+            name: name.to_owned(),
+            ..AuthModel::default()
+        }))
     }
 }

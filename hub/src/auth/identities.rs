@@ -62,7 +62,9 @@ pub struct Identities(Arc<Inner>);
 
 impl std::fmt::Debug for Identities {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Identities").field("cached", &self.0.cache.entry_count()).finish_non_exhaustive()
+        f.debug_struct("Identities")
+            .field("cached", &self.0.cache.entry_count())
+            .finish_non_exhaustive()
     }
 }
 
@@ -83,13 +85,22 @@ impl Identities {
 
     /// Makes a secret of the configuration known as the token with this row id.
     pub fn add_configured(&self, secret: &Token, id: TokenId) {
-        self.0.configured.write().unwrap_or_else(PoisonError::into_inner).insert(secret.hash(), id);
+        self.0
+            .configured
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(secret.hash(), id);
     }
 
     /// Whether `secret` is the configured token with this row id.
     #[must_use]
     pub fn is_configured(&self, secret: &Token, id: TokenId) -> bool {
-        self.0.configured.read().unwrap_or_else(PoisonError::into_inner).get(&secret.hash()) == Some(&id)
+        self.0
+            .configured
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&secret.hash())
+            == Some(&id)
     }
 
     /// Whose API token this is. Its use is noted as activity of the token, and of the user unless it is a server's own.
@@ -102,14 +113,27 @@ impl Identities {
             return Ok(Some(self.used(&known)));
         }
         let version = self.0.bus.identities_version();
-        let configured = self.0.configured.read().unwrap_or_else(PoisonError::into_inner).get(&hash).copied();
+        let configured = self
+            .0
+            .configured
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&hash)
+            .copied();
         let row = match configured {
             Some(id) => tokens::get(self.0.db.read(), id).await?,
             None => tokens::find(self.0.db.read(), hash).await?,
         };
-        let Some(row) = row.filter(|row| row.valid_at(self.0.clock.now())) else { return Ok(None) };
-        let Some(principal) = self.of_token(&row).await? else { return Ok(None) };
-        Ok(Some(self.remember(hash, principal, version, row.expires, row.last_activity).await))
+        let Some(row) = row.filter(|row| row.valid_at(self.0.clock.now())) else {
+            return Ok(None);
+        };
+        let Some(principal) = self.of_token(&row).await? else {
+            return Ok(None);
+        };
+        Ok(Some(
+            self.remember(hash, principal, version, row.expires, row.last_activity)
+                .await,
+        ))
     }
 
     /// Whose browser session this is.
@@ -121,18 +145,37 @@ impl Identities {
             return Ok(Some(self.used(&known)));
         }
         let version = self.0.bus.identities_version();
-        let Some(session) = sessions::find(self.0.db.read(), secret, self.0.clock.now()).await? else { return Ok(None) };
-        let Some((owner, scopes, groups)) = self.owner(TokenOwner::User(session.user_id)).await? else { return Ok(None) };
+        let Some(session) = sessions::find(self.0.db.read(), secret, self.0.clock.now()).await?
+        else {
+            return Ok(None);
+        };
+        let Some((owner, scopes, groups)) = self.owner(TokenOwner::User(session.user_id)).await?
+        else {
+            return Ok(None);
+        };
         let last = owner.user().and_then(|user| user.last_activity);
-        let principal = Principal::new(owner, Credential::Cookie { session_id: session.id }, scopes, groups);
-        Ok(Some(self.remember(secret, principal, version, Some(session.expires), last).await))
+        let principal = Principal::new(
+            owner,
+            Credential::Cookie {
+                session_id: session.id,
+            },
+            scopes,
+            groups,
+        );
+        Ok(Some(
+            self.remember(secret, principal, version, Some(session.expires), last)
+                .await,
+        ))
     }
 
     /// What an owner may do, whatever credential they come with.
     ///
     /// # Errors
     /// When the database refuses or is gone.
-    pub async fn of_owner(&self, owner: TokenOwner) -> Result<Option<(Owner, ScopeSet, Arc<Groups>)>, DbError> {
+    pub async fn of_owner(
+        &self,
+        owner: TokenOwner,
+    ) -> Result<Option<(Owner, ScopeSet, Arc<Groups>)>, DbError> {
         self.owner(owner).await
     }
 
@@ -174,7 +217,13 @@ impl Identities {
     ) -> Principal {
         let noted = last_use.map_or(i64::MIN, |at| at.timestamp_micros());
         let loaded = self.0.clock.now();
-        let known = Arc::new(Known { principal, version, loaded, expires, noted: AtomicI64::new(noted) });
+        let known = Arc::new(Known {
+            principal,
+            version,
+            loaded,
+            expires,
+            noted: AtomicI64::new(noted),
+        });
         self.0.cache.insert(key, Arc::clone(&known)).await;
         self.used(&known)
     }
@@ -189,7 +238,11 @@ impl Identities {
             let mut uses = self.0.uses.lock().unwrap_or_else(PoisonError::into_inner);
             let counts = match &known.principal.credential {
                 Credential::Cookie { .. } => true,
-                Credential::Token { id, counts_as_activity, .. } => {
+                Credential::Token {
+                    id,
+                    counts_as_activity,
+                    ..
+                } => {
                     uses.tokens.insert(*id, now);
                     *counts_as_activity
                 }
@@ -202,17 +255,32 @@ impl Identities {
     }
 
     async fn of_token(&self, row: &ApiToken) -> Result<Option<Principal>, DbError> {
-        let Some((owner, held, groups)) = self.owner(row.owner).await? else { return Ok(None) };
+        let Some((owner, held, groups)) = self.owner(row.owner).await? else {
+            return Ok(None);
+        };
         let server = match row.server_id {
-            Some(id) if row.scopes.iter().any(wants_server) => servers::get(self.0.db.read(), id).await?,
+            Some(id) if row.scopes.iter().any(wants_server) => {
+                servers::get(self.0.db.read(), id).await?
+            }
             _ => None,
         };
         let (user, service) = match &owner {
             Owner::User(user) => (Some(user.name.as_str()), None),
             Owner::Service { name, .. } => (None, Some(name.as_str())),
         };
-        let server = server.as_ref().map(|server| (server.at.user.as_str(), server.at.name.as_str()));
-        let scopes = expand_token(&row.scopes, Bearer { user, service, server }, &held).intersect(&held, &*groups);
+        let server = server
+            .as_ref()
+            .map(|server| (server.at.user.as_str(), server.at.name.as_str()));
+        let scopes = expand_token(
+            &row.scopes,
+            Bearer {
+                user,
+                service,
+                server,
+            },
+            &held,
+        )
+        .intersect(&held, &*groups);
         let credential = Credential::Token {
             id: row.id,
             session_id: row.session_id.clone(),
@@ -221,28 +289,55 @@ impl Identities {
         Ok(Some(Principal::new(owner, credential, scopes, groups)))
     }
 
-    async fn owner(&self, owner: TokenOwner) -> Result<Option<(Owner, ScopeSet, Arc<Groups>)>, DbError> {
+    async fn owner(
+        &self,
+        owner: TokenOwner,
+    ) -> Result<Option<(Owner, ScopeSet, Arc<Groups>)>, DbError> {
         let c = self.0.db.read();
         let (found, mut held) = match owner {
             TokenOwner::User(id) => {
-                let Some(user) = users::get(c, id).await? else { return Ok(None) };
+                let Some(user) = users::get(c, id).await? else {
+                    return Ok(None);
+                };
                 let mut held = vec![USER_ROLE.to_owned()];
                 held.extend(user.admin.then(|| ADMIN_ROLE.to_owned()));
                 (Owner::User(user), held)
             }
             TokenOwner::Service(id) => {
-                let Some(row) = services::get(c, id).await? else { return Ok(None) };
-                let held = row.admin.then(|| ADMIN_ROLE.to_owned()).into_iter().collect();
-                (Owner::Service { id, name: row.name, admin: row.admin }, held)
+                let Some(row) = services::get(c, id).await? else {
+                    return Ok(None);
+                };
+                let held = row
+                    .admin
+                    .then(|| ADMIN_ROLE.to_owned())
+                    .into_iter()
+                    .collect();
+                (
+                    Owner::Service {
+                        id,
+                        name: row.name,
+                        admin: row.admin,
+                    },
+                    held,
+                )
             }
         };
         held.extend(roles::held_by(c, owner).await?);
         let table = roles::all(c).await?;
-        let scopes: Vec<Scope> =
-            held.iter().filter_map(|name| table.get(name)).flat_map(|role| role.scopes.iter().cloned()).collect();
+        let scopes: Vec<Scope> = held
+            .iter()
+            .filter_map(|name| table.get(name))
+            .flat_map(|role| role.scopes.iter().cloned())
+            .collect();
         let bearer = match &found {
-            Owner::User(user) => Bearer { user: Some(user.name.as_str()), ..Bearer::default() },
-            Owner::Service { name, .. } => Bearer { service: Some(name.as_str()), ..Bearer::default() },
+            Owner::User(user) => Bearer {
+                user: Some(user.name.as_str()),
+                ..Bearer::default()
+            },
+            Owner::Service { name, .. } => Bearer {
+                service: Some(name.as_str()),
+                ..Bearer::default()
+            },
         };
         let scopes = expand(scopes, bearer);
         let groups = Arc::new(groups::snapshot(c).await?);

@@ -65,22 +65,34 @@ impl For<'_> {
 
     fn bearer(&self) -> Bearer<'_> {
         match self.owner {
-            Owner::User(user) => Bearer { user: Some(user.name.as_str()), ..Bearer::default() },
-            Owner::Service { name, .. } => Bearer { service: Some(name.as_str()), ..Bearer::default() },
+            Owner::User(user) => Bearer {
+                user: Some(user.name.as_str()),
+                ..Bearer::default()
+            },
+            Owner::Service { name, .. } => Bearer {
+                service: Some(name.as_str()),
+                ..Bearer::default()
+            },
         }
     }
 
     /// What a token with these scopes may do right now, in the wire form.
     #[must_use]
     pub fn effective(&self, scopes: &[Scope]) -> Vec<String> {
-        expand_token(scopes, self.bearer(), self.held).intersect(self.held, self.groups).to_strings()
+        expand_token(scopes, self.bearer(), self.held)
+            .intersect(self.held, self.groups)
+            .to_strings()
     }
 
     fn check(&self, scopes: &[Scope]) -> Result<(), IssueError> {
         let asked = expand_token(scopes, self.bearer(), self.held);
         let missing: Vec<String> = asked
             .iter()
-            .filter(|scope| !self.held.includes(&ScopeSet::of_expanded([scope.to_string()]), self.groups))
+            .filter(|scope| {
+                !self
+                    .held
+                    .includes(&ScopeSet::of_expanded([scope.to_string()]), self.groups)
+            })
             .map(|scope| scope.to_string())
             .collect();
         if missing.is_empty() {
@@ -90,7 +102,10 @@ impl For<'_> {
             Owner::User(_) => "User",
             Owner::Service { .. } => "Service",
         };
-        Err(IssueError::NotHeld { missing: missing.join(","), owner: format!("{kind} {}", self.owner.name()) })
+        Err(IssueError::NotHeld {
+            missing: missing.join(","),
+            owner: format!("{kind} {}", self.owner.name()),
+        })
     }
 }
 
@@ -110,7 +125,9 @@ pub async fn issue(
         return Err(IssueError::Note);
     }
     let expires = expiry(request.expires_in, longest, now)?;
-    let scopes = request.scopes.unwrap_or_else(|| vec![Scope::all(ScopeName::Inherit)]);
+    let scopes = request
+        .scopes
+        .unwrap_or_else(|| vec![Scope::all(ScopeName::Inherit)]);
     who.check(&scopes)?;
     let secret = Token::generate();
     let row = NewTokenRow {

@@ -67,7 +67,9 @@ pub struct Login {
 #[must_use]
 pub fn policy(config: &Config) -> LoginPolicy {
     let auth = &config.authenticator;
-    let lower = |names: &std::collections::BTreeSet<String>| names.iter().map(|name| name.to_lowercase()).collect();
+    let lower = |names: &std::collections::BTreeSet<String>| {
+        names.iter().map(|name| name.to_lowercase()).collect()
+    };
     LoginPolicy {
         allow_all: config.allow_all(),
         allow_existing: config.allow_existing_users(),
@@ -81,9 +83,22 @@ pub fn policy(config: &Config) -> LoginPolicy {
 impl Login {
     /// Logs people in with `authenticator`, by the rules of `config`.
     #[must_use]
-    pub fn new(db: Db, bus: Bus, clock: Arc<dyn Clock>, config: Arc<Config>, authenticator: Arc<dyn Authenticator>) -> Self {
+    pub fn new(
+        db: Db,
+        bus: Bus,
+        clock: Arc<dyn Clock>,
+        config: Arc<Config>,
+        authenticator: Arc<dyn Authenticator>,
+    ) -> Self {
         let policy = Arc::new(policy(&config));
-        Self { db, bus, clock, config, authenticator, policy }
+        Self {
+            db,
+            bus,
+            clock,
+            config,
+            authenticator,
+            policy,
+        }
     }
 
     /// Checks a form and registers the user when it is the first login.
@@ -113,7 +128,9 @@ impl Login {
         let pattern = self.config.authenticator.username_pattern.as_ref();
         let (username, admin) = self
             .policy
-            .admit(&name, known.is_some(), model.admin, |name| pattern.is_none_or(|pattern| pattern.matches(name)))
+            .admit(&name, known.is_some(), model.admin, |name| {
+                pattern.is_none_or(|pattern| pattern.matches(name))
+            })
             .map_err(LoginRefusal::from)?;
         let now = self.clock.now();
         let tx = self.db.write().await?;
@@ -133,19 +150,34 @@ impl Login {
         if changed {
             self.bus.tell(Event::Identities);
         }
-        Ok(User { admin: admin.unwrap_or(user.admin), last_activity: Some(now), ..user })
+        Ok(User {
+            admin: admin.unwrap_or(user.admin),
+            last_activity: Some(now),
+            ..user
+        })
     }
 
     async fn session(&self, user: User) -> Result<NewSession, DbError> {
         let now: DateTime<Utc> = self.clock.now();
-        let life = TimeDelta::from_std(self.config.jupyterhub.cookie_max_age).unwrap_or(TimeDelta::days(14));
+        let life = TimeDelta::from_std(self.config.jupyterhub.cookie_max_age)
+            .unwrap_or(TimeDelta::days(14));
         // A new id at every login, whatever the browser sent: an id that an attacker planted is worth nothing.
-        let session = Session { id: hex::encode(random_bytes::<16>()), user_id: user.id, created: now, expires: now + life };
+        let session = Session {
+            id: hex::encode(random_bytes::<16>()),
+            user_id: user.id,
+            created: now,
+            expires: now + life,
+        };
         let secret = Token::generate();
         let tx = self.db.write().await?;
         sessions::insert(&tx, &session, secret.hash()).await?;
         tx.commit().await?;
-        Ok(NewSession { user, id: session.id, secret, life })
+        Ok(NewSession {
+            user,
+            id: session.id,
+            secret,
+            life,
+        })
     }
 
     /// Ends a session and revokes every token that belongs to it, here and at once.

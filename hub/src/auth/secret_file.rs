@@ -21,7 +21,9 @@ pub enum SecretError {
         why: String,
     },
     /// Neither hex nor long enough.
-    #[error("the cookie secret in {0} is not hex of at least 32 bytes; make one with: openssl rand -hex 32")]
+    #[error(
+        "the cookie secret in {0} is not hex of at least 32 bytes; make one with: openssl rand -hex 32"
+    )]
     Invalid(String),
 }
 
@@ -31,7 +33,11 @@ pub enum SecretError {
 ///
 /// # Errors
 /// When a given secret is malformed, or the file is not safe to use.
-pub fn load(configured: Option<&Token>, env: &dyn EnvSource, file: &Path) -> Result<[u8; 32], SecretError> {
+pub fn load(
+    configured: Option<&Token>,
+    env: &dyn EnvSource,
+    file: &Path,
+) -> Result<[u8; 32], SecretError> {
     if let Some(secret) = configured {
         return from_hex(secret.expose(), "JupyterHub.cookie_secret");
     }
@@ -48,24 +54,41 @@ fn from_hex(text: &str, source: &str) -> Result<[u8; 32], SecretError> {
     let bytes = hex::decode(text.trim()).map_err(|_| SecretError::Invalid(source.to_owned()))?;
     match bytes.len() {
         0..32 => Err(SecretError::Invalid(source.to_owned())),
-        32 => bytes.try_into().map_err(|_| SecretError::Invalid(source.to_owned())),
+        32 => bytes
+            .try_into()
+            .map_err(|_| SecretError::Invalid(source.to_owned())),
         _ => Ok(Sha256::digest(&bytes).into()),
     }
 }
 
 fn fail(path: &Path, why: impl Into<String>) -> SecretError {
-    SecretError::File { path: path.to_owned(), why: why.into() }
+    SecretError::File {
+        path: path.to_owned(),
+        why: why.into(),
+    }
 }
 
 /// Creates the file, readable by its owner only from the first moment on; `None` when there is one already.
 fn create(path: &Path) -> Result<Option<[u8; 32]>, SecretError> {
-    let mut file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+    let mut file = match OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+    {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(None),
-        Err(error) => return Err(fail(path, format!("{error}; check that the folder exists and may be written"))),
+        Err(error) => {
+            return Err(fail(
+                path,
+                format!("{error}; check that the folder exists and may be written"),
+            ));
+        }
     };
     let secret = random_bytes::<32>();
-    writeln!(file, "{}", hex::encode(secret)).and_then(|()| file.sync_all()).map_err(|error| fail(path, error.to_string()))?;
+    writeln!(file, "{}", hex::encode(secret))
+        .and_then(|()| file.sync_all())
+        .map_err(|error| fail(path, error.to_string()))?;
     Ok(Some(secret))
 }
 
@@ -75,12 +98,18 @@ fn read(path: &Path) -> Result<String, SecretError> {
         .custom_flags(libc::O_NOFOLLOW)
         .open(path)
         .map_err(|error| fail(path, format!("{error} (symbolic links are not followed)")))?;
-    let data = file.metadata().map_err(|error| fail(path, error.to_string()))?;
+    let data = file
+        .metadata()
+        .map_err(|error| fail(path, error.to_string()))?;
     if data.mode() & 0o077 != 0 {
-        return Err(fail(path, format!("others can read it; run: chmod 600 {}", path.display())));
+        return Err(fail(
+            path,
+            format!("others can read it; run: chmod 600 {}", path.display()),
+        ));
     }
     let mut text = String::new();
-    file.read_to_string(&mut text).map_err(|error| fail(path, error.to_string()))?;
+    file.read_to_string(&mut text)
+        .map_err(|error| fail(path, error.to_string()))?;
     Ok(text)
 }
 
@@ -105,8 +134,12 @@ mod tests {
     fn order_of_sources() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("secret");
-        let env: BTreeMap<String, String> = [(JPY_COOKIE_SECRET.to_owned(), "bb".repeat(32))].into();
-        assert_eq!(load(Some(&Token::from_config("aa".repeat(32))), &env, &file).unwrap(), [0xaa; 32]);
+        let env: BTreeMap<String, String> =
+            [(JPY_COOKIE_SECRET.to_owned(), "bb".repeat(32))].into();
+        assert_eq!(
+            load(Some(&Token::from_config("aa".repeat(32))), &env, &file).unwrap(),
+            [0xaa; 32]
+        );
         assert_eq!(load(None, &env, &file).unwrap(), [0xbb; 32]);
         assert!(!file.exists());
         assert!(load(Some(&Token::from_config("zz")), &env, &file).is_err());
@@ -118,7 +151,12 @@ mod tests {
         let file = folder.path().join("secret");
         load(None, &BTreeMap::new(), &file).unwrap();
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(load(None, &BTreeMap::new(), &file).unwrap_err().to_string().contains("chmod 600"));
+        assert!(
+            load(None, &BTreeMap::new(), &file)
+                .unwrap_err()
+                .to_string()
+                .contains("chmod 600")
+        );
         let link = folder.path().join("link");
         symlink(&file, &link).unwrap();
         assert!(load(None, &BTreeMap::new(), &link).is_err());

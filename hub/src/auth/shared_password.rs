@@ -25,7 +25,12 @@ impl SharedPassword {
         Self {
             user: shared.user_password.clone(),
             admin: shared.admin_password.clone(),
-            admins: config.authenticator.admin_users.iter().map(|name| name.to_lowercase()).collect(),
+            admins: config
+                .authenticator
+                .admin_users
+                .iter()
+                .map(|name| name.to_lowercase())
+                .collect(),
         }
     }
 }
@@ -36,13 +41,20 @@ impl Authenticator for SharedPassword {
         "jupyterhub.auth.SharedPasswordAuthenticator"
     }
 
-    async fn authenticate(&self, name: &str, form: &LoginForm) -> Result<Option<AuthModel>, AuthUnavailable> {
+    async fn authenticate(
+        &self,
+        name: &str,
+        form: &LoginForm,
+    ) -> Result<Option<AuthModel>, AuthUnavailable> {
         let wanted = match &self.admin {
             Some(admin) if self.admins.contains(name) => Some(admin),
             _ => self.user.as_ref(),
         };
         let right = wanted.is_some_and(|password| same_password(&form.password, password));
-        Ok(right.then(|| AuthModel { name: name.to_owned(), ..AuthModel::default() }))
+        Ok(right.then(|| AuthModel {
+            name: name.to_owned(),
+            ..AuthModel::default()
+        }))
     }
 }
 
@@ -65,7 +77,10 @@ mod tests {
             ("zoe", "", false),
             ("zoe", "for-users ", false),
         ] {
-            let form = LoginForm { username: name.into(), password: Token::from_config(password) };
+            let form = LoginForm {
+                username: name.into(),
+                password: Token::from_config(password),
+            };
             let got = auth.authenticate(name, &form).await.unwrap();
             assert_eq!(got.is_some(), right, "{name} {password}");
         }
@@ -73,8 +88,15 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_password_nobody_comes_in() {
-        let auth = SharedPassword { user: None, admin: None, admins: BTreeSet::new() };
-        let form = LoginForm { username: "a".into(), password: Token::from_config("") };
+        let auth = SharedPassword {
+            user: None,
+            admin: None,
+            admins: BTreeSet::new(),
+        };
+        let form = LoginForm {
+            username: "a".into(),
+            password: Token::from_config(""),
+        };
         assert_eq!(auth.authenticate("a", &form).await.unwrap(), None);
     }
 }

@@ -34,7 +34,10 @@ pub enum DbError {
 
 impl DbError {
     pub(super) fn inconsistent(table: &'static str, why: impl Into<String>) -> Self {
-        Self::Inconsistent { table, why: why.into() }
+        Self::Inconsistent {
+            table,
+            why: why.into(),
+        }
     }
 
     /// Whether the statement broke a uniqueness rule: somebody else was faster.

@@ -14,7 +14,13 @@ use crate::domain::server::ServerId;
 ///
 /// # Errors
 /// When the database refuses or is gone.
-pub async fn append(tx: &Tx, server: ServerId, start: i64, event: &ProgressEvent, now: DateTime<Utc>) -> Result<(), DbError> {
+pub async fn append(
+    tx: &Tx,
+    server: ServerId,
+    start: i64,
+    event: &ProgressEvent,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
     let row = ActiveModel {
         id: NotSet,
         server_id: Set(server.0),
@@ -43,15 +49,25 @@ pub async fn since(
         .order_by_asc(Column::Id)
         .all(c)
         .await?;
-    rows.into_iter().map(|row| Ok((row.id, from_json("server_events", &row.event)?))).collect()
+    rows.into_iter()
+        .map(|row| Ok((row.id, from_json("server_events", &row.event)?)))
+        .collect()
 }
 
 /// The latest start of a server that has events; the argument `start` of [`since`].
 ///
 /// # Errors
 /// When the database refuses or is gone.
-pub async fn latest_start(c: &impl ConnectionTrait, server: ServerId) -> Result<Option<i64>, DbError> {
-    let newest = Entity::find().filter(Column::ServerId.eq(server.0)).order_by_desc(Column::Start).limit(1).one(c).await?;
+pub async fn latest_start(
+    c: &impl ConnectionTrait,
+    server: ServerId,
+) -> Result<Option<i64>, DbError> {
+    let newest = Entity::find()
+        .filter(Column::ServerId.eq(server.0))
+        .order_by_desc(Column::Start)
+        .limit(1)
+        .one(c)
+        .await?;
     Ok(newest.map(|row| row.start))
 }
 

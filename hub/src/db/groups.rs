@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use serde_json::{Map, Value};
 
 use super::row::{from_json, group_members, groups, json, users};
@@ -16,10 +18,16 @@ use crate::domain::user::{Groups, UserId};
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn snapshot(c: &impl ConnectionTrait) -> Result<Groups, DbError> {
-    let names: BTreeMap<i64, String> =
-        groups::Entity::find().all(c).await?.into_iter().map(|row| (row.id, row.name)).collect();
-    let mut members: BTreeMap<String, BTreeSet<String>> =
-        names.values().map(|name| (name.clone(), BTreeSet::new())).collect();
+    let names: BTreeMap<i64, String> = groups::Entity::find()
+        .all(c)
+        .await?
+        .into_iter()
+        .map(|row| (row.id, row.name))
+        .collect();
+    let mut members: BTreeMap<String, BTreeSet<String>> = names
+        .values()
+        .map(|name| (name.clone(), BTreeSet::new()))
+        .collect();
     let rows = group_members::Entity::find().all(c).await?;
     let ids: BTreeSet<i64> = rows.iter().map(|row| row.user_id).collect();
     let users: BTreeMap<i64, String> = users::Entity::find()
@@ -31,7 +39,10 @@ pub async fn snapshot(c: &impl ConnectionTrait) -> Result<Groups, DbError> {
         .collect();
     for row in rows {
         if let (Some(group), Some(user)) = (names.get(&row.group_id), users.get(&row.user_id)) {
-            members.entry(group.clone()).or_default().insert(user.clone());
+            members
+                .entry(group.clone())
+                .or_default()
+                .insert(user.clone());
         }
     }
     Ok(Groups::new(members))
@@ -56,20 +67,38 @@ pub async fn ensure(tx: &Tx, name: &str, properties: &Map<String, Value>) -> Res
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn ensure_exists(tx: &Tx, name: &str) -> Result<i64, DbError> {
-    if let Some(row) = groups::Entity::find().filter(groups::Column::Name.eq(name)).one(&**tx).await? {
+    if let Some(row) = groups::Entity::find()
+        .filter(groups::Column::Name.eq(name))
+        .one(&**tx)
+        .await?
+    {
         return Ok(row.id);
     }
-    let row = groups::ActiveModel { id: NotSet, name: Set(name.to_owned()), properties: Set("{}".to_owned()) };
-    Ok(groups::Entity::insert(row).exec_with_returning(&**tx).await?.id)
+    let row = groups::ActiveModel {
+        id: NotSet,
+        name: Set(name.to_owned()),
+        properties: Set("{}".to_owned()),
+    };
+    Ok(groups::Entity::insert(row)
+        .exec_with_returning(&**tx)
+        .await?
+        .id)
 }
 
 /// The properties of a group; `None` when there is no such group.
 ///
 /// # Errors
 /// When the database refuses or is gone.
-pub async fn properties(c: &impl ConnectionTrait, name: &str) -> Result<Option<Map<String, Value>>, DbError> {
-    let row = groups::Entity::find().filter(groups::Column::Name.eq(name)).one(c).await?;
-    row.map(|row| from_json("user_groups", &row.properties)).transpose()
+pub async fn properties(
+    c: &impl ConnectionTrait,
+    name: &str,
+) -> Result<Option<Map<String, Value>>, DbError> {
+    let row = groups::Entity::find()
+        .filter(groups::Column::Name.eq(name))
+        .one(c)
+        .await?;
+    row.map(|row| from_json("user_groups", &row.properties))
+        .transpose()
 }
 
 /// Adds a user to a group.
@@ -77,10 +106,20 @@ pub async fn properties(c: &impl ConnectionTrait, name: &str) -> Result<Option<M
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn add_member(tx: &Tx, group: i64, user: UserId) -> Result<(), DbError> {
-    let row = group_members::ActiveModel { group_id: Set(group), user_id: Set(user.0) };
-    let both = [group_members::Column::GroupId, group_members::Column::UserId];
+    let row = group_members::ActiveModel {
+        group_id: Set(group),
+        user_id: Set(user.0),
+    };
+    let both = [
+        group_members::Column::GroupId,
+        group_members::Column::UserId,
+    ];
     group_members::Entity::insert(row)
-        .on_conflict(OnConflict::columns(both).update_column(group_members::Column::UserId).to_owned())
+        .on_conflict(
+            OnConflict::columns(both)
+                .update_column(group_members::Column::UserId)
+                .to_owned(),
+        )
         .exec_without_returning(&**tx)
         .await?;
     Ok(())
@@ -96,7 +135,10 @@ pub struct GroupRow {
 }
 
 fn read(row: groups::Model) -> Result<GroupRow, DbError> {
-    Ok(GroupRow { properties: from_json("user_groups", &row.properties)?, name: row.name })
+    Ok(GroupRow {
+        properties: from_json("user_groups", &row.properties)?,
+        name: row.name,
+    })
 }
 
 /// The group called `name`.
@@ -104,7 +146,12 @@ fn read(row: groups::Model) -> Result<GroupRow, DbError> {
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn find(c: &impl ConnectionTrait, name: &str) -> Result<Option<GroupRow>, DbError> {
-    groups::Entity::find().filter(groups::Column::Name.eq(name)).one(c).await?.map(read).transpose()
+    groups::Entity::find()
+        .filter(groups::Column::Name.eq(name))
+        .one(c)
+        .await?
+        .map(read)
+        .transpose()
 }
 
 /// A page of groups in the order of their making, and how many there are in all. `only` restricts both to these names.
@@ -122,6 +169,11 @@ pub async fn page(
         query = query.filter(groups::Column::Name.is_in(names));
     }
     let total = query.clone().count(c).await?;
-    let rows = query.order_by_asc(groups::Column::Id).offset(offset).limit(limit).all(c).await?;
+    let rows = query
+        .order_by_asc(groups::Column::Id)
+        .offset(offset)
+        .limit(limit)
+        .all(c)
+        .await?;
     Ok((rows.into_iter().map(read).collect::<Result<_, _>>()?, total))
 }

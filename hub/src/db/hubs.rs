@@ -53,7 +53,11 @@ pub async fn put(tx: &Tx, hub: &HubRow) -> Result<(), DbError> {
         heartbeat: Set(to_micros(hub.heartbeat)),
     };
     Entity::insert(row)
-        .on_conflict(OnConflict::column(Column::Id).update_column(Column::Heartbeat).to_owned())
+        .on_conflict(
+            OnConflict::column(Column::Id)
+                .update_column(Column::Heartbeat)
+                .to_owned(),
+        )
         .exec_without_returning(&**tx)
         .await?;
     Ok(())
@@ -65,8 +69,14 @@ pub async fn put(tx: &Tx, hub: &HubRow) -> Result<(), DbError> {
 /// When the database refuses or is gone.
 pub async fn remove(tx: &Tx, id: &str) -> Result<(), DbError> {
     servers::Entity::update_many()
-        .col_expr(servers::Column::LeaseOwner, Expr::value(Option::<String>::None))
-        .col_expr(servers::Column::LeaseExpires, Expr::value(Option::<i64>::None))
+        .col_expr(
+            servers::Column::LeaseOwner,
+            Expr::value(Option::<String>::None),
+        )
+        .col_expr(
+            servers::Column::LeaseExpires,
+            Expr::value(Option::<i64>::None),
+        )
         .filter(servers::Column::LeaseOwner.eq(id))
         .exec(&**tx)
         .await?;

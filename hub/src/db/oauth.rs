@@ -45,8 +45,16 @@ fn texts(scopes: &[Scope]) -> Result<String, DbError> {
 ///
 /// # Errors
 /// When the database refuses or is gone.
-pub async fn find_client(c: &impl ConnectionTrait, id: &str) -> Result<Option<OAuthClient>, DbError> {
-    let Some(row) = oauth_clients::Entity::find_by_id(id.to_owned()).one(c).await? else { return Ok(None) };
+pub async fn find_client(
+    c: &impl ConnectionTrait,
+    id: &str,
+) -> Result<Option<OAuthClient>, DbError> {
+    let Some(row) = oauth_clients::Entity::find_by_id(id.to_owned())
+        .one(c)
+        .await?
+    else {
+        return Ok(None);
+    };
     Ok(Some(OAuthClient {
         secret_hash: row.secret_hash.as_deref().and_then(TokenHash::from_hex),
         allowed_scopes: scopes("oauth_clients", &row.allowed_scopes)?,
@@ -96,7 +104,9 @@ pub async fn put_client(tx: &Tx, client: &OAuthClient) -> Result<(), DbError> {
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn delete_client(tx: &Tx, id: &str) -> Result<(), DbError> {
-    oauth_clients::Entity::delete_by_id(id.to_owned()).exec(&**tx).await?;
+    oauth_clients::Entity::delete_by_id(id.to_owned())
+        .exec(&**tx)
+        .await?;
     Ok(())
 }
 
@@ -105,7 +115,10 @@ pub async fn delete_client(tx: &Tx, id: &str) -> Result<(), DbError> {
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn delete_client_of_server(tx: &Tx, server: ServerId) -> Result<(), DbError> {
-    oauth_clients::Entity::delete_many().filter(oauth_clients::Column::ServerId.eq(server.0)).exec(&**tx).await?;
+    oauth_clients::Entity::delete_many()
+        .filter(oauth_clients::Column::ServerId.eq(server.0))
+        .exec(&**tx)
+        .await?;
     Ok(())
 }
 
@@ -113,8 +126,13 @@ pub async fn delete_client_of_server(tx: &Tx, server: ServerId) -> Result<(), Db
 ///
 /// # Errors
 /// When the database refuses or is gone.
-pub async fn delete_other_clients_of_service(tx: &Tx, service: ServiceId, keep: Option<&str>) -> Result<(), DbError> {
-    let mut delete = oauth_clients::Entity::delete_many().filter(oauth_clients::Column::ServiceId.eq(service.0));
+pub async fn delete_other_clients_of_service(
+    tx: &Tx,
+    service: ServiceId,
+    keep: Option<&str>,
+) -> Result<(), DbError> {
+    let mut delete =
+        oauth_clients::Entity::delete_many().filter(oauth_clients::Column::ServiceId.eq(service.0));
     if let Some(keep) = keep {
         delete = delete.filter(oauth_clients::Column::Id.ne(keep));
     }
@@ -162,7 +180,9 @@ pub async fn insert_code(tx: &Tx, code: &NewCode, now: DateTime<Utc>) -> Result<
         expires: Set(to_micros(code.expires)),
         consumed: Set(None),
     };
-    oauth_codes::Entity::insert(row).exec_without_returning(&**tx).await?;
+    oauth_codes::Entity::insert(row)
+        .exec_without_returning(&**tx)
+        .await?;
     Ok(())
 }
 
@@ -202,8 +222,16 @@ pub enum CodeOutcome {
 ///
 /// # Errors
 /// When the database refuses or is gone.
-pub async fn look_at_code(c: &impl ConnectionTrait, hash: TokenHash) -> Result<CodeOutcome, DbError> {
-    let Some(row) = oauth_codes::Entity::find_by_id(hash.to_hex()).one(c).await? else { return Ok(CodeOutcome::Unknown) };
+pub async fn look_at_code(
+    c: &impl ConnectionTrait,
+    hash: TokenHash,
+) -> Result<CodeOutcome, DbError> {
+    let Some(row) = oauth_codes::Entity::find_by_id(hash.to_hex())
+        .one(c)
+        .await?
+    else {
+        return Ok(CodeOutcome::Unknown);
+    };
     if row.consumed.is_some() {
         return Ok(CodeOutcome::Replayed);
     }
@@ -238,7 +266,9 @@ pub async fn consume_code(tx: &Tx, hash: TokenHash, now: DateTime<Utc>) -> Resul
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn purge_codes(tx: &Tx, before: DateTime<Utc>) -> Result<u64, DbError> {
-    let done =
-        oauth_codes::Entity::delete_many().filter(oauth_codes::Column::Expires.lt(to_micros(before))).exec(&**tx).await?;
+    let done = oauth_codes::Entity::delete_many()
+        .filter(oauth_codes::Column::Expires.lt(to_micros(before)))
+        .exec(&**tx)
+        .await?;
     Ok(done.rows_affected)
 }

@@ -36,15 +36,30 @@ fn read(row: &Model) -> Result<ProcessRow, DbError> {
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn list(c: &impl ConnectionTrait, kind: &str) -> Result<Vec<ProcessRow>, DbError> {
-    Entity::find().filter(Column::Kind.eq(kind)).all(c).await?.iter().map(read).collect()
+    Entity::find()
+        .filter(Column::Kind.eq(kind))
+        .all(c)
+        .await?
+        .iter()
+        .map(read)
+        .collect()
 }
 
 /// One process.
 ///
 /// # Errors
 /// When the database refuses or is gone.
-pub async fn find(c: &impl ConnectionTrait, kind: &str, name: &str) -> Result<Option<ProcessRow>, DbError> {
-    Entity::find_by_id((kind.to_owned(), name.to_owned())).one(c).await?.as_ref().map(read).transpose()
+pub async fn find(
+    c: &impl ConnectionTrait,
+    kind: &str,
+    name: &str,
+) -> Result<Option<ProcessRow>, DbError> {
+    Entity::find_by_id((kind.to_owned(), name.to_owned()))
+        .one(c)
+        .await?
+        .as_ref()
+        .map(read)
+        .transpose()
 }
 
 /// Records a process, in place of an older one of that name.
@@ -75,6 +90,8 @@ pub async fn put(tx: &Tx, kind: &str, process: &ProcessRow) -> Result<(), DbErro
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn remove(tx: &Tx, kind: &str, name: &str) -> Result<(), DbError> {
-    Entity::delete_by_id((kind.to_owned(), name.to_owned())).exec(&**tx).await?;
+    Entity::delete_by_id((kind.to_owned(), name.to_owned()))
+        .exec(&**tx)
+        .await?;
     Ok(())
 }

@@ -19,9 +19,17 @@ fn read(row: &roles::Model) -> Result<Role, DbError> {
     let texts: Vec<String> = from_json("roles", &row.scopes)?;
     let scopes = texts
         .iter()
-        .map(|text| text.parse::<Scope>().map_err(|error| DbError::inconsistent("roles", error.to_string())))
+        .map(|text| {
+            text.parse::<Scope>()
+                .map_err(|error| DbError::inconsistent("roles", error.to_string()))
+        })
         .collect::<Result<_, _>>()?;
-    Ok(Role { name: row.name.clone(), description: row.description.clone(), scopes, from_config: row.from_config })
+    Ok(Role {
+        name: row.name.clone(),
+        description: row.description.clone(),
+        scopes,
+        from_config: row.from_config,
+    })
 }
 
 /// All roles.
@@ -30,7 +38,9 @@ fn read(row: &roles::Model) -> Result<Role, DbError> {
 /// When the database refuses or is gone.
 pub async fn all(c: &impl ConnectionTrait) -> Result<RoleTable, DbError> {
     let rows = roles::Entity::find().all(c).await?;
-    rows.iter().map(|row| Ok((row.name.clone(), read(row)?))).collect()
+    rows.iter()
+        .map(|row| Ok((row.name.clone(), read(row)?)))
+        .collect()
 }
 
 /// Names of the roles that a user (also through groups) or a service holds, sorted.
@@ -43,8 +53,10 @@ pub async fn held_by(c: &impl ConnectionTrait, owner: TokenOwner) -> Result<Vec<
     let holder = match owner {
         TokenOwner::Service(id) => Condition::any().add(role_grants::Column::ServiceId.eq(id.0)),
         TokenOwner::User(id) => {
-            let memberships =
-                group_members::Entity::find().filter(group_members::Column::UserId.eq(id.0)).all(c).await?;
+            let memberships = group_members::Entity::find()
+                .filter(group_members::Column::UserId.eq(id.0))
+                .all(c)
+                .await?;
             let groups: Vec<i64> = memberships.iter().map(|row| row.group_id).collect();
             Condition::any()
                 .add(role_grants::Column::UserId.eq(id.0))
@@ -53,8 +65,11 @@ pub async fn held_by(c: &impl ConnectionTrait, owner: TokenOwner) -> Result<Vec<
     };
     let grants = role_grants::Entity::find().filter(holder).all(c).await?;
     let ids: Vec<i64> = grants.iter().map(|grant| grant.role_id).collect();
-    let rows =
-        roles::Entity::find().filter(roles::Column::Id.is_in(ids)).order_by_asc(roles::Column::Name).all(c).await?;
+    let rows = roles::Entity::find()
+        .filter(roles::Column::Id.is_in(ids))
+        .order_by_asc(roles::Column::Name)
+        .all(c)
+        .await?;
     Ok(rows.into_iter().map(|row| row.name).collect())
 }
 
@@ -75,8 +90,12 @@ pub async fn granted_to_users(
     if grants.is_empty() {
         return Ok(granted);
     }
-    let names: BTreeMap<i64, String> =
-        roles::Entity::find().all(c).await?.into_iter().map(|row| (row.id, row.name)).collect();
+    let names: BTreeMap<i64, String> = roles::Entity::find()
+        .all(c)
+        .await?
+        .into_iter()
+        .map(|row| (row.id, row.name))
+        .collect();
     for grant in grants {
         if let (Some(user), Some(name)) = (grant.user_id, names.get(&grant.role_id)) {
             granted.entry(UserId(user)).or_default().push(name.clone());
@@ -91,13 +110,23 @@ pub async fn granted_to_users(
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn held_by_group(c: &impl ConnectionTrait, group: &str) -> Result<Vec<String>, DbError> {
-    let Some(group) = groups::Entity::find().filter(groups::Column::Name.eq(group)).one(c).await? else {
+    let Some(group) = groups::Entity::find()
+        .filter(groups::Column::Name.eq(group))
+        .one(c)
+        .await?
+    else {
         return Ok(Vec::new());
     };
-    let grants = role_grants::Entity::find().filter(role_grants::Column::GroupId.eq(group.id)).all(c).await?;
+    let grants = role_grants::Entity::find()
+        .filter(role_grants::Column::GroupId.eq(group.id))
+        .all(c)
+        .await?;
     let ids: Vec<i64> = grants.iter().map(|grant| grant.role_id).collect();
-    let rows =
-        roles::Entity::find().filter(roles::Column::Id.is_in(ids)).order_by_asc(roles::Column::Name).all(c).await?;
+    let rows = roles::Entity::find()
+        .filter(roles::Column::Id.is_in(ids))
+        .order_by_asc(roles::Column::Name)
+        .all(c)
+        .await?;
     Ok(rows.into_iter().map(|row| row.name).collect())
 }
 
@@ -113,8 +142,17 @@ pub async fn sync(tx: &Tx, wanted: &[Role]) -> Result<(), DbError> {
         }
     }
     for role in wanted {
-        let scopes = json(&role.scopes.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-        let known = roles::Entity::find().filter(roles::Column::Name.eq(&role.name)).one(&**tx).await?;
+        let scopes = json(
+            &role
+                .scopes
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>(),
+        )?;
+        let known = roles::Entity::find()
+            .filter(roles::Column::Name.eq(&role.name))
+            .one(&**tx)
+            .await?;
         let row = roles::ActiveModel {
             id: known.as_ref().map_or(NotSet, |row| Set(row.id)),
             name: Set(role.name.clone()),
@@ -125,7 +163,9 @@ pub async fn sync(tx: &Tx, wanted: &[Role]) -> Result<(), DbError> {
         if known.is_some() {
             roles::Entity::update(row).exec(&**tx).await?;
         } else {
-            roles::Entity::insert(row).exec_without_returning(&**tx).await?;
+            roles::Entity::insert(row)
+                .exec_without_returning(&**tx)
+                .await?;
         }
     }
     Ok(())
@@ -147,14 +187,22 @@ pub struct Holders {
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn grant(tx: &Tx, name: &str, holders: &Holders) -> Result<Vec<String>, DbError> {
-    let Some(role) = roles::Entity::find().filter(roles::Column::Name.eq(name)).one(&**tx).await? else {
+    let Some(role) = roles::Entity::find()
+        .filter(roles::Column::Name.eq(name))
+        .one(&**tx)
+        .await?
+    else {
         return Ok(vec![name.to_owned()]);
     };
     let mut missing = Vec::new();
     if let Some(names) = &holders.users {
         clear(tx, role.id, role_grants::Column::UserId).await?;
         for user in names {
-            match users::Entity::find().filter(users::Column::Name.eq(user)).one(&**tx).await? {
+            match users::Entity::find()
+                .filter(users::Column::Name.eq(user))
+                .one(&**tx)
+                .await?
+            {
                 Some(row) => insert(tx, role.id, Holder::User(row.id)).await?,
                 None => missing.push(user.clone()),
             }
@@ -163,7 +211,11 @@ pub async fn grant(tx: &Tx, name: &str, holders: &Holders) -> Result<Vec<String>
     if let Some(names) = &holders.groups {
         clear(tx, role.id, role_grants::Column::GroupId).await?;
         for group in names {
-            match groups::Entity::find().filter(groups::Column::Name.eq(group)).one(&**tx).await? {
+            match groups::Entity::find()
+                .filter(groups::Column::Name.eq(group))
+                .one(&**tx)
+                .await?
+            {
                 Some(row) => insert(tx, role.id, Holder::Group(row.id)).await?,
                 None => missing.push(group.clone()),
             }
@@ -172,7 +224,11 @@ pub async fn grant(tx: &Tx, name: &str, holders: &Holders) -> Result<Vec<String>
     if let Some(names) = &holders.services {
         clear(tx, role.id, role_grants::Column::ServiceId).await?;
         for service in names {
-            match services::Entity::find().filter(services::Column::Name.eq(service)).one(&**tx).await? {
+            match services::Entity::find()
+                .filter(services::Column::Name.eq(service))
+                .one(&**tx)
+                .await?
+            {
                 Some(row) => insert(tx, role.id, Holder::Service(row.id)).await?,
                 None => missing.push(service.clone()),
             }
@@ -209,12 +265,15 @@ async fn insert(tx: &Tx, role: i64, holder: Holder) -> Result<(), DbError> {
         group_id: Set(group),
         service_id: Set(service),
     };
-    role_grants::Entity::insert(row).exec_without_returning(&**tx).await?;
+    role_grants::Entity::insert(row)
+        .exec_without_returning(&**tx)
+        .await?;
     Ok(())
 }
 
 /// The owner of tokens that a row id stands for; keeps the two kinds apart in callers.
 #[must_use]
 pub fn owner_of(user: Option<UserId>, service: Option<ServiceId>) -> Option<TokenOwner> {
-    user.map(TokenOwner::User).or(service.map(TokenOwner::Service))
+    user.map(TokenOwner::User)
+        .or(service.map(TokenOwner::Service))
 }

@@ -177,12 +177,17 @@ entity!(settings, "settings", {
 
 /// JSON of a column.
 pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<String, super::DbError> {
-    serde_json::to_string(value).map_err(|error| super::DbError::inconsistent("(new row)", error.to_string()))
+    serde_json::to_string(value)
+        .map_err(|error| super::DbError::inconsistent("(new row)", error.to_string()))
 }
 
 /// Reads JSON of a column.
-pub(super) fn from_json<T: serde::de::DeserializeOwned>(table: &'static str, text: &str) -> Result<T, super::DbError> {
-    serde_json::from_str(text).map_err(|error| super::DbError::inconsistent(table, error.to_string()))
+pub(super) fn from_json<T: serde::de::DeserializeOwned>(
+    table: &'static str,
+    text: &str,
+) -> Result<T, super::DbError> {
+    serde_json::from_str(text)
+        .map_err(|error| super::DbError::inconsistent(table, error.to_string()))
 }
 
 /// Reads a column that may be null, holding JSON.

@@ -14,21 +14,36 @@ use super::DbError;
 /// Creates the database file readable by its owner only, before SQLite would with the process's umask. SQLite gives
 /// its `-wal` and `-shm` files the mode of the main file.
 pub(super) fn create_private(path: &Path) -> Result<(), DbError> {
-    let fail = |why: String| DbError::File { path: path.to_owned(), why };
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+    let fail = |why: String| DbError::File {
+        path: path.to_owned(),
+        why,
+    };
+    match OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+    {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             let data = std::fs::symlink_metadata(path).map_err(|error| fail(error.to_string()))?;
             if data.file_type().is_symlink() {
-                return Err(fail("it is a symbolic link; name the file itself in db_url".into()));
+                return Err(fail(
+                    "it is a symbolic link; name the file itself in db_url".into(),
+                ));
             }
             if data.mode() & 0o077 != 0 {
-                std::fs::set_permissions(path, Permissions::from_mode(0o600))
-                    .map_err(|error| fail(format!("others can read it, and it cannot be made private: {error}")))?;
+                std::fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(|error| {
+                    fail(format!(
+                        "others can read it, and it cannot be made private: {error}"
+                    ))
+                })?;
             }
             Ok(())
         }
-        Err(error) => Err(fail(format!("{error}; check that the folder exists and may be written"))),
+        Err(error) => Err(fail(format!(
+            "{error}; check that the folder exists and may be written"
+        ))),
     }
 }
 
@@ -52,9 +67,10 @@ pub(super) async fn migrate(pool: &SqlitePool) -> Result<(), DbError> {
 
 /// A real JupyterHub's own database is left untouched.
 async fn refuse_foreign(pool: &SqlitePool) -> Result<(), DbError> {
-    let alembic: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM sqlite_master WHERE name = 'alembic_version'")
-        .fetch_one(pool)
-        .await?;
+    let alembic: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM sqlite_master WHERE name = 'alembic_version'")
+            .fetch_one(pool)
+            .await?;
     if alembic > 0 {
         return Err(DbError::Schema(
             "it belongs to a Python JupyterHub and is left untouched; set JupyterHub.db_url to another file".into(),

@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use hub_types::names::{ServerName, Username};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+};
 use serde_json::{Map, Value};
 
 use super::row::servers::{ActiveModel, Column, Entity, Model};
@@ -15,9 +17,14 @@ use crate::domain::server::{Failure, Server, ServerId, ServerRef};
 use crate::domain::user::UserId;
 
 fn read((row, owner): (Model, Option<users::Model>)) -> Result<Server, DbError> {
-    let owner = owner.ok_or_else(|| DbError::inconsistent("servers", format!("row {} has no user", row.id)))?;
-    let state = ServerState::parse(&row.state)
-        .ok_or_else(|| DbError::inconsistent("servers", format!("row {} has state {:?}", row.id, row.state)))?;
+    let owner = owner
+        .ok_or_else(|| DbError::inconsistent("servers", format!("row {} has no user", row.id)))?;
+    let state = ServerState::parse(&row.state).ok_or_else(|| {
+        DbError::inconsistent(
+            "servers",
+            format!("row {} has state {:?}", row.id, row.state),
+        )
+    })?;
     Ok(Server {
         id: ServerId(row.id),
         user_id: UserId(row.user_id),
@@ -25,7 +32,13 @@ fn read((row, owner): (Model, Option<users::Model>)) -> Result<Server, DbError> 
         display_name: row.display_name,
         state,
         epoch: row.epoch,
-        lease: row.lease_owner.zip(row.lease_expires).map(|(owner, expires)| Lease { owner, expires: from_micros(expires) }),
+        lease: row
+            .lease_owner
+            .zip(row.lease_expires)
+            .map(|(owner, expires)| Lease {
+                owner,
+                expires: from_micros(expires),
+            }),
         target: row.target,
         started: row.started.map(from_micros),
         last_activity: row.last_activity.map(from_micros),
@@ -41,7 +54,11 @@ async fn with_owners(c: &impl ConnectionTrait, rows: Vec<Model>) -> Result<Vec<S
     let mut owners = std::collections::BTreeMap::new();
     let ids: Vec<i64> = ids.into_iter().collect();
     for chunk in ids.chunks(500) {
-        for owner in users::Entity::find().filter(users::Column::Id.is_in(chunk.iter().copied())).all(c).await? {
+        for owner in users::Entity::find()
+            .filter(users::Column::Id.is_in(chunk.iter().copied()))
+            .all(c)
+            .await?
+        {
             owners.insert(owner.id, owner);
         }
     }
@@ -58,7 +75,11 @@ async fn with_owners(c: &impl ConnectionTrait, rows: Vec<Model>) -> Result<Vec<S
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn find(c: &impl ConnectionTrait, at: &ServerRef) -> Result<Option<Server>, DbError> {
-    let Some(owner) = users::Entity::find().filter(users::Column::Name.eq(at.user.as_str())).one(c).await? else {
+    let Some(owner) = users::Entity::find()
+        .filter(users::Column::Name.eq(at.user.as_str()))
+        .one(c)
+        .await?
+    else {
         return Ok(None);
     };
     let row = Entity::find()
@@ -100,7 +121,10 @@ pub async fn of_users(c: &impl ConnectionTrait, owners: &[UserId]) -> Result<Vec
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn active(c: &impl ConnectionTrait) -> Result<Vec<Server>, DbError> {
-    let rows = Entity::find().filter(Column::State.ne(ServerState::Stopped.as_str())).all(c).await?;
+    let rows = Entity::find()
+        .filter(Column::State.ne(ServerState::Stopped.as_str()))
+        .all(c)
+        .await?;
     with_owners(c, rows).await
 }
 
@@ -109,7 +133,10 @@ pub async fn active(c: &impl ConnectionTrait) -> Result<Vec<Server>, DbError> {
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn count(c: &impl ConnectionTrait, state: ServerState) -> Result<u64, DbError> {
-    Ok(Entity::find().filter(Column::State.eq(state.as_str())).count(c).await?)
+    Ok(Entity::find()
+        .filter(Column::State.eq(state.as_str()))
+        .count(c)
+        .await?)
 }
 
 /// What a new server is made of.
@@ -125,7 +152,12 @@ pub struct NewServer {
 ///
 /// # Errors
 /// When the name is taken, or the database refuses or is gone.
-pub async fn insert(tx: &Tx, owner: UserId, name: &ServerName, new: &NewServer) -> Result<ServerId, DbError> {
+pub async fn insert(
+    tx: &Tx,
+    owner: UserId,
+    name: &ServerName,
+    new: &NewServer,
+) -> Result<ServerId, DbError> {
     let row = ActiveModel {
         id: NotSet,
         user_id: Set(owner.0),
@@ -142,7 +174,9 @@ pub async fn insert(tx: &Tx, owner: UserId, name: &ServerName, new: &NewServer) 
         spawner_state: Set(None),
         last_failure: Set(None),
     };
-    Ok(ServerId(Entity::insert(row).exec_with_returning(&**tx).await?.id))
+    Ok(ServerId(
+        Entity::insert(row).exec_with_returning(&**tx).await?.id,
+    ))
 }
 
 /// Deletes a server that is stopped; says whether it did.
@@ -202,15 +236,26 @@ pub struct ServerChange {
 ///
 /// # Errors
 /// When the database refuses or is gone.
-pub async fn step(tx: &Tx, id: ServerId, epoch: i64, change: &ServerChange) -> Result<Option<i64>, DbError> {
+pub async fn step(
+    tx: &Tx,
+    id: ServerId,
+    epoch: i64,
+    change: &ServerChange,
+) -> Result<Option<i64>, DbError> {
     let mut update = Entity::update_many().col_expr(Column::Epoch, Expr::value(epoch + 1));
     if let Some(state) = change.state {
         update = update.col_expr(Column::State, Expr::value(state.as_str()));
     }
     if let Some(lease) = &change.lease {
         update = update
-            .col_expr(Column::LeaseOwner, Expr::value(lease.as_ref().map(|lease| lease.owner.clone())))
-            .col_expr(Column::LeaseExpires, Expr::value(lease.as_ref().map(|lease| to_micros(lease.expires))));
+            .col_expr(
+                Column::LeaseOwner,
+                Expr::value(lease.as_ref().map(|lease| lease.owner.clone())),
+            )
+            .col_expr(
+                Column::LeaseExpires,
+                Expr::value(lease.as_ref().map(|lease| to_micros(lease.expires))),
+            );
     }
     if let Some(target) = &change.target {
         update = update.col_expr(Column::Target, Expr::value(target.clone()));
@@ -228,12 +273,20 @@ pub async fn step(tx: &Tx, id: ServerId, epoch: i64, change: &ServerChange) -> R
         update = update.col_expr(Column::UserOptions, Expr::value(json(options)?));
     }
     if let Some(state) = &change.spawner_state {
-        update = update.col_expr(Column::SpawnerState, Expr::value(state.as_ref().map(json).transpose()?));
+        update = update.col_expr(
+            Column::SpawnerState,
+            Expr::value(state.as_ref().map(json).transpose()?),
+        );
     }
     if let Some(failure) = &change.last_failure {
-        update = update.col_expr(Column::LastFailure, Expr::value(failure.as_ref().map(json).transpose()?));
+        update = update.col_expr(
+            Column::LastFailure,
+            Expr::value(failure.as_ref().map(json).transpose()?),
+        );
     }
-    update = update.filter(Column::Id.eq(id.0)).filter(Column::Epoch.eq(epoch));
+    update = update
+        .filter(Column::Id.eq(id.0))
+        .filter(Column::Epoch.eq(epoch));
     if let Some(since) = change.unless_active_since {
         let idle = Condition::any()
             .add(Column::LastActivity.is_null())
@@ -265,7 +318,11 @@ pub async fn touch(tx: &Tx, id: ServerId, at: DateTime<Utc>) -> Result<(), DbErr
     Entity::update_many()
         .col_expr(Column::LastActivity, Expr::value(at))
         .filter(Column::Id.eq(id.0))
-        .filter(Condition::any().add(Column::LastActivity.is_null()).add(Column::LastActivity.lt(at)))
+        .filter(
+            Condition::any()
+                .add(Column::LastActivity.is_null())
+                .add(Column::LastActivity.lt(at)),
+        )
         .exec(&**tx)
         .await?;
     Ok(())

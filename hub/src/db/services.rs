@@ -25,7 +25,12 @@ pub struct ServiceRow {
 }
 
 fn read(row: Model) -> ServiceRow {
-    ServiceRow { id: ServiceId(row.id), name: ServiceName::stored(row.name), admin: row.admin, from_config: row.from_config }
+    ServiceRow {
+        id: ServiceId(row.id),
+        name: ServiceName::stored(row.name),
+        admin: row.admin,
+        from_config: row.from_config,
+    }
 }
 
 /// All services.
@@ -51,7 +56,10 @@ pub async fn get(c: &impl ConnectionTrait, id: ServiceId) -> Result<Option<Servi
 pub async fn sync(tx: &Tx, wanted: &[(ServiceName, bool)]) -> Result<(), DbError> {
     let known = list(&**tx).await?;
     let names: BTreeSet<&str> = wanted.iter().map(|(name, _)| name.as_str()).collect();
-    for row in known.iter().filter(|row| row.from_config && !names.contains(row.name.as_str())) {
+    for row in known
+        .iter()
+        .filter(|row| row.from_config && !names.contains(row.name.as_str()))
+    {
         Entity::delete_by_id(row.id.0).exec(&**tx).await?;
     }
     for (name, admin) in wanted {

@@ -24,14 +24,23 @@ pub struct Session {
 }
 
 fn read(row: Model) -> Session {
-    Session { id: row.id, user_id: UserId(row.user_id), created: from_micros(row.created), expires: from_micros(row.expires) }
+    Session {
+        id: row.id,
+        user_id: UserId(row.user_id),
+        created: from_micros(row.created),
+        expires: from_micros(row.expires),
+    }
 }
 
 /// The session with this secret, if it has not expired.
 ///
 /// # Errors
 /// When the database refuses or is gone.
-pub async fn find(c: &impl ConnectionTrait, secret: TokenHash, now: DateTime<Utc>) -> Result<Option<Session>, DbError> {
+pub async fn find(
+    c: &impl ConnectionTrait,
+    secret: TokenHash,
+    now: DateTime<Utc>,
+) -> Result<Option<Session>, DbError> {
     let row = Entity::find()
         .filter(Column::Hash.eq(secret.to_hex()))
         .filter(Column::Expires.gt(to_micros(now)))
@@ -44,8 +53,15 @@ pub async fn find(c: &impl ConnectionTrait, secret: TokenHash, now: DateTime<Utc
 ///
 /// # Errors
 /// When the database refuses or is gone.
-pub async fn exists(c: &impl ConnectionTrait, id: &str, now: DateTime<Utc>) -> Result<bool, DbError> {
-    let row = Entity::find_by_id(id.to_owned()).filter(Column::Expires.gt(to_micros(now))).one(c).await?;
+pub async fn exists(
+    c: &impl ConnectionTrait,
+    id: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, DbError> {
+    let row = Entity::find_by_id(id.to_owned())
+        .filter(Column::Expires.gt(to_micros(now)))
+        .one(c)
+        .await?;
     Ok(row.is_some())
 }
 
@@ -70,7 +86,10 @@ pub async fn insert(tx: &Tx, session: &Session, secret: TokenHash) -> Result<(),
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn end(tx: &Tx, id: &str) -> Result<(), DbError> {
-    tokens::Entity::delete_many().filter(tokens::Column::SessionId.eq(id)).exec(&**tx).await?;
+    tokens::Entity::delete_many()
+        .filter(tokens::Column::SessionId.eq(id))
+        .exec(&**tx)
+        .await?;
     Entity::delete_by_id(id.to_owned()).exec(&**tx).await?;
     Ok(())
 }
@@ -80,7 +99,10 @@ pub async fn end(tx: &Tx, id: &str) -> Result<(), DbError> {
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn end_all(tx: &Tx, user: UserId) -> Result<(), DbError> {
-    let rows = Entity::find().filter(Column::UserId.eq(user.0)).all(&**tx).await?;
+    let rows = Entity::find()
+        .filter(Column::UserId.eq(user.0))
+        .all(&**tx)
+        .await?;
     for row in rows {
         end(tx, &row.id).await?;
     }
@@ -92,5 +114,9 @@ pub async fn end_all(tx: &Tx, user: UserId) -> Result<(), DbError> {
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn purge(tx: &Tx, now: DateTime<Utc>) -> Result<u64, DbError> {
-    Ok(Entity::delete_many().filter(Column::Expires.lte(to_micros(now))).exec(&**tx).await?.rows_affected)
+    Ok(Entity::delete_many()
+        .filter(Column::Expires.lte(to_micros(now)))
+        .exec(&**tx)
+        .await?
+        .rows_affected)
 }

@@ -12,7 +12,10 @@ use super::{DbError, Tx};
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn get(c: &impl ConnectionTrait, name: &str) -> Result<Option<String>, DbError> {
-    Ok(Entity::find_by_id(name.to_owned()).one(c).await?.map(|row| row.value))
+    Ok(Entity::find_by_id(name.to_owned())
+        .one(c)
+        .await?
+        .map(|row| row.value))
 }
 
 /// Sets `name` to `value`.
@@ -20,9 +23,16 @@ pub async fn get(c: &impl ConnectionTrait, name: &str) -> Result<Option<String>,
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn set(tx: &Tx, name: &str, value: &str) -> Result<(), DbError> {
-    let row = ActiveModel { name: Set(name.to_owned()), value: Set(value.to_owned()) };
+    let row = ActiveModel {
+        name: Set(name.to_owned()),
+        value: Set(value.to_owned()),
+    };
     Entity::insert(row)
-        .on_conflict(OnConflict::column(Column::Name).update_column(Column::Value).to_owned())
+        .on_conflict(
+            OnConflict::column(Column::Name)
+                .update_column(Column::Value)
+                .to_owned(),
+        )
         .exec_without_returning(&**tx)
         .await?;
     Ok(())

@@ -5,7 +5,9 @@ use hub_types::scope::Scope;
 use hub_types::secret::TokenHash;
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, Order, QueryFilter, QueryOrder};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, Order, QueryFilter, QueryOrder,
+};
 
 use super::row::tokens::{ActiveModel, Column, Entity, Model};
 use super::row::{from_json, json};
@@ -25,7 +27,10 @@ fn read(row: &Model) -> Result<ApiToken, DbError> {
         client_id: row.client_id.clone(),
         session_id: row.session_id.clone(),
         // A custom scope that the configuration no longer knows still parses; it just grants nothing.
-        scopes: texts.iter().filter_map(|text| text.parse::<Scope>().ok()).collect(),
+        scopes: texts
+            .iter()
+            .filter_map(|text| text.parse::<Scope>().ok())
+            .collect(),
         note: row.note.clone(),
         created: from_micros(row.created),
         expires: row.expires.map(from_micros),
@@ -74,7 +79,12 @@ pub async fn insert(tx: &Tx, new: &NewTokenRow, now: DateTime<Utc>) -> Result<Ap
         client_id: Set(new.client_id.clone()),
         code_hash: Set(new.code_hash.map(TokenHash::to_hex)),
         session_id: Set(new.session_id.clone()),
-        scopes: Set(json(&new.scopes.iter().map(ToString::to_string).collect::<Vec<_>>())?),
+        scopes: Set(json(
+            &new.scopes
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>(),
+        )?),
         note: Set(new.note.clone()),
         created: Set(to_micros(now)),
         expires: Set(new.expires.map(to_micros)),
@@ -88,7 +98,13 @@ pub async fn insert(tx: &Tx, new: &NewTokenRow, now: DateTime<Utc>) -> Result<Ap
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn find(c: &impl ConnectionTrait, hash: TokenHash) -> Result<Option<ApiToken>, DbError> {
-    Entity::find().filter(Column::Hash.eq(hash.to_hex())).one(c).await?.as_ref().map(read).transpose()
+    Entity::find()
+        .filter(Column::Hash.eq(hash.to_hex()))
+        .one(c)
+        .await?
+        .as_ref()
+        .map(read)
+        .transpose()
 }
 
 /// The token with this row id.
@@ -96,19 +112,30 @@ pub async fn find(c: &impl ConnectionTrait, hash: TokenHash) -> Result<Option<Ap
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn get(c: &impl ConnectionTrait, id: TokenId) -> Result<Option<ApiToken>, DbError> {
-    Entity::find_by_id(id.0).one(c).await?.as_ref().map(read).transpose()
+    Entity::find_by_id(id.0)
+        .one(c)
+        .await?
+        .as_ref()
+        .map(read)
+        .transpose()
 }
 
 /// All tokens of an owner that have not expired, last used first.
 ///
 /// # Errors
 /// When the database refuses or is gone.
-pub async fn of_owner(c: &impl ConnectionTrait, owner: TokenOwner, now: DateTime<Utc>) -> Result<Vec<ApiToken>, DbError> {
+pub async fn of_owner(
+    c: &impl ConnectionTrait,
+    owner: TokenOwner,
+    now: DateTime<Utc>,
+) -> Result<Vec<ApiToken>, DbError> {
     let owner = match owner {
         TokenOwner::User(id) => Column::UserId.eq(id.0),
         TokenOwner::Service(id) => Column::ServiceId.eq(id.0),
     };
-    let valid = Condition::any().add(Column::Expires.is_null()).add(Column::Expires.gt(to_micros(now)));
+    let valid = Condition::any()
+        .add(Column::Expires.is_null())
+        .add(Column::Expires.gt(to_micros(now)));
     let rows = Entity::find()
         .filter(owner)
         .filter(valid)
@@ -126,9 +153,9 @@ pub async fn of_owner(c: &impl ConnectionTrait, owner: TokenOwner, now: DateTime
 /// When the database refuses or is gone.
 pub async fn revoke(tx: &Tx, token: &ApiToken) -> Result<(), DbError> {
     let which = match (&token.client_id, token.owner) {
-        (Some(client), TokenOwner::User(user)) => {
-            Condition::all().add(Column::ClientId.eq(client)).add(Column::UserId.eq(user.0))
-        }
+        (Some(client), TokenOwner::User(user)) => Condition::all()
+            .add(Column::ClientId.eq(client))
+            .add(Column::UserId.eq(user.0)),
         _ => Condition::all().add(Column::Id.eq(token.id.0)),
     };
     Entity::delete_many().filter(which).exec(&**tx).await?;
@@ -140,7 +167,10 @@ pub async fn revoke(tx: &Tx, token: &ApiToken) -> Result<(), DbError> {
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn revoke_of_server(tx: &Tx, server: ServerId) -> Result<(), DbError> {
-    Entity::delete_many().filter(Column::ServerId.eq(server.0)).exec(&**tx).await?;
+    Entity::delete_many()
+        .filter(Column::ServerId.eq(server.0))
+        .exec(&**tx)
+        .await?;
     Ok(())
 }
 
@@ -162,7 +192,11 @@ pub async fn revoke_of_service(tx: &Tx, service: ServiceId, note: &str) -> Resul
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn revoke_of_code(tx: &Tx, code: TokenHash) -> Result<u64, DbError> {
-    Ok(Entity::delete_many().filter(Column::CodeHash.eq(code.to_hex())).exec(&**tx).await?.rows_affected)
+    Ok(Entity::delete_many()
+        .filter(Column::CodeHash.eq(code.to_hex()))
+        .exec(&**tx)
+        .await?
+        .rows_affected)
 }
 
 /// Moves `last_activity` of a token forward.
@@ -174,7 +208,11 @@ pub async fn touch(tx: &Tx, id: TokenId, at: DateTime<Utc>) -> Result<(), DbErro
     Entity::update_many()
         .col_expr(Column::LastActivity, Expr::value(at))
         .filter(Column::Id.eq(id.0))
-        .filter(Condition::any().add(Column::LastActivity.is_null()).add(Column::LastActivity.lt(at)))
+        .filter(
+            Condition::any()
+                .add(Column::LastActivity.is_null())
+                .add(Column::LastActivity.lt(at)),
+        )
         .exec(&**tx)
         .await?;
     Ok(())
@@ -185,5 +223,9 @@ pub async fn touch(tx: &Tx, id: TokenId, at: DateTime<Utc>) -> Result<(), DbErro
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn purge(tx: &Tx, now: DateTime<Utc>) -> Result<u64, DbError> {
-    Ok(Entity::delete_many().filter(Column::Expires.lte(to_micros(now))).exec(&**tx).await?.rows_affected)
+    Ok(Entity::delete_many()
+        .filter(Column::Expires.lte(to_micros(now)))
+        .exec(&**tx)
+        .await?
+        .rows_affected)
 }

@@ -5,8 +5,8 @@ use hub_types::names::Username;
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, Order, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait,
 };
 use serde_json::Value;
 
@@ -32,7 +32,13 @@ fn read(row: &Model) -> Result<User, DbError> {
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn find(c: &impl ConnectionTrait, name: &str) -> Result<Option<User>, DbError> {
-    Entity::find().filter(Column::Name.eq(name)).one(c).await?.as_ref().map(read).transpose()
+    Entity::find()
+        .filter(Column::Name.eq(name))
+        .one(c)
+        .await?
+        .as_ref()
+        .map(read)
+        .transpose()
 }
 
 /// The user with this row id.
@@ -40,14 +46,24 @@ pub async fn find(c: &impl ConnectionTrait, name: &str) -> Result<Option<User>, 
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn get(c: &impl ConnectionTrait, id: UserId) -> Result<Option<User>, DbError> {
-    Entity::find_by_id(id.0).one(c).await?.as_ref().map(read).transpose()
+    Entity::find_by_id(id.0)
+        .one(c)
+        .await?
+        .as_ref()
+        .map(read)
+        .transpose()
 }
 
 /// Registers a user. [`DbError::is_conflict`] when there is one of that name already.
 ///
 /// # Errors
 /// When the name is taken, or the database refuses or is gone.
-pub async fn insert(tx: &Tx, name: &Username, admin: bool, now: DateTime<Utc>) -> Result<User, DbError> {
+pub async fn insert(
+    tx: &Tx,
+    name: &Username,
+    admin: bool,
+    now: DateTime<Utc>,
+) -> Result<User, DbError> {
     let row = ActiveModel {
         id: NotSet,
         name: Set(name.as_str().to_owned()),
@@ -74,7 +90,11 @@ pub async fn delete(tx: &Tx, id: UserId) -> Result<(), DbError> {
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn set_admin(tx: &Tx, id: UserId, admin: bool) -> Result<(), DbError> {
-    Entity::update_many().col_expr(Column::Admin, Expr::value(admin)).filter(Column::Id.eq(id.0)).exec(&**tx).await?;
+    Entity::update_many()
+        .col_expr(Column::Admin, Expr::value(admin))
+        .filter(Column::Id.eq(id.0))
+        .exec(&**tx)
+        .await?;
     Ok(())
 }
 
@@ -97,7 +117,11 @@ pub async fn rename(tx: &Tx, id: UserId, name: &Username) -> Result<(), DbError>
 /// When the database refuses or is gone.
 pub async fn set_info(tx: &Tx, id: UserId, info: Option<&Value>) -> Result<(), DbError> {
     let info = info.map(json).transpose()?;
-    Entity::update_many().col_expr(Column::UserInfo, Expr::value(info)).filter(Column::Id.eq(id.0)).exec(&**tx).await?;
+    Entity::update_many()
+        .col_expr(Column::UserInfo, Expr::value(info))
+        .filter(Column::Id.eq(id.0))
+        .exec(&**tx)
+        .await?;
     Ok(())
 }
 
@@ -110,7 +134,11 @@ pub async fn touch(tx: &Tx, id: UserId, at: DateTime<Utc>) -> Result<(), DbError
     Entity::update_many()
         .col_expr(Column::LastActivity, Expr::value(at))
         .filter(Column::Id.eq(id.0))
-        .filter(Condition::any().add(Column::LastActivity.is_null()).add(Column::LastActivity.lt(at)))
+        .filter(
+            Condition::any()
+                .add(Column::LastActivity.is_null())
+                .add(Column::LastActivity.lt(at)),
+        )
         .exec(&**tx)
         .await?;
     Ok(())
@@ -175,7 +203,12 @@ fn with_servers(states: &[ServerState]) -> sea_orm::sea_query::SelectStatement {
 fn like(part: &str) -> LikeExpr {
     let escaped: String = part
         .chars()
-        .flat_map(|c| matches!(c, '%' | '_' | '\\').then_some('\\').into_iter().chain([c]))
+        .flat_map(|c| {
+            matches!(c, '%' | '_' | '\\')
+                .then_some('\\')
+                .into_iter()
+                .chain([c])
+        })
         .collect();
     LikeExpr::new(format!("%{escaped}%")).escape('\\')
 }
@@ -184,13 +217,20 @@ fn like(part: &str) -> LikeExpr {
 ///
 /// # Errors
 /// When the database refuses or is gone.
-pub async fn page(c: &impl ConnectionTrait, filter: &UserFilter, offset: u64, limit: u64) -> Result<UserPage, DbError> {
+pub async fn page(
+    c: &impl ConnectionTrait,
+    filter: &UserFilter,
+    offset: u64,
+    limit: u64,
+) -> Result<UserPage, DbError> {
     use ServerState::{Ready, Spawning, Stopping};
     let mut query = Entity::find();
     query = match filter.state {
         None => query,
         Some(UserState::Ready) => query.filter(Column::Id.in_subquery(with_servers(&[Ready]))),
-        Some(UserState::Active) => query.filter(Column::Id.in_subquery(with_servers(&[Ready, Spawning, Stopping]))),
+        Some(UserState::Active) => {
+            query.filter(Column::Id.in_subquery(with_servers(&[Ready, Spawning, Stopping])))
+        }
         Some(UserState::Inactive) => {
             query.filter(Column::Id.not_in_subquery(with_servers(&[Ready, Spawning, Stopping])))
         }
@@ -203,13 +243,25 @@ pub async fn page(c: &impl ConnectionTrait, filter: &UserFilter, offset: u64, li
         query = query.filter(Column::Name.is_in(names));
     }
     let total = query.clone().count(c).await?;
-    let order = if filter.descending { Order::Desc } else { Order::Asc };
+    let order = if filter.descending {
+        Order::Desc
+    } else {
+        Order::Asc
+    };
     let column = match filter.order {
         UserOrder::Id => Column::Id,
         UserOrder::Name => Column::Name,
         UserOrder::LastActivity => Column::LastActivity,
     };
-    let rows =
-        query.order_by(column, order.clone()).order_by(Column::Id, order).offset(offset).limit(limit).all(c).await?;
-    Ok(UserPage { users: rows.iter().map(read).collect::<Result<_, _>>()?, total })
+    let rows = query
+        .order_by(column, order.clone())
+        .order_by(Column::Id, order)
+        .offset(offset)
+        .limit(limit)
+        .all(c)
+        .await?;
+    Ok(UserPage {
+        users: rows.iter().map(read).collect::<Result<_, _>>()?,
+        total,
+    })
 }

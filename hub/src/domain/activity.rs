@@ -23,12 +23,20 @@ pub fn judge(known: Option<DateTime<Utc>>, reported: DateTime<Utc>, now: DateTim
         return Verdict::Future;
     }
     let reported = reported.min(now);
-    if known.is_some_and(|known| reported <= known) { Verdict::Old } else { Verdict::Store(reported) }
+    if known.is_some_and(|known| reported <= known) {
+        Verdict::Old
+    } else {
+        Verdict::Store(reported)
+    }
 }
 
 /// Whether a use at `now` is worth a write: only when what is known is older than `resolution`.
 #[must_use]
-pub fn worth_a_write(known: Option<DateTime<Utc>>, now: DateTime<Utc>, resolution: TimeDelta) -> bool {
+pub fn worth_a_write(
+    known: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+    resolution: TimeDelta,
+) -> bool {
     known.is_none_or(|known| now - known > resolution)
 }
 
@@ -49,7 +57,11 @@ mod tests {
             (Some(minutes(-5)), minutes(60), Verdict::Future),
             (None, minutes(60), Verdict::Future),
         ] {
-            assert_eq!(judge(known, reported, now), expected, "{known:?} {reported}");
+            assert_eq!(
+                judge(known, reported, now),
+                expected,
+                "{known:?} {reported}"
+            );
         }
     }
 }

@@ -44,7 +44,9 @@ impl ServerState {
     /// Reads the word in the database.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Stopped, Self::Spawning, Self::Ready, Self::Stopping].into_iter().find(|state| state.as_str() == text)
+        [Self::Stopped, Self::Spawning, Self::Ready, Self::Stopping]
+            .into_iter()
+            .find(|state| state.as_str() == text)
     }
 
     /// What the wire calls it while something is going on.
@@ -103,7 +105,9 @@ pub fn next(state: ServerState, step: Step) -> Result<ServerState, Refused> {
         (Spawning, Step::Ready) => Ok(Ready),
         (Spawning, Step::Failed) | (Stopping, Step::Stopped) | (Ready, Step::Died) => Ok(Stopped),
         (Spawning | Ready, Step::Stop) => Ok(Stopping),
-        (Ready, Step::Start | Step::Ready | Step::Failed | Step::Stopped) => Err(Refused::AlreadyRunning),
+        (Ready, Step::Start | Step::Ready | Step::Failed | Step::Stopped) => {
+            Err(Refused::AlreadyRunning)
+        }
         (Spawning, Step::Start | Step::Stopped | Step::Died) => Err(Refused::PendingSpawn),
         (Stopping, _) => Err(Refused::PendingStop),
         (Stopped, _) => Err(Refused::NotRunning),
@@ -149,7 +153,12 @@ pub enum Adoption {
 
 /// Decides what to do with a server after the hub has started, or after the lease of another hub ran out.
 #[must_use]
-pub fn adopt(state: ServerState, lease: Option<&Lease>, has_process: bool, now: DateTime<Utc>) -> Adoption {
+pub fn adopt(
+    state: ServerState,
+    lease: Option<&Lease>,
+    has_process: bool,
+    now: DateTime<Utc>,
+) -> Adoption {
     if lease.is_some_and(|lease| !lease.expired(now)) {
         return Adoption::Leave;
     }
@@ -170,10 +179,37 @@ mod tests {
     fn the_whole_table() {
         use Refused::{AlreadyRunning, NotRunning, PendingSpawn, PendingStop};
         use ServerState::{Ready, Spawning, Stopped, Stopping};
-        let steps = [Step::Start, Step::Ready, Step::Failed, Step::Stop, Step::Stopped, Step::Died];
+        let steps = [
+            Step::Start,
+            Step::Ready,
+            Step::Failed,
+            Step::Stop,
+            Step::Stopped,
+            Step::Died,
+        ];
         let table = [
-            (Stopped, [Ok(Spawning), Err(NotRunning), Err(NotRunning), Err(NotRunning), Err(NotRunning), Err(NotRunning)]),
-            (Spawning, [Err(PendingSpawn), Ok(Ready), Ok(Stopped), Ok(Stopping), Err(PendingSpawn), Err(PendingSpawn)]),
+            (
+                Stopped,
+                [
+                    Ok(Spawning),
+                    Err(NotRunning),
+                    Err(NotRunning),
+                    Err(NotRunning),
+                    Err(NotRunning),
+                    Err(NotRunning),
+                ],
+            ),
+            (
+                Spawning,
+                [
+                    Err(PendingSpawn),
+                    Ok(Ready),
+                    Ok(Stopped),
+                    Ok(Stopping),
+                    Err(PendingSpawn),
+                    Err(PendingSpawn),
+                ],
+            ),
             (
                 Ready,
                 [
@@ -208,8 +244,14 @@ mod tests {
     #[test]
     fn adoption() {
         let now = DateTime::UNIX_EPOCH;
-        let live = Lease { owner: "x".into(), expires: now + LEASE };
-        let dead = Lease { owner: "x".into(), expires: now };
+        let live = Lease {
+            owner: "x".into(),
+            expires: now + LEASE,
+        };
+        let dead = Lease {
+            owner: "x".into(),
+            expires: now,
+        };
         for (state, lease, has_process, expected) in [
             (ServerState::Spawning, Some(&live), true, Adoption::Leave),
             (ServerState::Spawning, Some(&dead), true, Adoption::Resume),
@@ -218,7 +260,11 @@ mod tests {
             (ServerState::Ready, None, true, Adoption::Watch),
             (ServerState::Stopped, None, false, Adoption::Nothing),
         ] {
-            assert_eq!(adopt(state, lease, has_process, now), expected, "{state:?} {lease:?}");
+            assert_eq!(
+                adopt(state, lease, has_process, now),
+                expected,
+                "{state:?} {lease:?}"
+            );
         }
     }
 }

@@ -34,7 +34,9 @@ pub enum Refusal {
     #[error("user is blocked")]
     Blocked,
     /// No rule allows this user.
-    #[error("no rule allows this user; see Authenticator.allow_all and Authenticator.allowed_users")]
+    #[error(
+        "no rule allows this user; see Authenticator.allow_all and Authenticator.allowed_users"
+    )]
     NotAllowed,
 }
 
@@ -61,7 +63,11 @@ impl LoginPolicy {
         admin: Option<bool>,
         matches_pattern: impl Fn(&str) -> bool,
     ) -> Result<(Username, Option<bool>), Refusal> {
-        let username = if existing { Username::stored(name) } else { Username::new(name)? };
+        let username = if existing {
+            Username::stored(name)
+        } else {
+            Username::new(name)?
+        };
         if !matches_pattern(name) {
             return Err(Refusal::Pattern);
         }
@@ -73,7 +79,11 @@ impl LoginPolicy {
             || self.allowed.contains(name)
             || admin == Some(true)
             || (self.allow_existing && existing);
-        if allowed { Ok((username, admin)) } else { Err(Refusal::NotAllowed) }
+        if allowed {
+            Ok((username, admin))
+        } else {
+            Err(Refusal::NotAllowed)
+        }
     }
 }
 
@@ -87,8 +97,10 @@ mod tests {
 
     #[test]
     fn names_are_normalised_and_mapped() {
-        let policy =
-            LoginPolicy { username_map: [("mal".into(), "malcolm".into())].into(), ..LoginPolicy::default() };
+        let policy = LoginPolicy {
+            username_map: [("mal".into(), "malcolm".into())].into(),
+            ..LoginPolicy::default()
+        };
         for (typed, expected) in [(" Alice ", "alice"), ("MAL", "malcolm"), ("İ", "i\u{307}")] {
             assert_eq!(policy.normalise(typed), expected);
         }
@@ -113,16 +125,31 @@ mod tests {
             ("old", true, Ok(None)),
             ("a/b", false, Err(Refusal::Name(InvalidName::Slash))),
         ] {
-            let got = policy.admit(name, existing, None, any).map(|(_, admin)| admin);
+            let got = policy
+                .admit(name, existing, None, any)
+                .map(|(_, admin)| admin);
             assert_eq!(got, expected, "{name}");
         }
-        assert_eq!(policy.admit("zoe", false, None, |_| false), Err(Refusal::Pattern));
+        assert_eq!(
+            policy.admit("zoe", false, None, |_| false),
+            Err(Refusal::Pattern)
+        );
     }
 
     #[test]
     fn nobody_is_allowed_unless_a_rule_says_so() {
         let policy = LoginPolicy::default();
-        assert_eq!(policy.admit("x", true, None, |_| true), Err(Refusal::NotAllowed));
-        assert!(LoginPolicy { allow_all: true, ..policy }.admit("x", false, None, |_| true).is_ok());
+        assert_eq!(
+            policy.admit("x", true, None, |_| true),
+            Err(Refusal::NotAllowed)
+        );
+        assert!(
+            LoginPolicy {
+                allow_all: true,
+                ..policy
+            }
+            .admit("x", false, None, |_| true)
+            .is_ok()
+        );
     }
 }

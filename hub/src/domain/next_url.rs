@@ -14,11 +14,19 @@ const OWN: &str = "http://own.invalid";
 pub fn validate(raw: &str, origins: &[&str]) -> Option<String> {
     let mut text: String = raw
         .chars()
-        .map(|c| if c == '\\' || c.is_control() || !c.is_ascii() || c == ' ' { percent(c) } else { c.to_string() })
+        .map(|c| {
+            if c == '\\' || c.is_control() || !c.is_ascii() || c == ' ' {
+                percent(c)
+            } else {
+                c.to_string()
+            }
+        })
         .collect();
     for origin in origins {
         let relative = origin.split_once(':').map_or("", |(_, rest)| rest);
-        let rest = text.strip_prefix(origin).or_else(|| text.strip_prefix(relative).filter(|_| !relative.is_empty()));
+        let rest = text
+            .strip_prefix(origin)
+            .or_else(|| text.strip_prefix(relative).filter(|_| !relative.is_empty()));
         if let Some(rest) = rest.filter(|rest| rest.starts_with('/')) {
             text = rest.to_owned();
             break;
@@ -28,13 +36,18 @@ pub fn validate(raw: &str, origins: &[&str]) -> Option<String> {
         return None;
     }
     let own = Url::parse(OWN).ok()?;
-    let stays = own.join(&text).is_ok_and(|url| url.origin() == own.origin());
+    let stays = own
+        .join(&text)
+        .is_ok_and(|url| url.origin() == own.origin());
     stays.then_some(text)
 }
 
 fn percent(c: char) -> String {
     let mut bytes = [0; 4];
-    c.encode_utf8(&mut bytes).bytes().map(|byte| format!("%{byte:02X}")).collect()
+    c.encode_utf8(&mut bytes)
+        .bytes()
+        .map(|byte| format!("%{byte:02X}"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -50,7 +63,10 @@ mod tests {
         for (raw, expected) in [
             ("/hub/home", Some("/hub/home")),
             ("/user/a/lab?x=1#y", Some("/user/a/lab?x=1#y")),
-            ("http://127.0.0.1:21000/hub/home?a=b#f", Some("/hub/home?a=b#f")),
+            (
+                "http://127.0.0.1:21000/hub/home?a=b#f",
+                Some("/hub/home?a=b#f"),
+            ),
             ("//127.0.0.1:21000/x", Some("/x")),
             ("/\\evil.com", Some("/%5Cevil.com")),
             ("/hub/../x", Some("/hub/../x")),
@@ -71,7 +87,10 @@ mod tests {
         ] {
             assert_eq!(validate(raw, ORIGINS).as_deref(), expected, "{raw:?}");
         }
-        assert_eq!(validate("/\t/evil.com", ORIGINS).as_deref(), Some("/%09/evil.com"));
+        assert_eq!(
+            validate("/\t/evil.com", ORIGINS).as_deref(),
+            Some("/%09/evil.com")
+        );
     }
 
     proptest! {

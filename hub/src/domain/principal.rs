@@ -5,7 +5,8 @@ use std::sync::Arc;
 use hub_types::identity::Kind;
 use hub_types::names::{ServiceName, Username};
 use hub_types::scope::{
-    FilterKind, IDENTIFY_SERVICE_SCOPES, IDENTIFY_USER_SCOPES, Membership as _, Reach, Scope, ScopeName, ScopeSet, Target,
+    FilterKind, IDENTIFY_SERVICE_SCOPES, IDENTIFY_USER_SCOPES, Membership as _, Reach, Scope,
+    ScopeName, ScopeSet, Target,
 };
 
 use super::action::Action;
@@ -130,8 +131,18 @@ impl<A: Action> Granted<A> {
 impl Principal {
     /// A principal with its effective scopes (token ∩ owner, already expanded).
     #[must_use]
-    pub fn new(owner: Owner, credential: Credential, scopes: ScopeSet, groups: Arc<Groups>) -> Self {
-        Self { owner, credential, scopes, groups }
+    pub fn new(
+        owner: Owner,
+        credential: Credential,
+        scopes: ScopeSet,
+        groups: Arc<Groups>,
+    ) -> Self {
+        Self {
+            owner,
+            credential,
+            scopes,
+            groups,
+        }
     }
 
     /// Permission for `A` on `subject`, as evidence.
@@ -141,12 +152,22 @@ impl Principal {
     /// [`Denied::OutOfReach`] when they are held for others.
     pub fn require<A: Action>(&self, subject: A::Subject) -> Result<Granted<A>, Denied> {
         let target = A::target(&subject);
-        if A::SCOPES.iter().any(|scope| self.scopes.allows(scope, target, &*self.groups)) {
+        if A::SCOPES
+            .iter()
+            .any(|scope| self.scopes.allows(scope, target, &*self.groups))
+        {
             return Ok(Granted { subject });
         }
         // That the hub exists is no secret: only names are hidden behind "not found".
-        let held = target != Target::Everything && A::SCOPES.iter().any(|scope| self.scopes.reach(scope).is_some());
-        Err(if held { Denied::OutOfReach } else { Denied::Missing(A::SCOPES) })
+        let held = target != Target::Everything
+            && A::SCOPES
+                .iter()
+                .any(|scope| self.scopes.reach(scope).is_some());
+        Err(if held {
+            Denied::OutOfReach
+        } else {
+            Denied::Missing(A::SCOPES)
+        })
     }
 
     /// How far `scope` reaches, for list endpoints that filter their rows by it.
@@ -154,7 +175,10 @@ impl Principal {
     /// # Errors
     /// [`Denied::Missing`] when it is not held in any form.
     pub fn reach(&self, scope: &'static [ScopeName]) -> Result<&Reach, Denied> {
-        scope.iter().find_map(|scope| self.scopes.reach(scope)).ok_or(Denied::Missing(scope))
+        scope
+            .iter()
+            .find_map(|scope| self.scopes.reach(scope))
+            .ok_or(Denied::Missing(scope))
     }
 
     /// Whether `scope` is held for `target`: for single fields of models.
@@ -178,7 +202,10 @@ impl Principal {
     /// Names of the groups of the owner (none for a service).
     #[must_use]
     pub fn owner_groups(&self) -> Vec<String> {
-        self.owner.user().map(|user| self.groups.of_user(user.name.as_str())).unwrap_or_default()
+        self.owner
+            .user()
+            .map(|user| self.groups.of_user(user.name.as_str()))
+            .unwrap_or_default()
     }
 
     /// The same principal with what everybody may read about themselves; for `GET /user` only.
@@ -192,7 +219,10 @@ impl Principal {
         for name in names {
             scopes.add(Scope::only(name.clone(), kind, self.owner.name()));
         }
-        Self { scopes, ..self.clone() }
+        Self {
+            scopes,
+            ..self.clone()
+        }
     }
 
     /// The user behind the request, if it is one.
@@ -229,8 +259,15 @@ mod tests {
             user_info: None,
         };
         let groups = Groups::new([("lab".to_owned(), ["bob".to_owned()].into())].into());
-        let credential = Credential::Cookie { session_id: "s".into() };
-        Principal::new(Owner::User(user), credential, ScopeSet::of_expanded(scopes), Arc::new(groups))
+        let credential = Credential::Cookie {
+            session_id: "s".into(),
+        };
+        Principal::new(
+            Owner::User(user),
+            credential,
+            ScopeSet::of_expanded(scopes),
+            Arc::new(groups),
+        )
     }
 
     fn server(user: &str) -> ServerRef {
@@ -241,9 +278,15 @@ mod tests {
     fn missing_is_not_out_of_reach() {
         let me = principal(&["start:servers!user=alice", "read:users:name!group=lab"]);
         assert!(me.require::<StartServer>(server("alice")).is_ok());
-        assert_eq!(me.require::<StartServer>(server("bob")).unwrap_err(), Denied::OutOfReach);
+        assert_eq!(
+            me.require::<StartServer>(server("bob")).unwrap_err(),
+            Denied::OutOfReach
+        );
         assert!(me.require::<ReadUser>("bob".to_owned()).is_ok());
-        assert!(matches!(me.require::<ReadHub>(Hub).unwrap_err(), Denied::Missing(_)));
+        assert!(matches!(
+            me.require::<ReadHub>(Hub).unwrap_err(),
+            Denied::Missing(_)
+        ));
         assert_eq!(
             me.require::<ReadHub>(Hub).unwrap_err().to_string(),
             "Action is not authorized with current scopes; requires any of [read:hub]"
@@ -252,7 +295,9 @@ mod tests {
 
     #[test]
     fn a_filtered_scope_does_not_open_the_whole_hub() {
-        let denied = principal(&["read:hub!user=alice"]).require::<ReadHub>(Hub).unwrap_err();
+        let denied = principal(&["read:hub!user=alice"])
+            .require::<ReadHub>(Hub)
+            .unwrap_err();
         assert!(matches!(denied, Denied::Missing(_)), "{denied}");
     }
 }

@@ -34,8 +34,16 @@ pub fn builtin_roles() -> Vec<Role> {
         from_config: false,
     };
     vec![
-        role(USER_ROLE, "Standard user privileges", vec![Scope::all(ScopeName::SelfScope)]),
-        role(ADMIN_ROLE, "Elevated privileges (can do anything)", ADMIN_SCOPES.iter().cloned().map(Scope::all).collect()),
+        role(
+            USER_ROLE,
+            "Standard user privileges",
+            vec![Scope::all(ScopeName::SelfScope)],
+        ),
+        role(
+            ADMIN_ROLE,
+            "Elevated privileges (can do anything)",
+            ADMIN_SCOPES.iter().cloned().map(Scope::all).collect(),
+        ),
         role(
             SERVER_ROLE,
             "Post activity only",
@@ -44,7 +52,11 @@ pub fn builtin_roles() -> Vec<Role> {
                 Scope::own(ScopeName::AccessServers, FilterKind::Server),
             ],
         ),
-        role(TOKEN_ROLE, "Token with same permissions as its owner", vec![Scope::all(ScopeName::Inherit)]),
+        role(
+            TOKEN_ROLE,
+            "Token with same permissions as its owner",
+            vec![Scope::all(ScopeName::Inherit)],
+        ),
     ]
 }
 
@@ -54,8 +66,12 @@ pub fn is_role_name(name: &str) -> bool {
     let bytes = name.as_bytes();
     (3..=255).contains(&bytes.len())
         && bytes.first().is_some_and(u8::is_ascii_lowercase)
-        && bytes.last().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_~.".contains(b))
+        && bytes
+            .last()
+            .is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        && bytes
+            .iter()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_~.".contains(b))
 }
 
 /// Whose scopes are being expanded: what the bare filters stand for.
@@ -72,11 +88,15 @@ pub struct Bearer<'a> {
 /// Replaces a bare filter by what it stands for; a scope whose filter stands for nothing is dropped.
 #[must_use]
 pub fn resolve(scope: Scope, bearer: Bearer<'_>) -> Option<Scope> {
-    let Filter::Own(kind) = scope.filter else { return Some(scope) };
+    let Filter::Own(kind) = scope.filter else {
+        return Some(scope);
+    };
     let value = match kind {
         FilterKind::User => bearer.user?.to_owned(),
         FilterKind::Service => bearer.service?.to_owned(),
-        FilterKind::Server => bearer.server.map(|(user, server)| hub_types::paths::server_full_name(user, server))?,
+        FilterKind::Server => bearer
+            .server
+            .map(|(user, server)| hub_types::paths::server_full_name(user, server))?,
         FilterKind::Group => return None,
     };
     Some(Scope::only(scope.name, kind, value))
@@ -85,7 +105,12 @@ pub fn resolve(scope: Scope, bearer: Bearer<'_>) -> Option<Scope> {
 /// Expands the scopes of an owner's roles.
 #[must_use]
 pub fn expand(scopes: impl IntoIterator<Item = Scope>, bearer: Bearer<'_>) -> ScopeSet {
-    ScopeSet::expand(scopes.into_iter().filter_map(|scope| resolve(scope, bearer)), bearer.user)
+    ScopeSet::expand(
+        scopes
+            .into_iter()
+            .filter_map(|scope| resolve(scope, bearer)),
+        bearer.user,
+    )
 }
 
 /// Expands the scopes of a token: `inherit` stands for everything that the owner holds.
@@ -114,18 +139,31 @@ mod tests {
 
     #[test]
     fn server_role_is_bound_to_its_server() {
-        let role = builtin_roles().into_iter().find(|role| role.name == SERVER_ROLE).unwrap();
-        let bearer = Bearer { user: Some("alice"), service: None, server: Some(("alice", "")) };
+        let role = builtin_roles()
+            .into_iter()
+            .find(|role| role.name == SERVER_ROLE)
+            .unwrap();
+        let bearer = Bearer {
+            user: Some("alice"),
+            service: None,
+            server: Some(("alice", "")),
+        };
         assert_eq!(
             expand(role.scopes, bearer).to_strings(),
-            ["access:servers!server=alice/", "read:users:activity!user=alice", "users:activity!user=alice"]
+            [
+                "access:servers!server=alice/",
+                "read:users:activity!user=alice",
+                "users:activity!user=alice"
+            ]
         );
     }
 
     #[test]
     fn inherit_is_the_owner_and_unresolved_filters_grant_nothing() {
         let owner = ScopeSet::of_expanded(["read:hub"]);
-        let scopes: Vec<Scope> = ["inherit", "servers!server"].map(|text| text.parse().unwrap()).into();
+        let scopes: Vec<Scope> = ["inherit", "servers!server"]
+            .map(|text| text.parse().unwrap())
+            .into();
         assert_eq!(expand_token(&scopes, Bearer::default(), &owner), owner);
     }
 }

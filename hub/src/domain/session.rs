@@ -41,9 +41,16 @@ pub fn sign(key: &[u8; 32], name: &str, value: &str, now: DateTime<Utc>) -> Stri
 
 /// The value that was signed for the cookie `name` at most `max_age` ago; `None` for anything else.
 #[must_use]
-pub fn verify(key: &[u8; 32], name: &str, text: &str, max_age: TimeDelta, now: DateTime<Utc>) -> Option<String> {
+pub fn verify(
+    key: &[u8; 32],
+    name: &str,
+    text: &str,
+    max_age: TimeDelta,
+    now: DateTime<Utc>,
+) -> Option<String> {
     let mut parts = text.trim_matches('"').split('|');
-    let (version, time, encoded, tag) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let (version, time, encoded, tag) =
+        (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     if parts.next().is_some() || version != VERSION {
         return None;
     }
@@ -67,10 +74,24 @@ mod tests {
         let now = DateTime::UNIX_EPOCH + TimeDelta::days(100);
         let day = TimeDelta::days(1);
         let text = sign(&KEY, "a", "secret", now);
-        assert_eq!(verify(&KEY, "a", &text, day, now).as_deref(), Some("secret"));
-        assert_eq!(verify(&KEY, "a", &format!("\"{text}\""), day, now).as_deref(), Some("secret"));
-        assert_eq!(verify(&KEY, "a", &text, day, now + day + day), None, "expired");
-        assert_eq!(verify(&KEY, "a", &text, day, now - day), None, "from the future");
+        assert_eq!(
+            verify(&KEY, "a", &text, day, now).as_deref(),
+            Some("secret")
+        );
+        assert_eq!(
+            verify(&KEY, "a", &format!("\"{text}\""), day, now).as_deref(),
+            Some("secret")
+        );
+        assert_eq!(
+            verify(&KEY, "a", &text, day, now + day + day),
+            None,
+            "expired"
+        );
+        assert_eq!(
+            verify(&KEY, "a", &text, day, now - day),
+            None,
+            "from the future"
+        );
         assert_eq!(verify(&KEY, "b", &text, day, now), None, "another cookie");
         assert_eq!(verify(&[8; 32], "a", &text, day, now), None, "another key");
     }
@@ -82,12 +103,18 @@ mod tests {
         for at in 0..text.len() {
             let mut bytes = text.clone().into_bytes();
             bytes[at] ^= 1;
-            let Ok(flipped) = String::from_utf8(bytes) else { continue };
+            let Ok(flipped) = String::from_utf8(bytes) else {
+                continue;
+            };
             let value = verify(&KEY, "a", &flipped, TimeDelta::days(1), now);
             assert_eq!(value, None, "byte {at}: {flipped}");
         }
         for bad in ["", "|||", "1|0|x", "1|0|x|y|z", "é|é|é|é"] {
-            assert_eq!(verify(&KEY, "a", bad, TimeDelta::days(1), now), None, "{bad}");
+            assert_eq!(
+                verify(&KEY, "a", bad, TimeDelta::days(1), now),
+                None,
+                "{bad}"
+            );
         }
     }
 }

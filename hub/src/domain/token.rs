@@ -15,7 +15,8 @@ impl TokenId {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.strip_prefix('a')?;
-        (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse().ok().map(Self))?
+        (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+            .then(|| digits.parse().ok().map(Self))?
     }
 }
 
@@ -103,8 +104,16 @@ const LONGEST: i64 = 100 * 365 * 86_400;
 ///
 /// # Errors
 /// When `expires_in` is not positive, or above the limit.
-pub fn expiry(expires_in: Option<i64>, max_seconds: i64, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, InvalidLife> {
-    let limit = if max_seconds > 0 { max_seconds.min(LONGEST) } else { LONGEST };
+pub fn expiry(
+    expires_in: Option<i64>,
+    max_seconds: i64,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, InvalidLife> {
+    let limit = if max_seconds > 0 {
+        max_seconds.min(LONGEST)
+    } else {
+        LONGEST
+    };
     match expires_in {
         None if max_seconds > 0 => Ok(Some(now + TimeDelta::seconds(limit))),
         None => Ok(None),

@@ -42,12 +42,18 @@ impl Groups {
     /// Names of the groups that `user` is in, sorted.
     #[must_use]
     pub fn of_user(&self, user: &str) -> Vec<String> {
-        self.0.iter().filter(|(_, members)| members.contains(user)).map(|(group, _)| group.clone()).collect()
+        self.0
+            .iter()
+            .filter(|(_, members)| members.contains(user))
+            .map(|(group, _)| group.clone())
+            .collect()
     }
 
     /// All groups with their members.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &BTreeSet<String>)> {
-        self.0.iter().map(|(group, members)| (group.as_str(), members))
+        self.0
+            .iter()
+            .map(|(group, members)| (group.as_str(), members))
     }
 }
 
@@ -57,6 +63,8 @@ impl Membership for Groups {
     }
 
     fn contains(&self, group: &str, user: &str) -> bool {
-        self.0.get(group).is_some_and(|members| members.contains(user))
+        self.0
+            .get(group)
+            .is_some_and(|members| members.contains(user))
     }
 }

@@ -31,13 +31,21 @@ pub struct ApiError {
 impl ApiError {
     /// An error with a text for the caller.
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: Some(message.into()), retry_after: None }
+        Self {
+            status,
+            message: Some(message.into()),
+            retry_after: None,
+        }
     }
 
     /// An error whose message is null, where JupyterHub's is.
     #[must_use]
     pub fn silent(status: StatusCode) -> Self {
-        Self { status, message: None, retry_after: None }
+        Self {
+            status,
+            message: None,
+            retry_after: None,
+        }
     }
 
     /// 400.
@@ -88,7 +96,10 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let body = ErrorBody { status: self.status.as_u16(), message: self.message };
+        let body = ErrorBody {
+            status: self.status.as_u16(),
+            message: self.message,
+        };
         let mut response = (self.status, Json(body)).into_response();
         if let Some(value) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, value);
@@ -116,26 +127,35 @@ impl From<XsrfError> for ApiError {
 impl From<DbError> for ApiError {
     fn from(error: DbError) -> Self {
         tracing::error!("{error}");
-        let text = "The hub's database does not answer; nothing was changed. Try again in a few seconds.";
-        Self { retry_after: Some(RETRY_AFTER), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, text) }
+        let text =
+            "The hub's database does not answer; nothing was changed. Try again in a few seconds.";
+        Self {
+            retry_after: Some(RETRY_AFTER),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, text)
+        }
     }
 }
 
 impl From<ProxyError> for ApiError {
     fn from(error: ProxyError) -> Self {
         tracing::error!("{error}");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "The proxy does not answer; try again in a few seconds.")
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The proxy does not answer; try again in a few seconds.",
+        )
     }
 }
 
 impl From<StartError> for ApiError {
     fn from(error: StartError) -> Self {
-        let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status =
+            StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         match error {
             StartError::Db(error) => error.into(),
-            StartError::Throttled { retry_after } => {
-                Self { retry_after: Some(retry_after.as_secs().into()), ..Self::new(status, error.to_string()) }
-            }
+            StartError::Throttled { retry_after } => Self {
+                retry_after: Some(retry_after.as_secs().into()),
+                ..Self::new(status, error.to_string())
+            },
             error => Self::new(status, error.to_string()),
         }
     }
@@ -143,7 +163,8 @@ impl From<StartError> for ApiError {
 
 impl From<StopError> for ApiError {
     fn from(error: StopError) -> Self {
-        let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status =
+            StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         match error {
             StopError::Db(error) => error.into(),
             error => Self::new(status, error.to_string()),

@@ -26,24 +26,41 @@ pub struct CallerNote(pub Arc<OnceLock<String>>);
 /// The token in an `Authorization` header: `token X` or `Bearer X`, in any case. Two such headers are none.
 fn header_token(headers: &HeaderMap) -> Option<Token> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return None };
-    let (scheme, rest) = value.to_str().ok()?.split_once(|c: char| c.is_ascii_whitespace())?;
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
+    let (scheme, rest) = value
+        .to_str()
+        .ok()?
+        .split_once(|c: char| c.is_ascii_whitespace())?;
     let rest = rest.trim_matches(|c: char| c.is_ascii_whitespace());
     let known = scheme.eq_ignore_ascii_case("token") || scheme.eq_ignore_ascii_case("bearer");
-    if !known || rest.contains(|c: char| c.is_ascii_whitespace()) { None } else { Token::parse(rest) }
+    if !known || rest.contains(|c: char| c.is_ascii_whitespace()) {
+        None
+    } else {
+        Token::parse(rest)
+    }
 }
 
 /// The cookies of a request.
 #[must_use]
 pub fn cookies(headers: &HeaderMap) -> RequestCookies {
-    RequestCookies::parse(headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok()))
+    RequestCookies::parse(
+        headers
+            .get_all(header::COOKIE)
+            .iter()
+            .filter_map(|value| value.to_str().ok()),
+    )
 }
 
 /// Whose token the request carries.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn token_caller(state: &AppState, headers: &HeaderMap) -> Result<Option<Principal>, ApiError> {
+pub async fn token_caller(
+    state: &AppState,
+    headers: &HeaderMap,
+) -> Result<Option<Principal>, ApiError> {
     match header_token(headers) {
         Some(token) => Ok(state.identities.by_token(&token).await?),
         None => Ok(None),
@@ -54,11 +71,17 @@ pub async fn token_caller(state: &AppState, headers: &HeaderMap) -> Result<Optio
 ///
 /// # Errors
 /// When the database is away.
-pub async fn cookie_caller(state: &AppState, headers: &HeaderMap) -> Result<Option<Principal>, ApiError> {
-    let max_age = TimeDelta::from_std(state.config.jupyterhub.cookie_max_age).unwrap_or(TimeDelta::days(14));
+pub async fn cookie_caller(
+    state: &AppState,
+    headers: &HeaderMap,
+) -> Result<Option<Principal>, ApiError> {
+    let max_age =
+        TimeDelta::from_std(state.config.jupyterhub.cookie_max_age).unwrap_or(TimeDelta::days(14));
     let now = state.clock.now();
     for value in cookies(headers).all(LOGIN_COOKIE).take(8) {
-        let Some(secret) = state.cookies.read_login(value, max_age, now) else { continue };
+        let Some(secret) = state.cookies.read_login(value, max_age, now) else {
+            continue;
+        };
         if let Some(principal) = state.identities.by_session(secret).await? {
             return Ok(Some(principal));
         }
@@ -94,10 +117,17 @@ async fn api_caller(parts: &Parts, state: &AppState) -> Result<Option<Principal>
     if let Some(principal) = token_caller(state, &parts.headers).await? {
         return Ok(Some(principal));
     }
-    let Some(principal) = cookie_caller(state, &parts.headers).await? else { return Ok(None) };
+    let Some(principal) = cookie_caller(state, &parts.headers).await? else {
+        return Ok(None);
+    };
     // A form of another site can send cookies, but not JSON.
     let is_json = parts.headers.get(header::CONTENT_TYPE).is_none_or(|value| {
-        value.to_str().is_ok_and(|value| value.split(';').next().is_some_and(|kind| kind.trim() == "application/json"))
+        value.to_str().is_ok_and(|value| {
+            value
+                .split(';')
+                .next()
+                .is_some_and(|kind| kind.trim() == "application/json")
+        })
     });
     if parts.method == Method::POST && !is_json {
         return Ok(None);
@@ -107,7 +137,14 @@ async fn api_caller(parts: &Parts, state: &AppState) -> Result<Option<Principal>
         let argument = query_argument(parts, "_xsrf");
         let shown = xsrf::shown(argument.as_deref(), &parts.headers);
         let jar = cookies(&parts.headers);
-        xsrf::check(&state.cookies, &jar, shown, session_id(&principal), &parts.method, state.clock.now())?;
+        xsrf::check(
+            &state.cookies,
+            &jar,
+            shown,
+            session_id(&principal),
+            &parts.method,
+            state.clock.now(),
+        )?;
     }
     Ok(Some(principal))
 }
@@ -116,7 +153,9 @@ async fn api_caller(parts: &Parts, state: &AppState) -> Result<Option<Principal>
 #[must_use]
 pub fn query_argument(parts: &Parts, name: &str) -> Option<String> {
     let query = parts.uri.query()?;
-    url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    url::form_urlencoded::parse(query.as_bytes())
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
 }
 
 impl FromRequestParts<AppState> for MaybeAuth {
@@ -192,14 +231,19 @@ impl<T: DeserializeOwned> FromRequest<AppState> for JsonBody<T> {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
         let bytes = Bytes::from_request(request, state).await.map_err(|_| {
-            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, format!("The body is larger than {MAX_BODY} bytes or incomplete"))
+            ApiError::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("The body is larger than {MAX_BODY} bytes or incomplete"),
+            )
         })?;
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self(None));
         }
-        let value: Value =
-            serde_json::from_slice(&bytes).map_err(|_| ApiError::bad_request("Invalid JSON in body of request"))?;
-        serde_json::from_value(value).map(|body| Self(Some(body))).map_err(|error| ApiError::bad_request(error.to_string()))
+        let value: Value = serde_json::from_slice(&bytes)
+            .map_err(|_| ApiError::bad_request("Invalid JSON in body of request"))?;
+        serde_json::from_value(value)
+            .map(|body| Self(Some(body)))
+            .map_err(|error| ApiError::bad_request(error.to_string()))
     }
 }
 
@@ -224,7 +268,11 @@ mod tests {
             for value in values {
                 headers.append(header::AUTHORIZATION, value.parse().unwrap());
             }
-            assert_eq!(header_token(&headers).as_ref().map(Token::expose), expected, "{values:?}");
+            assert_eq!(
+                header_token(&headers).as_ref().map(Token::expose),
+                expected,
+                "{values:?}"
+            );
         }
     }
 }

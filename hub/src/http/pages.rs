@@ -40,10 +40,19 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .route(&hub("home"), get(home::home))
         .route(&hub("home/stop-server"), post(home::stop_server))
         .route(&hub("spawn"), get(spawn::own).post(spawn::own_confirmed))
-        .route(&hub("spawn/{user}"), get(spawn::start).post(spawn::confirmed))
-        .route(&hub("spawn/{user}/{server}"), get(spawn::start).post(spawn::confirmed))
+        .route(
+            &hub("spawn/{user}"),
+            get(spawn::start).post(spawn::confirmed),
+        )
+        .route(
+            &hub("spawn/{user}/{server}"),
+            get(spawn::start).post(spawn::confirmed),
+        )
         .route(&hub("spawn-pending/{user}"), get(spawn_pending::pending))
-        .route(&hub("spawn-pending/{user}/{server}"), get(spawn_pending::pending))
+        .route(
+            &hub("spawn-pending/{user}/{server}"),
+            get(spawn_pending::pending),
+        )
         .route(&hub("user-redirect/{*path}"), get(redirects::user_redirect))
         // -- servers that do not run: the proxy sends their requests here
         .route(&hub("user/{user}"), any(stopped_server::answer))

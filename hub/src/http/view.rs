@@ -69,7 +69,8 @@ impl View<'_> {
             model.auth_state = Some(None);
         }
         if whole {
-            model.server = Some(ready.map(|server| self.base.server(&server.at.user, &server.at.name)));
+            model.server =
+                Some(ready.map(|server| self.base.server(&server.at.user, &server.at.name)));
             model.pending = Some(pending);
             model.created = Some(Some(user.created));
         }
@@ -91,7 +92,11 @@ impl View<'_> {
             self.caller.may(&ScopeName::ReadServers, target)
         };
         let some = servers.iter().any(|server| readable(&server));
-        if !some && !self.caller.may(&ScopeName::ReadServers, Target::User(user.name.as_str())) {
+        if !some
+            && !self
+                .caller
+                .may(&ScopeName::ReadServers, Target::User(user.name.as_str()))
+        {
             return None;
         }
         let shown = servers
@@ -125,14 +130,24 @@ impl View<'_> {
             user_options: Some(server.user_options.clone()),
             full_progress_url: absolute(&progress_url),
             progress_url,
-            state: may_see_state.then(|| server.spawner_state.clone().unwrap_or_else(|| serde_json::json!({}))),
+            state: may_see_state.then(|| {
+                server
+                    .spawner_state
+                    .clone()
+                    .unwrap_or_else(|| serde_json::json!({}))
+            }),
         }
     }
 }
 
 /// A token of `owner`, without its secret. `scopes` are expanded.
 #[must_use]
-pub fn token(token: &ApiToken, owner: &Owner, scopes: Vec<String>, client: Option<&str>) -> TokenModel {
+pub fn token(
+    token: &ApiToken,
+    owner: &Owner,
+    scopes: Vec<String>,
+    client: Option<&str>,
+) -> TokenModel {
     let name = owner.name().to_owned();
     let (user, service) = match owner {
         Owner::User(_) => (Some(name), None),

@@ -27,14 +27,24 @@ pub enum XsrfError {
 /// A fresh token for the session, or for somebody who has not logged in yet.
 #[must_use]
 pub fn issue(keys: &CookieKeys, session_id: Option<&str>, now: DateTime<Utc>) -> String {
-    let owner = session_id.map_or_else(|| format!("anonymous:{}", random_urlsafe::<12>()), |id| format!("session:{id}"));
+    let owner = session_id.map_or_else(
+        || format!("anonymous:{}", random_urlsafe::<12>()),
+        |id| format!("session:{id}"),
+    );
     session::sign(keys.xsrf(), XSRF_COOKIE, &owner, now)
 }
 
 /// Whether `token` is one of ours and belongs to this session (or to nobody, when there is none).
 #[must_use]
-pub fn is_valid(keys: &CookieKeys, token: &str, session_id: Option<&str>, now: DateTime<Utc>) -> bool {
-    let Some(owner) = session::verify(keys.xsrf(), XSRF_COOKIE, token, MAX_AGE, now) else { return false };
+pub fn is_valid(
+    keys: &CookieKeys,
+    token: &str,
+    session_id: Option<&str>,
+    now: DateTime<Utc>,
+) -> bool {
+    let Some(owner) = session::verify(keys.xsrf(), XSRF_COOKIE, token, MAX_AGE, now) else {
+        return false;
+    };
     match session_id {
         Some(id) => owner.strip_prefix("session:") == Some(id),
         None => owner.starts_with("anonymous:"),
@@ -49,14 +59,19 @@ pub fn current<'a>(
     session_id: Option<&str>,
     now: DateTime<Utc>,
 ) -> Option<&'a str> {
-    cookies.all(XSRF_COOKIE).find(|token| is_valid(keys, token, session_id, now))
+    cookies
+        .all(XSRF_COOKIE)
+        .find(|token| is_valid(keys, token, session_id, now))
 }
 
 /// What the request shows: the argument if the caller found one, else a header.
 #[must_use]
 pub fn shown<'a>(argument: Option<&'a str>, headers: &'a HeaderMap) -> Option<&'a str> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    argument.or_else(|| header("x-xsrftoken")).or_else(|| header("x-csrftoken")).filter(|token| !token.is_empty())
+    argument
+        .or_else(|| header("x-xsrftoken"))
+        .or_else(|| header("x-csrftoken"))
+        .filter(|token| !token.is_empty())
 }
 
 /// Checks what the request shows against its cookies.
@@ -73,7 +88,11 @@ pub fn check(
 ) -> Result<(), XsrfError> {
     let shown = shown.ok_or_else(|| XsrfError::Missing(method.clone()))?;
     let held = cookies.all(XSRF_COOKIE).any(|cookie| cookie == shown);
-    if held && is_valid(keys, shown, session_id, now) { Ok(()) } else { Err(XsrfError::Mismatch(method.clone())) }
+    if held && is_valid(keys, shown, session_id, now) {
+        Ok(())
+    } else {
+        Err(XsrfError::Mismatch(method.clone()))
+    }
 }
 
 /// Whether a request that is authenticated by cookie must show a token.
@@ -97,7 +116,10 @@ pub fn needed(method: &Method, headers: &HeaderMap) -> bool {
 /// Whether the page may set a new `_xsrf` cookie: only on navigations, so that parallel `fetch`es do not fight over it.
 #[must_use]
 pub fn may_set(headers: &HeaderMap) -> bool {
-    matches!(headers.get("sec-fetch-mode").map(|value| value.as_bytes()), None | Some(b"navigate"))
+    matches!(
+        headers.get("sec-fetch-mode").map(|value| value.as_bytes()),
+        None | Some(b"navigate")
+    )
 }
 
 /// Whether the request comes from a page of another site, as far as the browser says.
@@ -106,7 +128,9 @@ pub fn is_cross_site(headers: &HeaderMap) -> bool {
     let site = headers.get("sec-fetch-site").map(|value| value.as_bytes());
     match site {
         Some(site) => !matches!(site, b"same-origin" | b"none"),
-        None => headers.get(header::ORIGIN).is_some_and(|origin| origin.as_bytes() == b"null"),
+        None => headers
+            .get(header::ORIGIN)
+            .is_some_and(|origin| origin.as_bytes() == b"null"),
     }
 }
 
@@ -122,15 +146,30 @@ mod tests {
     fn a_token_belongs_to_its_session() {
         let now = DateTime::UNIX_EPOCH;
         let (mine, anonymous) = (issue(&keys(), Some("s1"), now), issue(&keys(), None, now));
-        let cookies = RequestCookies::parse([format!("_xsrf={mine}; _xsrf={anonymous}").as_str()].into_iter());
+        let cookies = RequestCookies::parse(
+            [format!("_xsrf={mine}; _xsrf={anonymous}").as_str()].into_iter(),
+        );
         let post = Method::POST;
-        let check = |shown: Option<&str>, session| check(&keys(), &cookies, shown, session, &post, now);
+        let check =
+            |shown: Option<&str>, session| check(&keys(), &cookies, shown, session, &post, now);
         assert_eq!(check(Some(&mine), Some("s1")), Ok(()));
         assert_eq!(check(Some(&anonymous), None), Ok(()));
-        assert_eq!(check(Some(&anonymous), Some("s1")), Err(XsrfError::Mismatch(Method::POST)));
-        assert_eq!(check(Some(&mine), Some("s2")), Err(XsrfError::Mismatch(Method::POST)));
-        assert_eq!(check(Some(&mine), None), Err(XsrfError::Mismatch(Method::POST)));
-        assert_eq!(check(None, Some("s1")).unwrap_err().to_string(), "'_xsrf' argument missing from POST");
+        assert_eq!(
+            check(Some(&anonymous), Some("s1")),
+            Err(XsrfError::Mismatch(Method::POST))
+        );
+        assert_eq!(
+            check(Some(&mine), Some("s2")),
+            Err(XsrfError::Mismatch(Method::POST))
+        );
+        assert_eq!(
+            check(Some(&mine), None),
+            Err(XsrfError::Mismatch(Method::POST))
+        );
+        assert_eq!(
+            check(None, Some("s1")).unwrap_err().to_string(),
+            "'_xsrf' argument missing from POST"
+        );
         let other = issue(&keys(), Some("s1"), now);
         assert_eq!(other, mine, "same second, same token");
         let stranger = issue(&CookieKeys::new(&[4; 32]), Some("s1"), now);
@@ -155,7 +194,11 @@ mod tests {
             mode.map(|mode| headers.insert("sec-fetch-mode", mode.parse().unwrap()));
             site.map(|site| headers.insert("sec-fetch-site", site.parse().unwrap()));
             let method = Method::from_bytes(method.as_bytes()).unwrap();
-            assert_eq!(needed(&method, &headers), expected, "{method} {mode:?} {site:?}");
+            assert_eq!(
+                needed(&method, &headers),
+                expected,
+                "{method} {mode:?} {site:?}"
+            );
         }
     }
 }

@@ -18,7 +18,10 @@ const PORT_SETTING: &str = "hub_port";
 /// When the address is taken or not this machine's, with what to change.
 pub(super) async fn bind(url: &BindUrl, db: &Db) -> anyhow::Result<(TcpListener, u16)> {
     let listener = if url.port == 0 {
-        let last = settings::get(db.read(), PORT_SETTING).await?.and_then(|port| port.parse().ok()).unwrap_or(0);
+        let last = settings::get(db.read(), PORT_SETTING)
+            .await?
+            .and_then(|port| port.parse().ok())
+            .unwrap_or(0);
         match open(&url.host, last) {
             Ok(listener) => listener,
             Err(_) => open(&url.host, 0)?,
@@ -42,7 +45,10 @@ pub(super) async fn bind(url: &BindUrl, db: &Db) -> anyhow::Result<(TcpListener,
 fn open(host: &str, port: u16) -> anyhow::Result<StdListener> {
     let host = if host.is_empty() { "::" } else { host };
     let mut last = None;
-    for address in (host, port).to_socket_addrs().with_context(|| format!("{host} is no address of this machine"))? {
+    for address in (host, port)
+        .to_socket_addrs()
+        .with_context(|| format!("{host} is no address of this machine"))?
+    {
         match StdListener::bind(address) {
             Ok(listener) => return Ok(listener),
             Err(error) => last = Some(error),

@@ -18,7 +18,9 @@ impl OnlyHub {
     /// # Errors
     /// When another hub holds it, or it cannot be made.
     pub(super) fn take(db: &DbUrl) -> anyhow::Result<Self> {
-        let DbUrl::Sqlite(path) = db else { return Ok(Self(None)) };
+        let DbUrl::Sqlite(path) = db else {
+            return Ok(Self(None));
+        };
         let mut name = path.clone().into_os_string();
         name.push(".lock");
         let lock = PathBuf::from(name);
@@ -28,7 +30,12 @@ impl OnlyHub {
             .truncate(false)
             .mode(0o600)
             .open(&lock)
-            .with_context(|| format!("cannot make {}; check that the folder exists and may be written", lock.display()))?;
+            .with_context(|| {
+                format!(
+                    "cannot make {}; check that the folder exists and may be written",
+                    lock.display()
+                )
+            })?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(held) => Ok(Self(Some(held))),
             Err((_, _)) => anyhow::bail!(

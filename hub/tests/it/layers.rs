@@ -13,17 +13,33 @@ const FLOORS: &[&[&str]] = &[
     &["domain"],
     &["config", "bus", "addresses"],
     &["db"],
-    &["auth", "spawner", "proxy_client", "managed", "assets", "render"],
+    &[
+        "auth",
+        "spawner",
+        "proxy_client",
+        "managed",
+        "assets",
+        "render",
+    ],
     &["state"],
     &["http", "tasks"],
-    &["bootstrap", "token_command", "lifecycle", "telemetry", "serve"],
+    &[
+        "bootstrap",
+        "token_command",
+        "lifecycle",
+        "telemetry",
+        "serve",
+    ],
     &["quickstart", "cli"],
     &["programs"],
 ];
 
 /// What a module must not name, beside floors above it: crate paths as they stand in the source.
 const FORBIDDEN: &[(&str, &[&str])] = &[
-    ("domain", &["tokio::", "sea_orm::", "sqlx::", "reqwest::", "hyper::"]),
+    (
+        "domain",
+        &["tokio::", "sea_orm::", "sqlx::", "reqwest::", "hyper::"],
+    ),
     ("db", &["axum::", "reqwest::", "hyper::"]),
     ("http", &["sea_orm::", "sqlx::"]),
     ("spawner", &["axum::", "sea_orm::", "sqlx::"]),
@@ -46,15 +62,27 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 
 /// The top-level module that a file belongs to.
 fn module(path: &Path, root: &Path) -> String {
-    let first = path.strip_prefix(root).unwrap().components().next().unwrap();
-    Path::new(first.as_os_str()).file_stem().unwrap().to_string_lossy().into_owned()
+    let first = path
+        .strip_prefix(root)
+        .unwrap()
+        .components()
+        .next()
+        .unwrap();
+    Path::new(first.as_os_str())
+        .file_stem()
+        .unwrap()
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// The code of a file without comments and without its inline tests.
 fn code(path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap();
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Modules of this crate that a text names: `crate::x`, also inside `use crate::{x, y}`.
@@ -63,7 +91,10 @@ fn named(code: &str) -> BTreeSet<String> {
     for (at, _) in code.match_indices("crate::") {
         let rest = &code[at + "crate::".len()..];
         let word = |text: &str| -> String {
-            text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+            text.trim_start()
+                .chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect()
         };
         match rest.strip_prefix('{') {
             Some(list) => {
@@ -95,13 +126,17 @@ fn nothing_reaches_up() {
         seen += 1;
         let place = path.strip_prefix(&root).unwrap().display().to_string();
         let Some(mine) = floor(&own) else {
-            wrong.push(format!("{place}: module `{own}` is on no floor; give it one in this test"));
+            wrong.push(format!(
+                "{place}: module `{own}` is on no floor; give it one in this test"
+            ));
             continue;
         };
         let code = code(&path);
         for name in named(&code) {
             if let Some(theirs) = floor(&name).filter(|theirs| *theirs > mine) {
-                wrong.push(format!("{place}: `{own}` (floor {mine}) uses `{name}` (floor {theirs})"));
+                wrong.push(format!(
+                    "{place}: `{own}` (floor {mine}) uses `{name}` (floor {theirs})"
+                ));
             }
         }
         for (_, crates) in FORBIDDEN.iter().filter(|(module, _)| *module == own) {

@@ -1,5 +1,7 @@
 //! The hub as a library: its floors, its handlers in this process, its servers and proxy as real processes.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod api;
 mod harness;
 mod layers;

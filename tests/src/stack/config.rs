@@ -79,7 +79,9 @@ pub(super) fn merge(config: &mut Table, more: Table) {
     for (key, value) in more {
         match (config.get_mut(&key), value) {
             (Some(Value::Table(old)), Value::Table(new)) => merge(old, new),
-            (Some(Value::Array(old)), Value::Array(new)) if new.iter().all(Value::is_table) => {
+            (Some(Value::Array(old)), Value::Array(new))
+                if !new.is_empty() && new.iter().all(Value::is_table) =>
+            {
                 old.extend(new);
             }
             (_, value) => {

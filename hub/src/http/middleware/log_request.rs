@@ -11,18 +11,34 @@ use crate::http::extract::CallerNote;
 use crate::state::AppState;
 
 /// Query arguments whose values are secrets.
-const SECRET_ARGUMENTS: &[&str] = &["token", "auth", "key", "code", "state", "_xsrf", "code_challenge", "code_verifier"];
+const SECRET_ARGUMENTS: &[&str] = &[
+    "token",
+    "auth",
+    "key",
+    "code",
+    "state",
+    "_xsrf",
+    "code_challenge",
+    "code_verifier",
+];
 
 /// The longest path that a line holds, in bytes.
 const MAX_PATH: usize = 512;
 
-pub(super) async fn log(State(_state): State<AppState>, mut request: Request, next: Next) -> Response {
+pub(super) async fn log(
+    State(_state): State<AppState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let started = Instant::now();
     let note = CallerNote::default();
     request.extensions_mut().insert(note.clone());
     let method = request.method().clone();
     let path = redacted_path(request.uri());
-    let ip = client_ip(request.headers(), request.extensions().get::<ConnectInfo<SocketAddr>>());
+    let ip = client_ip(
+        request.headers(),
+        request.extensions().get::<ConnectInfo<SocketAddr>>(),
+    );
     let response = next.run(request).await;
     let status = response.status().as_u16();
     let ms = started.elapsed().as_secs_f64() * 1_000.0;
@@ -42,13 +58,20 @@ pub(super) async fn log(State(_state): State<AppState>, mut request: Request, ne
 
 /// Requests that come all the time and say nothing.
 fn quiet(path: &str) -> bool {
-    path.contains("/hub/static/") || path.ends_with("/health") || path.ends_with("/hub/api") || path.ends_with("/activity")
+    path.contains("/hub/static/")
+        || path.ends_with("/health")
+        || path.ends_with("/hub/api")
+        || path.ends_with("/activity")
 }
 
 /// Who asks, as the proxy saw it. Only for the log: it can be faked, so nothing is decided by it.
 fn client_ip(headers: &HeaderMap, peer: Option<&ConnectInfo<SocketAddr>>) -> String {
-    let forwarded = headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());
-    let first = forwarded.and_then(|list| list.split(',').next()).map(str::trim);
+    let forwarded = headers
+        .get("x-forwarded-for")
+        .and_then(|value| value.to_str().ok());
+    let first = forwarded
+        .and_then(|list| list.split(',').next())
+        .map(str::trim);
     match first.filter(|ip| ip.parse::<std::net::IpAddr>().is_ok()) {
         Some(ip) => ip.to_owned(),
         None => peer.map(|peer| peer.0.ip().to_string()).unwrap_or_default(),
@@ -88,7 +111,11 @@ fn redact_pair(pair: &str) -> String {
     }
     // `next` may hold a whole URL with secrets of its own.
     if name == "next" && (value.contains("%3F") || value.contains("%3f") || value.contains('?')) {
-        let end = value.find("%3F").or_else(|| value.find("%3f")).or_else(|| value.find('?')).unwrap_or(value.len());
+        let end = value
+            .find("%3F")
+            .or_else(|| value.find("%3f"))
+            .or_else(|| value.find('?'))
+            .unwrap_or(value.len());
         return format!("next={}[…]", &value[..end]);
     }
     pair.to_owned()
@@ -102,9 +129,18 @@ mod tests {
     fn secrets_stay_out() {
         for (uri, expected) in [
             ("/hub/home", "/hub/home"),
-            ("/hub/x?a=1&token=abc&state=s", "/hub/x?a=1&token=[secret]&state=[secret]"),
-            ("/hub/api/authorizations/token/abc", "/hub/api/authorizations/token/[secret]"),
-            ("/hub/login?next=%2Fhub%2Fx%3Fcode%3Dabc", "/hub/login?next=%2Fhub%2Fx[…]"),
+            (
+                "/hub/x?a=1&token=abc&state=s",
+                "/hub/x?a=1&token=[secret]&state=[secret]",
+            ),
+            (
+                "/hub/api/authorizations/token/abc",
+                "/hub/api/authorizations/token/[secret]",
+            ),
+            (
+                "/hub/login?next=%2Fhub%2Fx%3Fcode%3Dabc",
+                "/hub/login?next=%2Fhub%2Fx[…]",
+            ),
             ("/hub/login?next=%2Fhub%2Fx", "/hub/login?next=%2Fhub%2Fx"),
         ] {
             assert_eq!(redacted_path(&uri.parse().unwrap()), expected);

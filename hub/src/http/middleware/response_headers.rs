@@ -2,7 +2,8 @@
 
 use axum::extract::{OriginalUri, Request, State};
 use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_ALLOW_HEADERS, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
@@ -11,13 +12,29 @@ use hub_types::{JUPYTERHUB_VERSION, VERSION_HEADER};
 
 use crate::state::AppState;
 
-pub(super) async fn add(State(state): State<AppState>, OriginalUri(uri): OriginalUri, request: Request, next: Next) -> Response {
+pub(super) async fn add(
+    State(state): State<AppState>,
+    OriginalUri(uri): OriginalUri,
+    request: Request,
+    next: Next,
+) -> Response {
     let base = &state.addresses.base;
-    let is_api = uri.path().strip_prefix(&base.api()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let is_api = uri
+        .path()
+        .strip_prefix(&base.api())
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    set(headers, HeaderName::from_static(VERSION_HEADER), JUPYTERHUB_VERSION);
-    set(headers, ACCESS_CONTROL_ALLOW_HEADERS, "accept, content-type, authorization");
+    set(
+        headers,
+        HeaderName::from_static(VERSION_HEADER),
+        JUPYTERHUB_VERSION,
+    );
+    set(
+        headers,
+        ACCESS_CONTROL_ALLOW_HEADERS,
+        "accept, content-type, authorization",
+    );
     set(headers, REFERRER_POLICY, "same-origin");
     set(headers, X_CONTENT_TYPE_OPTIONS, "nosniff");
     let report = base.hub_path("security/csp-report");

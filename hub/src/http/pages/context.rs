@@ -44,13 +44,25 @@ impl Visitor {
         Self::with(state, principal, headers, uri)
     }
 
-    fn with(state: &AppState, principal: Option<Principal>, headers: &HeaderMap, uri: &Uri) -> Self {
+    fn with(
+        state: &AppState,
+        principal: Option<Principal>,
+        headers: &HeaderMap,
+        uri: &Uri,
+    ) -> Self {
         let (jar, now) = (cookies(headers), state.clock.now());
         let session = principal.as_ref().and_then(session_id);
         let held = xsrf::current(&state.cookies, &jar, session, now).map(ToOwned::to_owned);
         let new_xsrf = held.is_none();
         let xsrf = held.unwrap_or_else(|| xsrf::issue(&state.cookies, session, now));
-        Self { state: state.clone(), principal, headers: headers.clone(), uri: uri.clone(), xsrf, new_xsrf }
+        Self {
+            state: state.clone(),
+            principal,
+            headers: headers.clone(),
+            uri: uri.clone(),
+            xsrf,
+            new_xsrf,
+        }
     }
 
     /// The base URL.
@@ -77,7 +89,10 @@ impl Visitor {
         Chrome {
             base_url: self.base().as_str().to_owned(),
             hub_prefix: self.base().hub(),
-            user: self.principal.as_ref().map(|principal| principal.owner.name().to_owned()),
+            user: self
+                .principal
+                .as_ref()
+                .map(|principal| principal.owner.name().to_owned()),
             admin: false,
             xsrf: self.xsrf.clone(),
             services: self.services(),
@@ -88,19 +103,32 @@ impl Visitor {
 
     /// The services that the visitor may enter.
     fn services(&self) -> Vec<NavService> {
-        let Some(principal) = &self.principal else { return Vec::new() };
+        let Some(principal) = &self.principal else {
+            return Vec::new();
+        };
         let services = self.state.managed.displayed();
         services
             .into_iter()
-            .filter(|service| principal.may(&ScopeName::AccessServices, Target::Service(service.as_str())))
-            .map(|service| NavService { href: self.base().service(&service), name: service.as_str().to_owned() })
+            .filter(|service| {
+                principal.may(
+                    &ScopeName::AccessServices,
+                    Target::Service(service.as_str()),
+                )
+            })
+            .map(|service| NavService {
+                href: self.base().service(&service),
+                name: service.as_str().to_owned(),
+            })
             .collect()
     }
 
     /// How cookies are set for this visitor.
     #[must_use]
     pub fn cookie_style(&self) -> CookieStyle {
-        CookieStyle { base: self.base().clone(), secure: self.scheme() == "https" }
+        CookieStyle {
+            base: self.base().clone(),
+            secure: self.scheme() == "https",
+        }
     }
 
     /// The scheme that the browser uses: of the configured public URL, else as the proxy saw it.
@@ -109,8 +137,14 @@ impl Visitor {
         if let Some(origin) = &self.state.addresses.configured_public_origin {
             return origin.split_once(':').map_or("http", |(scheme, _)| scheme);
         }
-        let forwarded = self.headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok());
-        match forwarded.and_then(|list| list.split(',').next()).map(str::trim) {
+        let forwarded = self
+            .headers
+            .get("x-forwarded-proto")
+            .and_then(|value| value.to_str().ok());
+        match forwarded
+            .and_then(|list| list.split(',').next())
+            .map(str::trim)
+        {
             Some("https" | "wss") => "https",
             _ => "http",
         }
@@ -122,7 +156,11 @@ impl Visitor {
         if let Some(origin) = &self.state.addresses.configured_public_origin {
             return origin.clone();
         }
-        let host = self.headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let host = self
+            .headers
+            .get(header::HOST)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
         format!("{}://{host}", self.scheme())
     }
 
@@ -137,7 +175,9 @@ impl Visitor {
     #[must_use]
     pub fn argument(&self, name: &str) -> Option<String> {
         let query = self.uri.query()?;
-        form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+        form_urlencoded::parse(query.as_bytes())
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
     }
 
     /// The page as a response, with the XSRF cookie if the browser lacks it.
@@ -145,7 +185,11 @@ impl Visitor {
     /// # Errors
     /// When the template is broken.
     pub fn page<P: Page>(&self, status: StatusCode, page: &P) -> Result<Response, PageError> {
-        let html = self.state.renderer.render(page).map_err(PageError::internal)?;
+        let html = self
+            .state
+            .renderer
+            .render(page)
+            .map_err(PageError::internal)?;
         Ok(self.html(status, html))
     }
 
@@ -159,7 +203,9 @@ impl Visitor {
             headers.insert(header::CONTENT_SECURITY_POLICY, policy);
         }
         if self.new_xsrf && xsrf::may_set(&self.headers) {
-            let cookie = self.cookie_style().xsrf(self.xsrf.clone(), self.principal.is_none());
+            let cookie = self
+                .cookie_style()
+                .xsrf(self.xsrf.clone(), self.principal.is_none());
             add_cookie(headers, &cookie.to_string());
         }
         response
@@ -169,7 +215,9 @@ impl Visitor {
     #[must_use]
     pub fn login_url(&self) -> String {
         let here = self.uri.path_and_query().map_or("/", |path| path.as_str());
-        let query: String = form_urlencoded::Serializer::new(String::new()).append_pair("next", here).finish();
+        let query: String = form_urlencoded::Serializer::new(String::new())
+            .append_pair("next", here)
+            .finish();
         format!("{}?{query}", self.base().hub_path("login"))
     }
 }
@@ -197,7 +245,10 @@ fn note(parts: &Parts, principal: &Principal) {
 }
 
 fn whole_uri(parts: &Parts) -> Uri {
-    parts.extensions.get::<OriginalUri>().map_or_else(|| parts.uri.clone(), |uri| uri.0.clone())
+    parts
+        .extensions
+        .get::<OriginalUri>()
+        .map_or_else(|| parts.uri.clone(), |uri| uri.0.clone())
 }
 
 impl FromRequestParts<AppState> for Visitor {
@@ -238,7 +289,12 @@ impl PageUser {
         match token_caller(state, &parts.headers).await {
             Ok(Some(principal)) => {
                 note(parts, &principal);
-                let visitor = Visitor::with(state, Some(principal.clone()), &parts.headers, &whole_uri(parts));
+                let visitor = Visitor::with(
+                    state,
+                    Some(principal.clone()),
+                    &parts.headers,
+                    &whole_uri(parts),
+                );
                 Ok(Self { visitor, principal })
             }
             Ok(None) => Self::from_request_parts(parts, state).await,
@@ -251,14 +307,18 @@ impl FromRequestParts<AppState> for PageUser {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
-        let principal = cookie_caller(state, &parts.headers).await.map_err(|error| PageError::from(error).into_response())?;
+        let principal = cookie_caller(state, &parts.headers)
+            .await
+            .map_err(|error| PageError::from(error).into_response())?;
         let visitor = Visitor::with(state, principal.clone(), &parts.headers, &whole_uri(parts));
         match principal {
             Some(principal) => {
                 note(parts, &principal);
                 Ok(Self { visitor, principal })
             }
-            None if matches!(parts.method, Method::GET | Method::HEAD) => Err(found(&visitor.login_url())),
+            None if matches!(parts.method, Method::GET | Method::HEAD) => {
+                Err(found(&visitor.login_url()))
+            }
             None => Err(PageError::forbidden("Log in first, then try again.").into_response()),
         }
     }

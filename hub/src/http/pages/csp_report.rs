@@ -9,7 +9,14 @@ const LONGEST: usize = 500;
 
 /// `POST /hub/security/csp-report`. Only of somebody who has logged in, and only a part of it is logged.
 pub(super) async fn report(user: PageUser, body: String) -> StatusCode {
-    let text: String = body.chars().take(LONGEST).flat_map(char::escape_debug).collect();
-    tracing::warn!("Content security policy violation for {}: {text}", user.principal.owner.name());
+    let text: String = body
+        .chars()
+        .take(LONGEST)
+        .flat_map(char::escape_debug)
+        .collect();
+    tracing::warn!(
+        "Content security policy violation for {}: {text}",
+        user.principal.owner.name()
+    );
     StatusCode::OK
 }

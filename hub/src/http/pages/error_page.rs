@@ -27,7 +27,11 @@ pub struct PageError {
 impl PageError {
     /// An error with a text for the visitor.
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: Some(message.into()), hint: None }
+        Self {
+            status,
+            message: Some(message.into()),
+            hint: None,
+        }
     }
 
     /// 403.
@@ -38,7 +42,11 @@ impl PageError {
     /// 500 with a fixed text; `detail` goes to the log only.
     pub fn internal(detail: impl std::fmt::Display) -> Self {
         tracing::error!("page failed: {detail}");
-        Self { status: StatusCode::INTERNAL_SERVER_ERROR, message: None, hint: None }
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            message: None,
+            hint: None,
+        }
     }
 
     /// Adds what to do.
@@ -51,7 +59,11 @@ impl PageError {
 
 impl From<ApiError> for PageError {
     fn from(error: ApiError) -> Self {
-        Self { status: error.status(), message: error.message().map(ToOwned::to_owned), hint: None }
+        Self {
+            status: error.status(),
+            message: error.message().map(ToOwned::to_owned),
+            hint: None,
+        }
     }
 }
 
@@ -69,7 +81,8 @@ impl From<DbError> for PageError {
 
 impl From<XsrfError> for PageError {
     fn from(error: XsrfError) -> Self {
-        Self::forbidden(error.to_string()).with_hint("Go back, reload the page and send the form again.")
+        Self::forbidden(error.to_string())
+            .with_hint("Go back, reload the page and send the form again.")
     }
 }
 
@@ -91,12 +104,19 @@ pub(super) async fn render(
 ) -> Response {
     let headers = request.headers().clone();
     let mut response = next.run(request).await;
-    let Some(error) = response.extensions_mut().remove::<PageError>() else { return response };
+    let Some(error) = response.extensions_mut().remove::<PageError>() else {
+        return response;
+    };
     let visitor = Visitor::of(&state, &headers, &uri).await;
     page(&visitor, error.status, None, &error)
 }
 
-fn page(visitor: &Visitor, status: StatusCode, requested: Option<&str>, error: &PageError) -> Response {
+fn page(
+    visitor: &Visitor,
+    status: StatusCode,
+    requested: Option<&str>,
+    error: &PageError,
+) -> Response {
     let mut page = ErrorPage::new(visitor.chrome(), error.status, requested);
     if let Some(message) = &error.message {
         page = page.with_message(message);
@@ -110,8 +130,21 @@ fn page(visitor: &Visitor, status: StatusCode, requested: Option<&str>, error: &
 /// `GET /hub/error/:code?url=…`: what the proxy shows when it cannot reach a target. The status of this answer is 200;
 /// the proxy supplies the real one.
 pub(super) async fn for_proxy(visitor: Visitor, Path(code): Path<String>) -> Response {
-    let status = code.parse::<u16>().ok().and_then(|code| StatusCode::from_u16(code).ok()).filter(|s| s.as_u16() >= 400);
+    let status = code
+        .parse::<u16>()
+        .ok()
+        .and_then(|code| StatusCode::from_u16(code).ok())
+        .filter(|s| s.as_u16() >= 400);
     let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let error = PageError { status, message: None, hint: None };
-    page(&visitor, StatusCode::OK, visitor.argument("url").as_deref(), &error)
+    let error = PageError {
+        status,
+        message: None,
+        hint: None,
+    };
+    page(
+        &visitor,
+        StatusCode::OK,
+        visitor.argument("url").as_deref(),
+        &error,
+    )
 }

@@ -26,7 +26,11 @@ pub(super) async fn home(user: PageUser) -> Result<Response, PageError> {
     };
     let at = ServerRef::new(name.clone(), ServerName::default_server());
     let server = servers::find(user.state.db.read(), &at).await?;
-    let page = HomePage { chrome: user.chrome(), default_server: card(&user, &at, server.as_ref()), ..HomePage::default() };
+    let page = HomePage {
+        chrome: user.chrome(),
+        default_server: card(&user, &at, server.as_ref()),
+        ..HomePage::default()
+    };
     user.page(StatusCode::OK, &page)
 }
 
@@ -46,16 +50,29 @@ fn card(visitor: &Visitor, at: &ServerRef, server: Option<&Server>) -> ServerCar
         pending_url: base.spawn_pending(&at.user, &at.name),
         last_activity: server.and_then(|server| server.last_activity),
         started: server.and_then(|server| server.started),
-        failure: server.and_then(|server| server.last_failure.as_ref()).map(|failure| failure.message.clone()),
+        failure: server
+            .and_then(|server| server.last_failure.as_ref())
+            .map(|failure| failure.message.clone()),
     }
 }
 
 /// `POST /hub/home/stop-server`: stops a server (or cancels its start) without JavaScript.
 pub(super) async fn stop_server(user: PageUser, form: RawForm) -> Result<Response, PageError> {
     form.check(&user)?;
-    let own = user.principal.username().map(Username::as_str).unwrap_or_default();
-    let owner = Username::stored(form.field("user").filter(|name| !name.is_empty()).unwrap_or(own));
-    let at = ServerRef::new(owner, ServerName::stored(form.field("server").unwrap_or_default()));
+    let own = user
+        .principal
+        .username()
+        .map(Username::as_str)
+        .unwrap_or_default();
+    let owner = Username::stored(
+        form.field("user")
+            .filter(|name| !name.is_empty())
+            .unwrap_or(own),
+    );
+    let at = ServerRef::new(
+        owner,
+        ServerName::stored(form.field("server").unwrap_or_default()),
+    );
     let granted = user.principal.require::<StopServer>(at)?;
     user.state
         .manager

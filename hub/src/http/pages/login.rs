@@ -23,14 +23,25 @@ const REFUSED: &str = "Invalid username or password";
 /// What a form of another session, or none of ours, is told.
 const STALE: &str = "Login form invalid or expired. Try again.";
 
-fn page(visitor: &Visitor, status: StatusCode, username: &str, error: Option<&str>) -> Result<Response, PageError> {
+fn page(
+    visitor: &Visitor,
+    status: StatusCode,
+    username: &str,
+    error: Option<&str>,
+) -> Result<Response, PageError> {
     let mut action = visitor.base().hub_path("login");
     if let Some(next) = visitor.argument("next") {
-        let query: String = form_urlencoded::Serializer::new(String::new()).append_pair("next", &next).finish();
+        let query: String = form_urlencoded::Serializer::new(String::new())
+            .append_pair("next", &next)
+            .finish();
         action = format!("{action}?{query}");
     }
     let shown: String = if username.chars().count() > LONGEST_SHOWN {
-        username.chars().take(LONGEST_SHOWN / 2).chain(['…']).collect()
+        username
+            .chars()
+            .take(LONGEST_SHOWN / 2)
+            .chain(['…'])
+            .collect()
     } else {
         username.to_owned()
     };
@@ -51,7 +62,11 @@ fn is_insecure(visitor: &Visitor) -> bool {
         return false;
     }
     let origin = visitor.origin();
-    match url::Url::parse(&origin).ok().as_ref().and_then(url::Url::host) {
+    match url::Url::parse(&origin)
+        .ok()
+        .as_ref()
+        .and_then(url::Url::host)
+    {
         Some(url::Host::Domain(name)) => !(name == "localhost" || name.ends_with(".localhost")),
         Some(url::Host::Ipv4(ip)) => !ip.is_loopback(),
         Some(url::Host::Ipv6(ip)) => !ip.is_loopback(),
@@ -70,7 +85,12 @@ pub(super) async fn form(visitor: Visitor) -> Result<Response, PageError> {
             };
             Ok(found(&target))
         }
-        None => page(&visitor, StatusCode::OK, visitor.argument("username").as_deref().unwrap_or_default(), None),
+        None => page(
+            &visitor,
+            StatusCode::OK,
+            visitor.argument("username").as_deref().unwrap_or_default(),
+            None,
+        ),
     }
 }
 
@@ -88,14 +108,23 @@ pub(super) async fn submit(visitor: Visitor, form: RawForm) -> Result<Response, 
     let session = match visitor.state.login.begin(&login).await {
         Ok(session) => session,
         Err(LoginError::Refused(why)) => {
-            let name: String = username.chars().take(64).flat_map(char::escape_debug).collect();
+            let name: String = username
+                .chars()
+                .take(64)
+                .flat_map(char::escape_debug)
+                .collect();
             tracing::warn!("Failed login for {name}: {why}");
             return page(&visitor, StatusCode::FORBIDDEN, username, Some(REFUSED));
         }
         Err(LoginError::Unavailable(error)) => {
             tracing::error!("{error}");
             let text = "Logging in is not possible right now. Try again later.";
-            return page(&visitor, StatusCode::SERVICE_UNAVAILABLE, username, Some(text));
+            return page(
+                &visitor,
+                StatusCode::SERVICE_UNAVAILABLE,
+                username,
+                Some(text),
+            );
         }
         Err(LoginError::Db(error)) => return Err(error.into()),
     };
@@ -104,7 +133,9 @@ pub(super) async fn submit(visitor: Visitor, form: RawForm) -> Result<Response, 
     }
     let now = visitor.state.clock.now();
     tracing::info!("User logged in: {}", session.user.name);
-    let target = visitor.next(visitor.argument("next").as_deref()).unwrap_or_else(|| visitor.base().hub());
+    let target = visitor
+        .next(visitor.argument("next").as_deref())
+        .unwrap_or_else(|| visitor.base().hub());
     let mut response = found(&target);
     let style = visitor.cookie_style();
     let headers = response.headers_mut();

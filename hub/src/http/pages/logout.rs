@@ -15,7 +15,9 @@ use crate::spawner::manager::StopRequest;
 /// A link on another site can end a session, but nobody else's, and nothing more (security case 40).
 pub(super) async fn logout(visitor: Visitor) -> Result<Response, PageError> {
     let mut response = found(&visitor.base().hub_path("login"));
-    let (Some(principal), Some(session)) = (&visitor.principal, visitor.session_id()) else { return Ok(response) };
+    let (Some(principal), Some(session)) = (&visitor.principal, visitor.session_id()) else {
+        return Ok(response);
+    };
     visitor.state.login.end(session).await?;
     tracing::info!("User logged out: {}", principal.owner.name());
     for cookie in visitor.cookie_style().cleared() {
@@ -29,11 +31,22 @@ pub(super) async fn logout(visitor: Visitor) -> Result<Response, PageError> {
 
 /// Begins to stop every server of the visitor, without waiting.
 async fn stop_all(visitor: &Visitor) -> Result<(), PageError> {
-    let Some(user) = visitor.principal.as_ref().and_then(|principal| principal.owner.user()) else { return Ok(()) };
+    let Some(user) = visitor
+        .principal
+        .as_ref()
+        .and_then(|principal| principal.owner.user())
+    else {
+        return Ok(());
+    };
     for server in servers::of_users(visitor.state.db.read(), &[user.id]).await? {
         if matches!(server.state, ServerState::Ready | ServerState::Spawning) {
             let granted = Granted::<StopServer>::by_hub(server.at.clone(), "shutdown_on_logout");
-            if let Err(error) = visitor.state.manager.stop(granted, StopRequest::default(), std::time::Duration::ZERO).await {
+            if let Err(error) = visitor
+                .state
+                .manager
+                .stop(granted, StopRequest::default(), std::time::Duration::ZERO)
+                .await
+            {
                 tracing::warn!("cannot stop {} at logout: {error}", server.at);
             }
         }

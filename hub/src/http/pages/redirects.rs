@@ -12,15 +12,26 @@ use crate::http::error::ApiError;
 use crate::state::AppState;
 
 /// `GET /hub/user-redirect/<path>`: the same path on whoever's server asks; for links in course material.
-pub(super) async fn user_redirect(user: PageUser, Path(path): Path<String>) -> Result<Response, PageError> {
-    let name = user.principal.username().ok_or_else(|| PageError::forbidden("Services have no servers."))?;
+pub(super) async fn user_redirect(
+    user: PageUser,
+    Path(path): Path<String>,
+) -> Result<Response, PageError> {
+    let name = user
+        .principal
+        .username()
+        .ok_or_else(|| PageError::forbidden("Services have no servers."))?;
     let base = user.base();
     let mut next = format!("{}{path}", base.server(name, &ServerName::default_server()));
     if let Some(query) = user.uri.query() {
         next = format!("{next}?{query}");
     }
-    let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &next).finish();
-    Ok(found(&format!("{}?{query}", base.spawn(name, &ServerName::default_server()))))
+    let query: String = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("next", &next)
+        .finish();
+    Ok(found(&format!(
+        "{}?{query}",
+        base.spawn(name, &ServerName::default_server())
+    )))
 }
 
 /// `GET /hub/logo`.
@@ -30,16 +41,32 @@ pub(super) async fn logo(State(state): State<AppState>) -> Response {
 
 /// Whatever no route knows. Under the hub that is not there; elsewhere under the base URL the hub stands in for
 /// servers that do not run: the same path under `/hub/`.
-pub(super) async fn elsewhere(State(state): State<AppState>, method: Method, OriginalUri(uri): OriginalUri) -> Response {
+pub(super) async fn elsewhere(
+    State(state): State<AppState>,
+    method: Method,
+    OriginalUri(uri): OriginalUri,
+) -> Response {
     let base = &state.addresses.base;
     let path = uri.path();
-    if path.strip_prefix(&base.api()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+    if path
+        .strip_prefix(&base.api())
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    {
         return ApiError::silent(StatusCode::NOT_FOUND).into_response();
     }
-    let not_found = PageError { status: StatusCode::NOT_FOUND, message: None, hint: None };
+    let not_found = PageError {
+        status: StatusCode::NOT_FOUND,
+        message: None,
+        hint: None,
+    };
     let hub = base.hub();
-    let Some(rest) = path.strip_prefix(base.as_str()) else { return not_found.into_response() };
-    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let Some(rest) = path.strip_prefix(base.as_str()) else {
+        return not_found.into_response();
+    };
+    let query = uri
+        .query()
+        .map(|query| format!("?{query}"))
+        .unwrap_or_default();
     if path == hub.trim_end_matches('/') {
         return moved(&format!("{hub}{query}"));
     }
@@ -50,7 +77,10 @@ pub(super) async fn elsewhere(State(state): State<AppState>, method: Method, Ori
         return PageError::forbidden("'_xsrf' argument missing from request").into_response();
     }
     let mut segments = rest.split('/');
-    if matches!(segments.next(), Some("user" | "services")) && segments.next().is_some_and(|name| !name.is_empty()) && segments.next().is_none() {
+    if matches!(segments.next(), Some("user" | "services"))
+        && segments.next().is_some_and(|name| !name.is_empty())
+        && segments.next().is_none()
+    {
         return moved(&format!("{path}/{query}"));
     }
     found(&format!("{hub}{}{query}", rest.trim_start_matches('/')))

@@ -22,7 +22,10 @@ pub(super) async fn root(user: PageUser) -> Result<Response, PageError> {
 /// Where somebody goes who did not say: `default_url`, else their server if it runs, else to start it, else home.
 ///
 /// Arguments of the request travel along, except `next` and `_xsrf`.
-pub(super) async fn default_target(visitor: &Visitor, principal: &Principal) -> Result<String, PageError> {
+pub(super) async fn default_target(
+    visitor: &Visitor,
+    principal: &Principal,
+) -> Result<String, PageError> {
     let config = &visitor.state.config.jupyterhub;
     let base = visitor.base();
     let target = if let Some(url) = config.default_url.as_deref().filter(|url| !url.is_empty()) {
@@ -49,7 +52,9 @@ fn with_arguments(visitor: &Visitor, target: String) -> String {
     if kept.is_empty() {
         return target;
     }
-    let query: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish();
+    let query: String = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(kept)
+        .finish();
     let joint = if target.contains('?') { '&' } else { '?' };
     format!("{target}{joint}{query}")
 }

@@ -23,7 +23,10 @@ use crate::spawner::manager::{StartError, StartOutcome, StartRequest};
 const EARLY: Duration = Duration::from_secs(1);
 
 fn own_server(user: &PageUser) -> Result<ServerRef, PageError> {
-    let name = user.principal.username().ok_or_else(|| PageError::forbidden("Services have no servers."))?;
+    let name = user
+        .principal
+        .username()
+        .ok_or_else(|| PageError::forbidden("Services have no servers."))?;
     Ok(ServerRef::new(name.clone(), ServerName::default_server()))
 }
 
@@ -41,12 +44,19 @@ pub(super) async fn own_confirmed(user: PageUser, form: RawForm) -> Result<Respo
 }
 
 /// `GET /hub/spawn/:user[/:server]`.
-pub(super) async fn start(user: PageUser, ServerPath(at): ServerPath) -> Result<Response, PageError> {
+pub(super) async fn start(
+    user: PageUser,
+    ServerPath(at): ServerPath,
+) -> Result<Response, PageError> {
     begin(&user, at).await
 }
 
 /// `POST /hub/spawn/:user[/:server]`.
-pub(super) async fn confirmed(user: PageUser, ServerPath(at): ServerPath, form: RawForm) -> Result<Response, PageError> {
+pub(super) async fn confirmed(
+    user: PageUser,
+    ServerPath(at): ServerPath,
+    form: RawForm,
+) -> Result<Response, PageError> {
     form.check(&user)?;
     start_and_wait(&user, at).await
 }
@@ -56,7 +66,11 @@ async fn begin(user: &PageUser, at: ServerRef) -> Result<Response, PageError> {
     if !xsrf::is_cross_site(&user.headers) {
         return start_and_wait(user, at).await;
     }
-    let url = user.uri.path_and_query().map_or("", |path| path.as_str()).to_owned();
+    let url = user
+        .uri
+        .path_and_query()
+        .map_or("", |path| path.as_str())
+        .to_owned();
     let page = SpawnPage {
         chrome: user.chrome(),
         for_user: at.user.as_str().to_owned(),
@@ -69,11 +83,20 @@ async fn begin(user: &PageUser, at: ServerRef) -> Result<Response, PageError> {
 
 async fn start_and_wait(user: &PageUser, at: ServerRef) -> Result<Response, PageError> {
     let granted = user.principal.require::<StartServer>(at.clone())?;
-    match user.state.manager.start(granted, StartRequest::default(), EARLY).await {
-        Ok(StartOutcome::Ready) | Err(StartError::Refused { why: crate::domain::lifecycle::Refused::AlreadyRunning, .. }) => {
-            Ok(found(&arrival(user, &at)))
+    match user
+        .state
+        .manager
+        .start(granted, StartRequest::default(), EARLY)
+        .await
+    {
+        Ok(StartOutcome::Ready)
+        | Err(StartError::Refused {
+            why: crate::domain::lifecycle::Refused::AlreadyRunning,
+            ..
+        }) => Ok(found(&arrival(user, &at))),
+        Ok(StartOutcome::Pending) | Err(StartError::Refused { .. }) => {
+            Ok(found(&pending_url(user, &at)))
         }
-        Ok(StartOutcome::Pending) | Err(StartError::Refused { .. }) => Ok(found(&pending_url(user, &at))),
         Err(StartError::Failed(failure)) => not_running(user, &at, Some(&failure)),
         Err(error) => Err(ApiError::from(error).into()),
     }
@@ -89,7 +112,9 @@ fn pending_url(visitor: &Visitor, at: &ServerRef) -> String {
     let url = visitor.base().spawn_pending(&at.user, &at.name);
     match visitor.next(visitor.argument("next").as_deref()) {
         Some(next) => {
-            let query: String = form_urlencoded::Serializer::new(String::new()).append_pair("next", &next).finish();
+            let query: String = form_urlencoded::Serializer::new(String::new())
+                .append_pair("next", &next)
+                .finish();
             format!("{url}?{query}")
         }
         None => url,

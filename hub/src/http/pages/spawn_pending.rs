@@ -14,10 +14,15 @@ use crate::http::extract::ServerPath;
 use crate::render::pages::{self, NotRunningPage, SpawnPendingPage, StopPendingPage};
 
 /// `GET /hub/spawn-pending/:user[/:server]`.
-pub(super) async fn pending(user: PageUser, ServerPath(at): ServerPath) -> Result<Response, PageError> {
+pub(super) async fn pending(
+    user: PageUser,
+    ServerPath(at): ServerPath,
+) -> Result<Response, PageError> {
     user.principal.require::<StartServer>(at.clone())?;
     let server = servers::find(user.state.db.read(), &at).await?;
-    let state = server.as_ref().map_or(ServerState::Stopped, |server| server.state);
+    let state = server
+        .as_ref()
+        .map_or(ServerState::Stopped, |server| server.state);
     match (state, &server) {
         (ServerState::Ready, _) => Ok(found(&arrival(&user, &at))),
         (ServerState::Spawning, Some(server)) => waiting(&user, server).await,
@@ -29,16 +34,26 @@ pub(super) async fn pending(user: PageUser, ServerPath(at): ServerPath) -> Resul
             };
             user.page(StatusCode::OK, &page)
         }
-        _ => not_running(&user, &at, server.as_ref().and_then(|server| server.last_failure.as_ref())),
+        _ => not_running(
+            &user,
+            &at,
+            server
+                .as_ref()
+                .and_then(|server| server.last_failure.as_ref()),
+        ),
     }
 }
 
 async fn waiting(user: &PageUser, server: &Server) -> Result<Response, PageError> {
     let at = &server.at;
     let db = user.state.db.read();
-    let start = events::latest_start(db, server.id).await?.unwrap_or_default();
+    let start = events::latest_start(db, server.id)
+        .await?
+        .unwrap_or_default();
     let last = events::since(db, server.id, start, 0).await?.pop();
-    let (progress, message) = last.map(|(_, event)| (event.progress, event.message)).unzip();
+    let (progress, message) = last
+        .map(|(_, event)| (event.progress, event.message))
+        .unzip();
     let page = SpawnPendingPage {
         chrome: user.chrome(),
         for_user: at.user.as_str().to_owned(),
@@ -51,13 +66,23 @@ async fn waiting(user: &PageUser, server: &Server) -> Result<Response, PageError
 }
 
 /// The page of a server that does not run, with the reason if its last start failed. The status is the failure's own.
-pub(super) fn not_running(visitor: &Visitor, at: &ServerRef, failure: Option<&Failure>) -> Result<Response, PageError> {
-    let status = failure.and_then(|failure| StatusCode::from_u16(failure.status).ok()).unwrap_or(StatusCode::OK);
+pub(super) fn not_running(
+    visitor: &Visitor,
+    at: &ServerRef,
+    failure: Option<&Failure>,
+) -> Result<Response, PageError> {
+    let status = failure
+        .and_then(|failure| StatusCode::from_u16(failure.status).ok())
+        .unwrap_or(StatusCode::OK);
     visitor.page(status, &not_running_page(visitor, at, failure))
 }
 
 /// The same page for any status.
-pub(super) fn not_running_page(visitor: &Visitor, at: &ServerRef, failure: Option<&Failure>) -> NotRunningPage {
+pub(super) fn not_running_page(
+    visitor: &Visitor,
+    at: &ServerRef,
+    failure: Option<&Failure>,
+) -> NotRunningPage {
     NotRunningPage {
         chrome: visitor.chrome(),
         for_user: at.user.as_str().to_owned(),

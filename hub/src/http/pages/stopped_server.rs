@@ -38,7 +38,12 @@ pub(super) async fn answer(State(state): State<AppState>, request: Request) -> R
     }
 }
 
-async fn look(user: &PageUser, names: &Parts, method: &Method, headers: &HeaderMap) -> Result<Response, PageError> {
+async fn look(
+    user: &PageUser,
+    names: &Parts,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Response, PageError> {
     let name = Username::stored(names.get("user").map(String::as_str).unwrap_or_default());
     let path = names.get("path").map(String::as_str).unwrap_or_default();
     let (at, server) = find(user, name, path).await?;
@@ -46,7 +51,9 @@ async fn look(user: &PageUser, names: &Parts, method: &Method, headers: &HeaderM
     if *method == Method::PUT {
         return Ok(ApiError::silent(StatusCode::METHOD_NOT_ALLOWED).into_response());
     }
-    let state = server.as_ref().map_or(ServerState::Stopped, |server| server.state);
+    let state = server
+        .as_ref()
+        .map_or(ServerState::Stopped, |server| server.state);
     let reading = matches!(*method, Method::GET | Method::HEAD);
     if state == ServerState::Ready && reading {
         return back_to_the_proxy(user).await;
@@ -54,20 +61,31 @@ async fn look(user: &PageUser, names: &Parts, method: &Method, headers: &HeaderM
     if !reading || wants_json(headers, path) {
         return Ok(stopped_json(user, &at));
     }
-    let failed = server.as_ref().is_some_and(|server| server.last_failure.is_some());
+    let failed = server
+        .as_ref()
+        .is_some_and(|server| server.last_failure.is_some());
     if state != ServerState::Stopped || failed {
         let here = user.uri.path_and_query().map_or("/", |path| path.as_str());
-        let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", here).finish();
+        let query: String = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("next", here)
+            .finish();
         let pending = user.base().spawn_pending(&at.user, &at.name);
         let mut response = found(&format!("{pending}?{query}"));
         *response.status_mut() = StatusCode::SEE_OTHER;
         return Ok(response);
     }
-    user.page(StatusCode::FAILED_DEPENDENCY, &not_running_page(user, &at, None))
+    user.page(
+        StatusCode::FAILED_DEPENDENCY,
+        &not_running_page(user, &at, None),
+    )
 }
 
 /// The server that a path means: its first segment if the user has a server of that name, else the default server.
-async fn find(user: &PageUser, name: Username, path: &str) -> Result<(ServerRef, Option<Server>), PageError> {
+async fn find(
+    user: &PageUser,
+    name: Username,
+    path: &str,
+) -> Result<(ServerRef, Option<Server>), PageError> {
     let db = user.state.db.read();
     let first = path.split('/').next().unwrap_or_default();
     if !first.is_empty() {
@@ -85,7 +103,10 @@ fn wants_json(headers: &HeaderMap, path: &str) -> bool {
     if path.split('/').any(|segment| segment == "api") {
         return true;
     }
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     match (accept.find("application/json"), accept.find("text/html")) {
         (Some(json), Some(html)) => json < html,
         (json, None) => json.is_some(),
@@ -97,13 +118,21 @@ fn stopped_json(user: &PageUser, at: &ServerRef) -> Response {
     let path = user.uri.path();
     let own = path.replacen("/hub/user/", "/user/", 1);
     let start = format!("{}{}", user.origin(), user.base().spawn(&at.user, &at.name));
-    let message = format!("JupyterHub server no longer running at {own}. Restart the server at {start}");
-    (StatusCode::FAILED_DEPENDENCY, Json(json!({ "message": message }))).into_response()
+    let message =
+        format!("JupyterHub server no longer running at {own}. Restart the server at {start}");
+    (
+        StatusCode::FAILED_DEPENDENCY,
+        Json(json!({ "message": message })),
+    )
+        .into_response()
 }
 
 /// The server is ready, but the request came to the hub: the route is not there yet. Try again, a little later each time.
 async fn back_to_the_proxy(user: &PageUser) -> Result<Response, PageError> {
-    let redirects = user.argument("redirects").and_then(|count| count.parse::<u32>().ok()).unwrap_or(0);
+    let redirects = user
+        .argument("redirects")
+        .and_then(|count| count.parse::<u32>().ok())
+        .unwrap_or(0);
     if redirects >= MOST_REDIRECTS {
         return Err(PageError::new(StatusCode::INTERNAL_SERVER_ERROR, "Redirect loop detected.")
             .with_hint("The proxy does not know this server. Ask your administrator, or restart the server."));

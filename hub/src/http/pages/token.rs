@@ -15,10 +15,15 @@ use crate::db::{oauth, tokens};
 use crate::domain::action::{ManageTokens, ReadTokens};
 use crate::domain::token::{ApiToken, TokenId, TokenOwner};
 use crate::domain::user::User;
-use crate::render::pages::{ClientRow, ExpiryOption, Notice, NoticeKind, TokenForm, TokenPage, TokenRow};
+use crate::render::pages::{
+    ClientRow, ExpiryOption, Notice, NoticeKind, TokenForm, TokenPage, TokenRow,
+};
 
 fn owner(user: &PageUser) -> Result<&User, PageError> {
-    user.principal.owner.user().ok_or_else(|| PageError::forbidden("Services have no token page."))
+    user.principal
+        .owner
+        .user()
+        .ok_or_else(|| PageError::forbidden("Services have no token page."))
 }
 
 /// The configured longest life in seconds, 0 for none.
@@ -35,7 +40,8 @@ pub(super) async fn page(user: PageUser) -> Result<Response, PageError> {
 
 async fn filled(user: &PageUser) -> Result<TokenPage, PageError> {
     let owner = owner(user)?;
-    user.principal.require::<ReadTokens>(owner.name.as_str().to_owned())?;
+    user.principal
+        .require::<ReadTokens>(owner.name.as_str().to_owned())?;
     let db = user.state.db.read();
     let rows = tokens::of_owner(db, TokenOwner::User(owner.id), user.state.clock.now()).await?;
     let (mut own, mut clients) = (Vec::new(), BTreeMap::<String, Vec<ApiToken>>::new());
@@ -48,7 +54,10 @@ async fn filled(user: &PageUser) -> Result<TokenPage, PageError> {
     let mut oauth_clients = Vec::new();
     for (id, tokens) in clients {
         let client = oauth::find_client(db, &id).await?;
-        oauth_clients.push(client_row(client.map_or(id, |client| client.description), &tokens));
+        oauth_clients.push(client_row(
+            client.map_or(id, |client| client.description),
+            &tokens,
+        ));
     }
     let limit = u64::try_from(longest(user)).ok().filter(|limit| *limit > 0);
     Ok(TokenPage {
@@ -79,8 +88,14 @@ fn token_row(token: &ApiToken) -> TokenRow {
 fn client_row(description: String, tokens: &[ApiToken]) -> ClientRow {
     ClientRow {
         description,
-        token_id: tokens.first().map(|token| token.id.to_string()).unwrap_or_default(),
-        scopes: tokens.first().map(|token| texts(&token.scopes)).unwrap_or_default(),
+        token_id: tokens
+            .first()
+            .map(|token| token.id.to_string())
+            .unwrap_or_default(),
+        scopes: tokens
+            .first()
+            .map(|token| texts(&token.scopes))
+            .unwrap_or_default(),
         last_activity: tokens.iter().filter_map(|token| token.last_activity).max(),
         created: tokens.iter().map(|token| token.created).min(),
     }
@@ -90,16 +105,30 @@ fn client_row(description: String, tokens: &[ApiToken]) -> ClientRow {
 fn read(form: &RawForm) -> Result<TokenRequest, String> {
     let expires_in = match form.field("expires_in").unwrap_or_default().trim() {
         "" => None,
-        text => Some(text.parse().map_err(|_| format!("'{text}' is no number of seconds."))?),
+        text => Some(
+            text.parse()
+                .map_err(|_| format!("'{text}' is no number of seconds."))?,
+        ),
     };
     let scopes = form.field("scopes").unwrap_or_default();
     let scopes: Vec<Scope> = scopes
         .split_whitespace()
-        .map(|text| text.parse().map_err(|error: hub_types::scope::UnknownScope| format!("{error}.")))
+        .map(|text| {
+            text.parse()
+                .map_err(|error: hub_types::scope::UnknownScope| format!("{error}."))
+        })
         .collect::<Result<_, _>>()?;
     let note = form.field("note").unwrap_or_default().trim();
-    let note = if note.is_empty() { "Requested via token page" } else { note };
-    Ok(TokenRequest { note: note.to_owned(), expires_in, scopes: (!scopes.is_empty()).then_some(scopes) })
+    let note = if note.is_empty() {
+        "Requested via token page"
+    } else {
+        note
+    };
+    Ok(TokenRequest {
+        note: note.to_owned(),
+        expires_in,
+        scopes: (!scopes.is_empty()).then_some(scopes),
+    })
 }
 
 /// `POST /hub/token`: a new token, shown once.
@@ -111,11 +140,26 @@ pub(super) async fn request(user: PageUser, form: RawForm) -> Result<Response, P
     let made = match read(&form) {
         Err(text) => Err(text),
         Ok(request) => {
-            let Some((owner, held, groups)) = user.state.identities.of_owner(TokenOwner::User(id)).await? else {
+            let Some((owner, held, groups)) =
+                user.state.identities.of_owner(TokenOwner::User(id)).await?
+            else {
                 return Err(PageError::forbidden("This user is no longer registered."));
             };
-            let who = For { owner: &owner, held: &held, groups: &groups };
-            match issue(&user.state.db, &granted, who, request, longest(&user), user.state.clock.now()).await {
+            let who = For {
+                owner: &owner,
+                held: &held,
+                groups: &groups,
+            };
+            match issue(
+                &user.state.db,
+                &granted,
+                who,
+                request,
+                longest(&user),
+                user.state.clock.now(),
+            )
+            .await
+            {
                 Ok((_, secret)) => Ok(secret),
                 Err(IssueError::Db(error)) => return Err(error.into()),
                 Err(error) => Err(format!("{error}.")),
@@ -134,7 +178,10 @@ pub(super) async fn request(user: PageUser, form: RawForm) -> Result<Response, P
                 expires_in: form.field("expires_in").and_then(|text| text.parse().ok()),
                 scopes: form.field("scopes").unwrap_or_default().to_owned(),
             };
-            page.notice = Some(Notice { kind: NoticeKind::Error, text });
+            page.notice = Some(Notice {
+                kind: NoticeKind::Error,
+                text,
+            });
             StatusCode::BAD_REQUEST
         }
     };
@@ -145,11 +192,14 @@ pub(super) async fn request(user: PageUser, form: RawForm) -> Result<Response, P
 pub(super) async fn revoke(user: PageUser, form: RawForm) -> Result<Response, PageError> {
     form.check(&user)?;
     let owner = owner(&user)?;
-    user.principal.require::<ManageTokens>(owner.name.as_str().to_owned())?;
+    user.principal
+        .require::<ManageTokens>(owner.name.as_str().to_owned())?;
     let id = form.field("id").and_then(TokenId::parse);
     let tx = user.state.db.write().await?;
     let row = match id {
-        Some(id) => tokens::get(&*tx, id).await?.filter(|row| row.owner == TokenOwner::User(owner.id)),
+        Some(id) => tokens::get(&*tx, id)
+            .await?
+            .filter(|row| row.owner == TokenOwner::User(owner.id)),
         None => None,
     };
     // Revoked twice is revoked: no error.
