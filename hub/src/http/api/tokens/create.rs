@@ -53,10 +53,7 @@ fn no_permission(caller: &Principal, name: &Username) -> ApiError {
         None => "Service",
     };
     let name = shown(name.as_str());
-    let text = format!(
-        "{kind} {} not found or no permissions to generate tokens",
-        name
-    );
+    let text = format!("{kind} {name} not found or no permissions to generate tokens");
     ApiError::new(StatusCode::FORBIDDEN, text)
 }
 
