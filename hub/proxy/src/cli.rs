@@ -104,9 +104,87 @@ pub struct Args {
     /// File in which routes survive the process
     #[arg(long, value_name = "PATH")]
     pub storage_file: Option<PathBuf>,
+    /// Options of TLS.
+    #[command(flatten)]
+    pub tls: TlsArgs,
     /// Options of configurable-http-proxy which this version refuses.
     #[command(flatten)]
     pub unsupported: Unsupported,
+}
+
+/// Options of TLS: of the public listener, of the REST API, and towards targets.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "TLS")]
+pub struct TlsArgs {
+    /// Private key of the public listener; may be left out when the certificate's file holds it
+    #[arg(long, value_name = "FILE")]
+    pub ssl_key: Option<PathBuf>,
+    /// Certificate of the public listener, followed by its chain
+    #[arg(long, value_name = "FILE")]
+    pub ssl_cert: Option<PathBuf>,
+    /// Who signs the certificates of clients
+    #[arg(long, value_name = "FILE")]
+    pub ssl_ca: Option<PathBuf>,
+    /// Ask clients for a certificate
+    #[arg(long)]
+    pub ssl_request_cert: bool,
+    /// Refuse clients without one
+    #[arg(long)]
+    pub ssl_reject_unauthorized: bool,
+    /// TLSv1_2 or TLSv1_3 alone, or TLS for both [default: TLS]
+    #[arg(long, value_name = "NAME")]
+    pub ssl_protocol: Option<String>,
+    /// Cipher suites by their OpenSSL names, separated by colons
+    #[arg(long, value_name = "LIST")]
+    pub ssl_ciphers: Option<String>,
+    /// Refused: RC4 is broken
+    #[arg(long, hide = true)]
+    pub ssl_allow_rc4: bool,
+    /// Without effect: key exchange is by elliptic curves only
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub ssl_dhparam: Option<PathBuf>,
+    /// Private key of the REST API
+    #[arg(long, value_name = "FILE")]
+    pub api_ssl_key: Option<PathBuf>,
+    /// Certificate of the REST API, followed by its chain
+    #[arg(long, value_name = "FILE")]
+    pub api_ssl_cert: Option<PathBuf>,
+    /// Who signs the certificates of the API's clients
+    #[arg(long, value_name = "FILE")]
+    pub api_ssl_ca: Option<PathBuf>,
+    /// Ask the API's clients for a certificate
+    #[arg(long)]
+    pub api_ssl_request_cert: bool,
+    /// Refuse clients of the API without one
+    #[arg(long)]
+    pub api_ssl_reject_unauthorized: bool,
+    /// Private key that we show to https targets
+    #[arg(long, value_name = "FILE")]
+    pub client_ssl_key: Option<PathBuf>,
+    /// Certificate that we show to https targets
+    #[arg(long, value_name = "FILE")]
+    pub client_ssl_cert: Option<PathBuf>,
+    /// Who signs the certificates of https targets [default: the system's authorities]
+    #[arg(long, value_name = "FILE")]
+    pub client_ssl_ca: Option<PathBuf>,
+    /// Taken for compatibility; targets always show a certificate
+    #[arg(long, hide = true)]
+    pub client_ssl_request_cert: bool,
+    /// Taken for compatibility; wrong certificates of targets are always refused, unless --insecure is given
+    #[arg(long, hide = true)]
+    pub client_ssl_reject_unauthorized: bool,
+    /// Do not check the certificates of https targets
+    #[arg(long)]
+    pub insecure: bool,
+    /// Port for plain HTTP on which everything is redirected to https
+    #[arg(long, value_name = "PORT")]
+    pub redirect_port: Option<u16>,
+    /// Port that redirects name, when it is not the public one
+    #[arg(long, value_name = "PORT", requires = "redirect_port")]
+    pub redirect_to: Option<u16>,
+    /// Tell browsers to use https only, for so many seconds (Strict-Transport-Security)
+    #[arg(long, value_name = "SECONDS")]
+    pub hsts: Option<u64>,
 }
 
 /// Options of configurable-http-proxy which this version refuses.
@@ -117,50 +195,6 @@ pub struct Args {
 )]
 #[command(next_help_heading = "Not supported by this version")]
 pub struct Unsupported {
-    #[arg(long, value_name = "FILE", hide = true)]
-    pub ssl_key: Option<String>,
-    #[arg(long, value_name = "FILE", hide = true)]
-    pub ssl_cert: Option<String>,
-    #[arg(long, value_name = "FILE", hide = true)]
-    pub ssl_ca: Option<String>,
-    #[arg(long, hide = true)]
-    pub ssl_request_cert: bool,
-    #[arg(long, hide = true)]
-    pub ssl_reject_unauthorized: bool,
-    #[arg(long, hide = true)]
-    pub ssl_protocol: Option<String>,
-    #[arg(long, hide = true)]
-    pub ssl_ciphers: Option<String>,
-    #[arg(long, hide = true)]
-    pub ssl_allow_rc4: bool,
-    #[arg(long, hide = true)]
-    pub ssl_dhparam: Option<String>,
-    #[arg(long, hide = true)]
-    pub api_ssl_key: Option<String>,
-    #[arg(long, hide = true)]
-    pub api_ssl_cert: Option<String>,
-    #[arg(long, hide = true)]
-    pub api_ssl_ca: Option<String>,
-    #[arg(long, hide = true)]
-    pub api_ssl_request_cert: bool,
-    #[arg(long, hide = true)]
-    pub api_ssl_reject_unauthorized: bool,
-    #[arg(long, hide = true)]
-    pub client_ssl_key: Option<String>,
-    #[arg(long, hide = true)]
-    pub client_ssl_cert: Option<String>,
-    #[arg(long, hide = true)]
-    pub client_ssl_ca: Option<String>,
-    #[arg(long, hide = true)]
-    pub client_ssl_request_cert: bool,
-    #[arg(long, hide = true)]
-    pub client_ssl_reject_unauthorized: bool,
-    #[arg(long, hide = true)]
-    pub redirect_port: Option<String>,
-    #[arg(long, hide = true)]
-    pub redirect_to: Option<String>,
-    #[arg(long, hide = true)]
-    pub insecure: bool,
     #[arg(long, hide = true)]
     pub metrics_ip: Option<String>,
     #[arg(long, hide = true)]
@@ -187,7 +221,6 @@ pub fn exit_code(error: &clap::Error) -> u8 {
     u8::from(error.use_stderr())
 }
 
-const TLS: &str = "put a TLS server in front, or use configurable-http-proxy for this setup";
 const METRICS: &str = "leave it out";
 
 impl Args {
@@ -195,40 +228,11 @@ impl Args {
     pub(crate) fn refuse_unsupported(&self) -> Result<(), ConfigError> {
         let u = &self.unsupported;
         let given = [
-            ("--ssl-key", u.ssl_key.is_some(), TLS),
-            ("--ssl-cert", u.ssl_cert.is_some(), TLS),
-            ("--ssl-ca", u.ssl_ca.is_some(), TLS),
-            ("--ssl-request-cert", u.ssl_request_cert, TLS),
-            ("--ssl-reject-unauthorized", u.ssl_reject_unauthorized, TLS),
-            ("--ssl-protocol", u.ssl_protocol.is_some(), TLS),
-            ("--ssl-ciphers", u.ssl_ciphers.is_some(), TLS),
             (
                 "--ssl-allow-rc4",
-                u.ssl_allow_rc4,
+                self.tls.ssl_allow_rc4,
                 "RC4 is broken; leave it out",
             ),
-            ("--ssl-dhparam", u.ssl_dhparam.is_some(), TLS),
-            ("--api-ssl-key", u.api_ssl_key.is_some(), TLS),
-            ("--api-ssl-cert", u.api_ssl_cert.is_some(), TLS),
-            ("--api-ssl-ca", u.api_ssl_ca.is_some(), TLS),
-            ("--api-ssl-request-cert", u.api_ssl_request_cert, TLS),
-            (
-                "--api-ssl-reject-unauthorized",
-                u.api_ssl_reject_unauthorized,
-                TLS,
-            ),
-            ("--client-ssl-key", u.client_ssl_key.is_some(), TLS),
-            ("--client-ssl-cert", u.client_ssl_cert.is_some(), TLS),
-            ("--client-ssl-ca", u.client_ssl_ca.is_some(), TLS),
-            ("--client-ssl-request-cert", u.client_ssl_request_cert, TLS),
-            (
-                "--client-ssl-reject-unauthorized",
-                u.client_ssl_reject_unauthorized,
-                TLS,
-            ),
-            ("--redirect-port", u.redirect_port.is_some(), TLS),
-            ("--redirect-to", u.redirect_to.is_some(), TLS),
-            ("--insecure", u.insecure, TLS),
             ("--metrics-ip", u.metrics_ip.is_some(), METRICS),
             ("--metrics-port", u.metrics_port.is_some(), METRICS),
             ("--metrics-socket", u.metrics_socket.is_some(), METRICS),

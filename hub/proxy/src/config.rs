@@ -16,6 +16,9 @@ use crate::guard::GuardLimits;
 use crate::guard::head::HeadLimits;
 use crate::listener::Bind;
 use crate::target::{BadTarget, Target};
+use crate::tls::TlsOptions;
+
+mod tls;
 
 /// Why the options cannot be used. Each message names the option and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +61,28 @@ pub enum ConfigError {
         "--storage-backend file and --storage-file PATH belong together: give both, or neither"
     )]
     StorageFile,
+    /// TLS options without a certificate.
+    #[error("{option} needs TLS: give {name}-cert and {name}-key as well")]
+    NeedsCertificate {
+        /// The option.
+        option: String,
+        /// What the options of the listener begin with.
+        name: &'static str,
+    },
+    /// Certificates of clients cannot be judged.
+    #[error("{0}-request-cert needs {0}-ca: who signs the clients' certificates?")]
+    NeedsCa(&'static str),
+    /// Not a version of TLS that we speak.
+    #[error("--ssl-protocol {0}: choose TLSv1_2, TLSv1_3, or TLS for both")]
+    TlsVersion(String),
+    /// Nothing is left to speak.
+    #[error(
+        "--ssl-ciphers leaves nothing that we speak; leave it out, or name ECDHE suites with GCM or CHACHA20"
+    )]
+    NoCipher,
+    /// The redirect needs a port to name.
+    #[error("--redirect-port needs --port, or --redirect-to: a socket has no port to redirect to")]
+    RedirectToSocket,
     /// The API port would be 65536.
     #[error("--port 65535 leaves no port for the API; choose it with --api-port")]
     NoApiPort,
@@ -100,6 +125,9 @@ pub struct Config {
     pub storage: Storage,
     pub(crate) forward: ForwardOptions,
     pub(crate) limits: GuardLimits,
+    pub(crate) tls: TlsOptions,
+    /// Seconds of `Strict-Transport-Security`.
+    pub(crate) hsts: Option<u64>,
 }
 
 impl Default for Config {
@@ -125,6 +153,8 @@ impl Default for Config {
                 keep_alive: Duration::from_secs(5),
                 silence: None,
             },
+            tls: TlsOptions::default(),
+            hsts: None,
         }
     }
 }
@@ -136,6 +166,8 @@ pub struct ProcessConfig {
     pub public: Bind,
     /// The listener of the REST API.
     pub api: Bind,
+    /// Where plain HTTP is redirected from, and to which port.
+    pub redirect: Option<(Bind, u16)>,
     /// Where the pid is written, if anywhere.
     pub pid_file: Option<PathBuf>,
     /// Where the addresses are written once both listeners are bound.
@@ -187,6 +219,8 @@ impl Config {
                 silence: args.timeout.filter(|ms| *ms > 0).map(Duration::from_millis),
                 ..defaults.limits
             },
+            tls: tls::options(&args.tls)?,
+            hsts: args.tls.hsts,
         };
         if let Some(target) = &config.default_target {
             Target::parse(target).map_err(|error| ConfigError::Target {
@@ -225,6 +259,7 @@ impl ProcessConfig {
             .map_err(|_| ConfigError::LogLevel(args.log_level.clone()))?;
         let (pid_file, ready_file) = (args.pid_file.clone(), args.ready_file.clone());
         Ok(Self {
+            redirect: redirect(args, &public)?,
             public,
             api,
             pid_file,
@@ -232,6 +267,21 @@ impl ProcessConfig {
             log_level,
         })
     }
+}
+
+/// Where plain HTTP is redirected from. As upstream nothing happens when the public port is 80 itself.
+fn redirect(args: &Args, public: &Bind) -> Result<Option<(Bind, u16)>, ConfigError> {
+    let Some(from) = args.tls.redirect_port else {
+        return Ok(None);
+    };
+    let (host, port) = match public {
+        Bind::Tcp(_, 80) => return Ok(None),
+        Bind::Tcp(host, port) => (host.clone(), Some(*port)),
+        Bind::Unix(_) => (String::new(), None),
+    };
+    let to = args.tls.redirect_to.or(port);
+    let to = to.ok_or(ConfigError::RedirectToSocket)?;
+    Ok(Some((Bind::Tcp(host, from), to)))
 }
 
 /// `*` and the unspecified IPv6 address mean all interfaces, as the empty name does.

@@ -108,18 +108,26 @@ fn what_cannot_be_done_is_refused() {
         (vec!["--custom-header", "nocolon"], "colon was expected"),
         (vec!["--custom-header", ":x"], "colon was expected"),
         (vec!["--protocol-rewrite", "gopher"], "http or https"),
-        (vec!["--ssl-key", "k"], "--ssl-key"),
-        (vec!["--ssl-cert", "k"], "--ssl-cert"),
-        (vec!["--ssl-request-cert"], "--ssl-request-cert"),
-        (vec!["--api-ssl-key", "k"], "--api-ssl-key"),
-        (vec!["--client-ssl-ca", "k"], "--client-ssl-ca"),
-        (vec!["--redirect-port", "80"], "--redirect-port"),
+        (vec!["--ssl-ca", "k"], "--ssl-ca needs TLS"),
+        (vec!["--ssl-request-cert"], "--ssl-request-cert needs TLS"),
+        (
+            vec!["--api-ssl-reject-unauthorized"],
+            "--api-ssl-reject-unauthorized needs TLS",
+        ),
+        (vec!["--ssl-key=k", "--ssl-request-cert"], "needs --ssl-ca"),
+        (vec!["--ssl-allow-rc4"], "RC4 is broken"),
+        (vec!["--ssl-protocol", "TLSv1_1"], "choose TLSv1_2"),
+        (
+            vec!["--ssl-protocol=TLSv1_2", "--ssl-ciphers=RC4"],
+            "leaves nothing",
+        ),
+        (vec!["--redirect-port", "80"], "--redirect-port needs TLS"),
+        (vec!["--hsts", "1"], "--hsts needs TLS"),
         (vec!["--metrics-port", "80"], "--metrics-port"),
         (vec!["--metrics-socket", "/x"], "--metrics-socket"),
         (vec!["--storage-backend", "x"], "--storage-backend x"),
         (vec!["--storage-backend", "file"], "belong together"),
         (vec!["--storage-file", "x"], "belong together"),
-        (vec!["--insecure"], "--insecure"),
     ] {
         let error = config(&options).unwrap_err();
         assert!(error.contains(part), "{options:?}: {error}");

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{HOST, HeaderName, HeaderValue};
+use http::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hub_types::clock::Clock;
@@ -27,7 +27,7 @@ pub(crate) mod upgrade;
 pub(crate) mod upstream;
 
 use body::{Progress, RequestBody, ResponseBody};
-use headers::{LocationRewrite, Origin};
+use headers::{Length, LocationRewrite, Origin};
 use upstream::Upstream;
 
 /// The exact request target of the health check.
@@ -241,7 +241,12 @@ impl Forwarder {
         parts.version = Version::HTTP_11;
         parts.extensions.clear();
         let origin = Some(origin).filter(|_| self.options.x_forward);
-        headers::to_target(&mut parts.headers, &parts.method, origin, upgrade);
+        let length = match body.is_end_stream() {
+            true => Length::None,
+            false if parts.headers.contains_key(CONTENT_LENGTH) => Length::Known,
+            false => Length::Unknown,
+        };
+        headers::to_target(&mut parts.headers, &parts.method, length, origin, upgrade);
         if self.options.change_origin || !parts.headers.contains_key(HOST) {
             parts.headers.insert(HOST, target.host.clone());
         }

@@ -21,6 +21,7 @@ use tokio::time::{Instant, Sleep};
 
 pub(crate) mod body;
 mod closing;
+pub(crate) mod frames;
 pub(crate) mod head;
 pub(crate) mod link;
 

@@ -72,13 +72,19 @@ impl Listener {
     /// The URL at which a process on this machine reaches the listener: all interfaces become the loopback address.
     #[must_use]
     pub fn url(&self) -> String {
+        self.url_as("http")
+    }
+
+    /// The same with `https`, for a listener that speaks TLS.
+    #[must_use]
+    pub fn url_as(&self, scheme: &str) -> String {
         match self {
             Self::Tcp(listener) => match listener.local_addr() {
                 Ok(addr) if addr.ip().is_unspecified() => {
-                    format!("http://127.0.0.1:{}", addr.port())
+                    format!("{scheme}://127.0.0.1:{}", addr.port())
                 }
-                Ok(addr) => format!("http://{addr}"),
-                Err(_) => "http://unknown".to_owned(),
+                Ok(addr) => format!("{scheme}://{addr}"),
+                Err(_) => format!("{scheme}://unknown"),
             },
             Self::Unix(_, file) => {
                 let path = file.0.to_string_lossy();
@@ -86,8 +92,16 @@ impl Listener {
                     &path,
                     percent_encoding::NON_ALPHANUMERIC,
                 );
-                format!("http+unix://{host}")
+                format!("{scheme}+unix://{host}")
             }
+        }
+    }
+
+    /// The port, unless it is a UNIX domain socket.
+    pub(crate) fn port(&self) -> Option<u16> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok().map(|addr| addr.port()),
+            Self::Unix(..) => None,
         }
     }
 

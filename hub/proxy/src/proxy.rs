@@ -1,43 +1,44 @@
 //! A running proxy: accepts connections on both listeners and serves them until told to stop.
 
-use std::convert::Infallible;
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use http::{Request, Response};
+use http::HeaderValue;
 use hub_types::clock::Clock;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Api;
 use crate::config::{Config, ErrorSource, Storage};
+use crate::connection::{Door, Service};
 use crate::drain::Drain;
 use crate::error_page::ErrorPages;
-use crate::forward::body::ResponseBody;
-use crate::forward::headers::Origin;
 use crate::forward::{Forwarder, upstream};
-use crate::guard::{Answered, Guard, GuardLimits, Link};
+use crate::guard::GuardLimits;
 use crate::journal::Journal;
-use crate::listener::{Listener, Stream};
+use crate::listener::Listener;
 use crate::table::Table;
+use crate::tls::accept::Acceptor;
+use crate::tls::{self, ServerOptions, TlsOptions, connect};
 
 /// Pause after `accept` failed, usually because no file descriptor is free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The two listeners of a proxy.
+/// Protocols offered on the public listener, and where WebSockets and time limits need HTTP/1.1.
+const BOTH: &[&[u8]] = &[b"h2", b"http/1.1"];
+const ONE: &[&[u8]] = &[b"http/1.1"];
+
+/// The listeners of a proxy.
 #[derive(Debug)]
 pub struct Listeners {
     /// For everybody.
     pub public: Listener,
     /// For the hub.
     pub api: Listener,
+    /// For those who come by plain HTTP, and the port with TLS that they are sent to.
+    pub redirect: Option<(Listener, u16)>,
 }
 
 /// A proxy that is ready to run.
@@ -46,32 +47,48 @@ pub struct Proxy {
     forwarder: Arc<Forwarder>,
     api: Arc<Api>,
     limits: GuardLimits,
+    hsts: Option<HeaderValue>,
+    certificates: Certificates,
     drain: Drain,
 }
 
-/// Which listener a connection came from.
+/// Everything that was read from files of certificates and keys.
 #[derive(Debug, Clone)]
-enum Service {
-    Public(Arc<Forwarder>),
-    Api(Arc<Api>),
+pub struct Certificates {
+    public: Option<Acceptor>,
+    api: Option<Acceptor>,
+    targets: connect::Connector,
 }
 
-impl Service {
-    async fn answer(
-        self,
-        request: Request<Incoming>,
-        link: Arc<Link>,
-        peer: Option<IpAddr>,
-    ) -> Response<ResponseBody> {
-        let response = match self {
-            Self::Public(forwarder) => {
-                forwarder
-                    .answer(request, &link, Origin { peer, tls: false })
-                    .await
-            }
-            Self::Api(api) => api.answer(request).await,
+impl Certificates {
+    fn read(options: TlsOptions, protocols: &'static [&'static [u8]]) -> anyhow::Result<Self> {
+        let acceptor = |name, options: Option<ServerOptions>, protocols| {
+            options
+                .map(|options| Acceptor::new(name, options, protocols))
+                .transpose()
         };
-        response.map(|body| body.reporting(Answered::on(link)))
+        Ok(Self {
+            public: acceptor("--ssl", options.public, protocols)?,
+            api: acceptor("--api-ssl", options.api, ONE)?,
+            targets: connect::Connector::new(options.client)?,
+        })
+    }
+
+    /// Reads the files again if they have changed, or if `anyway`. Open connections stay as they are, and bad files
+    /// leave the old certificates in use.
+    pub fn refresh(&self, anyway: bool) {
+        for acceptor in self.public.iter().chain(&self.api) {
+            acceptor.refresh(anyway);
+        }
+        self.targets.refresh(anyway);
+    }
+
+    async fn watch(&self) {
+        let mut ticks = tokio::time::interval(tls::POLL);
+        loop {
+            ticks.tick().await;
+            self.refresh(false);
+        }
     }
 }
 
@@ -80,7 +97,7 @@ impl Proxy {
     /// stored one.
     ///
     /// # Errors
-    /// When the default target, the error target or the file of routes cannot be used.
+    /// When the default target, the error target, a certificate or the file of routes cannot be used.
     pub fn new(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let table = Arc::new(Table::new(config.host_routing));
         if let Storage::File(path) = &config.storage {
@@ -101,10 +118,17 @@ impl Proxy {
                 ErrorPages::from_target(&url).context("the error target cannot be used")?
             }
         };
+        // A time limit on silence is kept by the guard, which HTTP/2 does not pass through.
+        let protocols = match config.limits.silence {
+            Some(_) => ONE,
+            None => BOTH,
+        };
+        let certificates = Certificates::read(config.tls, protocols)?;
+        let hsts = config.hsts.map(|seconds| format!("max-age={seconds}"));
         let drain = Drain::default();
         let forwarder = Forwarder {
             table: table.clone(),
-            upstream: upstream::client(),
+            upstream: upstream::client(certificates.targets.clone()),
             options: config.forward,
             pages,
             clock: clock.clone(),
@@ -120,34 +144,64 @@ impl Proxy {
             forwarder: Arc::new(forwarder),
             api,
             limits: config.limits,
+            hsts: hsts.map(HeaderValue::try_from).transpose()?,
+            certificates,
             drain,
         })
     }
 
-    /// Serves both listeners until `shutdown`, then lets what is being answered finish for a few seconds.
+    /// The certificates, to have them read again.
+    #[must_use]
+    pub fn certificates(&self) -> Certificates {
+        self.certificates.clone()
+    }
+
+    /// Serves the listeners until `shutdown`, then lets what is being answered finish for a few seconds.
     ///
     /// Changing routes never touches open connections; stopping does.
     pub async fn run(self, listeners: Listeners, shutdown: CancellationToken) {
-        let public = self.accept(listeners.public, Service::Public(self.forwarder.clone()));
-        let api = self.accept(listeners.api, Service::Api(self.api.clone()));
+        let public = self.accept(
+            listeners.public,
+            self.door(
+                Service::Public(self.forwarder.clone()),
+                &self.certificates.public,
+            ),
+        );
+        let api = self.accept(
+            listeners.api,
+            self.door(Service::Api(self.api.clone()), &self.certificates.api),
+        );
+        let redirect = async {
+            if let Some((listener, port)) = listeners.redirect {
+                self.accept(listener, self.door(Service::Redirect(port), &None))
+                    .await;
+            }
+        };
         // Accepting never ends by itself. The listeners close before the draining.
-        let accepting = async { tokio::join!(public, api) };
+        let watch = self.certificates.watch();
+        let accepting = async { tokio::join!(public, api, redirect, watch) };
         shutdown.run_until_cancelled(accepting).await;
         self.drain.run().await;
     }
 
-    async fn accept(&self, listener: Listener, service: Service) {
+    fn door(&self, service: Service, tls: &Option<Acceptor>) -> Arc<Door> {
+        let public = matches!(service, Service::Public(_));
+        Arc::new(Door {
+            service,
+            tls: tls.clone(),
+            limits: self.limits,
+            hsts: self.hsts.clone().filter(|_| public),
+            finish: self.drain.finish.clone(),
+        })
+    }
+
+    async fn accept(&self, listener: Listener, door: Arc<Door>) {
         loop {
             match listener.accept().await {
                 Ok((stream, peer)) => {
-                    let serving = serve(
-                        stream,
-                        peer,
-                        service.clone(),
-                        self.limits,
-                        self.drain.finish.clone(),
-                    );
-                    self.drain.connections.spawn(serving);
+                    self.drain
+                        .connections
+                        .spawn(door.clone().serve(stream, peer));
                 }
                 Err(error) if is_of_client(&error) => {
                     tracing::debug!("a client was gone before it was accepted: {error}");
@@ -169,36 +223,4 @@ fn is_of_client(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionRefused
     )
-}
-
-/// Serves one connection to its end.
-async fn serve(
-    stream: Stream,
-    peer: Option<IpAddr>,
-    service: Service,
-    limits: GuardLimits,
-    finish: CancellationToken,
-) {
-    let link = Arc::new(Link::default());
-    let io = TokioIo::new(Guard::new(stream, link.clone(), limits));
-    let answer = service_fn(|request| {
-        let answer = service.clone().answer(request, link.clone(), peer);
-        async { Ok::<_, Infallible>(answer.await) }
-    });
-    let connection = http1::Builder::new()
-        .max_buf_size(upstream::BUFFER)
-        .max_headers(limits.head.headers)
-        .serve_connection(io, answer)
-        .with_upgrades();
-    let mut connection = std::pin::pin!(connection);
-    let result = tokio::select! {
-        result = &mut connection => result,
-        () = finish.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = result {
-        tracing::debug!("a connection ended: {error}");
-    }
 }

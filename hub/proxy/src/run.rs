@@ -19,7 +19,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::cli::Args;
 use crate::config::{Config, ProcessConfig};
 use crate::listener::Listener;
-use crate::proxy::{Listeners, Proxy};
+use crate::proxy::{Certificates, Listeners, Proxy};
 
 /// Exit code after SIGINT and SIGTERM, as configurable-http-proxy's.
 const STOPPED: u8 = 2;
@@ -54,6 +54,15 @@ async fn start(args: &Args, env: &dyn EnvSource) -> anyhow::Result<()> {
         .await
         .context("public listener")?;
     let api = Listener::bind(&process.api).await.context("REST API")?;
+    let redirect = match &process.redirect {
+        Some((from, to)) => {
+            let listener = Listener::bind(from).await.context("--redirect-port")?;
+            // The public port may have been any free one.
+            let to = if *to == 0 { public.port() } else { Some(*to) };
+            Some((listener, to.unwrap_or(443)))
+        }
+        None => None,
+    };
     if open {
         if !api.is_local() {
             bail!(
@@ -64,20 +73,47 @@ async fn start(args: &Args, env: &dyn EnvSource) -> anyhow::Result<()> {
         }
         tracing::warn!("REST API is not authenticated; set CONFIGPROXY_AUTH_TOKEN");
     }
+    let tls = &args.tls;
+    let scheme = |pair: [bool; 2]| {
+        if pair.contains(&true) {
+            "https"
+        } else {
+            "http"
+        }
+    };
+    let urls = Urls {
+        public: public.url_as(scheme([tls.ssl_key.is_some(), tls.ssl_cert.is_some()])),
+        api: api.url_as(scheme([
+            tls.api_ssl_key.is_some(),
+            tls.api_ssl_cert.is_some(),
+        ])),
+        redirect: redirect.as_ref().map(|(listener, _)| listener.url()),
+    };
     tracing::info!(
         "proxying {} to {}",
-        public.url(),
+        urls.public,
         args.default_target.as_deref().unwrap_or("(no default)")
     );
-    tracing::info!("proxy API at {}/api/routes", api.url());
-    let files = announce(&process, &public, &api)?;
+    tracing::info!("proxy API at {}/api/routes", urls.api);
+    if let Some((listener, to)) = &redirect {
+        tracing::info!("redirecting {} to https on port {to}", listener.url());
+    }
+    let files = announce(&process, &urls)?;
+    let certificates = proxy.certificates();
     let shutdown = CancellationToken::new();
-    let running = proxy.run(Listeners { public, api }, shutdown.clone());
+    let running = proxy.run(
+        Listeners {
+            public,
+            api,
+            redirect,
+        },
+        shutdown.clone(),
+    );
     let stopping = async {
-        let name = signals.stop().await;
+        let name = signals.stop(&certificates).await;
         tracing::warn!("{name}: stopping");
         shutdown.cancel();
-        let name = signals.stop().await;
+        let name = signals.stop(&certificates).await;
         tracing::warn!("{name} again: stopping at once");
     };
     tokio::select! {
@@ -117,10 +153,21 @@ impl Drop for Files {
     }
 }
 
+/// Where a process on this machine reaches the listeners.
+#[derive(Debug)]
+struct Urls {
+    public: String,
+    api: String,
+    redirect: Option<String>,
+}
+
 /// Writes the pid file and the ready file.
-fn announce(process: &ProcessConfig, public: &Listener, api: &Listener) -> anyhow::Result<Files> {
+fn announce(process: &ProcessConfig, urls: &Urls) -> anyhow::Result<Files> {
     let pid = std::process::id();
-    let ready = json!({"pid": pid, "public": public.url(), "api": api.url()});
+    let mut ready = json!({"pid": pid, "public": urls.public, "api": urls.api});
+    if let Some(redirect) = &urls.redirect {
+        ready["redirect"] = json!(redirect);
+    }
     let mut files = Files::default();
     for (path, text) in [
         (&process.pid_file, pid.to_string()),
@@ -172,12 +219,15 @@ impl Signals {
     }
 
     /// Waits for a signal to stop. A terminal that goes away is none.
-    async fn stop(&mut self) -> &'static str {
+    async fn stop(&mut self, certificates: &Certificates) -> &'static str {
         loop {
             tokio::select! {
                 _ = self.interrupt.recv() => return "SIGINT",
                 _ = self.terminate.recv() => return "SIGTERM",
-                _ = self.hangup.recv() => tracing::info!("SIGHUP: going on"),
+                _ = self.hangup.recv() => {
+                    tracing::info!("SIGHUP: going on, with certificates read again");
+                    certificates.refresh(true);
+                }
             }
         }
     }

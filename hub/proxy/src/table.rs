@@ -229,7 +229,7 @@ impl Table {
 }
 
 /// The host of a `Host` header without its port: `[::1]:8000` is `[::1]`.
-fn bare_host(host: &str) -> &str {
+pub(crate) fn bare_host(host: &str) -> &str {
     match host.find(']') {
         Some(end) if host.starts_with('[') => &host[..=end],
         _ => host.split(':').next().unwrap_or_default(),

@@ -15,11 +15,8 @@ pub enum BadTarget {
     #[error("target is not a URL ({0}); use something like http://127.0.0.1:8888")]
     Syntax(String),
     /// A scheme that we do not speak.
-    #[error("target has the scheme {0:?}; use http:// or http+unix://")]
+    #[error("target has the scheme {0:?}; use http://, https:// or http+unix://")]
     Scheme(String),
-    /// TLS to targets is not part of this version.
-    #[error("https targets are not supported by this version of the proxy; use http://")]
-    Tls,
     /// The URL names no host.
     #[error("target names no host; use something like http://127.0.0.1:8888")]
     Host,
@@ -44,7 +41,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Checks and takes apart a target URL: `http://host[:port][/path][?query]`, or `http+unix://%2Fpath%2Fof%2Fsocket`.
+    /// Checks and takes apart a target URL: `http[s]://host[:port][/path][?query]`, or `http+unix://%2Fpath%2Fof%2Fsocket`.
     pub(crate) fn parse(text: &str) -> Result<Self, BadTarget> {
         let url = Url::parse(text).map_err(|error| BadTarget::Syntax(error.to_string()))?;
         if !url.username().is_empty() || url.password().is_some() {
@@ -57,13 +54,13 @@ impl Target {
                     .map_err(|_| BadTarget::Scheme(UNIX_SCHEME.to_owned()))?;
                 (scheme, unix_authority(&url)?)
             }
-            "https" => return Err(BadTarget::Tls),
+            "https" => (Scheme::HTTPS, tcp_authority(&url)?),
             other => return Err(BadTarget::Scheme(other.to_owned())),
         };
-        let host = if scheme == Scheme::HTTP {
-            authority.as_str()
-        } else {
+        let host = if scheme.as_str() == UNIX_SCHEME {
             "localhost"
+        } else {
+            authority.as_str()
         };
         let host = HeaderValue::from_str(host).map_err(|_| BadTarget::Host)?;
         let base = if url.path().is_empty() {
@@ -119,7 +116,8 @@ impl Target {
 
     /// Whether `authority` (of a `Location`) is this target's own.
     pub(crate) fn is_at(&self, url: &Url) -> bool {
-        tcp_authority(url).is_ok_and(|other| self.scheme == Scheme::HTTP && other == self.authority)
+        self.scheme.as_str() != UNIX_SCHEME
+            && tcp_authority(url).is_ok_and(|other| other == self.authority)
     }
 }
 
@@ -175,6 +173,7 @@ mod tests {
             ),
             ("http://h/pre/", "//a//b", None, true, "http://h/pre//a//b"),
             ("http://h", "/x", Some(""), true, "http://h/x"),
+            ("https://h:443", "/x", None, true, "https://h/x"),
             ("http://[::1]:80/", "/x", None, true, "http://[::1]/x"),
         ] {
             assert_eq!(
@@ -191,7 +190,6 @@ mod tests {
     #[test]
     fn unusable_targets_are_refused() {
         for (target, expected) in [
-            ("https://h", BadTarget::Tls),
             ("file:///etc/passwd", BadTarget::Scheme("file".into())),
             ("ftp://h/x", BadTarget::Scheme("ftp".into())),
             ("ws://h/x", BadTarget::Scheme("ws".into())),

@@ -65,15 +65,25 @@ pub(crate) struct Origin {
     pub(crate) tls: bool,
 }
 
+/// How much of a body a request has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Length {
+    /// No body.
+    None,
+    /// As many bytes as `Content-Length` says.
+    Known,
+    /// Told by its end only: chunked, or HTTP/2.
+    Unknown,
+}
+
 /// Turns the client's headers into those for the target; `upgrade` for a WebSocket handshake.
 pub(crate) fn to_target(
     headers: &mut HeaderMap,
     method: &Method,
+    length: Length,
     origin: Option<Origin>,
     upgrade: bool,
 ) {
-    let had_length =
-        headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
     strip_hop_by_hop(headers);
     // hyper has answered `100 Continue` itself by the time the body flows.
     headers.remove(EXPECT);
@@ -84,8 +94,17 @@ pub(crate) fn to_target(
     if upgrade {
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    } else if !had_length && !matches!(*method, Method::GET | Method::HEAD) {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        return;
+    }
+    match length {
+        Length::Known => {}
+        Length::Unknown => {
+            headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        Length::None if matches!(*method, Method::GET | Method::HEAD) => {}
+        Length::None => {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
     }
 }
 

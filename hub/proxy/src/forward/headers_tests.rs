@@ -128,6 +128,7 @@ fn forwarded_headers_are_appended() {
         to_target(
             &mut headers,
             &Method::GET,
+            Length::None,
             Some(Origin { tls, ..HERE }),
             upgrade,
         );
@@ -136,23 +137,36 @@ fn forwarded_headers_are_appended() {
 }
 
 #[test]
-fn requests_without_a_body_say_so() {
-    for (method, given, expected) in [
-        (Method::DELETE, vec![], vec!["content-length: 0"]),
+fn requests_say_how_much_body_they_have() {
+    for (method, length, given, expected) in [
+        (
+            Method::DELETE,
+            Length::None,
+            vec![],
+            vec!["content-length: 0"],
+        ),
+        (Method::GET, Length::None, vec![], vec![]),
         (
             Method::POST,
+            Length::Known,
             vec![("content-length", "3")],
             vec!["content-length: 3"],
         ),
         (
             Method::POST,
+            Length::Unknown,
             vec![("transfer-encoding", "chunked"), ("expect", "100-continue")],
-            vec![],
+            vec!["transfer-encoding: chunked"],
         ),
-        (Method::GET, vec![], vec![]),
+        (
+            Method::GET,
+            Length::Unknown,
+            vec![],
+            vec!["transfer-encoding: chunked"],
+        ),
     ] {
         let mut headers = map(&given);
-        to_target(&mut headers, &method, None, false);
+        to_target(&mut headers, &method, length, None, false);
         assert_eq!(lines(&headers), expected);
     }
 }

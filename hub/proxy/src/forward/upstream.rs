@@ -7,15 +7,18 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
+use http::uri::Scheme;
 use hyper::rt::ReadBufCursor;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::client::TlsStream;
 use tower_service::Service;
 
 use crate::forward::body::RequestBody;
 use crate::target::UNIX_SCHEME;
+use crate::tls;
 
 /// A client for targets.
 pub(crate) type Upstream = Client<Connector, RequestBody>;
@@ -29,8 +32,8 @@ const POOL_PER_TARGET: usize = 32;
 /// Most that is buffered per connection and direction, in bytes; also the limit of a response head.
 pub(crate) const BUFFER: usize = 64 * 1024;
 
-/// Builds the pooled client.
-pub(crate) fn client() -> Upstream {
+/// Builds the pooled client; `tls` is for `https` targets.
+pub(crate) fn client(tls: tls::connect::Connector) -> Upstream {
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     http.set_nodelay(true);
@@ -42,13 +45,14 @@ pub(crate) fn client() -> Upstream {
         .pool_max_idle_per_host(POOL_PER_TARGET)
         .http1_max_buf_size(BUFFER)
         .set_host(false)
-        .build(Connector { http })
+        .build(Connector { http, tls })
 }
 
-/// Connects to `http:` URIs by TCP and to `unix:` URIs (hex path as authority) by UNIX domain socket.
+/// Connects to `http:` and `https:` URIs by TCP, and to `unix:` URIs (hex path as authority) by UNIX domain socket.
 #[derive(Debug, Clone)]
 pub(crate) struct Connector {
     http: HttpConnector,
+    tls: tls::connect::Connector,
 }
 
 type Connecting = Pin<Box<dyn Future<Output = io::Result<UpstreamStream>> + Send>>;
@@ -64,12 +68,19 @@ impl Service<Uri> for Connector {
 
     fn call(&mut self, uri: Uri) -> Connecting {
         if uri.scheme_str() != Some(UNIX_SCHEME) {
-            let connecting = self.http.call(uri);
-            return Box::pin(async {
-                connecting
-                    .await
-                    .map(UpstreamStream::Tcp)
-                    .map_err(io::Error::other)
+            let connecting = self.http.call(uri.clone());
+            if uri.scheme() != Some(&Scheme::HTTPS) {
+                return Box::pin(async {
+                    let stream = connecting.await.map_err(io::Error::other)?;
+                    Ok(UpstreamStream::Tcp(stream))
+                });
+            }
+            let tls = self.tls.clone();
+            return Box::pin(async move {
+                let stream = connecting.await.map_err(io::Error::other)?.into_inner();
+                let shaking = tls.connect(uri.host().unwrap_or_default(), stream);
+                let stream = tokio::time::timeout(CONNECT_TIMEOUT, shaking).await??;
+                Ok(UpstreamStream::Tls(Box::new(TokioIo::new(stream))))
             });
         }
         Box::pin(async move {
@@ -85,6 +96,7 @@ impl Service<Uri> for Connector {
 #[derive(Debug)]
 pub(crate) enum UpstreamStream {
     Tcp(TokioIo<TcpStream>),
+    Tls(Box<TokioIo<TlsStream<TcpStream>>>),
     Unix(TokioIo<UnixStream>),
 }
 
@@ -98,6 +110,7 @@ macro_rules! either {
     ($self:ident, $stream:ident => $call:expr) => {
         match $self.get_mut() {
             UpstreamStream::Tcp($stream) => $call,
+            UpstreamStream::Tls($stream) => $call,
             UpstreamStream::Unix($stream) => $call,
         }
     };

@@ -211,14 +211,14 @@ fn is_token(byte: u8) -> bool {
 
 /// What the header lines said about framing so far.
 #[derive(Debug, Default)]
-struct Seen {
+pub(crate) struct Seen {
     length: Option<u64>,
     chunked: bool,
     hosts: usize,
 }
 
 impl Seen {
-    fn header(&mut self, name: &[u8], value: &[u8]) -> Result<(), Refusal> {
+    pub(crate) fn header(&mut self, name: &[u8], value: &[u8]) -> Result<(), Refusal> {
         let is = |wanted: &str| name.eq_ignore_ascii_case(wanted.as_bytes());
         if is("content-length") {
             self.content_length(value)
@@ -284,7 +284,7 @@ impl Seen {
         Ok(())
     }
 
-    fn framing(self, http10: bool) -> Result<Framing, Refusal> {
+    pub(crate) fn framing(self, http10: bool) -> Result<Framing, Refusal> {
         if self.hosts == 0 && !http10 {
             return Err(Refusal::bad("HTTP/1.1 without Host"));
         }

@@ -1,8 +1,10 @@
 //! What the guard of a connection and the service that answers on it know of each other.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::task::Context;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 
@@ -34,6 +36,22 @@ impl Link {
     /// Whether any request of this connection was answered.
     pub(crate) fn has_answered(&self) -> bool {
         self.answered.load(Ordering::Acquire) > 0
+    }
+
+    /// Returns once nothing was asked or answered for `limit`. For HTTP/2, where requests overlap.
+    pub(crate) async fn idle(&self, limit: Duration) {
+        loop {
+            poll_fn(|cx| match self.is_answering(cx) {
+                true => Poll::Pending,
+                false => Poll::Ready(()),
+            })
+            .await;
+            let asked = self.handed_over.load(Ordering::Acquire);
+            tokio::time::sleep(limit).await;
+            if self.handed_over.load(Ordering::Acquire) == asked {
+                return;
+            }
+        }
     }
 
     /// From now on all bytes belong to a tunnel. Called before the 101 goes out.

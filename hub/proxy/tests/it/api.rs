@@ -155,9 +155,9 @@ async fn bad_calls_are_told_why() {
         (
             "POST",
             "/api/routes/x",
-            r#"{"target": "https://h"}"#,
+            r#"{"target": "wss://h"}"#,
             400,
-            "https targets are not supported",
+            "scheme \"wss\"",
         ),
         (
             "POST",

@@ -14,7 +14,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Empty, Full};
 use hub_proxy::config::Config;
 use hub_proxy::listener::{Bind, Listener};
-use hub_proxy::{Listeners, Proxy, cli};
+use hub_proxy::{Certificates, Listeners, Proxy, cli};
 use hub_types::clock::{Clock as _, FakeClock};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -115,6 +115,7 @@ pub(crate) struct TestProxy {
     pub(crate) public: SocketAddr,
     pub(crate) api: SocketAddr,
     pub(crate) clock: FakeClock,
+    pub(crate) certificates: Certificates,
     stop: CancellationToken,
 }
 
@@ -140,25 +141,34 @@ impl TestProxy {
             cli::parse_from(std::iter::once("hub-proxy").chain(options.iter().copied())).unwrap();
         let env = BTreeMap::from([("CONFIGPROXY_AUTH_TOKEN".to_owned(), TOKEN.to_owned())]);
         let clock = FakeClock::at("2026-11-22T03:31:47.762Z".parse().unwrap());
-        let proxy = Proxy::new(
-            Config::from_args(&args, &env).unwrap(),
-            Arc::new(clock.clone()),
-        )
-        .unwrap();
+        let config = Config::from_args(&args, &env).unwrap();
+        let proxy = Proxy::new(config, Arc::new(clock.clone())).unwrap();
         let here = Bind::Tcp("127.0.0.1".to_owned(), 0);
         let listeners = Listeners {
             public: Listener::bind(&here).await.unwrap(),
             api: Listener::bind(&here).await.unwrap(),
+            redirect: None,
         };
         let (public, api) = (address(&listeners.public), address(&listeners.api));
+        let certificates = proxy.certificates();
         let stop = CancellationToken::new();
         tokio::spawn(proxy.run(listeners, stop.clone()));
         Self {
             public,
             api,
             clock,
+            certificates,
             stop,
         }
+    }
+
+    /// Why a proxy with `options` does not start.
+    pub(crate) fn refuses(options: &[&str]) -> String {
+        let args =
+            cli::parse_from(std::iter::once("hub-proxy").chain(options.iter().copied())).unwrap();
+        let config = Config::from_args(&args, &BTreeMap::new()).unwrap();
+        let clock = Arc::new(FakeClock::at(DateTime::default()));
+        format!("{:#}", Proxy::new(config, clock).unwrap_err())
     }
 
     /// Starts a proxy with one route.

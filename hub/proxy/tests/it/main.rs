@@ -8,12 +8,15 @@
 
 mod activity;
 mod api;
+mod certs;
 mod errors;
 mod framing;
 mod harness;
 mod headers;
+mod http2;
 mod process;
 mod routing;
 mod storage;
 mod streaming;
+mod tls;
 mod websocket;

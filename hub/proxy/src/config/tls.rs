@@ -1,0 +1,132 @@
+//! What the options of TLS mean together.
+
+use std::path::PathBuf;
+
+use crate::cli::TlsArgs;
+use crate::config::ConfigError;
+use crate::tls::{ClientCerts, ClientOptions, Dialect, Pair, ServerOptions, TlsOptions, suites};
+
+/// The options of one listener, by the name that they begin with.
+struct Side<'a> {
+    name: &'static str,
+    key: &'a Option<PathBuf>,
+    cert: &'a Option<PathBuf>,
+    ca: &'a Option<PathBuf>,
+    request: bool,
+    reject: bool,
+}
+
+/// Checks the options of TLS. Files are read later.
+pub(crate) fn options(args: &TlsArgs) -> Result<TlsOptions, ConfigError> {
+    let dialect = dialect(args)?;
+    if args.ssl_dhparam.is_some() {
+        tracing::warn!("--ssl-dhparam has no effect: key exchange is by elliptic curves only");
+    }
+    let public = Side {
+        name: "--ssl",
+        key: &args.ssl_key,
+        cert: &args.ssl_cert,
+        ca: &args.ssl_ca,
+        request: args.ssl_request_cert,
+        reject: args.ssl_reject_unauthorized,
+    };
+    let api = Side {
+        name: "--api-ssl",
+        key: &args.api_ssl_key,
+        cert: &args.api_ssl_cert,
+        ca: &args.api_ssl_ca,
+        request: args.api_ssl_request_cert,
+        reject: args.api_ssl_reject_unauthorized,
+    };
+    let options = TlsOptions {
+        public: server(&public, &dialect)?,
+        api: server(&api, &dialect)?,
+        client: ClientOptions {
+            pair: pair(&args.client_ssl_key, &args.client_ssl_cert),
+            ca: args.client_ssl_ca.clone(),
+            insecure: args.insecure,
+            dialect,
+        },
+    };
+    let needing = [
+        ("--redirect-port", args.redirect_port.is_some()),
+        ("--hsts", args.hsts.is_some()),
+    ];
+    match needing.into_iter().find(|(_, given)| *given) {
+        Some((option, _)) if options.public.is_none() => Err(ConfigError::NeedsCertificate {
+            option: option.to_owned(),
+            name: "--ssl",
+        }),
+        _ => Ok(options),
+    }
+}
+
+fn dialect(args: &TlsArgs) -> Result<Dialect, ConfigError> {
+    let mut dialect = Dialect::default();
+    if let Some(name) = &args.ssl_protocol {
+        dialect.versions =
+            suites::versions(name).ok_or_else(|| ConfigError::TlsVersion(name.clone()))?;
+    }
+    if let Some(list) = &args.ssl_ciphers {
+        let (chosen, unknown) = suites::suites(list);
+        if !unknown.is_empty() {
+            tracing::warn!(
+                "--ssl-ciphers: not spoken here, left out: {}",
+                unknown.join(" ")
+            );
+        }
+        dialect.suites = chosen;
+    }
+    let usable = |version: &&rustls::SupportedProtocolVersion| {
+        let of = |suite: &rustls::SupportedCipherSuite| suite.version().version == version.version;
+        dialect.suites.iter().any(of)
+    };
+    let versions: Vec<_> = dialect.versions.iter().copied().filter(usable).collect();
+    if versions.is_empty() {
+        return Err(ConfigError::NoCipher);
+    }
+    Ok(Dialect {
+        versions,
+        ..dialect
+    })
+}
+
+/// The certificate and the key; either file may hold both.
+fn pair(key: &Option<PathBuf>, cert: &Option<PathBuf>) -> Option<Pair> {
+    let (key, cert) = (key.as_ref(), cert.as_ref());
+    Some(Pair {
+        cert: cert.or(key)?.clone(),
+        key: key.or(cert)?.clone(),
+    })
+}
+
+fn server(side: &Side<'_>, dialect: &Dialect) -> Result<Option<ServerOptions>, ConfigError> {
+    let Some(pair) = pair(side.key, side.cert) else {
+        let given = [
+            ("-ca", side.ca.is_some()),
+            ("-request-cert", side.request),
+            ("-reject-unauthorized", side.reject),
+        ];
+        return match given.into_iter().find(|(_, given)| *given) {
+            Some((rest, _)) => Err(ConfigError::NeedsCertificate {
+                option: format!("{}{rest}", side.name),
+                name: side.name,
+            }),
+            None => Ok(None),
+        };
+    };
+    let clients = match (side.request, side.reject) {
+        (false, _) => ClientCerts::Ignored,
+        (true, false) => ClientCerts::Asked,
+        (true, true) => ClientCerts::Required,
+    };
+    if side.request && side.ca.is_none() {
+        return Err(ConfigError::NeedsCa(side.name));
+    }
+    Ok(Some(ServerOptions {
+        pair,
+        ca: side.ca.clone(),
+        clients,
+        dialect: dialect.clone(),
+    }))
+}
