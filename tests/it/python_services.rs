@@ -6,12 +6,15 @@ use serde_json::Value;
 use crate::spec;
 
 async fn stack() -> Stack {
-    Stack::builder()
+    let stack = Stack::builder()
         .config(&spec::upstream_whoami("whoami-api", "whoami.py"))
         .config(&spec::upstream_whoami("whoami-oauth", "whoami-oauth.py"))
         .config(spec::USERS_MAY_OPEN_SERVICES)
         .start()
-        .await
+        .await;
+    stack.service_is_up("whoami-api").await;
+    stack.service_is_up("whoami-oauth").await;
+    stack
 }
 
 /// What the example says about who calls it.
@@ -101,6 +104,7 @@ async fn who_may_not_enter_is_refused_by_the_hub() {
         .config(&spec::upstream_whoami("whoami-oauth", "whoami-oauth.py"))
         .start()
         .await;
+    stack.service_is_up("whoami-oauth").await;
     let mut visitor: Visitor = stack.visitor();
     visitor.login("mal", "x").await;
     let page = visitor.follow("services/whoami-oauth/").await;

@@ -97,6 +97,7 @@ async fn code_in_a_notebook_calls_a_service_as_its_owner() {
         )
         .start()
         .await;
+    stack.service_is_up("whoami").await;
     let api = stack.api();
     api.start_server("mal").await;
     let token = api.new_token("mal", &[]).await;

@@ -7,6 +7,7 @@ use crate::spec;
 /// A service of ours called `name` knows who calls it, by token and by login, and lets nobody else in.
 pub(crate) async fn greets(stack: &Stack, name: &str) {
     let path = format!("services/{name}/");
+    stack.service_is_up(name).await;
     let api = stack.api();
     api.ensure_user("mal").await;
     let token = api.new_token("mal", &[]).await;

@@ -12,7 +12,8 @@ use nix::sys::signal::Signal;
 use regex::Regex;
 
 use crate::{
-    Api, Client, Exit, Process, Sandbox, Visitor, eventually_some, peers, ports, programs,
+    Api, Client, Exit, Process, Sandbox, Visitor, eventually, eventually_some, peers, ports,
+    programs,
 };
 
 /// Longest wait for a hub to say that it is running. The Python one imports a lot.
@@ -270,6 +271,14 @@ impl Stack {
     #[must_use]
     pub fn server_path(&self, user: &str) -> String {
         format!("{}user/{user}/", self.base)
+    }
+
+    /// Waits until a managed service answers: it starts beside the hub, which does not wait for it.
+    pub async fn service_is_up(&self, name: &str) {
+        let client = self.client();
+        let path = format!("services/{name}/");
+        let what = format!("the service {name} answers");
+        eventually(START, &what, async || client.get(&path).await.status < 500).await;
     }
 
     /// Where it runs.
