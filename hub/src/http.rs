@@ -19,7 +19,6 @@ use axum::Router;
 use crate::state::AppState;
 
 /// Everything that the hub answers.
-#[must_use]
 pub fn router(state: AppState) -> Router {
     let base = &state.addresses.base;
     let routes = Router::new()

@@ -43,59 +43,43 @@ macro_rules! actions {
     };
 }
 
-fn everything(_: &Hub) -> Target<'_> {
-    Target::Everything
-}
-fn user(name: &String) -> Target<'_> {
-    Target::User(name)
-}
-fn server(at: &ServerRef) -> Target<'_> {
-    Target::Server(at.user.as_str(), at.name.as_str())
-}
-fn group(name: &String) -> Target<'_> {
-    Target::Group(name)
-}
-fn service(name: &String) -> Target<'_> {
-    Target::Service(name)
-}
-
 actions! {
     /// Read what this hub is made of.
-    ReadHub(ReadHub) on Hub => everything;
+    ReadHub(ReadHub) on Hub => |_| Target::Everything;
     /// Read or repair the proxy's routes.
-    ManageProxy(Proxy) on Hub => everything;
+    ManageProxy(Proxy) on Hub => |_| Target::Everything;
     /// Stop the hub.
-    Shutdown(Shutdown) on Hub => everything;
+    Shutdown(Shutdown) on Hub => |_| Target::Everything;
     /// Read Prometheus metrics.
-    ReadMetrics(ReadMetrics) on Hub => everything;
+    ReadMetrics(ReadMetrics) on Hub => |_| Target::Everything;
     /// Open the admin page.
-    OpenAdminUi(AdminUi) on Hub => everything;
+    OpenAdminUi(AdminUi) on Hub => |_| Target::Everything;
     /// Register users that do not exist yet.
-    CreateUsers(AdminUsers) on Hub => everything;
+    CreateUsers(AdminUsers) on Hub => |_| Target::Everything;
     /// Read a user's model, or part of it.
-    ReadUser(ReadUsers | ReadUsersName | ReadUsersGroups | ReadUsersActivity | ReadServers | ReadRolesUsers) on String => user;
+    ReadUser(ReadUsers | ReadUsersName | ReadUsersGroups | ReadUsersActivity | ReadServers | ReadRolesUsers) on String => |name| Target::User(name);
     /// Register, change or rename one user.
-    EditUser(AdminUsers) on String => user;
+    EditUser(AdminUsers) on String => |name| Target::User(name);
     /// Delete a user.
-    DeleteUser(DeleteUsers) on String => user;
+    DeleteUser(DeleteUsers) on String => |name| Target::User(name);
     /// Report a user's activity.
-    ReportActivity(UsersActivity) on String => user;
+    ReportActivity(UsersActivity) on String => |name| Target::User(name);
     /// List a user's tokens.
-    ReadTokens(ReadTokens) on String => user;
+    ReadTokens(ReadTokens) on String => |name| Target::User(name);
     /// Make and revoke a user's tokens.
-    ManageTokens(Tokens) on String => user;
+    ManageTokens(Tokens) on String => |name| Target::User(name);
     /// Read a server's model.
-    ReadServer(ReadServers) on ServerRef => server;
+    ReadServer(ReadServers) on ServerRef => |at| Target::Server(at.user.as_str(), at.name.as_str());
     /// Start a server.
-    StartServer(StartServers) on ServerRef => server;
+    StartServer(StartServers) on ServerRef => |at| Target::Server(at.user.as_str(), at.name.as_str());
     /// Stop a server.
-    StopServer(DeleteServers) on ServerRef => server;
+    StopServer(DeleteServers) on ServerRef => |at| Target::Server(at.user.as_str(), at.name.as_str());
     /// Enter a server.
-    AccessServer(AccessServers) on ServerRef => server;
+    AccessServer(AccessServers) on ServerRef => |at| Target::Server(at.user.as_str(), at.name.as_str());
     /// Read a group.
-    ReadGroup(ReadGroups | ReadGroupsName | ReadRolesGroups) on String => group;
+    ReadGroup(ReadGroups | ReadGroupsName | ReadRolesGroups) on String => |name| Target::Group(name);
     /// Enter a service.
-    AccessService(AccessServices) on String => service;
+    AccessService(AccessServices) on String => |name| Target::Service(name);
     /// Read a service's model, or part of it.
-    ReadService(ReadServices | ReadServicesName | ReadRolesServices) on String => service;
+    ReadService(ReadServices | ReadServicesName | ReadRolesServices) on String => |name| Target::Service(name);
 }

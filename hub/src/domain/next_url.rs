@@ -111,7 +111,7 @@ mod tests {
                 let base = Url::parse("http://127.0.0.1:21000/hub/login").unwrap();
                 let landed = base.join(&next).unwrap();
                 prop_assert_eq!(landed.origin(), base.origin(), "{} -> {}", raw, next);
-                prop_assert!(axum::http::HeaderValue::from_str(&next).is_ok());
+                prop_assert!(http::HeaderValue::from_str(&next).is_ok());
             }
         }
     }

@@ -16,7 +16,6 @@ use crate::state::AppState;
 pub use log_request::redacted_path;
 
 /// Wraps `router`; the last layer added is the outermost.
-#[must_use]
 pub fn wrap(router: Router<AppState>, state: &AppState) -> Router<AppState> {
     router
         .layer(DefaultBodyLimit::max(MAX_BODY))

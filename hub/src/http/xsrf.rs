@@ -3,7 +3,7 @@
 //! Double submit: the cookie `_xsrf` holds a signed value bound to the session (or to nobody, before the login); the
 //! page sends it back as argument or header. Source of the rules: wire contract 4.6; security cases 35-41.
 
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use chrono::{DateTime, TimeDelta, Utc};
 use hub_types::secret::random_urlsafe;
 
@@ -117,7 +117,7 @@ pub fn needed(method: &Method, headers: &HeaderMap) -> bool {
 #[must_use]
 pub fn may_set(headers: &HeaderMap) -> bool {
     matches!(
-        headers.get("sec-fetch-mode").map(|value| value.as_bytes()),
+        headers.get("sec-fetch-mode").map(HeaderValue::as_bytes),
         None | Some(b"navigate")
     )
 }
@@ -125,7 +125,7 @@ pub fn may_set(headers: &HeaderMap) -> bool {
 /// Whether the request comes from a page of another site, as far as the browser says.
 #[must_use]
 pub fn is_cross_site(headers: &HeaderMap) -> bool {
-    let site = headers.get("sec-fetch-site").map(|value| value.as_bytes());
+    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     match site {
         Some(site) => !matches!(site, b"same-origin" | b"none"),
         None => headers

@@ -130,7 +130,7 @@ impl RouteSync {
         for server in db::servers::active(self.0.db.read()).await? {
             match (server.state, server.target) {
                 (ServerState::Ready, Some(target)) => {
-                    wanted.add(Route::of_server(base, &server.at, target))
+                    wanted.add(Route::of_server(base, &server.at, target));
                 }
                 _ => {
                     wanted

@@ -66,7 +66,7 @@ impl Manager {
             Ok(Ok(None)) => {}
             Ok(Err(error)) => tracing::warn!(server = %at, %error, "no fresh activity"),
             Err(_) => {
-                tracing::warn!(server = %at, "no fresh activity: the proxy does not answer in time")
+                tracing::warn!(server = %at, "no fresh activity: the proxy does not answer in time");
             }
         }
     }

@@ -206,12 +206,12 @@ impl Starting {
         match outcome {
             Ok(()) => tracing::info!(server = %name, "server {name} is ready"),
             Err(Ended::Lost) => {
-                tracing::info!(server = %name, "the start of server {name} was cancelled")
+                tracing::info!(server = %name, "the start of server {name} was cancelled");
             }
             Err(Ended::Failed(message)) => self.fail(message).await,
             // The lease runs out, and whoever finds it goes on from what is in the row.
             Err(Ended::Db(error)) => {
-                tracing::error!(server = %name, %error, "the start of server {name} is interrupted")
+                tracing::error!(server = %name, %error, "the start of server {name} is interrupted");
             }
         }
     }
@@ -355,7 +355,7 @@ impl Starting {
             Ok(true) => {}
             Ok(false) => tracing::info!(server = %name, "server {name} is in other hands"),
             Err(error) => {
-                tracing::error!(server = %name, %error, "the failed start of server {name} is not recorded")
+                tracing::error!(server = %name, %error, "the failed start of server {name} is not recorded");
             }
         }
     }

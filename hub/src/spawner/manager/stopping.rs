@@ -84,7 +84,7 @@ impl Manager {
             Ok(true) => tracing::info!(server = %name, "server {name} is stopped"),
             Ok(false) => tracing::info!(server = %name, "server {name} is in other hands"),
             Err(error) => {
-                tracing::error!(server = %name, %error, "the stop of server {name} is not recorded")
+                tracing::error!(server = %name, %error, "the stop of server {name} is not recorded");
             }
         }
     }
