@@ -99,6 +99,7 @@ impl TestProxy {
         let listeners = Listeners {
             public: Listener::bind(&here).await.unwrap(),
             api: Listener::bind(&here).await.unwrap(),
+            redirect: None,
         };
         let (public, url) = (listeners.public.url(), listeners.api.url());
         let stop = CancellationToken::new();
