@@ -172,6 +172,7 @@ async fn twenty_kills_at_any_moment_of_a_spawn_leave_one_server_each() {
         if settled {
             api.stop_server("ned").await;
         }
+        scene.still_works(&format!("round {round}")).await;
     }
     scene.everything_is_adopted().await;
 }
