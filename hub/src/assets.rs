@@ -1,6 +1,6 @@
 //! Static files of the pages: stylesheet, modules, images; embedded in release builds, read from disk in debug ones.
 //!
-//! Every URL that [`url`] makes carries the file's hash (`?v=…`), so a browser may keep the file forever and still sees
+//! Every URL that [`url()`] makes carries the file's hash (`?v=…`), so a browser may keep the file forever and still sees
 //! a new one at once. To add a file, put it under `hub/static`; its type is chosen by extension in `mime`.
 
 use std::borrow::Cow;

@@ -5,7 +5,7 @@
 //! * [`manager`]: the life of every server: steps in the database, token, OAuth client, route, progress.
 //!
 //! To add a spawner: implement [`Spawner`] in a file here, add a line to [`by_class`] and a variant to
-//! [`SpawnerClass`](crate::config::SpawnerClass).
+//! [`SpawnerClass`].
 
 pub mod child;
 pub mod local;

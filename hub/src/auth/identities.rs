@@ -1,6 +1,6 @@
 //! From a token or a session to who it is and what they may do; cached.
 //!
-//! A cached answer is good while [`Bus::identities_version`] stands still, and for [`TTL`] at most (another hub may
+//! A cached answer is good while [`Bus::identities_version`] stands still, and for half a minute at most (another hub may
 //! have changed something that this one was not told of). Expiry is judged by the clock at every use. A cached token
 //! costs no database work at all.
 

@@ -10,14 +10,14 @@
 //! * [`progress`]: the events of a starting server;
 //! * [`route`]: a route of the proxy, as its REST API shows it;
 //! * [`paths`]: every URL path under the base URL;
-//! * [`env`]: every environment variable of the contract between hub, servers and services;
+//! * [`mod@env`]: every environment variable of the contract between hub, servers and services;
 //! * [`secret`], [`clock`], [`time`]: secrets as types, time as a parameter, timestamps on the wire.
 //!
 //! # To add something
 //!
 //! * A **scope**: one line in the table of [`scope`]; hierarchy, description, parser and docs follow.
 //! * A **model field**: an `Option` here (absent unless the caller may see it), a line in the hub's `http::view`.
-//! * An **environment variable**: one documented constant in [`env`].
+//! * An **environment variable**: one documented constant in [`mod@env`].
 
 pub mod clock;
 pub mod env;

@@ -87,7 +87,7 @@ impl From<XsrfError> for PageError {
 }
 
 impl IntoResponse for PageError {
-    /// A bare status that carries the error; [`render`] makes the page of it, knowing who looks.
+    /// A bare status that carries the error; `render` makes the page of it, knowing who looks.
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
         response.extensions_mut().insert(self);
