@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Instant;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use hub_types::clock::Clock;
+
+use crate::observe::Observer;
+use crate::observe::metrics::Metrics;
 
 /// The time of last use, in milliseconds since 1970 (the precision of the REST API).
 ///
@@ -40,15 +44,22 @@ impl Activity {
 pub(crate) struct Toucher {
     activity: Arc<Activity>,
     clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
 }
 
 impl Toucher {
-    pub(crate) fn new(activity: Arc<Activity>, clock: Arc<dyn Clock>) -> Self {
-        Self { activity, clock }
+    pub(crate) fn new(activity: Arc<Activity>, observer: &Observer) -> Self {
+        Self {
+            activity,
+            clock: observer.clock.clone(),
+            metrics: observer.metrics.clone(),
+        }
     }
 
     /// The route is being used now.
     pub(crate) fn touch(&self) {
+        let begin = Instant::now();
         self.activity.touch(self.clock.now());
+        self.metrics.last_activity_updating.observe(begin.elapsed());
     }
 }

@@ -13,10 +13,11 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hub_types::clock::Clock;
 use hub_types::secret::Token;
 use hyper::body::Incoming;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
 use crate::forward::body::ResponseBody;
+use crate::observe::metrics::Metrics;
 use crate::path;
 use crate::table::Table;
 
@@ -26,6 +27,8 @@ pub(crate) mod auth;
 const MAX_BODY: usize = 1024 * 1024;
 /// Longest wait for a whole body.
 const BODY_TIME: Duration = Duration::from_secs(30);
+/// Whether the proxy is ready: asked without a token, answered without a secret.
+const HEALTH: &str = "/_proxy/health";
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
@@ -74,6 +77,7 @@ pub(crate) struct Api {
     pub(crate) table: Arc<Table>,
     pub(crate) token: Option<Token>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl Api {
@@ -82,12 +86,15 @@ impl Api {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let answer = self.decide(request).await;
         let code = answer.status().as_u16();
+        self.metrics.requests_api.add(code);
         let why = if let Answer::Text(_, text) = &answer {
             text.as_str()
         } else {
             ""
         };
         match code {
+            // Asked every few seconds.
+            200 if path == HEALTH => tracing::debug!("{code} {method} {path}"),
             ..400 => tracing::info!("{code} {method} {path}"),
             400..500 => tracing::warn!("{code} {method} {path} {why}"),
             _ => tracing::error!("{code} {method} {path} {why}"),
@@ -96,6 +103,10 @@ impl Api {
     }
 
     async fn decide(&self, request: Request<Incoming>) -> Answer {
+        if request.uri().path() == HEALTH && *request.method() == Method::GET {
+            // The listener closes before the draining begins, so that whoever gets an answer gets this one.
+            return Answer::Json(json!({"status": "OK", "routes": self.table.len()}));
+        }
         let Some(route) = request
             .uri()
             .path()
@@ -137,6 +148,7 @@ impl Api {
                     Answer::Json(route.to_json())
                 });
         }
+        self.metrics.api_route_get.add();
         let since = match inactive_since(query.unwrap_or_default()) {
             Ok(since) => since,
             Err(text) => {
@@ -157,17 +169,20 @@ impl Api {
 
     fn post(&self, route: &str, data: Map<String, Value>) -> Answer {
         match self.table.add(route, data, self.clock.now()) {
-            Ok(()) => Answer::Empty(StatusCode::CREATED),
+            Ok(()) => {
+                self.metrics.api_route_add.add();
+                Answer::Empty(StatusCode::CREATED)
+            }
             Err(error) => Answer::text(StatusCode::BAD_REQUEST, error.to_string()),
         }
     }
 
     fn delete(&self, route: &str) -> Answer {
-        Answer::Empty(if self.table.remove(route) {
-            StatusCode::NO_CONTENT
-        } else {
-            StatusCode::NOT_FOUND
-        })
+        if !self.table.remove(route) {
+            return Answer::Empty(StatusCode::NOT_FOUND);
+        }
+        self.metrics.api_route_delete.add();
+        Answer::Empty(StatusCode::NO_CONTENT)
     }
 }
 

@@ -5,11 +5,9 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use crate::config::ConfigError;
-
 /// Options of `hub-proxy`, and of `hub proxy`.
 ///
-/// Those which this version cannot carry out are known all the same, so that they are refused with a reason.
+/// Each is carried out, or refused with a reason when the proxy starts; none is ignored.
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "hub-proxy",
@@ -107,9 +105,12 @@ pub struct Args {
     /// Options of TLS.
     #[command(flatten)]
     pub tls: TlsArgs,
-    /// Options of configurable-http-proxy which this version refuses.
+    /// Options of what is told about the proxy.
     #[command(flatten)]
-    pub unsupported: Unsupported,
+    pub observe: ObserveArgs,
+    /// Options of limits.
+    #[command(flatten)]
+    pub limits: LimitArgs,
 }
 
 /// Options of TLS: of the public listener, of the REST API, and towards targets.
@@ -187,20 +188,51 @@ pub struct TlsArgs {
     pub hsts: Option<u64>,
 }
 
-/// Options of configurable-http-proxy which this version refuses.
+/// Options of what is told about the proxy.
 #[derive(Debug, Clone, Default, clap::Args)]
-#[expect(
-    missing_docs,
-    reason = "refused options; their names are all there is to say"
-)]
-#[command(next_help_heading = "Not supported by this version")]
-pub struct Unsupported {
-    #[arg(long, hide = true)]
-    pub metrics_ip: Option<String>,
-    #[arg(long, hide = true)]
-    pub metrics_port: Option<String>,
-    #[arg(long, hide = true)]
-    pub metrics_socket: Option<String>,
+#[command(next_help_heading = "Observing")]
+pub struct ObserveArgs {
+    /// Address of Prometheus' page /metrics; empty for all interfaces
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "",
+        conflicts_with = "metrics_socket"
+    )]
+    pub metrics_ip: String,
+    /// Port of the page; without it (or the socket) there is none
+    #[arg(long, value_name = "PORT", conflicts_with = "metrics_socket")]
+    pub metrics_port: Option<u16>,
+    /// UNIX domain socket of the page, instead of address and port
+    #[arg(long, value_name = "PATH")]
+    pub metrics_socket: Option<PathBuf>,
+    /// One line per request on standard output: off, text or json
+    #[arg(long, value_name = "FORM", default_value = "off")]
+    pub access_log: String,
+}
+
+/// Options of limits.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Limits")]
+pub struct LimitArgs {
+    /// Open connections of clients; 0 for no limit [default: nearly half of the file descriptors]
+    #[arg(long, value_name = "N")]
+    pub max_connections: Option<usize>,
+    /// Open connections from one address; 0 for no limit
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub max_connections_per_address: usize,
+    /// Largest request head, 1024 to 65536 bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 32 * 1024)]
+    pub max_header_bytes: usize,
+    /// Most header lines of a request, 10 to 1000
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub max_headers: usize,
+    /// Give up on request heads that take longer than so many milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 60_000)]
+    pub header_timeout: u64,
+    /// Let answers finish for so many milliseconds after SIGTERM
+    #[arg(long, value_name = "MS", default_value_t = 5000)]
+    pub drain_timeout: u64,
 }
 
 /// Reads a command line whose first item is the program's name.
@@ -219,29 +251,6 @@ where
 #[must_use]
 pub fn exit_code(error: &clap::Error) -> u8 {
     u8::from(error.use_stderr())
-}
-
-const METRICS: &str = "leave it out";
-
-impl Args {
-    /// Refuses options that would have no effect.
-    pub(crate) fn refuse_unsupported(&self) -> Result<(), ConfigError> {
-        let u = &self.unsupported;
-        let given = [
-            (
-                "--ssl-allow-rc4",
-                self.tls.ssl_allow_rc4,
-                "RC4 is broken; leave it out",
-            ),
-            ("--metrics-ip", u.metrics_ip.is_some(), METRICS),
-            ("--metrics-port", u.metrics_port.is_some(), METRICS),
-            ("--metrics-socket", u.metrics_socket.is_some(), METRICS),
-        ];
-        match given.into_iter().find(|(_, given, _)| *given) {
-            Some((option, _, why)) => Err(ConfigError::Unsupported { option, why }),
-            None => Ok(()),
-        }
-    }
 }
 
 #[cfg(test)]

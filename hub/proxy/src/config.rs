@@ -9,27 +9,40 @@ use hub_types::env::{CONFIGPROXY_AUTH_TOKEN, EnvSource};
 use hub_types::secret::Token;
 use tracing::Level;
 
+use crate::admission::ConnectionLimits;
 use crate::cli::Args;
 use crate::forward::ForwardOptions;
 use crate::forward::headers::LocationRewrite;
 use crate::guard::GuardLimits;
 use crate::guard::head::HeadLimits;
 use crate::listener::Bind;
+use crate::observe::access::AccessLog;
 use crate::target::{BadTarget, Target};
 use crate::tls::TlsOptions;
 
+mod limits;
 mod tls;
 
 /// Why the options cannot be used. Each message names the option and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// An option of configurable-http-proxy that this version does not carry out.
-    #[error("{option} is not supported by this version of the proxy: {why}")]
-    Unsupported {
+    /// An option of configurable-http-proxy that is not carried out.
+    #[error("--ssl-allow-rc4: RC4 is broken; leave it out")]
+    Rc4,
+    /// Not a form of the access log.
+    #[error("--access-log {0}: choose off, text or json")]
+    AccessLog(String),
+    /// A number that is too small or too large.
+    #[error("{option} {given}: choose {least} to {most}")]
+    Range {
         /// The option.
         option: &'static str,
-        /// What to do instead.
-        why: &'static str,
+        /// Its value.
+        given: usize,
+        /// The smallest that works.
+        least: usize,
+        /// The largest.
+        most: usize,
     },
     /// Both kinds of error pages.
     #[error("Cannot specify both error-target and error-path. Pick one.")]
@@ -128,6 +141,10 @@ pub struct Config {
     pub(crate) tls: TlsOptions,
     /// Seconds of `Strict-Transport-Security`.
     pub(crate) hsts: Option<u64>,
+    pub(crate) connections: ConnectionLimits,
+    /// How long answers may go on after the proxy was told to stop.
+    pub drain_time: Duration,
+    pub(crate) access_log: AccessLog,
 }
 
 impl Default for Config {
@@ -155,6 +172,9 @@ impl Default for Config {
             },
             tls: TlsOptions::default(),
             hsts: None,
+            connections: ConnectionLimits::default(),
+            drain_time: Duration::from_secs(5),
+            access_log: AccessLog::Off,
         }
     }
 }
@@ -168,6 +188,8 @@ pub struct ProcessConfig {
     pub api: Bind,
     /// Where plain HTTP is redirected from, and to which port.
     pub redirect: Option<(Bind, u16)>,
+    /// Where Prometheus asks, if anywhere.
+    pub metrics: Option<Bind>,
     /// Where the pid is written, if anywhere.
     pub pid_file: Option<PathBuf>,
     /// Where the addresses are written once both listeners are bound.
@@ -182,7 +204,6 @@ impl Config {
     /// # Errors
     /// When an option cannot be carried out. Nothing is ignored.
     pub fn from_args(args: &Args, env: &dyn EnvSource) -> Result<Self, ConfigError> {
-        args.refuse_unsupported()?;
         let defaults = Self::default();
         let config = Self {
             token: env
@@ -217,10 +238,15 @@ impl Config {
                     .filter(|ms| *ms > 0)
                     .map_or(defaults.limits.keep_alive, Duration::from_millis),
                 silence: args.timeout.filter(|ms| *ms > 0).map(Duration::from_millis),
-                ..defaults.limits
+                head: limits::head(&args.limits)?,
+                head_time: Duration::from_millis(args.limits.header_timeout.max(1)),
             },
             tls: tls::options(&args.tls)?,
             hsts: args.tls.hsts,
+            connections: limits::connections(&args.limits),
+            drain_time: Duration::from_millis(args.limits.drain_timeout),
+            access_log: AccessLog::parse(&args.observe.access_log)
+                .ok_or_else(|| ConfigError::AccessLog(args.observe.access_log.clone()))?,
         };
         if let Some(target) = &config.default_target {
             Target::parse(target).map_err(|error| ConfigError::Target {
@@ -260,12 +286,23 @@ impl ProcessConfig {
         let (pid_file, ready_file) = (args.pid_file.clone(), args.ready_file.clone());
         Ok(Self {
             redirect: redirect(args, &public)?,
+            metrics: metrics(args),
             public,
             api,
             pid_file,
             ready_file,
             log_level,
         })
+    }
+}
+
+/// Where Prometheus asks: nowhere without a port or a socket.
+fn metrics(args: &Args) -> Option<Bind> {
+    let observe = &args.observe;
+    match (&observe.metrics_socket, observe.metrics_port) {
+        (Some(path), _) => Some(Bind::Unix(path.clone())),
+        (None, Some(port)) => Some(Bind::Tcp(any_interface(&observe.metrics_ip), port)),
+        (None, None) => None,
     }
 }
 

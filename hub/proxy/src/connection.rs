@@ -6,21 +6,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{HeaderValue, STRICT_TRANSPORT_SECURITY};
-use http::{Request, Response};
+use http::{Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use crate::admission::Admitted;
 use crate::api::Api;
+use crate::error_page;
 use crate::forward::body::ResponseBody;
 use crate::forward::headers::Origin;
 use crate::forward::{Forwarder, upstream};
 use crate::guard::{Answered, Guard, GuardLimits, Link, frames};
 use crate::listener::Stream;
+use crate::observe::metrics::Metrics;
 use crate::redirect;
+use crate::table::Table;
 use crate::tls::accept::Acceptor;
 
 /// Requests that one HTTP/2 connection may have open.
@@ -32,6 +37,9 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 const PING_EVERY: Duration = Duration::from_secs(60);
 const PING_ANSWER: Duration = Duration::from_secs(20);
 
+const PROMETHEUS: HeaderValue =
+    HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+
 /// Who answers.
 #[derive(Debug, Clone)]
 pub(crate) enum Service {
@@ -41,6 +49,26 @@ pub(crate) enum Service {
     Api(Arc<Api>),
     /// The same URL with `https` and this port.
     Redirect(u16),
+    /// Prometheus' page.
+    Metrics(Arc<MetricsPage>),
+}
+
+/// What the page of metrics shows.
+#[derive(Debug)]
+pub(crate) struct MetricsPage {
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) table: Arc<Table>,
+    pub(crate) tunnels: TaskTracker,
+}
+
+impl MetricsPage {
+    fn answer(&self, uri: &Uri) -> Response<ResponseBody> {
+        if uri.path() != "/metrics" {
+            return error_page::plain(StatusCode::NOT_FOUND);
+        }
+        let page = self.metrics.page(self.table.len(), self.tunnels.len());
+        error_page::with_body(StatusCode::OK, PROMETHEUS, page)
+    }
 }
 
 /// What all connections of one listener have in common.
@@ -57,32 +85,43 @@ pub(crate) struct Door {
 
 impl Door {
     /// Serves one connection to its end.
-    pub(crate) async fn serve(self: Arc<Self>, stream: Stream, peer: Option<IpAddr>) {
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        stream: Stream,
+        peer: Option<IpAddr>,
+        admitted: Admitted,
+    ) {
+        let link = Arc::new(Link::new(admitted));
         match &self.tls {
-            None => self.http1(stream, peer).await,
+            None => self.http1(stream, peer, link).await,
             // Boxed, so that connections without TLS need not hold the memory for it.
-            Some(tls) => Box::pin(self.encrypted(tls, stream, peer)).await,
+            Some(tls) => Box::pin(self.encrypted(tls, stream, peer, link)).await,
         }
     }
 
-    async fn encrypted(&self, tls: &Acceptor, stream: Stream, peer: Option<IpAddr>) {
+    async fn encrypted(
+        &self,
+        tls: &Acceptor,
+        stream: Stream,
+        peer: Option<IpAddr>,
+        link: Arc<Link>,
+    ) {
         let Some(shaken) = self.finish.run_until_cancelled(tls.accept(stream)).await else {
             return;
         };
         match shaken {
             Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-                self.http2(stream, peer).await;
+                self.http2(stream, peer, link).await;
             }
-            Ok(stream) => self.http1(stream, peer).await,
+            Ok(stream) => self.http1(stream, peer, link).await,
             Err(error) => tracing::debug!("a TLS handshake failed: {error}"),
         }
     }
 
-    async fn http1<S>(&self, stream: S, peer: Option<IpAddr>)
+    async fn http1<S>(&self, stream: S, peer: Option<IpAddr>, link: Arc<Link>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let link = Arc::new(Link::default());
         let io = TokioIo::new(Guard::new(stream, link.clone(), self.limits));
         let answer = service_fn(|request| {
             let link = link.clone();
@@ -106,11 +145,10 @@ impl Door {
         }
     }
 
-    async fn http2<S>(&self, stream: S, peer: Option<IpAddr>)
+    async fn http2<S>(&self, stream: S, peer: Option<IpAddr>, link: Arc<Link>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let link = Arc::new(Link::default());
         let (service, limits, hsts) = (self.service.clone(), self.limits, self.hsts.clone());
         let answers = link.clone();
         let answer = service_fn(move |request: Request<Incoming>| {
@@ -173,10 +211,12 @@ impl Service {
     ) -> Response<ResponseBody> {
         match self {
             Self::Public(forwarder) => {
+                let observation = forwarder.observer.begin(&request, peer);
                 let origin = Origin { peer, tls };
-                forwarder.answer(request, link, origin).await
+                observation.follow(forwarder.answer(request, link, origin).await)
             }
             Self::Api(api) => api.answer(request).await,
+            Self::Metrics(page) => page.answer(request.uri()),
             Self::Redirect(port) => redirect::answer(request.uri(), request.headers(), port),
         }
     }

@@ -5,9 +5,6 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How long answers may go on after the proxy was told to stop.
-pub(crate) const DRAIN_TIME: Duration = Duration::from_secs(5);
-
 /// What lives on connections.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Drain {
@@ -22,14 +19,14 @@ pub(crate) struct Drain {
 }
 
 impl Drain {
-    /// Lets connections finish for at most [`DRAIN_TIME`], then cuts what is left.
-    pub(crate) async fn run(&self) {
+    /// Lets connections finish for at most `time`, then cuts what is left.
+    pub(crate) async fn run(&self, time: Duration) {
         self.finish.cancel();
         self.cut.cancel();
         self.connections.close();
         self.tunnels.close();
         let all = async { tokio::join!(self.connections.wait(), self.tunnels.wait()) };
-        if tokio::time::timeout(DRAIN_TIME, all).await.is_err() {
+        if tokio::time::timeout(time, all).await.is_err() {
             tracing::warn!(
                 "{} connections did not finish in time",
                 self.connections.len()

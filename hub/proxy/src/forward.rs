@@ -3,12 +3,11 @@
 use std::error::Error as _;
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode, Version};
 use http_body::Body as _;
-use hub_types::clock::Clock;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -18,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::activity::Toucher;
 use crate::error_page::{self, ErrorPages};
 use crate::guard::Link;
+use crate::observe::{Observer, Taken, access};
 use crate::select::{self, Nowhere, Selection};
 use crate::table::{Route, Table};
 
@@ -53,7 +53,7 @@ pub(crate) struct Forwarder {
     pub(crate) upstream: Upstream,
     pub(crate) options: ForwardOptions,
     pub(crate) pages: ErrorPages,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) observer: Arc<Observer>,
     pub(crate) tunnels: TaskTracker,
     /// Ends the tunnels.
     pub(crate) closing: CancellationToken,
@@ -109,30 +109,40 @@ impl Forwarder {
             Err(error) => return self.nowhere(error, &request).await,
         };
         let include = self.options.include_prefix;
-        let selection = match select::select(&self.table, request.uri(), host.as_ref(), include) {
+        let metrics = &self.observer.metrics;
+        let begin = Instant::now();
+        let selection = select::select(&self.table, request.uri(), host.as_ref(), include);
+        metrics.find_target_for_req.observe(begin.elapsed());
+        let selection = match selection {
             Ok(selection) => selection,
             Err(error) => return self.nowhere(error, &request).await,
         };
         tracing::debug!(
             "{} {} to route {}",
             request.method(),
-            request.uri().path(),
+            access::shown(request.uri().path()),
             selection.route.key
         );
         if let Some(host) = host.filter(|_| request.uri().authority().is_some()) {
             request.headers_mut().insert(HOST, host);
         }
         let no_body = request.body().is_end_stream();
-        if upgrade::is_handshake(
+        let mut answer = if upgrade::is_handshake(
             request.method(),
             request.version(),
             request.headers(),
             no_body,
         ) {
+            metrics.requests_ws.add();
             self.upgrade(request, &selection, origin, link).await
         } else {
+            metrics.requests_web.add();
             self.plain(request, &selection, origin, link).await
+        };
+        if self.observer.log.is_on() {
+            answer.extensions_mut().insert(Taken(selection.route));
         }
+        answer
     }
 
     /// A request without a route, or with a target that cannot be routed.
@@ -144,7 +154,7 @@ impl Forwarder {
         tracing::warn!(
             "404 {} {}: no route",
             request.method(),
-            request.uri().path()
+            access::shown(request.uri().path())
         );
         let no_body = request.body().is_end_stream();
         if upgrade::is_handshake(
@@ -169,7 +179,7 @@ impl Forwarder {
     ) -> Response<ResponseBody> {
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let client_host = request.headers().get(HOST).cloned();
-        let toucher = Toucher::new(selection.route.activity.clone(), self.clock.clone());
+        let toucher = Toucher::new(selection.route.activity.clone(), &self.observer);
         let progress = Progress::default();
         let (parts, body) = request.into_parts();
         let body = RequestBody::new(body, toucher.clone(), progress.clone());
@@ -210,6 +220,18 @@ impl Forwarder {
         progress: &Progress,
     ) -> Result<Response<Incoming>, Failure> {
         let request = self.outgoing(request, selection, origin, upgrade)?;
+        let begin = Instant::now();
+        let answer = self.head(request, progress).await?;
+        self.observer.metrics.target.observe(begin.elapsed());
+        Ok(answer)
+    }
+
+    /// Waits for the head of the answer, no longer than the target may be silent.
+    async fn head(
+        &self,
+        request: Request<RequestBody>,
+        progress: &Progress,
+    ) -> Result<Response<Incoming>, Failure> {
         let mut answer = std::pin::pin!(self.upstream.request(request));
         let Some(limit) = self.options.proxy_timeout else {
             return Ok(answer.await?);
@@ -290,7 +312,7 @@ impl Forwarder {
     ) -> Response<ResponseBody> {
         tracing::error!(
             "503 {method} {} (route {}): {failure}",
-            uri.path(),
+            access::shown(uri.path()),
             route.key
         );
         self.pages
@@ -306,10 +328,10 @@ impl Forwarder {
         origin: Origin,
         link: &Arc<Link>,
     ) -> Response<ResponseBody> {
-        let path = request.uri().path().to_owned();
+        let path = access::shown(request.uri().path()).into_owned();
         let client_host = request.headers().get(HOST).cloned();
         let client = hyper::upgrade::on(&mut request);
-        let toucher = Toucher::new(selection.route.activity.clone(), self.clock.clone());
+        let toucher = Toucher::new(selection.route.activity.clone(), &self.observer);
         let request = request.map(|_| RequestBody::empty());
         let failure = match self
             .send(request, selection, origin, true, &Progress::default())
@@ -347,8 +369,10 @@ impl Forwarder {
     ) -> Response<ResponseBody> {
         let target = hyper::upgrade::on(&mut response);
         link.become_tunnel();
-        let closing = self.closing.clone();
+        let (closing, link) = (self.closing.clone(), link.clone());
         self.tunnels.spawn(async move {
+            // The link holds the place of this connection among those that are admitted.
+            let _link = link;
             let carry = async {
                 let (client, target) =
                     tokio::try_join!(client, target).map_err(std::io::Error::other)?;

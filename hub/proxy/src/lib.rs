@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod activity;
+mod admission;
 mod api;
 pub mod cli;
 pub mod config;
@@ -11,6 +12,7 @@ mod forward;
 mod guard;
 mod journal;
 pub mod listener;
+mod observe;
 mod path;
 mod proxy;
 mod redirect;

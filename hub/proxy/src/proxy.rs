@@ -10,15 +10,18 @@ use hub_types::clock::Clock;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
+use crate::admission::{Admission, ConnectionLimits};
 use crate::api::Api;
 use crate::config::{Config, ErrorSource, Storage};
-use crate::connection::{Door, Service};
+use crate::connection::{Door, MetricsPage, Service};
 use crate::drain::Drain;
 use crate::error_page::ErrorPages;
 use crate::forward::{Forwarder, upstream};
 use crate::guard::GuardLimits;
 use crate::journal::Journal;
 use crate::listener::Listener;
+use crate::observe::Observer;
+use crate::observe::metrics::{Gauge, Metrics};
 use crate::table::Table;
 use crate::tls::accept::Acceptor;
 use crate::tls::{self, ServerOptions, TlsOptions, connect};
@@ -39,6 +42,8 @@ pub struct Listeners {
     pub api: Listener,
     /// For those who come by plain HTTP, and the port with TLS that they are sent to.
     pub redirect: Option<(Listener, u16)>,
+    /// For Prometheus.
+    pub metrics: Option<Listener>,
 }
 
 /// A proxy that is ready to run.
@@ -49,7 +54,9 @@ pub struct Proxy {
     limits: GuardLimits,
     hsts: Option<HeaderValue>,
     certificates: Certificates,
+    connections: ConnectionLimits,
     drain: Drain,
+    drain_time: Duration,
 }
 
 /// Everything that was read from files of certificates and keys.
@@ -126,12 +133,17 @@ impl Proxy {
         let certificates = Certificates::read(config.tls, protocols)?;
         let hsts = config.hsts.map(|seconds| format!("max-age={seconds}"));
         let drain = Drain::default();
+        let metrics = Arc::new(Metrics::default());
         let forwarder = Forwarder {
             table: table.clone(),
             upstream: upstream::client(certificates.targets.clone()),
             options: config.forward,
             pages,
-            clock: clock.clone(),
+            observer: Arc::new(Observer {
+                metrics: metrics.clone(),
+                log: config.access_log,
+                clock: clock.clone(),
+            }),
             tunnels: drain.tunnels.clone(),
             closing: drain.cut.clone(),
         };
@@ -139,6 +151,7 @@ impl Proxy {
             table,
             token: config.token,
             clock,
+            metrics,
         });
         Ok(Self {
             forwarder: Arc::new(forwarder),
@@ -146,7 +159,9 @@ impl Proxy {
             limits: config.limits,
             hsts: hsts.map(HeaderValue::try_from).transpose()?,
             certificates,
+            connections: config.connections,
             drain,
+            drain_time: config.drain_time,
         })
     }
 
@@ -177,11 +192,25 @@ impl Proxy {
                     .await;
             }
         };
+        let metrics = async {
+            if let Some(listener) = listeners.metrics {
+                self.accept(listener, self.door(self.metrics(), &None))
+                    .await;
+            }
+        };
         // Accepting never ends by itself. The listeners close before the draining.
         let watch = self.certificates.watch();
-        let accepting = async { tokio::join!(public, api, redirect, watch) };
+        let accepting = async { tokio::join!(public, api, redirect, metrics, watch) };
         shutdown.run_until_cancelled(accepting).await;
-        self.drain.run().await;
+        self.drain.run(self.drain_time).await;
+    }
+
+    fn metrics(&self) -> Service {
+        Service::Metrics(Arc::new(MetricsPage {
+            metrics: self.api.metrics.clone(),
+            table: self.api.table.clone(),
+            tunnels: self.drain.tunnels.clone(),
+        }))
     }
 
     fn door(&self, service: Service, tls: &Option<Acceptor>) -> Arc<Door> {
@@ -196,12 +225,22 @@ impl Proxy {
     }
 
     async fn accept(&self, listener: Listener, door: Arc<Door>) {
+        let public = matches!(door.service, Service::Public(_) | Service::Redirect(_));
+        let (limits, gauge): (_, fn(&Metrics) -> &Gauge) = if public {
+            (self.connections, |metrics| &metrics.open_public)
+        } else {
+            // The hub gets in, however many clients there are.
+            (ConnectionLimits::default(), |metrics| &metrics.open_api)
+        };
+        let admission = Admission::new(limits, self.api.metrics.clone(), gauge);
         loop {
+            let slot = admission.slot().await;
             match listener.accept().await {
                 Ok((stream, peer)) => {
-                    self.drain
-                        .connections
-                        .spawn(door.clone().serve(stream, peer));
+                    if let Some(admitted) = admission.admit(slot, peer) {
+                        let serving = door.clone().serve(stream, peer, admitted);
+                        self.drain.connections.spawn(serving);
+                    }
                 }
                 Err(error) if is_of_client(&error) => {
                     tracing::debug!("a client was gone before it was accepted: {error}");

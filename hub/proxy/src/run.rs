@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use hub_types::clock::SystemClock;
 use hub_types::env::EnvSource;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -42,6 +43,7 @@ async fn start(args: &Args, env: &dyn EnvSource) -> anyhow::Result<()> {
     let config = Config::from_args(args, env)?;
     let process = ProcessConfig::from_args(args)?;
     log_to_stderr(process.log_level);
+    raise_descriptors();
     if args.ip == "*" {
         tracing::warn!(
             "reading --ip '*' as all interfaces; 0.0.0.0 means all of IPv4, '' all of both"
@@ -61,6 +63,10 @@ async fn start(args: &Args, env: &dyn EnvSource) -> anyhow::Result<()> {
             let to = if *to == 0 { public.port() } else { Some(*to) };
             Some((listener, to.unwrap_or(443)))
         }
+        None => None,
+    };
+    let metrics = match &process.metrics {
+        Some(bind) => Some(Listener::bind(bind).await.context("metrics")?),
         None => None,
     };
     if open {
@@ -88,6 +94,7 @@ async fn start(args: &Args, env: &dyn EnvSource) -> anyhow::Result<()> {
             tls.api_ssl_cert.is_some(),
         ])),
         redirect: redirect.as_ref().map(|(listener, _)| listener.url()),
+        metrics: metrics.as_ref().map(Listener::url),
     };
     tracing::info!(
         "proxying {} to {}",
@@ -95,6 +102,9 @@ async fn start(args: &Args, env: &dyn EnvSource) -> anyhow::Result<()> {
         args.default_target.as_deref().unwrap_or("(no default)")
     );
     tracing::info!("proxy API at {}/api/routes", urls.api);
+    if let Some(listener) = &metrics {
+        tracing::info!("serving metrics at {}/metrics", listener.url());
+    }
     if let Some((listener, to)) = &redirect {
         tracing::info!("redirecting {} to https on port {to}", listener.url());
     }
@@ -106,6 +116,7 @@ async fn start(args: &Args, env: &dyn EnvSource) -> anyhow::Result<()> {
             public,
             api,
             redirect,
+            metrics,
         },
         shutdown.clone(),
     );
@@ -122,6 +133,16 @@ async fn start(args: &Args, env: &dyn EnvSource) -> anyhow::Result<()> {
     }
     drop(files);
     Ok(())
+}
+
+/// Takes as many file descriptors as we may have, as node does: the usual 1,024 are for programs that still use
+/// `select`, and every client needs two.
+fn raise_descriptors() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most));
+    if let Err(error) = raised {
+        tracing::warn!("cannot raise the limit of open files: {error}");
+    }
 }
 
 /// Logs to stderr at `level`; does nothing when the program has set up logging itself.
@@ -159,14 +180,17 @@ struct Urls {
     public: String,
     api: String,
     redirect: Option<String>,
+    metrics: Option<String>,
 }
 
 /// Writes the pid file and the ready file.
 fn announce(process: &ProcessConfig, urls: &Urls) -> anyhow::Result<Files> {
     let pid = std::process::id();
     let mut ready = json!({"pid": pid, "public": urls.public, "api": urls.api});
-    if let Some(redirect) = &urls.redirect {
-        ready["redirect"] = json!(redirect);
+    for (name, url) in [("redirect", &urls.redirect), ("metrics", &urls.metrics)] {
+        if let Some(url) = url {
+            ready[name] = json!(url);
+        }
     }
     let mut files = Files::default();
     for (path, text) in [

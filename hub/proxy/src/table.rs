@@ -170,6 +170,11 @@ impl Table {
         self.routes.load().get(&self.key(path)).cloned()
     }
 
+    /// Number of routes.
+    pub(crate) fn len(&self) -> usize {
+        self.routes.load().len()
+    }
+
     /// All routes in the order of their keys.
     pub(crate) fn all(&self) -> Vec<Arc<Route>> {
         self.routes.load().values().into_iter().cloned().collect()

@@ -18,6 +18,9 @@ struct Side<'a> {
 
 /// Checks the options of TLS. Files are read later.
 pub(crate) fn options(args: &TlsArgs) -> Result<TlsOptions, ConfigError> {
+    if args.ssl_allow_rc4 {
+        return Err(ConfigError::Rc4);
+    }
     let dialect = dialect(args)?;
     if args.ssl_dhparam.is_some() {
         tracing::warn!("--ssl-dhparam has no effect: key exchange is by elliptic curves only");

@@ -15,6 +15,7 @@ use tokio::time::{Instant, Sleep};
 
 use crate::activity::Toucher;
 use crate::guard::Answered;
+use crate::observe::Observation;
 
 /// What went on between client and target, seen from both directions; ends a wait that takes too long.
 #[derive(Debug, Clone, Default)]
@@ -106,6 +107,7 @@ pub(crate) struct ResponseBody {
     /// Touched once, when the answer is complete.
     toucher: Option<Toucher>,
     silence: Option<Silence>,
+    observation: Option<Box<Observation>>,
     /// Dropped last, when hyper is done with the body.
     _answered: Option<Answered>,
 }
@@ -118,6 +120,7 @@ impl ResponseBody {
             source: Source::Own(bytes),
             toucher: None,
             silence: None,
+            observation: None,
             _answered: None,
         }
     }
@@ -138,6 +141,7 @@ impl ResponseBody {
             source: Source::Target(body),
             toucher,
             silence,
+            observation: None,
             _answered: None,
         }
     }
@@ -145,6 +149,12 @@ impl ResponseBody {
     /// Reports to the guard when this answer is out.
     pub(crate) fn reporting(mut self, answered: Answered) -> Self {
         self._answered = Some(answered);
+        self
+    }
+
+    /// Counts the bytes, and reports when this answer is out.
+    pub(crate) fn observed(mut self, observation: Box<Observation>) -> Self {
+        self.observation = Some(observation);
         self
     }
 
@@ -198,6 +208,9 @@ impl Body for ResponseBody {
             Poll::Ready(Some(Ok(frame))) if frame.is_data() => {
                 if let Some(silence) = &mut this.silence {
                     silence.waiting = false;
+                }
+                if let Some((seen, data)) = this.observation.as_mut().zip(frame.data_ref()) {
+                    seen.bytes += data.len() as u64;
                 }
                 Poll::Ready(Some(Ok(frame)))
             }

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 
+use crate::admission::Admitted;
+
 /// Shared state of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct Link {
@@ -16,9 +18,19 @@ pub(crate) struct Link {
     tunnel: AtomicBool,
     refused: AtomicBool,
     waker: AtomicWaker,
+    /// The place of this connection among those that are admitted.
+    _admitted: Option<Admitted>,
 }
 
 impl Link {
+    /// For a connection that was admitted.
+    pub(crate) fn new(admitted: Admitted) -> Self {
+        Self {
+            _admitted: Some(admitted),
+            ..Self::default()
+        }
+    }
+
     /// The guard passed one more head to hyper.
     pub(crate) fn handed_over(&self) {
         self.handed_over.fetch_add(1, Ordering::AcqRel);

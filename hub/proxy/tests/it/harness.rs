@@ -114,6 +114,7 @@ pub(crate) async fn raw(to: SocketAddr, bytes: &[u8]) -> String {
 pub(crate) struct TestProxy {
     pub(crate) public: SocketAddr,
     pub(crate) api: SocketAddr,
+    pub(crate) metrics: SocketAddr,
     pub(crate) clock: FakeClock,
     pub(crate) certificates: Certificates,
     stop: CancellationToken,
@@ -148,14 +149,17 @@ impl TestProxy {
             public: Listener::bind(&here).await.unwrap(),
             api: Listener::bind(&here).await.unwrap(),
             redirect: None,
+            metrics: Some(Listener::bind(&here).await.unwrap()),
         };
         let (public, api) = (address(&listeners.public), address(&listeners.api));
+        let metrics = address(listeners.metrics.as_ref().unwrap());
         let certificates = proxy.certificates();
         let stop = CancellationToken::new();
         tokio::spawn(proxy.run(listeners, stop.clone()));
         Self {
             public,
             api,
+            metrics,
             clock,
             certificates,
             stop,

@@ -14,6 +14,8 @@ mod framing;
 mod harness;
 mod headers;
 mod http2;
+mod limits;
+mod observe;
 mod process;
 mod routing;
 mod storage;
