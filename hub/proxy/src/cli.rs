@@ -63,6 +63,10 @@ pub struct Args {
     /// Do not add X-Forwarded headers
     #[arg(long)]
     pub no_x_forward: bool,
+    /// Proxies in front of this one: addresses, networks and `unix`, separated by commas. X-Forwarded headers of all
+    /// others are replaced
+    #[arg(long, value_name = "LIST", conflicts_with = "no_x_forward")]
+    pub trusted_proxies: Option<String>,
     /// Do not put the target's own path before that of the request
     #[arg(long)]
     pub no_prepend_path: bool,

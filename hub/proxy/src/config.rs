@@ -12,6 +12,7 @@ use tracing::Level;
 use crate::admission::ConnectionLimits;
 use crate::cli::Args;
 use crate::forward::ForwardOptions;
+use crate::forward::forwarded::Trusted;
 use crate::forward::headers::LocationRewrite;
 use crate::guard::GuardLimits;
 use crate::guard::head::HeadLimits;
@@ -29,6 +30,11 @@ pub enum ConfigError {
     /// An option of configurable-http-proxy that is not carried out.
     #[error("--ssl-allow-rc4: RC4 is broken; leave it out")]
     Rc4,
+    /// Not an address.
+    #[error(
+        "--trusted-proxies {0}: list addresses (10.0.0.1), networks (10.0.0.0/8) and the word unix"
+    )]
+    TrustedProxy(String),
     /// Not a form of the access log.
     #[error("--access-log {0}: choose off, text or json")]
     AccessLog(String),
@@ -157,6 +163,7 @@ impl Default for Config {
             storage: Storage::default(),
             forward: ForwardOptions {
                 x_forward: true,
+                trusted: None,
                 prepend_path: true,
                 include_prefix: true,
                 change_origin: false,
@@ -215,6 +222,12 @@ impl Config {
             storage: storage(args)?,
             forward: ForwardOptions {
                 x_forward: !args.no_x_forward,
+                trusted: args
+                    .trusted_proxies
+                    .as_deref()
+                    .map(Trusted::parse)
+                    .transpose()
+                    .map_err(ConfigError::TrustedProxy)?,
                 prepend_path: !args.no_prepend_path,
                 include_prefix: !args.no_include_prefix,
                 change_origin: args.change_origin,

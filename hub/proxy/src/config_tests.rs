@@ -124,6 +124,7 @@ fn what_cannot_be_done_is_refused() {
         (vec!["--redirect-port", "80"], "--redirect-port needs TLS"),
         (vec!["--hsts", "1"], "--hsts needs TLS"),
         (vec!["--access-log", "xml"], "off, text or json"),
+        (vec!["--trusted-proxies", "h"], "--trusted-proxies h: "),
         (vec!["--max-header-bytes", "70000"], "1024 to 65536"),
         (vec!["--max-headers", "1"], "10 to 1000"),
         (vec!["--storage-backend", "x"], "--storage-backend x"),

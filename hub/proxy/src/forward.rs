@@ -22,21 +22,29 @@ use crate::select::{self, Nowhere, Selection};
 use crate::table::{Route, Table};
 
 pub(crate) mod body;
+pub(crate) mod forwarded;
 pub(crate) mod headers;
 pub(crate) mod upgrade;
 pub(crate) mod upstream;
 
 use body::{Progress, RequestBody, ResponseBody};
+use forwarded::Trusted;
 use headers::{Length, LocationRewrite, Origin};
 use upstream::Upstream;
 
 /// The exact request target of the health check.
 const HEALTH: &str = "/_chp_healthz";
 
+/// How often a request is sent again because a kept connection had died. A target that restarts has closed all of its
+/// connections, and the pool has noticed most of that by itself.
+const RETRIES: usize = 3;
+
 /// How requests are changed on their way to the target.
 #[derive(Debug, Clone)]
 pub(crate) struct ForwardOptions {
     pub(crate) x_forward: bool,
+    /// Proxies in front of us; with such a list nobody else's `X-Forwarded-*` are passed on.
+    pub(crate) trusted: Option<Trusted>,
     pub(crate) prepend_path: bool,
     pub(crate) include_prefix: bool,
     pub(crate) change_origin: bool,
@@ -221,9 +229,22 @@ impl Forwarder {
     ) -> Result<Response<Incoming>, Failure> {
         let request = self.outgoing(request, selection, origin, upgrade)?;
         let begin = Instant::now();
-        let answer = self.head(request, progress).await?;
-        self.observer.metrics.target.observe(begin.elapsed());
-        Ok(answer)
+        let mut again = repeatable(&request);
+        let mut answer = self.head(request, progress).await;
+        let metrics = &self.observer.metrics;
+        for _ in 0..RETRIES {
+            let stale = matches!(&answer, Err(Failure::Client(error)) if upstream::is_stale(error));
+            let Some(request) = again.take().filter(|_| stale) else {
+                break;
+            };
+            metrics.retries.add();
+            again = repeatable(&request);
+            answer = self.head(request, progress).await;
+        }
+        if answer.is_ok() {
+            metrics.target.observe(begin.elapsed());
+        }
+        answer
     }
 
     /// Waits for the head of the answer, no longer than the target may be silent.
@@ -262,13 +283,20 @@ impl Forwarder {
         )?;
         parts.version = Version::HTTP_11;
         parts.extensions.clear();
-        let origin = Some(origin).filter(|_| self.options.x_forward);
+        let trusted = self.options.trusted.as_ref();
+        let forwarded = self.options.x_forward.then_some((origin, trusted));
         let length = match body.is_end_stream() {
             true => Length::None,
             false if parts.headers.contains_key(CONTENT_LENGTH) => Length::Known,
             false => Length::Unknown,
         };
-        headers::to_target(&mut parts.headers, &parts.method, length, origin, upgrade);
+        headers::to_target(
+            &mut parts.headers,
+            &parts.method,
+            length,
+            forwarded,
+            upgrade,
+        );
         if self.options.change_origin || !parts.headers.contains_key(HOST) {
             parts.headers.insert(HOST, target.host.clone());
         }
@@ -398,6 +426,20 @@ impl Forwarder {
             .insert(http::header::UPGRADE, HeaderValue::from_static("websocket"));
         Response::from_parts(parts, ResponseBody::own(""))
     }
+}
+
+/// A second copy of a request that may be sent twice: idempotent (RFC 9110 9.2.2), and without a body.
+fn repeatable(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
+    let method = request.method();
+    if !method.is_idempotent() || !request.body().is_end_stream() {
+        return None;
+    }
+    let mut copy = Request::new(RequestBody::empty());
+    *copy.method_mut() = method.clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.version_mut() = request.version();
+    *copy.headers_mut() = request.headers().clone();
+    Some(copy)
 }
 
 /// Failed WebSocket handshakes get no page: no browser would show it.

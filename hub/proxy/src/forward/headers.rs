@@ -6,12 +6,13 @@
 use std::net::IpAddr;
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION,
+    CONNECTION, CONTENT_LENGTH, EXPECT, HeaderMap, HeaderName, HeaderValue, LOCATION,
     PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Method, StatusCode};
 use url::Url;
 
+use crate::forward::forwarded::{self, Trusted};
 use crate::target::Target;
 
 /// Always hop-by-hop (RFC 9110 7.6.1, and what older proxies send).
@@ -26,11 +27,6 @@ const HOP_BY_HOP: [HeaderName; 9] = [
     TRANSFER_ENCODING,
     UPGRADE,
 ];
-
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Whether a list header (RFC 9110 5.6.1) has `token`, in any case.
 pub(crate) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
@@ -81,15 +77,15 @@ pub(crate) fn to_target(
     headers: &mut HeaderMap,
     method: &Method,
     length: Length,
-    origin: Option<Origin>,
+    forwarded: Option<(Origin, Option<&Trusted>)>,
     upgrade: bool,
 ) {
     strip_hop_by_hop(headers);
     // hyper has answered `100 Continue` itself by the time the body flows.
     headers.remove(EXPECT);
     remove_aliases(headers);
-    if let Some(origin) = origin {
-        add_forwarded(headers, origin, upgrade);
+    if let Some((origin, trusted)) = forwarded {
+        forwarded::add(headers, origin, upgrade, trusted);
     }
     if upgrade {
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
@@ -122,51 +118,6 @@ fn remove_aliases(headers: &mut HeaderMap) {
         .collect();
     for name in aliases {
         headers.remove(name);
-    }
-}
-
-/// Source: http-proxy's `xfwd`: For, Port and Proto are appended; Host only if absent, and never on upgrades.
-fn add_forwarded(headers: &mut HeaderMap, origin: Origin, upgrade: bool) {
-    let host = headers.get(HOST).cloned();
-    let port = host
-        .as_ref()
-        .and_then(|host| host.to_str().ok())
-        .and_then(port_of)
-        .map(str::to_owned);
-    let port = port.unwrap_or_else(|| if origin.tls { "443" } else { "80" }.to_owned());
-    let proto = match (upgrade, origin.tls) {
-        (false, false) => "http",
-        (false, true) => "https",
-        (true, false) => "ws",
-        (true, true) => "wss",
-    };
-    if let Some(peer) = origin.peer {
-        append(headers, FORWARDED_FOR, &peer.to_string());
-    }
-    append(headers, FORWARDED_PORT, &port);
-    append(headers, FORWARDED_PROTO, proto);
-    if let Some(host) = host.filter(|_| !upgrade && !headers.contains_key(FORWARDED_HOST)) {
-        headers.insert(FORWARDED_HOST, host);
-    }
-}
-
-/// The port of a `Host` header, if it has one.
-fn port_of(host: &str) -> Option<&str> {
-    let after_address = host.rfind(']').map_or(host, |end| &host[end..]);
-    let (_, port) = after_address.rsplit_once(':')?;
-    (!port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())).then_some(port)
-}
-
-/// Makes one line of all that is there and `value`, separated by commas without spaces.
-fn append(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    let mut all: Vec<u8> = Vec::new();
-    for part in headers.get_all(&name) {
-        all.extend_from_slice(part.as_bytes());
-        all.push(b',');
-    }
-    all.extend_from_slice(value.as_bytes());
-    if let Ok(value) = HeaderValue::from_bytes(&all) {
-        headers.insert(name, value);
     }
 }
 

@@ -129,7 +129,7 @@ fn forwarded_headers_are_appended() {
             &mut headers,
             &Method::GET,
             Length::None,
-            Some(Origin { tls, ..HERE }),
+            Some((Origin { tls, ..HERE }, None)),
             upgrade,
         );
         assert_eq!(lines(&headers), expected);

@@ -3,15 +3,17 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::Uri;
 use http::uri::Scheme;
-use hyper::rt::ReadBufCursor;
+use http::{Extensions, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
 use tower_service::Service;
@@ -55,10 +57,10 @@ pub(crate) struct Connector {
     tls: tls::connect::Connector,
 }
 
-type Connecting = Pin<Box<dyn Future<Output = io::Result<UpstreamStream>> + Send>>;
+type Connecting = Pin<Box<dyn Future<Output = io::Result<TokioIo<UpstreamStream>>> + Send>>;
 
 impl Service<Uri> for Connector {
-    type Response = UpstreamStream;
+    type Response = TokioIo<UpstreamStream>;
     type Error = io::Error;
     type Future = Connecting;
 
@@ -72,7 +74,7 @@ impl Service<Uri> for Connector {
             if uri.scheme() != Some(&Scheme::HTTPS) {
                 return Box::pin(async {
                     let stream = connecting.await.map_err(io::Error::other)?;
-                    Ok(UpstreamStream::Tcp(stream))
+                    Ok(Socket::Tcp(stream.into_inner()).into())
                 });
             }
             let tls = self.tls.clone();
@@ -80,58 +82,119 @@ impl Service<Uri> for Connector {
                 let stream = connecting.await.map_err(io::Error::other)?.into_inner();
                 let shaking = tls.connect(uri.host().unwrap_or_default(), stream);
                 let stream = tokio::time::timeout(CONNECT_TIMEOUT, shaking).await??;
-                Ok(UpstreamStream::Tls(Box::new(TokioIo::new(stream))))
+                Ok(Socket::Tls(Box::new(stream)).into())
             });
         }
         Box::pin(async move {
             let path = hex::decode(uri.host().unwrap_or_default()).map_err(io::Error::other)?;
             let path = String::from_utf8(path).map_err(io::Error::other)?;
             let stream = tokio::time::timeout(CONNECT_TIMEOUT, UnixStream::connect(path)).await??;
-            Ok(UpstreamStream::Unix(TokioIo::new(stream)))
+            Ok(Socket::Unix(stream).into())
         })
     }
 }
 
+/// What is known of a connection to a target: whether a failed request may be sent again.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Life(Arc<Lived>);
+
+#[derive(Debug, Default)]
+struct Lived {
+    /// Requests that were followed by an answer and by another request.
+    answered: AtomicUsize,
+    /// Something was read since something was written.
+    heard: AtomicBool,
+}
+
+impl Life {
+    fn wrote(&self) {
+        if self.0.heard.swap(false, Ordering::Relaxed) {
+            self.0.answered.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn read(&self) {
+        self.0.heard.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the connection had served a request before, and died without a byte of an answer to the present one.
+    pub(crate) fn died_waiting(&self) -> bool {
+        self.0.answered.load(Ordering::Relaxed) > 0 && !self.0.heard.load(Ordering::Relaxed)
+    }
+}
+
+/// Whether `error` is the end of a kept connection that the target had closed before it saw the request, as far as
+/// anybody can tell from here (RFC 9112 9.3.1).
+pub(crate) fn is_stale(error: &hyper_util::client::legacy::Error) -> bool {
+    let Some(info) = error.connect_info() else {
+        return false;
+    };
+    let mut extensions = Extensions::new();
+    info.get_extras(&mut extensions);
+    extensions.get::<Life>().is_some_and(Life::died_waiting)
+}
+
 /// A connection to a target.
 #[derive(Debug)]
-pub(crate) enum UpstreamStream {
-    Tcp(TokioIo<TcpStream>),
-    Tls(Box<TokioIo<TlsStream<TcpStream>>>),
-    Unix(TokioIo<UnixStream>),
+pub(crate) struct UpstreamStream {
+    socket: Socket,
+    life: Life,
+}
+
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+    Unix(UnixStream),
+}
+
+impl From<Socket> for TokioIo<UpstreamStream> {
+    fn from(socket: Socket) -> Self {
+        let life = Life::default();
+        Self::new(UpstreamStream { socket, life })
+    }
 }
 
 impl Connection for UpstreamStream {
     fn connected(&self) -> Connected {
-        Connected::new()
+        Connected::new().extra(self.life.clone())
     }
 }
 
 macro_rules! either {
     ($self:ident, $stream:ident => $call:expr) => {
-        match $self.get_mut() {
-            UpstreamStream::Tcp($stream) => $call,
-            UpstreamStream::Tls($stream) => $call,
-            UpstreamStream::Unix($stream) => $call,
+        match &mut $self.get_mut().socket {
+            Socket::Tcp($stream) => $call,
+            Socket::Tls($stream) => $call,
+            Socket::Unix($stream) => $call,
         }
     };
 }
 
-impl hyper::rt::Read for UpstreamStream {
+impl AsyncRead for UpstreamStream {
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        buf: ReadBufCursor<'_>,
+        buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        either!(self, stream => Pin::new(stream).poll_read(cx, buf))
+        let before = buf.filled().len();
+        let this = self.as_mut();
+        let result = either!(this, stream => Pin::new(stream).poll_read(cx, buf));
+        // The end of input is no byte of an answer.
+        if buf.filled().len() > before {
+            self.life.read();
+        }
+        result
     }
 }
 
-impl hyper::rt::Write for UpstreamStream {
+impl AsyncWrite for UpstreamStream {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.life.wrote();
         either!(self, stream => Pin::new(stream).poll_write(cx, bytes))
     }
 
@@ -148,6 +211,7 @@ impl hyper::rt::Write for UpstreamStream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.life.wrote();
         either!(self, stream => Pin::new(stream).poll_write_vectored(cx, bufs))
     }
 

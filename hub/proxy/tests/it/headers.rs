@@ -167,3 +167,38 @@ async fn old_clients_without_host_are_served() {
         "{answer}"
     );
 }
+
+#[tokio::test]
+async fn x_forwarded_headers_count_only_from_trusted_proxies() {
+    let target = Target::named("t").await;
+    let given = [
+        ("host", "front"),
+        ("x-forwarded-for", "6.6.6.6,1.2.3.4"),
+        ("x-forwarded-proto", "https"),
+        ("x-real-ip", "6.6.6.6"),
+    ];
+    for (list, expected) in [
+        (
+            "10.0.0.0/8",
+            ["x-forwarded-for: 127.0.0.1", "x-forwarded-proto: http"],
+        ),
+        (
+            "127.0.0.0/8,unix",
+            [
+                "x-forwarded-for: 1.2.3.4,127.0.0.1",
+                "x-forwarded-proto: https",
+            ],
+        ),
+    ] {
+        let proxy = TestProxy::start(&["--trusted-proxies", list]).await;
+        proxy.route("/", &target.url()).await;
+        let headers = seen(&proxy, &given).await;
+        for line in expected {
+            assert!(headers.contains(&line.to_owned()), "{list}: {headers:?}");
+        }
+        assert_eq!(
+            headers.contains(&"x-real-ip: 6.6.6.6".to_owned()),
+            list.contains("127")
+        );
+    }
+}

@@ -17,6 +17,7 @@ mod http2;
 mod limits;
 mod observe;
 mod process;
+mod retry;
 mod routing;
 mod storage;
 mod streaming;
