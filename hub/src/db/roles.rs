@@ -194,81 +194,78 @@ pub async fn grant(tx: &Tx, name: &str, holders: &Holders) -> Result<Vec<String>
     else {
         return Ok(vec![name.to_owned()]);
     };
+    let listed = [
+        (Holder::User, &holders.users),
+        (Holder::Group, &holders.groups),
+        (Holder::Service, &holders.services),
+    ];
     let mut missing = Vec::new();
-    if let Some(names) = &holders.users {
-        clear(tx, role.id, role_grants::Column::UserId).await?;
-        for user in names {
-            match users::Entity::find()
-                .filter(users::Column::Name.eq(user))
-                .one(&**tx)
-                .await?
-            {
-                Some(row) => insert(tx, role.id, Holder::User(row.id)).await?,
-                None => missing.push(user.clone()),
-            }
-        }
-    }
-    if let Some(names) = &holders.groups {
-        clear(tx, role.id, role_grants::Column::GroupId).await?;
-        for group in names {
-            match groups::Entity::find()
-                .filter(groups::Column::Name.eq(group))
-                .one(&**tx)
-                .await?
-            {
-                Some(row) => insert(tx, role.id, Holder::Group(row.id)).await?,
-                None => missing.push(group.clone()),
-            }
-        }
-    }
-    if let Some(names) = &holders.services {
-        clear(tx, role.id, role_grants::Column::ServiceId).await?;
-        for service in names {
-            match services::Entity::find()
-                .filter(services::Column::Name.eq(service))
-                .one(&**tx)
-                .await?
-            {
-                Some(row) => insert(tx, role.id, Holder::Service(row.id)).await?,
-                None => missing.push(service.clone()),
+    for (kind, names) in listed {
+        let Some(names) = names else { continue };
+        role_grants::Entity::delete_many()
+            .filter(role_grants::Column::RoleId.eq(role.id))
+            .filter(kind.column().is_not_null())
+            .exec(&**tx)
+            .await?;
+        for name in names {
+            match kind.find(tx, name).await? {
+                Some(id) => kind.grant(tx, role.id, id).await?,
+                None => missing.push(name.clone()),
             }
         }
     }
     Ok(missing)
 }
 
+/// What can hold a role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Holder {
-    User(i64),
-    Group(i64),
-    Service(i64),
+    User,
+    Group,
+    Service,
 }
 
-async fn clear(tx: &Tx, role: i64, kind: role_grants::Column) -> Result<(), DbError> {
-    role_grants::Entity::delete_many()
-        .filter(role_grants::Column::RoleId.eq(role))
-        .filter(kind.is_not_null())
-        .exec(&**tx)
-        .await?;
-    Ok(())
-}
+impl Holder {
+    fn column(self) -> role_grants::Column {
+        match self {
+            Holder::User => role_grants::Column::UserId,
+            Holder::Group => role_grants::Column::GroupId,
+            Holder::Service => role_grants::Column::ServiceId,
+        }
+    }
 
-async fn insert(tx: &Tx, role: i64, holder: Holder) -> Result<(), DbError> {
-    let (user, group, service) = match holder {
-        Holder::User(id) => (Some(id), None, None),
-        Holder::Group(id) => (None, Some(id), None),
-        Holder::Service(id) => (None, None, Some(id)),
-    };
-    let row = role_grants::ActiveModel {
-        id: NotSet,
-        role_id: Set(role),
-        user_id: Set(user),
-        group_id: Set(group),
-        service_id: Set(service),
-    };
-    role_grants::Entity::insert(row)
-        .exec_without_returning(&**tx)
-        .await?;
-    Ok(())
+    /// Row id of the holder of this name.
+    async fn find(self, tx: &Tx, name: &str) -> Result<Option<i64>, DbError> {
+        Ok(match self {
+            Holder::User => {
+                let query = users::Entity::find().filter(users::Column::Name.eq(name));
+                query.one(&**tx).await?.map(|row| row.id)
+            }
+            Holder::Group => {
+                let query = groups::Entity::find().filter(groups::Column::Name.eq(name));
+                query.one(&**tx).await?.map(|row| row.id)
+            }
+            Holder::Service => {
+                let query = services::Entity::find().filter(services::Column::Name.eq(name));
+                query.one(&**tx).await?.map(|row| row.id)
+            }
+        })
+    }
+
+    async fn grant(self, tx: &Tx, role: i64, id: i64) -> Result<(), DbError> {
+        let only = |kind: Holder| Set((kind == self).then_some(id));
+        let row = role_grants::ActiveModel {
+            id: NotSet,
+            role_id: Set(role),
+            user_id: only(Holder::User),
+            group_id: only(Holder::Group),
+            service_id: only(Holder::Service),
+        };
+        role_grants::Entity::insert(row)
+            .exec_without_returning(&**tx)
+            .await?;
+        Ok(())
+    }
 }
 
 /// The owner of tokens that a row id stands for; keeps the two kinds apart in callers.

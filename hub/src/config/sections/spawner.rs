@@ -4,20 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hub_types::scope::Scope;
+use services::contract::LOCAL_ENV_KEEP;
 use url::Url;
-
-/// What LocalProcessSpawner and its kind copy from the hub's environment (JupyterHub 6.1).
-pub const LOCAL_ENV_KEEP: &[&str] = &[
-    "CONDA_DEFAULT_ENV",
-    "CONDA_ROOT",
-    "JUPYTERHUB_SINGLEUSER_APP",
-    "LANG",
-    "LC_ALL",
-    "LD_LIBRARY_PATH",
-    "PATH",
-    "PYTHONPATH",
-    "VIRTUAL_ENV",
-];
 
 /// `[Spawner]`: what every user server gets, whoever starts it.
 ///
