@@ -100,6 +100,7 @@ impl TestProxy {
             public: Listener::bind(&here).await.unwrap(),
             api: Listener::bind(&here).await.unwrap(),
             redirect: None,
+            metrics: None,
         };
         let (public, url) = (listeners.public.url(), listeners.api.url());
         let stop = CancellationToken::new();
