@@ -11,9 +11,12 @@ REQUEST = (
 
 
 async def accept(reader, writer):
-    await reader.readuntil(b"\r\n\r\n")
-    writer.write(ANSWER)
-    await reader.read()
+    try:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(ANSWER)
+        await reader.read()
+    except (asyncio.IncompleteReadError, ConnectionError):
+        pass  # somebody who only wanted to know whether we listen, or who was stopped
     writer.close()
 
 

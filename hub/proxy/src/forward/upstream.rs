@@ -29,8 +29,9 @@ pub(crate) type Upstream = Client<Connector, RequestBody>;
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Shorter than the 5 s after which node and uvicorn close an idle connection, so that we rarely meet a closing one.
 const POOL_IDLE: Duration = Duration::from_secs(4);
-/// Idle connections kept per target.
-const POOL_PER_TARGET: usize = 32;
+/// Idle connections kept per target. Far more than a notebook server needs, but all pages of the hub come from one target;
+/// with fewer than there are requests at once, each would open a connection of its own.
+const POOL_PER_TARGET: usize = 512;
 /// Most that is buffered per connection and direction, in bytes; also the limit of a response head.
 pub(crate) const BUFFER: usize = 64 * 1024;
 

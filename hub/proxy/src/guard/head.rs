@@ -313,19 +313,18 @@ fn connection(value: &[u8]) -> Result<(), Refusal> {
 
 /// `Transfer_Encoding` and the like: CGI-style servers read `_` (and `.`) as `-`.
 fn is_alias(name: &[u8]) -> bool {
-    let plain: Vec<u8> = name
-        .iter()
-        .map(|byte| {
-            if matches!(byte, b'_' | b'.') {
-                b'-'
-            } else {
-                *byte
-            }
-        })
-        .collect();
-    plain != name
-        && (plain.eq_ignore_ascii_case(b"transfer-encoding")
-            || plain.eq_ignore_ascii_case(b"content-length"))
+    let same = |byte: &u8, wanted: &u8| {
+        byte.eq_ignore_ascii_case(wanted) || (*wanted == b'-' && matches!(byte, b'_' | b'.'))
+    };
+    let reads_as = |wanted: &[u8]| {
+        name.len() == wanted.len()
+            && name
+                .iter()
+                .zip(wanted)
+                .all(|(byte, wanted)| same(byte, wanted))
+    };
+    name.iter().any(|byte| matches!(byte, b'_' | b'.'))
+        && (reads_as(b"transfer-encoding") || reads_as(b"content-length"))
 }
 
 #[cfg(test)]
