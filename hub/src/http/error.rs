@@ -167,6 +167,10 @@ impl From<StopError> for ApiError {
             StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         match error {
             StopError::Db(error) => error.into(),
+            StopError::Unsure(_) => Self {
+                retry_after: Some(RETRY_AFTER),
+                ..Self::new(status, error.to_string())
+            },
             error => Self::new(status, error.to_string()),
         }
     }

@@ -17,6 +17,7 @@ mod stopping;
 mod watching;
 mod work;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use futures_util::Stream;
 use hub_types::clock::Clock;
 use hub_types::progress::ProgressEvent;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::addresses::Addresses;
 use crate::bus::{Bus, Event};
@@ -42,6 +44,8 @@ pub use request::{StartError, StartOutcome, StartRequest, StopError, StopOutcome
 
 /// How often whoever waits looks at the database even if nothing was told: another hub process may do the work.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How long the proxy may take to delete a route once the hub stops.
+const LAST_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a manager works with.
 #[derive(Debug, Clone)]
@@ -73,6 +77,10 @@ struct Inner {
     deps: ManagerDeps,
     work: work::Work,
     http: OnceLock<reqwest::Client>,
+    /// Whether a route may be left that nobody wants.
+    route_left: AtomicBool,
+    /// Cancelled when the hub stops: from then on nobody waits long for the proxy.
+    leaving: CancellationToken,
 }
 
 impl std::ops::Deref for Manager {
@@ -91,6 +99,8 @@ impl Manager {
             deps,
             work: work::Work::default(),
             http: OnceLock::new(),
+            route_left: AtomicBool::new(false),
+            leaving: CancellationToken::new(),
         }))
     }
 
@@ -175,6 +185,35 @@ impl Manager {
     /// Waits until this process works on no server any more.
     pub async fn idle(&self) {
         self.0.work.idle().await;
+    }
+
+    /// Says that the hub stops: a proxy that does not answer holds up no stop of a server any more.
+    pub fn hurry(&self) {
+        self.0.leaving.cancel();
+    }
+
+    /// Whether a route could not be deleted since the last question: the routes should be checked.
+    #[must_use]
+    pub fn take_route_left(&self) -> bool {
+        self.0.route_left.swap(false, Ordering::SeqCst)
+    }
+
+    /// Deletes the route of a server; one that cannot be deleted is left for the next check of routes.
+    async fn unroute(&self, server: &Server) {
+        let spec = self.routespec(server);
+        let late = async {
+            self.0.leaving.cancelled().await;
+            tokio::time::sleep(LAST_PATIENCE).await;
+        };
+        let why = tokio::select! {
+            deleted = self.proxy.delete(&spec) => match deleted {
+                Ok(()) => return,
+                Err(error) => error.to_string(),
+            },
+            () = late => "the proxy does not answer in time, and the hub is stopping".to_owned(),
+        };
+        tracing::warn!(server = %server.at, "route {spec} is left for the next check of routes: {why}");
+        self.0.route_left.store(true, Ordering::SeqCst);
     }
 
     /// Waits until the server has left `state`: `None` when it has not by `deadline`, `Some(None)` when its row is

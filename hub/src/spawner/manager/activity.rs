@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::Manager;
+use super::request::log_name;
+use super::{Manager, StopError};
 use crate::db::{self, DbError};
 use crate::domain::activity::{Verdict, judge};
 use crate::domain::server::ServerRef;
@@ -53,21 +54,21 @@ impl Manager {
         tx.commit().await
     }
 
-    /// Asks the proxy when a server was last used: what the database knows may be as old as the last poll. Without an
-    /// answer the database's word counts.
-    pub(super) async fn refresh_activity(&self, at: &ServerRef) {
+    /// Asks the proxy when a server was last used: what the database knows may be as old as the last poll.
+    ///
+    /// # Errors
+    /// [`StopError::Unsure`] when the proxy does not say in time; when the database refuses or is gone.
+    pub(super) async fn refresh_activity(&self, at: &ServerRef) -> Result<(), StopError> {
         let spec = self.addresses.base.server(&at.user, &at.name);
-        match tokio::time::timeout(PATIENCE, self.proxy.last_activity(&spec)).await {
+        let why = match tokio::time::timeout(PATIENCE, self.proxy.last_activity(&spec)).await {
             Ok(Ok(Some(used))) => {
-                if let Err(error) = self.report_activity(vec![(at.clone(), used)]).await {
-                    tracing::warn!(server = %at, %error, "fresh activity is not recorded");
-                }
+                return Ok(self.report_activity(vec![(at.clone(), used)]).await?);
             }
-            Ok(Ok(None)) => {}
-            Ok(Err(error)) => tracing::warn!(server = %at, %error, "no fresh activity"),
-            Err(_) => {
-                tracing::warn!(server = %at, "no fresh activity: the proxy does not answer in time");
-            }
-        }
+            Ok(Ok(None)) => return Ok(()),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "it does not answer in time".to_owned(),
+        };
+        tracing::warn!(server = %at, "the proxy does not say when a server was last used: {why}");
+        Err(StopError::Unsure(log_name(at)))
     }
 }

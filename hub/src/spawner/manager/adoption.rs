@@ -40,7 +40,6 @@ impl Manager {
         ) {
             return Ok(());
         }
-        let turn = self.0.work.announce(server.id);
         let change = ServerChange {
             lease: Some(Some(self.lease(now))),
             ..ServerChange::default()
@@ -49,6 +48,7 @@ impl Manager {
         let Some(epoch) = db::servers::step(&tx, server.id, server.epoch, &change).await? else {
             return Ok(());
         };
+        let turn = self.0.work.announce(server.id);
         tx.commit().await?;
         tracing::info!(server = %server.at, state = server.state.as_str(), "going on with server {}", server.at);
         let server = Server { epoch, ..server };

@@ -104,6 +104,11 @@ pub enum StopError {
     /// It was used after the given time: 412.
     #[error("{0} was active in the meantime")]
     Active(String),
+    /// Nobody can say whether it was used after the given time: 503.
+    #[error(
+        "The proxy does not say when {0} was last used, so it is not stopped; try again in a few seconds."
+    )]
+    Unsure(String),
     /// The database refused or is gone: 503.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -117,7 +122,7 @@ impl StopError {
             Self::NoSuchServer { .. } => 404,
             Self::DefaultServer => 400,
             Self::Active(_) => 412,
-            Self::Db(_) => 503,
+            Self::Unsure(_) | Self::Db(_) => 503,
         }
     }
 }

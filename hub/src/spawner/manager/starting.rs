@@ -10,6 +10,7 @@ use services::supervisor::{Probe, probe, probe_client};
 use tokio::time::{Instant, sleep};
 
 use super::request::log_name;
+use super::watching::after_failure;
 use super::work::Turn;
 use super::{Manager, StartError, StartRequest, identity, report};
 use crate::bus::Event;
@@ -94,9 +95,10 @@ impl Manager {
                 retry_after: Duration::from_secs(30 + u64::from(random) % 31),
             });
         }
-        let turn = self.0.work.announce(server.id);
         let token = Token::generate();
         let starting = self.first_step(&tx, server, request, &token).await?;
+        // Before others can see the step, and not before it is certain to be ours.
+        let turn = self.0.work.announce(starting.server.id);
         tx.commit().await?;
         let id = starting.server.id;
         self.bus.tell(Event::Server(id));
@@ -314,7 +316,7 @@ impl Starting {
         {
             drop(tx);
             // Whoever has the server now deletes the route as well, but perhaps before it was added.
-            self.unroute().await;
+            manager.unroute(&self.server).await;
             return Err(Ended::Lost);
         }
         db::events::append(
@@ -335,11 +337,12 @@ impl Starting {
         let (manager, name) = (&self.manager, log_name(&self.server.at));
         tracing::warn!(server = %name, "the start of server {name} failed: {message}");
         let placed = self.row().placed;
-        let mut output = Vec::new();
+        let (mut output, mut gone) = (Vec::new(), true);
         if let Some(placed) = placed {
-            self.unroute().await;
+            manager.unroute(&self.server).await;
             if let Err(error) = manager.spawner.stop(&placed.state, true).await {
-                tracing::error!(server = %name, %error, "what is left of server {name} cannot be stopped");
+                tracing::error!(server = %name, %error, "what is left of server {name} cannot be stopped yet");
+                gone = false;
             }
             output = manager.spawner.output_tail(&placed.state, TAIL).await;
         }
@@ -349,7 +352,7 @@ impl Starting {
             status: 500,
         };
         match manager
-            .failed_step(&self.server, self.row().epoch, self.start, failure)
+            .failed_step(&self.server, &self.row(), self.start, (failure, gone))
             .await
         {
             Ok(true) => {}
@@ -357,13 +360,6 @@ impl Starting {
             Err(error) => {
                 tracing::error!(server = %name, %error, "the failed start of server {name} is not recorded");
             }
-        }
-    }
-
-    async fn unroute(&self) {
-        let spec = self.manager.routespec(&self.server);
-        if let Err(error) = self.manager.proxy.delete(&spec).await {
-            tracing::warn!(%error, "route {spec} is left for the next check of routes");
         }
     }
 
@@ -407,32 +403,27 @@ impl Commit for Starting {
 }
 
 impl Manager {
-    /// The step from `spawning` to `stopped` with a reason; false when somebody else has the server now.
+    /// The step from `spawning` to `stopped` with a reason, or to `stopping` when not all of it is `gone`; false when
+    /// somebody else has the server now.
     async fn failed_step(
         &self,
         server: &Server,
-        epoch: i64,
+        row: &RowState,
         start: i64,
-        failure: Failure,
+        (failure, gone): (Failure, bool),
     ) -> Result<bool, DbError> {
         let event = report::failed(&failure.message);
-        let change = ServerChange {
-            state: Some(ServerState::Stopped),
-            lease: Some(None),
-            target: Some(None),
-            started: Some(None),
-            spawner_state: Some(None),
-            last_failure: Some(Some(failure)),
-            ..ServerChange::default()
-        };
+        let change = after_failure(failure, gone);
         let tx = self.db.write().await?;
-        if db::servers::step(&tx, server.id, epoch, &change)
+        if db::servers::step(&tx, server.id, row.epoch, &change)
             .await?
             .is_none()
         {
             return Ok(false);
         }
-        identity::revoke(&tx, server).await?;
+        if gone {
+            identity::revoke(&tx, server).await?;
+        }
         db::events::append(&tx, server.id, start, &event, self.clock.now()).await?;
         tx.commit().await?;
         self.bus.tell(Event::Server(server.id));

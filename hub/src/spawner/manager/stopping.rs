@@ -1,5 +1,9 @@
 //! Stopping a server: `ready` or `spawning` → `stopping → stopped`.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use super::request::log_name;
 use super::work::Turn;
 use super::{Manager, StopError, StopRequest, identity};
@@ -9,6 +13,9 @@ use crate::domain::action::StopServer;
 use crate::domain::lifecycle::ServerState;
 use crate::domain::principal::Granted;
 use crate::domain::server::{Server, ServerId};
+
+/// How long the removal of a server waits for a stop that is under way already.
+const REMOVE_WITHIN: Duration = Duration::from_secs(600);
 
 impl Manager {
     /// Writes the first step and starts the task; `None` when nothing has to be waited for.
@@ -21,9 +28,10 @@ impl Manager {
         if request.remove && at.name.is_default() {
             return Err(StopError::DefaultServer);
         }
-        if request.unless_active_since.is_some() {
-            self.refresh_activity(at).await;
-        }
+        let fresh = match request.unless_active_since {
+            Some(_) => self.refresh_activity(at).await,
+            None => Ok(()),
+        };
         let tx = self.db.write().await?;
         let Some(mut server) = db::servers::find(&*tx, at).await? else {
             if at.name.is_default() {
@@ -35,7 +43,12 @@ impl Manager {
             });
         };
         match server.state {
-            ServerState::Stopping => return Ok(Some(server.id)),
+            ServerState::Stopping => {
+                if request.remove {
+                    tokio::spawn(self.clone().remove_stopped(server.id));
+                }
+                return Ok(Some(server.id));
+            }
             ServerState::Stopped => {
                 if request.remove {
                     db::servers::delete(&tx, server.id).await?;
@@ -44,9 +57,8 @@ impl Manager {
                 }
                 return Ok(None);
             }
-            ServerState::Spawning | ServerState::Ready => {}
+            ServerState::Spawning | ServerState::Ready => fresh?,
         }
-        let turn = self.0.work.announce(server.id);
         let change = ServerChange {
             state: Some(ServerState::Stopping),
             lease: Some(Some(self.lease(self.clock.now()))),
@@ -57,6 +69,8 @@ impl Manager {
         let Some(epoch) = db::servers::step(&tx, server.id, server.epoch, &change).await? else {
             return Err(StopError::Active(log_name(at)));
         };
+        // A stop that is refused must not touch a start that goes on.
+        let turn = self.0.work.announce(server.id);
         tx.commit().await?;
         server.epoch = epoch;
         self.bus.tell(Event::Server(server.id));
@@ -65,14 +79,36 @@ impl Manager {
         Ok(Some(id))
     }
 
+    /// Removes a server once the stop that is under way is complete; not if it has been started again by then.
+    async fn remove_stopped(self, id: ServerId) {
+        let removed = async {
+            let deadline = Instant::now() + REMOVE_WITHIN;
+            let settled = self.settled(id, ServerState::Stopping, deadline).await?;
+            if settled.is_none() {
+                tracing::warn!(
+                    server = id.0,
+                    "a server takes too long to stop and is not removed"
+                );
+            }
+            let tx = self.db.write().await?;
+            let server = db::servers::get(&*tx, id).await?;
+            if server.is_some_and(|server| server.state == ServerState::Stopped) {
+                db::servers::delete(&tx, id).await?;
+                tx.commit().await?;
+                self.bus.tell(Event::Server(id));
+            }
+            Ok::<_, DbError>(())
+        };
+        if let Err(error) = removed.await {
+            tracing::error!(server = id.0, %error, "a server that has been stopped is not removed");
+        }
+    }
+
     /// Does the work of a stop: route first, then the process, then what the server was at the hub.
     pub(super) async fn run_stop(self, server: Server, mut turn: Turn, remove: bool) {
         turn.begin(true).await;
         let name = log_name(&server.at);
-        let spec = self.routespec(&server);
-        if let Err(error) = self.proxy.delete(&spec).await {
-            tracing::warn!(server = %name, %error, "route {spec} is left for the next check of routes");
-        }
+        self.unroute(&server).await;
         if let Some(state) = &server.spawner_state
             && let Err(error) = self.spawner.stop(state, false).await
         {

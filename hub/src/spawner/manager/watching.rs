@@ -1,5 +1,7 @@
 //! Looking whether ready servers still run.
 
+use futures_util::StreamExt as _;
+
 use super::request::log_name;
 use super::starting::TAIL;
 use super::work::Turn;
@@ -9,6 +11,30 @@ use crate::db::{self, DbError, ServerChange};
 use crate::domain::lifecycle::ServerState;
 use crate::domain::server::{Failure, Server};
 use crate::spawner::Poll;
+
+/// How many servers are looked at, and cleaned up after, at the same time.
+const POLLS: usize = 16;
+
+/// The row of a server that failed. What is not `gone` stays known and is left in `stopping`: the next look at
+/// unfinished work stops it again, and until then nothing is started in its place.
+pub(super) fn after_failure(failure: Failure, gone: bool) -> ServerChange {
+    let change = ServerChange {
+        state: Some(ServerState::Stopping),
+        lease: Some(None),
+        last_failure: Some(Some(failure)),
+        ..ServerChange::default()
+    };
+    if !gone {
+        return change;
+    }
+    ServerChange {
+        state: Some(ServerState::Stopped),
+        target: Some(None),
+        started: Some(None),
+        spawner_state: Some(None),
+        ..change
+    }
+}
 
 impl Manager {
     /// Asks the spawner for every ready server whether it runs; cleans up after those that do not. Returns how many
@@ -21,20 +47,34 @@ impl Manager {
             .await?
             .into_iter()
             .filter(|s| s.state == ServerState::Ready);
-        let mut died = 0;
-        for server in ready {
-            let poll = match &server.spawner_state {
-                Some(state) => self.spawner.poll(state).await,
-                None => Poll::Exited("is not known to the spawner".into()),
-            };
-            if let Poll::Exited(how) = poll
-                && !self.0.work.is_busy(server.id)
-            {
-                let turn = self.0.work.announce(server.id);
-                died += usize::from(self.bury(server, &how, turn).await?);
+        let died: Vec<bool> = futures_util::stream::iter(ready)
+            .map(|server| self.poll_one(server))
+            .buffer_unordered(POLLS)
+            .collect()
+            .await;
+        Ok(died.into_iter().filter(|died| *died).count())
+    }
+
+    /// Asks for one server, and cleans up after it; true when it had died. What goes wrong is left for the next look.
+    async fn poll_one(&self, server: Server) -> bool {
+        let poll = match &server.spawner_state {
+            Some(state) => self.spawner.poll(state).await,
+            None => Poll::Exited("is not known to the spawner".into()),
+        };
+        let Poll::Exited(how) = poll else {
+            return false;
+        };
+        if self.0.work.is_busy(server.id) {
+            return false;
+        }
+        let (turn, name) = (self.0.work.announce(server.id), log_name(&server.at));
+        match self.bury(server, &how, turn).await {
+            Ok(died) => died,
+            Err(error) => {
+                tracing::error!(server = %name, %error, "server {name} {how}, which is not recorded yet");
+                false
             }
         }
-        Ok(died)
     }
 
     /// Cleans up after a server that ended by itself; false when somebody else has it now.
@@ -50,15 +90,14 @@ impl Manager {
         };
         tx.commit().await?;
         server.epoch = epoch;
-        let (name, spec) = (log_name(&server.at), self.routespec(&server));
+        let name = log_name(&server.at);
         tracing::warn!(server = %name, "server {name} {how}");
-        if let Err(error) = self.proxy.delete(&spec).await {
-            tracing::warn!(server = %name, %error, "route {spec} is left for the next check of routes");
-        }
-        let mut output = Vec::new();
+        self.unroute(&server).await;
+        let (mut output, mut gone) = (Vec::new(), true);
         if let Some(state) = &server.spawner_state {
             if let Err(error) = self.spawner.stop(state, true).await {
-                tracing::error!(server = %name, %error, "what is left of server {name} cannot be stopped");
+                tracing::error!(server = %name, %error, "what is left of server {name} cannot be stopped yet");
+                gone = false;
             }
             output = self.spawner.output_tail(state, TAIL).await;
         }
@@ -69,20 +108,18 @@ impl Manager {
                 output,
                 status: 500,
             },
+            gone,
         )
         .await
     }
 
-    async fn died_step(&self, server: &Server, failure: Failure) -> Result<bool, DbError> {
-        let change = ServerChange {
-            state: Some(ServerState::Stopped),
-            lease: Some(None),
-            target: Some(None),
-            started: Some(None),
-            spawner_state: Some(None),
-            last_failure: Some(Some(failure)),
-            ..ServerChange::default()
-        };
+    async fn died_step(
+        &self,
+        server: &Server,
+        failure: Failure,
+        gone: bool,
+    ) -> Result<bool, DbError> {
+        let change = after_failure(failure, gone);
         let tx = self.db.write().await?;
         if db::servers::step(&tx, server.id, server.epoch, &change)
             .await?
@@ -90,7 +127,9 @@ impl Manager {
         {
             return Ok(false);
         }
-        identity::revoke(&tx, server).await?;
+        if gone {
+            identity::revoke(&tx, server).await?;
+        }
         tx.commit().await?;
         self.bus.tell(Event::Server(server.id));
         self.bus.tell(Event::Identities);

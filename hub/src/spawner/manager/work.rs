@@ -28,6 +28,7 @@ pub(super) struct Turn {
     work: Work,
     server: ServerId,
     own: Ongoing,
+    /// The work before this one, until it is known to have ended.
     before: Option<Ongoing>,
 }
 
@@ -95,9 +96,17 @@ impl Drop for Turn {
             .get(&self.server)
             .is_some_and(|ongoing| ongoing.number == self.own.number)
         {
-            map.remove(&self.server);
+            // What never began leaves the work before it as it was.
+            match self.before.take() {
+                Some(before) if !before.done.is_cancelled() => {
+                    map.insert(self.server, before);
+                }
+                _ => {
+                    map.remove(&self.server);
+                }
+            }
         }
-        drop(map);
+        // Under the lock: whoever is dropped after us sees that we have ended.
         self.own.done.cancel();
     }
 }
@@ -105,6 +114,19 @@ impl Drop for Turn {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_never_began_leaves_the_work_before_it() {
+        let (work, server) = (Work::default(), ServerId(1));
+        let running = work.announce(server);
+        drop(work.announce(server));
+        assert!(work.is_busy(server) && !running.cancelled().is_cancelled());
+        let next = work.announce(server);
+        drop(running);
+        assert!(work.is_busy(server));
+        drop(next);
+        assert!(!work.is_busy(server));
+    }
 
     #[tokio::test]
     async fn the_next_one_waits_and_may_cancel() {
