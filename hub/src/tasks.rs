@@ -3,9 +3,12 @@
 //!
 //! To add a job: a function here that returns what went wrong, and a variant of `Job`.
 
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -51,6 +54,9 @@ pub enum TaskError {
     /// The proxy cannot be kept running.
     #[error(transparent)]
     Proxy(#[from] ProxyProcessError),
+    /// A mistake in the hub.
+    #[error("it panicked: {0}; please report this")]
+    Panicked(String),
 }
 
 /// Says that this hub lives, and goes on with what dead ones left unfinished.
@@ -85,17 +91,27 @@ pub async fn check_routes(context: &Context) -> Result<(), TaskError> {
         .manager
         .report_activity(checked.activity)
         .await?;
-    Ok(())
+    checked.failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
-/// Starts the proxy again when it has ended, and gives it its routes.
+/// Starts the proxy again when it has ended, and gives it its routes; repeats a check of routes that went wrong.
 ///
 /// # Errors
 /// When it cannot be started, or does not answer.
 pub async fn watch_proxy(context: &Context) -> Result<(), TaskError> {
-    if let Some(proxy) = &context.proxy
-        && proxy.check().await?
-    {
+    let routes = &context.state.routes;
+    if context.state.manager.take_route_left() {
+        routes.mark_dirty();
+    }
+    if let Some(proxy) = &context.proxy {
+        let restarted = proxy.check().await;
+        // Also when the start went wrong half-way: the proxy may be there without its routes.
+        if !matches!(restarted, Ok(false)) {
+            routes.mark_dirty();
+        }
+        restarted?;
+    }
+    if routes.is_dirty() {
         check_routes(context).await?;
     }
     Ok(())
@@ -200,7 +216,7 @@ impl Job {
             if std::mem::replace(&mut wait, true) {
                 tokio::time::sleep(interval).await;
             }
-            let result = self.round(&context).await;
+            let result = caught(self.round(&context)).await;
             match &result {
                 Ok(()) if failing => tracing::info!("{self:?} works again"),
                 Ok(()) => {}
@@ -210,6 +226,19 @@ impl Job {
             failing = result.is_err();
         }
     }
+}
+
+/// A panic ends the round, not the job: the parts of the hub hold their own state together.
+async fn caught(round: impl Future<Output = Result<(), TaskError>>) -> Result<(), TaskError> {
+    let caught = AssertUnwindSafe(round).catch_unwind().await;
+    caught.unwrap_or_else(|panic| Err(TaskError::Panicked(message(&*panic))))
+}
+
+/// What a panic said.
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "without a message".to_owned())
 }
 
 /// Repeats all jobs until `shutdown`; returns when the last one has ended.
@@ -223,4 +252,19 @@ pub async fn run(context: Context, shutdown: CancellationToken) {
         );
     }
     while jobs.join_next().await.is_some() {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_failed_round() {
+        let number = 7;
+        let failed = caught(async { panic!("number {number}") }).await;
+        assert!(failed.unwrap_err().to_string().contains("number 7"));
+        let failed = caught(async { panic!("plain") }).await;
+        assert!(failed.unwrap_err().to_string().contains("plain"));
+        assert!(caught(async { Ok(()) }).await.is_ok());
+    }
 }

@@ -1,6 +1,7 @@
 //! Keeps the proxy's routes as the database wants them, and reads back when they were used.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Utc};
 use hub_types::names::{ServerName, Username};
@@ -30,7 +31,7 @@ pub enum CheckError {
 }
 
 /// What a check found.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub struct Checked {
     /// How many routes were missing or wrong.
     pub added: usize,
@@ -38,6 +39,8 @@ pub struct Checked {
     pub deleted: usize,
     /// When servers were last used.
     pub activity: Vec<(ServerRef, DateTime<Utc>)>,
+    /// Why not everything was repaired: the first thing that went wrong. What was found is true all the same.
+    pub failed: Option<CheckError>,
 }
 
 /// Checks routes. Cheap to clone; only one check runs at a time.
@@ -52,6 +55,8 @@ struct Inner {
     /// Routes of services, settled when the hub starts.
     services: Vec<Route>,
     one_at_a_time: Mutex<()>,
+    /// Whether routes may be wrong: until the first check is complete, and from when something went wrong.
+    dirty: AtomicBool,
 }
 
 impl RouteSync {
@@ -69,35 +74,55 @@ impl RouteSync {
             addresses,
             services,
             one_at_a_time: Mutex::default(),
+            dirty: AtomicBool::new(true),
         }))
     }
 
-    /// Compares the proxy's routes with what the database wants, and changes what differs.
+    /// Says that routes may be wrong: they are to be checked soon.
+    pub fn mark_dirty(&self) {
+        self.0.dirty.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether routes may be wrong: no check has been complete since the hub began, or since [`RouteSync::mark_dirty`].
+    #[must_use]
+    pub fn is_dirty(&self) -> bool {
+        self.0.dirty.load(Ordering::SeqCst)
+    }
+
+    /// Compares the proxy's routes with what the database wants, and changes what differs. A change that fails holds up
+    /// no other ([`Checked::failed`]).
     ///
     /// # Errors
-    /// [`CheckError`]; routes may have changed partly then, the next check goes on.
+    /// [`CheckError`] when routes could not even be compared.
     pub async fn check(&self) -> Result<Checked, CheckError> {
-        let inner = &*self.0;
-        let _one = inner.one_at_a_time.lock().await;
-        let mut checked = Checked::default();
-        for pass in 0..PASSES {
-            // Routes before rows: a route that appears in between is added once more, not deleted.
-            let actual = inner.proxy.routes().await?;
-            let changes = plan(&self.wanted().await?, &actual);
-            if pass == 0 {
-                checked.activity = activity(&actual);
-            }
-            if changes.is_empty() {
+        let _one = self.0.one_at_a_time.lock().await;
+        // Before the look: what is marked meanwhile stays marked.
+        self.0.dirty.store(false, Ordering::SeqCst);
+        let checked = self.look_and_repair().await;
+        if !matches!(&checked, Ok(Checked { failed: None, .. })) {
+            self.mark_dirty();
+        }
+        checked
+    }
+
+    async fn look_and_repair(&self) -> Result<Checked, CheckError> {
+        let (mut changes, actual) = self.differences().await?;
+        let mut checked = Checked {
+            activity: activity(&actual),
+            ..Checked::default()
+        };
+        for _ in 0..PASSES {
+            if changes.is_empty() || checked.failed.is_some() {
                 break;
             }
-            for change in &changes {
-                match change {
-                    Change::Add(_) => checked.added += 1,
-                    Change::Delete(_) => checked.deleted += 1,
+            self.repair(&changes, &mut checked).await;
+            changes = match self.differences().await {
+                Ok((changes, _)) => changes,
+                Err(error) => {
+                    checked.failed.get_or_insert(error);
+                    break;
                 }
-            }
-            futures_util::future::try_join_all(changes.iter().map(|change| self.apply(change)))
-                .await?;
+            };
         }
         if checked.added + checked.deleted > 0 {
             tracing::info!(
@@ -107,6 +132,26 @@ impl RouteSync {
             );
         }
         Ok(checked)
+    }
+
+    async fn differences(&self) -> Result<(Vec<Change>, RouteTable), CheckError> {
+        // Routes before rows: a route that appears in between is added once more, not deleted.
+        let actual = self.0.proxy.routes().await?;
+        Ok((plan(&self.wanted().await?, &actual), actual))
+    }
+
+    async fn repair(&self, changes: &[Change], checked: &mut Checked) {
+        let done = futures_util::future::join_all(changes.iter().map(|change| self.apply(change)));
+        for (change, result) in changes.iter().zip(done.await) {
+            match (change, result) {
+                (Change::Add(_), Ok(())) => checked.added += 1,
+                (Change::Delete(_), Ok(())) => checked.deleted += 1,
+                (_, Err(error)) => {
+                    tracing::warn!("a route is not repaired: {error}");
+                    checked.failed.get_or_insert(error.into());
+                }
+            }
+        }
     }
 
     async fn apply(&self, change: &Change) -> Result<(), ProxyError> {

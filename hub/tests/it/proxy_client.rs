@@ -2,17 +2,20 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use hub::config::{BindUrl, Config};
 use hub::proxy_client::chp::{ChpClient, Endpoint};
 use hub::proxy_client::process::{ProxyDeps, ProxyProcess};
 use hub::proxy_client::sync::RouteSync;
-use hub::proxy_client::{ProxyClient as _, ProxyError, Route};
+use hub::proxy_client::{ProxyClient, ProxyError, Route};
 use hub_types::env::{EnvSource as _, ProcessEnv};
 use hub_types::names::ServiceName;
 use hub_types::paths::BaseUrl;
+use hub_types::route::{ProxyRoute, RouteTable};
 use hub_types::secret::Token;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -72,6 +75,77 @@ async fn routes_become_what_the_database_wants() {
             .unwrap()
             .is_none()
     );
+}
+
+/// A proxy that refuses one route and takes the others.
+#[derive(Debug, Default)]
+struct Picky {
+    refusing: AtomicBool,
+    taken: Mutex<RouteTable>,
+}
+
+#[async_trait]
+impl ProxyClient for Picky {
+    async fn add(&self, route: &Route) -> Result<(), ProxyError> {
+        if route.routespec == "/" && self.refusing.load(Ordering::SeqCst) {
+            return Err(ProxyError::Refused {
+                url: "http://picky".into(),
+                status: 400,
+                what: "POST /api/routes/".into(),
+            });
+        }
+        let mut data = route.data.clone();
+        data.insert("jupyterhub".into(), true.into());
+        let new = ProxyRoute {
+            target: route.target.clone(),
+            last_activity: None,
+            data,
+        };
+        let key = match route.routespec.trim_end_matches('/') {
+            "" => "/",
+            path => path,
+        };
+        self.taken.lock().unwrap().insert(key.to_owned(), new);
+        Ok(())
+    }
+    async fn delete(&self, routespec: &str) -> Result<(), ProxyError> {
+        let key = routespec.trim_end_matches('/');
+        self.taken.lock().unwrap().remove(key);
+        Ok(())
+    }
+    async fn routes(&self) -> Result<RouteTable, ProxyError> {
+        Ok(self.taken.lock().unwrap().clone())
+    }
+}
+
+#[tokio::test]
+async fn a_route_that_is_refused_holds_up_nothing_and_is_tried_again() {
+    let scene = Scene::new("");
+    let used: chrono::DateTime<chrono::Utc> = "2026-11-22T03:26:01Z".parse().unwrap();
+    let proxy = Arc::new(Picky::default());
+    proxy.add(&route("gpu")).await.unwrap();
+    for known in proxy.taken.lock().unwrap().values_mut() {
+        known.last_activity = Some(used);
+    }
+    proxy.refusing.store(true, Ordering::SeqCst);
+    let service = Route::of_service(
+        &BaseUrl::default(),
+        &ServiceName::stored("whoami"),
+        "http://127.0.0.1:7",
+    );
+    let sync = RouteSync::new(scene.db().await, proxy.clone(), addresses(), vec![service]);
+    assert!(sync.is_dirty(), "nothing has been checked yet");
+    let checked = sync.check().await.unwrap();
+    assert_eq!(checked.activity, [(at("gpu"), used)]);
+    assert_eq!((checked.added, checked.deleted), (1, 1));
+    assert!(checked.failed.unwrap().to_string().contains("400"));
+    assert!(sync.is_dirty());
+
+    proxy.refusing.store(false, Ordering::SeqCst);
+    let checked = sync.check().await.unwrap();
+    assert!(checked.added == 1 && checked.failed.is_none() && !sync.is_dirty());
+    sync.mark_dirty();
+    assert!(sync.is_dirty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

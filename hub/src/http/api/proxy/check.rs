@@ -20,9 +20,11 @@ pub(in crate::http::api) async fn check(
 }
 
 async fn run(state: &AppState, _granted: Granted<ManageProxy>) -> Result<(), ApiError> {
-    let checked = state.routes.check().await.map_err(|error| match error {
+    let answer = |error| match error {
         CheckError::Proxy(error) => ApiError::from(error),
         CheckError::Db(error) => ApiError::from(error),
-    })?;
-    Ok(state.manager.report_activity(checked.activity).await?)
+    };
+    let checked = state.routes.check().await.map_err(answer)?;
+    state.manager.report_activity(checked.activity).await?;
+    checked.failed.map_or(Ok(()), |error| Err(answer(error)))
 }
