@@ -7,6 +7,7 @@
 
 mod listen;
 mod only_hub;
+mod pid_file;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -27,8 +28,8 @@ use crate::auth::identities::Identities;
 use crate::auth::login::Login;
 use crate::auth::{registry, secret_file};
 use crate::bus::Bus;
-use crate::config::Config;
-use crate::db::{Db, servers};
+use crate::config::{Config, LocalProcessSpawner};
+use crate::db::{Db, DbError, servers};
 use crate::domain::action::StopServer;
 use crate::domain::principal::Granted;
 use crate::managed::{ManagedDeps, ManagedServices, check_commands};
@@ -44,6 +45,9 @@ use crate::{bootstrap, http, lifecycle, spawner, tasks};
 
 /// How long requests that are under way may take after the hub was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// How much longer than its signals the stop of a server may take.
+const STOP_SLACK: Duration = Duration::from_secs(10);
 
 /// What is known once the hub listens.
 #[derive(Debug, Clone)]
@@ -69,13 +73,14 @@ pub async fn run(
             "Nobody can log in: no rule allows anybody. Set Authenticator.allow_all = true, or Authenticator.allowed_users"
         );
     }
+    // The lock first: a second hub must not touch the pid file of the one that runs.
+    let _only = only_hub::OnlyHub::take(&config.jupyterhub.db_url)?;
     let _pid_file = config
         .jupyterhub
         .pid_file
         .as_deref()
-        .map(PidFile::write)
+        .map(pid_file::PidFile::write)
         .transpose()?;
-    let _only = only_hub::OnlyHub::take(&config.jupyterhub.db_url)?;
     let secret = secret_file::load(
         config.jupyterhub.cookie_secret.as_ref(),
         env,
@@ -87,24 +92,6 @@ pub async fn run(
     let (listener, port) = listen::bind(&config.jupyterhub.hub_bind_url, &db).await?;
     let base = Base::lay(config, env, db, &secret, port, shutdown).await?;
     Hub::assemble(base).await?.serve(listener, welcome).await
-}
-
-/// A file with our pid, removed when the hub ends.
-struct PidFile(PathBuf);
-
-impl PidFile {
-    fn write(path: &std::path::Path) -> anyhow::Result<Self> {
-        std::fs::write(path, format!("{}\n", std::process::id()))
-            .with_context(|| format!("cannot write JupyterHub.pid_file {}", path.display()))?;
-        Ok(Self(path.to_owned()))
-    }
-}
-
-impl Drop for PidFile {
-    fn drop(&mut self) {
-        // It may be gone already; there is nobody left to be told.
-        let _ = std::fs::remove_file(&self.0);
-    }
 }
 
 /// What is there before anything runs.
@@ -304,7 +291,7 @@ impl Hub {
         let state = self.state.clone();
         let app = http::router(state.clone()).into_make_service_with_connect_info::<SocketAddr>();
         let draining = CancellationToken::new();
-        let server = {
+        let mut server = {
             let draining = draining.clone();
             tokio::spawn(async move {
                 axum::serve(listener, app)
@@ -313,9 +300,19 @@ impl Hub {
             })
         };
 
-        state.manager.heartbeat(&self.here).await?;
-        state.manager.bury_dead_hubs(&self.here).await?;
-        if let Err(error) = state.routes.check().await {
+        if let Err(error) = self.arrive().await {
+            if let Some(proxy) = &self.proxy {
+                proxy.stop().await?;
+            }
+            return Err(error.into());
+        }
+        let context = tasks::Context {
+            state: state.clone(),
+            hub: self.here.clone(),
+            proxy: self.proxy.clone(),
+        };
+        // With what the proxy knows of the time before: services that cull ask for it at once.
+        if let Err(error) = tasks::check_routes(&context).await {
             tracing::warn!("the proxy's routes cannot be checked yet: {error}");
         }
         let started = Started {
@@ -325,11 +322,6 @@ impl Hub {
         welcome(&started);
 
         state.managed.start();
-        let context = tasks::Context {
-            state: state.clone(),
-            hub: self.here.clone(),
-            proxy: self.proxy.clone(),
-        };
         if let Err(error) = state.manager.adopt_all().await {
             tracing::error!("what earlier hubs left cannot be looked at yet: {error}");
         }
@@ -337,13 +329,22 @@ impl Hub {
         tasks::run(context, state.shutdown.clone()).await;
 
         draining.cancel();
-        if tokio::time::timeout(DRAIN, server).await.is_err() {
+        if tokio::time::timeout(DRAIN, &mut server).await.is_err() {
+            server.abort();
             tracing::warn!(
                 "some requests took longer than {} s and were cut off",
                 DRAIN.as_secs()
             );
         }
         self.stop().await
+    }
+
+    /// Says that this hub is there, and forgets those that are not.
+    async fn arrive(&self) -> Result<(), DbError> {
+        let manager = &self.state.manager;
+        manager.heartbeat(&self.here).await?;
+        manager.bury_dead_hubs(&self.here).await?;
+        Ok(())
     }
 
     fn public_origin(&self) -> &str {
@@ -354,28 +355,31 @@ impl Hub {
             .unwrap_or(&addresses.public_origin)
     }
 
+    /// Every step is tried, whatever became of the one before.
+    ///
+    /// # Errors
+    /// The first that went wrong.
     async fn stop(self) -> anyhow::Result<()> {
         let state = &self.state;
         let asked = *state
             .shutdown_request
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if asked
-            .servers
-            .unwrap_or(state.config.jupyterhub.cleanup_servers)
-        {
-            self.stop_servers().await?;
+        let hub = &state.config.jupyterhub;
+        let mut result = Ok(());
+        if asked.servers.unwrap_or(hub.cleanup_servers) {
+            result = result.and(self.stop_servers().await);
         }
         state.managed.stop_all().await;
-        state.identities.write_uses().await?;
+        result = result.and(state.identities.write_uses().await.map_err(Into::into));
         if let Some(proxy) = &self.proxy
-            && asked.proxy.unwrap_or(state.config.jupyterhub.cleanup_proxy)
+            && asked.proxy.unwrap_or(hub.cleanup_proxy)
         {
-            proxy.stop().await?;
+            result = result.and(proxy.stop().await.map_err(Into::into));
         }
-        state.manager.farewell().await?;
+        result = result.and(state.manager.farewell().await.map_err(Into::into));
         tracing::info!("...done");
-        Ok(())
+        result
     }
 
     /// Stops all servers at once, each in its own time.
@@ -385,15 +389,14 @@ impl Hub {
             return Ok(());
         }
         tracing::info!("Stopping {} servers", running.len());
+        self.state.manager.hurry();
+        let longest = longest_stop(&self.state.config.local_spawner);
         let mut stops = JoinSet::new();
         for server in running {
             let manager = self.state.manager.clone();
             stops.spawn(async move {
                 let granted = Granted::<StopServer>::by_hub(server.at.clone(), "cleanup_servers");
-                if let Err(error) = manager
-                    .stop(granted, StopRequest::default(), LONGEST_STOP)
-                    .await
-                {
+                if let Err(error) = manager.stop(granted, StopRequest::default(), longest).await {
                     tracing::warn!("cannot stop {}: {error}", server.at);
                 }
             });
@@ -403,5 +406,8 @@ impl Hub {
     }
 }
 
-/// How long a server is waited for at the hub's stop: INT, TERM and KILL with their times, and a little more.
-const LONGEST_STOP: Duration = Duration::from_secs(75);
+/// How long a server is waited for at the hub's stop: INT, TERM and KILL with their times, and what goes with them
+/// (the route, what outlives the server itself, the database).
+fn longest_stop(times: &LocalProcessSpawner) -> Duration {
+    times.interrupt_timeout + times.term_timeout + times.kill_timeout + STOP_SLACK
+}
