@@ -45,12 +45,26 @@ struct Uses {
     users: HashMap<UserId, DateTime<Utc>>,
 }
 
+impl Uses {
+    /// Takes older uses back; newer ones count.
+    fn keep(&mut self, older: Uses) {
+        for (id, at) in older.tokens {
+            self.tokens.entry(id).or_insert(at);
+        }
+        for (id, at) in older.users {
+            self.users.entry(id).or_insert(at);
+        }
+    }
+}
+
 struct Inner {
     db: Db,
     bus: Bus,
     clock: Arc<dyn Clock>,
     resolution: TimeDelta,
     cache: Cache<TokenHash, Arc<Known>>,
+    /// Who is in which group: one snapshot for everybody, with the version and time of its reading.
+    groups: Mutex<Option<(u64, DateTime<Utc>, Arc<Groups>)>>,
     /// Tokens whose secret stands in the configuration: the database knows their row, not their hash.
     configured: RwLock<BTreeMap<TokenHash, TokenId>>,
     uses: Mutex<Uses>,
@@ -77,7 +91,11 @@ impl Identities {
             bus,
             clock,
             resolution,
-            cache: Cache::builder().max_capacity(CAPACITY).build(),
+            cache: Cache::builder()
+                .max_capacity(CAPACITY)
+                .time_to_live(TTL.to_std().unwrap_or_default())
+                .build(),
+            groups: Mutex::default(),
             configured: RwLock::default(),
             uses: Mutex::default(),
         }))
@@ -182,18 +200,27 @@ impl Identities {
     /// Writes the uses that were noted since the last call, in one transaction.
     ///
     /// # Errors
-    /// When the database refuses or is gone; the uses are lost then, the next ones are written.
+    /// When the database refuses or is gone; the uses are kept for the next call then.
     pub async fn write_uses(&self) -> Result<(), DbError> {
         let uses = std::mem::take(&mut *self.0.uses.lock().unwrap_or_else(PoisonError::into_inner));
         if uses.tokens.is_empty() && uses.users.is_empty() {
             return Ok(());
         }
-        let tx = self.0.db.write().await?;
-        for (id, at) in uses.tokens {
-            tokens::touch(&tx, id, at).await?;
+        let written = self.write_all(&uses).await;
+        if written.is_err() {
+            let mut noted = self.0.uses.lock().unwrap_or_else(PoisonError::into_inner);
+            noted.keep(uses);
         }
-        for (id, at) in uses.users {
-            users::touch(&tx, id, at).await?;
+        written
+    }
+
+    async fn write_all(&self, uses: &Uses) -> Result<(), DbError> {
+        let tx = self.0.db.write().await?;
+        for (id, at) in &uses.tokens {
+            tokens::touch(&tx, *id, *at).await?;
+        }
+        for (id, at) in &uses.users {
+            users::touch(&tx, *id, *at).await?;
         }
         tx.commit().await
     }
@@ -340,8 +367,24 @@ impl Identities {
             },
         };
         let scopes = expand(scopes, bearer);
-        let groups = Arc::new(groups::snapshot(c).await?);
+        let groups = self.groups().await?;
         Ok(Some((found, scopes, groups)))
+    }
+
+    /// The snapshot of all groups; read again when anything changed, or when it is older than [`TTL`].
+    async fn groups(&self) -> Result<Arc<Groups>, DbError> {
+        let (version, now) = (self.0.bus.identities_version(), self.0.clock.now());
+        let known = self.0.groups.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((seen, read, groups)) = known
+            && seen == version
+            && now - read < TTL
+        {
+            return Ok(groups);
+        }
+        let groups = Arc::new(groups::snapshot(self.0.db.read()).await?);
+        *self.0.groups.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((version, now, Arc::clone(&groups)));
+        Ok(groups)
     }
 }
 
