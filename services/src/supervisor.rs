@@ -30,7 +30,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::contract::{Env, HubAddress};
-use crate::process::{StopTimes, output, stop};
+use crate::process::{StopReport, StopTimes, output, stop};
 use crate::spec::{AddressError, ServiceSpec};
 
 pub use backoff::Backoff;
@@ -130,6 +130,16 @@ struct Inner {
 }
 
 impl Inner {
+    async fn end_unlisted(&self, name: &ServiceName, entry: &Entry) -> Result<(), BoxError> {
+        let pid = entry.record.pid;
+        tracing::info!(service = %name, pid, "stopping service {name}: it is not configured any more");
+        if stop(&entry.record, self.settings.stop_times).await == StopReport::StillAlive {
+            tracing::error!(service = %name, pid, "service {name} cannot be killed; the next start of the hub tries again");
+            return Ok(());
+        }
+        self.ledger.forget(name).await
+    }
+
     fn watch(&self, spec: &ServiceSpec, url: String, status: status::Shared) -> readiness::Watch {
         let service = spec.service_name();
         readiness::Watch {
@@ -270,21 +280,25 @@ impl Supervisor {
         }
     }
 
-    /// Ends what is recorded of services that are not configured any more. Takes as long as they take to stop: better
-    /// left to a task of its own.
+    /// Ends what is recorded of services that are not configured any more, all at once. Takes as long as they take to
+    /// stop: better left to a task of its own. What cannot be ended stays recorded for the next time.
     ///
     /// # Errors
-    /// When the ledger cannot be read or written.
+    /// When the ledger cannot be read or written; the others are ended all the same.
     pub async fn stop_unlisted(&self, configured: &BTreeSet<String>) -> Result<(), BoxError> {
-        for (name, entry) in self.inner.ledger.list().await? {
-            if configured.contains(name.as_str()) {
-                continue;
+        let entries = self.inner.ledger.list().await?;
+        let mut stops = tokio::task::JoinSet::new();
+        for (name, entry) in entries {
+            if !configured.contains(name.as_str()) {
+                let inner = Arc::clone(&self.inner);
+                stops.spawn(async move { inner.end_unlisted(&name, &entry).await });
             }
-            tracing::info!(service = %name, pid = entry.record.pid, "stopping service {name}: it is not configured any more");
-            stop(&entry.record, self.inner.settings.stop_times).await;
-            self.inner.ledger.forget(&name).await?;
         }
-        Ok(())
+        let mut result = Ok(());
+        while let Some(ended) = stops.join_next().await {
+            result = result.and(ended.map_err(BoxError::from).flatten());
+        }
+        result
     }
 
     /// What is known of a service, with the last `log_lines` lines of its output. `None` when it is not kept.

@@ -81,6 +81,7 @@ mod tests {
             start_ticks: 8,
             boot_id: "b".into(),
             pgid: 7,
+            mark: None,
         };
         let entry = Entry {
             record,

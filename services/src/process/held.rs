@@ -65,7 +65,9 @@ pub async fn hold(launcher: &Path, plan: &LaunchPlan) -> Result<Held, LaunchErro
         });
     }
     let pid = child.id().unwrap_or_default();
-    let record = ProcessRecord::read(pid).map_err(|source| LaunchError::Inspect { pid, source })?;
+    let mut record =
+        ProcessRecord::read(pid).map_err(|source| LaunchError::Inspect { pid, source })?;
+    record.mark = plan.mark();
     Ok(Held {
         child,
         hub,

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+/// Every server and service has it, and each another one.
+const MARK: &str = "JUPYTERHUB_CLIENT_ID";
+
 /// Everything the launcher needs to know. It travels over a socket, never in arguments or environment: it holds tokens.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct LaunchPlan {
@@ -35,6 +38,13 @@ impl LaunchPlan {
             umask: None,
             output,
         }
+    }
+
+    /// The variable by which processes are known that the program starts and leaves behind: whose server or service
+    /// they belong to.
+    pub(super) fn mark(&self) -> Option<String> {
+        let value = self.env.get(MARK)?;
+        Some(format!("{MARK}={value}"))
     }
 }
 

@@ -16,6 +16,10 @@ pub struct ProcessRecord {
     pub boot_id: String,
     /// Process group and session, both led by the process.
     pub pgid: u32,
+    /// A variable of its environment (`NAME=value`, nothing secret) that what it starts inherits: by it those are known
+    /// that outlive it. None: by their session alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<String>,
 }
 
 impl ProcessRecord {
@@ -30,6 +34,17 @@ impl ProcessRecord {
             start_ticks: stat.start_ticks,
             boot_id: boot_id()?,
             pgid: pid,
+            mark: None,
+        })
+    }
+
+    /// Whether a process has the mark in its environment; true for records without one.
+    pub(super) fn marks(&self, pid: u32) -> bool {
+        self.mark.as_ref().is_none_or(|mark| {
+            fs::read(format!("/proc/{pid}/environ")).is_ok_and(|env| {
+                env.split(|byte| *byte == 0)
+                    .any(|var| var == mark.as_bytes())
+            })
         })
     }
 

@@ -51,7 +51,8 @@ pub enum StopReport {
 /// Once the process itself is gone, what it left behind gets one second per signal. Descendants that made a session of
 /// their own (daemons, Jupyter kernels) are not part of it.
 pub async fn stop(record: &ProcessRecord, times: StopTimes) -> StopReport {
-    if members(record).is_empty() {
+    let proof = Proof::of(record);
+    if members(record, proof).is_empty() {
         return StopReport::AlreadyGone;
     }
     for (signal, patience) in [
@@ -59,22 +60,22 @@ pub async fn stop(record: &ProcessRecord, times: StopTimes) -> StopReport {
         (Signal::SIGTERM, times.term),
         (Signal::SIGKILL, times.kill),
     ] {
-        signal_group(record, signal);
-        if gone_within(record, patience).await {
+        signal_members(record, proof, signal);
+        if gone_within(record, proof, patience).await {
             return StopReport::Stopped(signal);
         }
     }
     StopReport::StillAlive
 }
 
-async fn gone_within(record: &ProcessRecord, patience: Duration) -> bool {
+async fn gone_within(record: &ProcessRecord, proof: Proof, patience: Duration) -> bool {
     let start = Instant::now();
     let mut leader_gone: Option<Instant> = None;
     let mut pause = Duration::from_millis(5);
     loop {
         if !leader_alive(record) {
             let since = *leader_gone.get_or_insert_with(Instant::now);
-            if members(record).is_empty() {
+            if members(record, proof).is_empty() {
                 return true;
             }
             if since.elapsed() >= LEFTOVERS.min(patience) {
@@ -96,7 +97,11 @@ fn leader_alive(record: &ProcessRecord) -> bool {
 ///
 /// A session whose id has passed to another process is left alone.
 pub fn signal_group(record: &ProcessRecord, signal: Signal) -> bool {
-    let members = members(record);
+    signal_members(record, Proof::of(record), signal)
+}
+
+fn signal_members(record: &ProcessRecord, proof: Proof, signal: Signal) -> bool {
+    let members = members(record, proof);
     if members.is_empty() {
         return false;
     }
@@ -104,11 +109,36 @@ pub fn signal_group(record: &ProcessRecord, signal: Signal) -> bool {
         return false;
     };
     // The group at once, so that none of it can fork away; then those that made groups of their own (shells do).
-    let _ = killpg(Pid::from_raw(group), signal);
-    for member in members.into_iter().filter(|member| member.pgrp != group) {
+    let at_once = proof == Proof::Leader || record.mark.is_none();
+    if at_once {
+        let _ = killpg(Pid::from_raw(group), signal);
+    }
+    for member in members
+        .into_iter()
+        .filter(|member| !at_once || member.pgrp != group)
+    {
         let _ = kill(member.pid, signal);
     }
     true
+}
+
+/// How it is known that a session is ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    /// Its leader was seen: while any of the session is left, its number is given to nobody else.
+    Leader,
+    /// Its leader was gone before we looked. Another session may have had the number since, and have lost its leader,
+    /// too: only those count that carry the record's mark.
+    Mark,
+}
+
+impl Proof {
+    fn of(record: &ProcessRecord) -> Self {
+        match record.stat() {
+            Some(_) => Self::Leader,
+            None => Self::Mark,
+        }
+    }
 }
 
 struct Member {
@@ -120,7 +150,7 @@ struct Member {
 ///
 /// The kernel does not give a process id away while a session or group has it as its number. So a process that has our
 /// id but another start time proves that nothing of our session is left.
-fn members(record: &ProcessRecord) -> Vec<Member> {
+fn members(record: &ProcessRecord, proof: Proof) -> Vec<Member> {
     if !record.is_of_this_boot() {
         return Vec::new();
     }
@@ -139,7 +169,8 @@ fn members(record: &ProcessRecord) -> Vec<Member> {
             let group = i32::try_from(record.pgid).ok()?;
             let ours = (stat.pgrp == group || stat.session == group)
                 && stat.is_alive()
-                && stat.start_ticks >= record.start_ticks;
+                && stat.start_ticks >= record.start_ticks
+                && (proof == Proof::Leader || record.marks(pid));
             ours.then_some(Member {
                 pid: Pid::from_raw(i32::try_from(pid).ok()?),
                 pgrp: stat.pgrp,

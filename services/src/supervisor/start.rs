@@ -3,6 +3,7 @@
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 use hub_types::secret::Token;
 
@@ -10,6 +11,9 @@ use super::{BoxError, Entry, Inner, Prepared};
 use crate::contract::{Account, ServiceContract, put_on_path};
 use crate::process::users::{self, SystemUser, UserError};
 use crate::process::{LaunchError, LaunchPlan, Running, hold};
+
+/// How long the user database may take to answer.
+const LOOKUP: Duration = Duration::from_secs(20);
 
 /// Why a start failed.
 #[derive(Debug, thiserror::Error)]
@@ -83,13 +87,16 @@ impl Inner {
 /// The user database may be far away: asked on a thread of its own.
 async fn find_user(name: String) -> Result<SystemUser, UserError> {
     let lookup = name.clone();
-    let found = tokio::task::spawn_blocking(move || users::lookup(&lookup)).await;
-    found.unwrap_or_else(|error| {
-        Err(UserError::Lookup {
-            name,
-            why: error.to_string(),
-        })
-    })
+    let found = tokio::task::spawn_blocking(move || users::lookup(&lookup));
+    let why = match tokio::time::timeout(LOOKUP, found).await {
+        Ok(Ok(found)) => return found,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!(
+            "the user database did not answer within {} s",
+            LOOKUP.as_secs()
+        ),
+    };
+    Err(UserError::Lookup { name, why })
 }
 
 fn make_private(folder: &Path) -> Result<(), StartError> {

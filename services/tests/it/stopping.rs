@@ -100,6 +100,28 @@ async fn leftovers_of_a_dead_leader_are_found_and_ended() {
 }
 
 #[tokio::test]
+async fn without_their_leader_only_those_with_our_mark_are_ended() {
+    let scene = Scene::new();
+    let mut plan = scene.sh("(trap '' INT TERM; sleep 60) & echo $! > child; exit 1");
+    plan.cwd = Some(scene.path(""));
+    plan.env
+        .insert("JUPYTERHUB_CLIENT_ID".into(), "service-x".into());
+    let mut running = scene.run(&plan).await.unwrap();
+    running.wait().await;
+    let child = std::fs::read_to_string(scene.path("child")).unwrap();
+    let ours = running.record().clone();
+    assert_eq!(ours.mark.as_deref(), Some("JUPYTERHUB_CLIENT_ID=service-x"));
+    let other = ProcessRecord {
+        mark: Some("JUPYTERHUB_CLIENT_ID=service-y".into()),
+        ..ours.clone()
+    };
+    assert_eq!(stop(&other, quick()).await, StopReport::AlreadyGone);
+    assert!(!signal_group(&other, Signal::SIGKILL) && alive(&child));
+    assert!(matches!(stop(&ours, quick()).await, StopReport::Stopped(_)));
+    assert!(!alive(&child));
+}
+
+#[tokio::test]
 async fn another_process_with_our_id_is_left_alone() {
     let scene = Scene::new();
     let mut running = ready(&scene, "echo ready; exec sleep 60").await;

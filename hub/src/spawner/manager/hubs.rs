@@ -41,6 +41,7 @@ impl HubProcess {
                 .trim()
                 .to_owned(),
             pgid: pid,
+            mark: None,
         };
         let host = nix::unistd::gethostname()?.to_string_lossy().into_owned();
         Ok(Self { record, host })
