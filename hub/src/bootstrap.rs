@@ -3,7 +3,7 @@
 //! The configuration is authoritative for what it names: a role that it no longer has is deleted, the members it lists
 //! for a role are exact. What was made at run time beside it stays.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use hub_types::names::{GroupName, InvalidName, Username};
@@ -12,9 +12,10 @@ use hub_types::scope::{Scope, ScopeName};
 use crate::auth::identities::Identities;
 use crate::config::Config;
 use crate::db::roles::Holders;
-use crate::db::{Db, DbError, NewTokenRow, Tx, groups, roles, services, tokens, users};
+use crate::db::{Db, DbError, NewTokenRow, Tx, groups, roles, services, sessions, tokens, users};
 use crate::domain::role::{ADMIN_ROLE, Role, builtin_roles};
 use crate::domain::token::TokenOwner;
+use crate::domain::user::UserId;
 
 /// Note of tokens whose secret stands in the configuration. Source: JupyterHub 6.1.
 const FROM_CONFIG: &str = "from config";
@@ -106,6 +107,48 @@ async fn sync_users(config: &Config, tx: &Tx, now: DateTime<Utc>) -> Result<(), 
     for name in &config.authenticator.allowed_users {
         ensure_user(tx, "Authenticator.allowed_users", name, false, now).await?;
     }
+    for name in &config.authenticator.blocked_users {
+        if let Some(user) = users::find(&**tx, &name.trim().to_lowercase()).await? {
+            lock_out(tx, user.id, now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Ends every session and revokes every token of a blocked user: being blocked counts at once, not at the next login.
+async fn lock_out(tx: &Tx, user: UserId, now: DateTime<Utc>) -> Result<(), DbError> {
+    sessions::end_all(tx, user).await?;
+    for token in tokens::of_owner(&**tx, TokenOwner::User(user), now).await? {
+        tokens::revoke(tx, &token).await?;
+    }
+    Ok(())
+}
+
+/// Administrators are exactly those of the configuration, once `load_roles` lists the users of `admin`.
+async fn sync_admins(config: &Config, tx: &Tx) -> Result<(), BootstrapError> {
+    let roles = &config.jupyterhub.load_roles;
+    let listed: Vec<&String> = roles
+        .iter()
+        .filter(|role| role.name == ADMIN_ROLE)
+        .filter_map(|role| role.users.as_ref())
+        .flatten()
+        .collect();
+    if !roles
+        .iter()
+        .any(|role| role.name == ADMIN_ROLE && role.users.is_some())
+    {
+        return Ok(());
+    }
+    let wanted: BTreeSet<String> = listed
+        .into_iter()
+        .chain(&config.authenticator.admin_users)
+        .map(|name| name.trim().to_lowercase())
+        .collect();
+    for user in users::admins(&**tx).await? {
+        if !wanted.contains(user.name.as_str()) {
+            users::set_admin(tx, user.id, false).await?;
+        }
+    }
     Ok(())
 }
 
@@ -158,13 +201,16 @@ fn wanted_roles(config: &Config) -> Vec<Role> {
 
 async fn sync_roles(config: &Config, tx: &Tx, now: DateTime<Utc>) -> Result<(), BootstrapError> {
     roles::sync(tx, &wanted_roles(config)).await?;
+    sync_admins(config, tx).await?;
     for spec in &config.jupyterhub.load_roles {
         let place = format!("JupyterHub.load_roles ({})", spec.name);
-        let lower = |names: &Vec<String>| {
-            names
+        // A set: "Mal" and "mal" are one.
+        let lower = |names: &Vec<String>| -> Vec<String> {
+            let names: BTreeSet<String> = names
                 .iter()
                 .map(|name| name.trim().to_lowercase())
-                .collect::<Vec<_>>()
+                .collect();
+            names.into_iter().collect()
         };
         for name in spec.users.iter().flatten() {
             ensure_user(tx, &place, name, spec.name == ADMIN_ROLE, now).await?;

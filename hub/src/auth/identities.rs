@@ -57,14 +57,22 @@ impl Uses {
     }
 }
 
+/// A snapshot of all groups, with the version and time of its reading.
+#[derive(Clone)]
+struct GroupsSeen {
+    version: u64,
+    read: DateTime<Utc>,
+    groups: Arc<Groups>,
+}
+
 struct Inner {
     db: Db,
     bus: Bus,
     clock: Arc<dyn Clock>,
     resolution: TimeDelta,
     cache: Cache<TokenHash, Arc<Known>>,
-    /// Who is in which group: one snapshot for everybody, with the version and time of its reading.
-    groups: Mutex<Option<(u64, DateTime<Utc>, Arc<Groups>)>>,
+    /// Who is in which group: one snapshot for everybody.
+    groups: Mutex<Option<GroupsSeen>>,
     /// Tokens whose secret stands in the configuration: the database knows their row, not their hash.
     configured: RwLock<BTreeMap<TokenHash, TokenId>>,
     uses: Mutex<Uses>,
@@ -374,16 +382,25 @@ impl Identities {
     /// The snapshot of all groups; read again when anything changed, or when it is older than [`TTL`].
     async fn groups(&self) -> Result<Arc<Groups>, DbError> {
         let (version, now) = (self.0.bus.identities_version(), self.0.clock.now());
-        let known = self.0.groups.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((seen, read, groups)) = known
-            && seen == version
-            && now - read < TTL
+        let known = self
+            .0
+            .groups
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some(known) = known
+            && known.version == version
+            && now - known.read < TTL
         {
-            return Ok(groups);
+            return Ok(known.groups);
         }
         let groups = Arc::new(groups::snapshot(self.0.db.read()).await?);
-        *self.0.groups.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some((version, now, Arc::clone(&groups)));
+        let seen = GroupsSeen {
+            version,
+            read: now,
+            groups: Arc::clone(&groups),
+        };
+        *self.0.groups.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
         Ok(groups)
     }
 }

@@ -11,6 +11,9 @@ use crate::domain::role::{Bearer, expand_token};
 use crate::domain::token::{ApiToken, InvalidLife, MAX_NOTE, TokenOwner, expiry};
 use crate::domain::user::Groups;
 
+/// The most scopes that a token is asked for with: more is a mistake, or an attack on the database.
+pub const MAX_SCOPES: usize = 1_000;
+
 /// What is asked for.
 #[derive(Debug, Clone, Default)]
 pub struct TokenRequest {
@@ -31,6 +34,9 @@ pub enum IssueError {
     /// The note is too long.
     #[error("note must be at most {MAX_NOTE} characters")]
     Note,
+    /// Too many scopes.
+    #[error("at most {MAX_SCOPES} scopes can be asked for")]
+    Scopes,
     /// More than the owner may do. The text is JupyterHub's.
     #[error("Not assigning requested scopes {missing} not held by {owner}")]
     NotHeld {
@@ -125,6 +131,13 @@ pub async fn issue(
         return Err(IssueError::Note);
     }
     let expires = expiry(request.expires_in, longest, now)?;
+    if request
+        .scopes
+        .as_ref()
+        .is_some_and(|scopes| scopes.len() > MAX_SCOPES)
+    {
+        return Err(IssueError::Scopes);
+    }
     let scopes = request
         .scopes
         .unwrap_or_else(|| vec![Scope::all(ScopeName::Inherit)]);

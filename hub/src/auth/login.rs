@@ -110,7 +110,7 @@ impl Login {
         let Some(model) = self.authenticator.authenticate(&name, form).await? else {
             return Err(LoginRefusal::Credentials.into());
         };
-        self.admit(&model).await
+        self.admit(&name, &model).await
     }
 
     /// Checks a form and begins a session.
@@ -122,8 +122,13 @@ impl Login {
         Ok(self.session(user).await?)
     }
 
-    async fn admit(&self, model: &AuthModel) -> Result<User, LoginError> {
-        let name = self.policy.normalise(&model.name);
+    async fn admit(&self, checked: &str, model: &AuthModel) -> Result<User, LoginError> {
+        // The name that was checked is normalised already: a map must not be applied twice.
+        let name = if model.name == checked {
+            checked.to_owned()
+        } else {
+            self.policy.normalise(&model.name)
+        };
         let known = users::find(self.db.read(), &name).await?;
         let pattern = self.config.authenticator.username_pattern.as_ref();
         let (username, admin) = self

@@ -9,7 +9,7 @@ use super::{AuthModel, AuthUnavailable, Authenticator, LoginForm, same_password}
 use crate::config::Config;
 
 /// Source: JupyterHub 6.1's `SharedPasswordAuthenticator`. An administrator's name wants the administrators'
-/// password, once there is one; the users' password does not let it in.
+/// password and nothing else: without one, administrators cannot log in.
 #[derive(Debug)]
 pub struct SharedPassword {
     user: Option<Token>,
@@ -46,9 +46,10 @@ impl Authenticator for SharedPassword {
         name: &str,
         form: &LoginForm,
     ) -> Result<Option<AuthModel>, AuthUnavailable> {
-        let wanted = match &self.admin {
-            Some(admin) if self.admins.contains(name) => Some(admin),
-            _ => self.user.as_ref(),
+        let wanted = if self.admins.contains(name) {
+            self.admin.as_ref()
+        } else {
+            self.user.as_ref()
         };
         let right = wanted.is_some_and(|password| same_password(&form.password, password));
         Ok(right.then(|| AuthModel {
@@ -84,6 +85,20 @@ mod tests {
             let got = auth.authenticate(name, &form).await.unwrap();
             assert_eq!(got.is_some(), right, "{name} {password}");
         }
+    }
+
+    #[tokio::test]
+    async fn the_users_password_never_opens_an_administrators_account() {
+        let auth = SharedPassword {
+            user: Some(Token::from_config("for-users")),
+            admin: None,
+            admins: ["mal".to_owned()].into(),
+        };
+        let form = LoginForm {
+            username: "mal".into(),
+            password: Token::from_config("for-users"),
+        };
+        assert_eq!(auth.authenticate("mal", &form).await.unwrap(), None);
     }
 
     #[tokio::test]

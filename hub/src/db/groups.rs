@@ -30,13 +30,19 @@ pub async fn snapshot(c: &impl ConnectionTrait) -> Result<Groups, DbError> {
         .collect();
     let rows = group_members::Entity::find().all(c).await?;
     let ids: BTreeSet<i64> = rows.iter().map(|row| row.user_id).collect();
-    let users: BTreeMap<i64, String> = users::Entity::find()
-        .filter(users::Column::Id.is_in(ids))
-        .all(c)
-        .await?
-        .into_iter()
-        .map(|row| (row.id, row.name))
-        .collect();
+    let ids: Vec<i64> = ids.into_iter().collect();
+    let mut users: BTreeMap<i64, String> = BTreeMap::new();
+    // In portions: databases bound the number of values in a statement.
+    for chunk in ids.chunks(500) {
+        let query = users::Entity::find().filter(users::Column::Id.is_in(chunk.iter().copied()));
+        users.extend(
+            query
+                .all(c)
+                .await?
+                .into_iter()
+                .map(|row| (row.id, row.name)),
+        );
+    }
     for row in rows {
         if let (Some(group), Some(user)) = (names.get(&row.group_id), users.get(&row.user_id)) {
             members

@@ -66,6 +66,22 @@ pub async fn find_client(
     }))
 }
 
+/// The id of the client that a running server is.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn client_of_server(
+    c: &impl ConnectionTrait,
+    server: ServerId,
+) -> Result<Option<String>, DbError> {
+    let query = oauth_clients::Entity::find();
+    let row = query
+        .filter(oauth_clients::Column::ServerId.eq(server.0))
+        .one(c)
+        .await?;
+    Ok(row.map(|row| row.id))
+}
+
 /// Registers a client, or changes it in place (its tokens stay).
 ///
 /// # Errors

@@ -54,6 +54,15 @@ pub async fn get(c: &impl ConnectionTrait, id: UserId) -> Result<Option<User>, D
         .transpose()
 }
 
+/// All administrators.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn admins(c: &impl ConnectionTrait) -> Result<Vec<User>, DbError> {
+    let rows = Entity::find().filter(Column::Admin.eq(true)).all(c).await?;
+    rows.iter().map(read).collect()
+}
+
 /// Registers a user. [`DbError::is_conflict`] when there is one of that name already.
 ///
 /// # Errors

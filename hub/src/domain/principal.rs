@@ -57,6 +57,16 @@ impl Owner {
         }
     }
 
+    /// Whether both are the same user or service, whatever else is known of them by now.
+    #[must_use]
+    pub fn is(&self, other: &Owner) -> bool {
+        match (self, other) {
+            (Owner::User(a), Owner::User(b)) => a.id == b.id,
+            (Owner::Service { id: a, .. }, Owner::Service { id: b, .. }) => a == b,
+            _ => false,
+        }
+    }
+
     /// The user, if it is one.
     #[must_use]
     pub fn user(&self) -> Option<&User> {

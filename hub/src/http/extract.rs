@@ -42,15 +42,15 @@ fn header_token(headers: &HeaderMap) -> Option<Token> {
     }
 }
 
-/// The cookies of a request.
+/// The cookies of a request. One that is not ASCII is read as well as it can be: it must not hide the others.
 #[must_use]
 pub fn cookies(headers: &HeaderMap) -> RequestCookies {
-    RequestCookies::parse(
-        headers
-            .get_all(header::COOKIE)
-            .iter()
-            .filter_map(|value| value.to_str().ok()),
-    )
+    let lines: Vec<_> = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
+        .collect();
+    RequestCookies::parse(lines.iter().map(AsRef::as_ref))
 }
 
 /// Whose token the request carries.
@@ -78,10 +78,12 @@ pub async fn cookie_caller(
     let max_age =
         TimeDelta::from_std(state.config.jupyterhub.cookie_max_age).unwrap_or(TimeDelta::days(14));
     let now = state.clock.now();
-    for value in cookies(headers).all(LOGIN_COOKIE).take(8) {
-        let Some(secret) = state.cookies.read_login(value, max_age, now) else {
-            continue;
-        };
+    let jar = cookies(headers);
+    // Forged ones cost little and do not count: a page of another path must not crowd the real one out.
+    let signed = jar
+        .all(LOGIN_COOKIE)
+        .filter_map(|value| state.cookies.read_login(value, max_age, now));
+    for secret in signed.take(8) {
         if let Some(principal) = state.identities.by_session(secret).await? {
             return Ok(Some(principal));
         }

@@ -175,6 +175,12 @@ impl ScopeName {
                 .all(|b| word(b) || matches!(b, b'_' | b'-' | b'*' | b':'))
     }
 
+    /// Whether the scope stands for others: `self`, `inherit`, `(no_scope)`.
+    #[must_use]
+    pub fn is_meta(&self) -> bool {
+        matches!(self, Self::NoScope | Self::SelfScope | Self::Inherit)
+    }
+
     /// Whether a `!server=` filter is handed down to this child (JupyterHub keeps it from `read:user…`).
     fn takes_server_filter(&self) -> bool {
         !self.as_str().starts_with("read:user")
@@ -257,7 +263,11 @@ impl FromStr for Scope {
                 Filter::parse(filter).ok_or_else(|| UnknownScope(text.to_owned()))?,
             ),
         };
-        let name = name.parse().map_err(|_| UnknownScope(text.to_owned()))?;
+        let name: ScopeName = name.parse().map_err(|_| UnknownScope(text.to_owned()))?;
+        // A metascope stands for other scopes: narrowing it would look like a restriction and be none.
+        if name.is_meta() && filter != Filter::All {
+            return Err(UnknownScope(text.to_owned()));
+        }
         Ok(Self { name, filter })
     }
 }
@@ -312,6 +322,8 @@ mod tests {
             "custom:A",
             "custom:x",
             "read:users!user=",
+            "inherit!server=alice/",
+            "self!user",
         ] {
             assert!(bad.parse::<Scope>().is_err(), "{bad}");
         }

@@ -66,6 +66,8 @@ pub struct ServerContract {
     pub user: Username,
     /// The server.
     pub server: ServerName,
+    /// OAuth client id: `jupyterhub-user-NAME[-SERVER]`, or another one when that is taken.
+    pub client_id: String,
     /// Where it listens.
     pub listen: Listen,
     /// Origin of the owner's subdomain, where users have one.
@@ -101,6 +103,7 @@ impl ServerContract {
     #[must_use]
     pub fn new(token: Token, user: Username, server: ServerName, listen: Listen) -> Self {
         Self {
+            client_id: server_client_id(&user, &server),
             token,
             user,
             server,
@@ -148,7 +151,7 @@ impl ServerContract {
         let mut env = self.kept.clone();
         Common {
             token: &self.token,
-            client_id: server_client_id(&self.user, &self.server),
+            client_id: self.client_id.clone(),
             callback_url: self.callback_url(hub),
             access_scopes: self.access_scopes(),
             client_allowed_scopes: &self.client_allowed_scopes,

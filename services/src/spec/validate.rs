@@ -72,6 +72,10 @@ impl ServiceSpec {
                 format!("{error}; use letters, digits, '-', '_', '.' and '~'"),
             );
         }
+        if self.cookie_auth {
+            let why = "the cookie of JupyterHub 0.8 is not supported yet; leave it out, and use OAuth or tokens";
+            wrong("cookie_auth", why.to_owned());
+        }
         if let Some(url) = &self.url
             && let Err(why) = check_url(url, self.is_managed())
         {

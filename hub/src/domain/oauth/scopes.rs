@@ -149,7 +149,8 @@ pub fn confirmed(
     let required = client.required();
     allowed
         .iter()
-        .filter(|scope| ticked.contains(scope) || required.contains(scope))
+        .filter(|scope| ticked.contains(scope))
+        .chain(&required)
         .cloned()
         .collect()
 }

@@ -10,17 +10,17 @@ use std::time::Instant;
 use crate::http::extract::CallerNote;
 use crate::state::AppState;
 
-/// Query arguments whose values are secrets.
-const SECRET_ARGUMENTS: &[&str] = &[
-    "token",
-    "auth",
-    "key",
-    "code",
-    "state",
-    "_xsrf",
-    "code_challenge",
-    "code_verifier",
+/// Query arguments whose values may be logged. All others may hold a secret, now or later.
+const HARMLESS: &[&str] = &[
+    "limit",
+    "offset",
+    "sort",
+    "redirects",
+    "include_stopped_servers",
 ];
+
+/// Query arguments that hold a URL: logged up to its own query.
+const URLS: &[&str] = &["next", "url"];
 
 /// The longest path that a line holds, in bytes.
 const MAX_PATH: usize = 512;
@@ -106,19 +106,21 @@ fn redact_lookups(path: &str) -> String {
 
 fn redact_pair(pair: &str) -> String {
     let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-    if SECRET_ARGUMENTS.contains(&name) {
-        return format!("{name}=[secret]");
+    if HARMLESS.contains(&name) {
+        return pair.to_owned();
     }
-    // `next` may hold a whole URL with secrets of its own.
-    if name == "next" && (value.contains("%3F") || value.contains("%3f") || value.contains('?')) {
-        let end = value
-            .find("%3F")
-            .or_else(|| value.find("%3f"))
-            .or_else(|| value.find('?'))
-            .unwrap_or(value.len());
-        return format!("next={}[…]", &value[..end]);
+    let local = value.starts_with('/') || value.starts_with("%2F") || value.starts_with("%2f");
+    if URLS.contains(&name) && local {
+        let end = ["%3F", "%3f", "?"]
+            .iter()
+            .filter_map(|mark| value.find(mark))
+            .min();
+        return match end {
+            Some(end) => format!("{name}={}[…]", &value[..end]),
+            None => pair.to_owned(),
+        };
     }
-    pair.to_owned()
+    format!("{name}=[…]")
 }
 
 #[cfg(test)]
@@ -130,8 +132,8 @@ mod tests {
         for (uri, expected) in [
             ("/hub/home", "/hub/home"),
             (
-                "/hub/x?a=1&token=abc&state=s",
-                "/hub/x?a=1&token=[secret]&state=[secret]",
+                "/hub/x?limit=1&token=abc&state=s",
+                "/hub/x?limit=1&token=[…]&state=[…]",
             ),
             (
                 "/hub/api/authorizations/token/abc",
@@ -142,6 +144,14 @@ mod tests {
                 "/hub/login?next=%2Fhub%2Fx[…]",
             ),
             ("/hub/login?next=%2Fhub%2Fx", "/hub/login?next=%2Fhub%2Fx"),
+            (
+                "/hub/error/503?url=%2Fuser%2Fa%2Fws%3Ftoken%3Dabc",
+                "/hub/error/503?url=%2Fuser%2Fa%2Fws[…]",
+            ),
+            (
+                "/hub/login?next=https%3A%2F%2Fu%3Apw%40evil",
+                "/hub/login?next=[…]",
+            ),
         ] {
             assert_eq!(redacted_path(&uri.parse().unwrap()), expected);
         }

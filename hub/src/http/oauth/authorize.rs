@@ -268,7 +268,9 @@ impl Asked {
         tx.commit().await?;
         let mut pairs = vec![("code", code.expose())];
         pairs.extend(self.state.as_deref().map(|state| ("state", state)));
-        Ok(found(&with_query(&self.redirect_uri, &pairs)))
+        let mut response = found(&with_query(&self.redirect_uri, &pairs));
+        visitor.keep_session(response.headers_mut());
+        Ok(response)
     }
 }
 

@@ -12,7 +12,7 @@ use hub_types::scope::{ScopeName, Target};
 use url::form_urlencoded;
 
 use super::PageError;
-use crate::auth::cookies::{CookieStyle, RequestCookies};
+use crate::auth::cookies::{CookieStyle, RequestCookies, SESSION_COOKIE};
 use crate::domain::next_url;
 use crate::domain::principal::Principal;
 use crate::http::extract::{CallerNote, cookie_caller, cookies, session_id, token_caller};
@@ -208,7 +208,20 @@ impl Visitor {
                 .xsrf(self.xsrf.clone(), self.principal.is_none());
             add_cookie(headers, &cookie.to_string());
         }
+        self.keep_session(headers);
         response
+    }
+
+    /// Gives the browser its session id back when it has lost it (it ends with the browser, the login does not):
+    /// servers and services tell by it that somebody has logged out.
+    pub(crate) fn keep_session(&self, headers: &mut HeaderMap) {
+        let Some(session) = self.session_id() else {
+            return;
+        };
+        if self.cookies().first(SESSION_COOKIE) != Some(session) {
+            let cookie = self.cookie_style().session(session.to_owned());
+            add_cookie(headers, &cookie.to_string());
+        }
     }
 
     /// Where somebody who has to log in first is sent.

@@ -83,7 +83,9 @@ pub(super) async fn form(visitor: Visitor) -> Result<Response, PageError> {
                 Some(next) => next,
                 None => default_target(&visitor, principal).await?,
             };
-            Ok(found(&target))
+            let mut response = found(&target);
+            visitor.keep_session(response.headers_mut());
+            Ok(response)
         }
         None => page(
             &visitor,

@@ -139,8 +139,14 @@ pub(super) async fn issue(
         expires: None,
     };
     db::tokens::insert(tx, &token, deps.clock.now()).await?;
+    // Names may collide once they are joined (`a-b` + `c`, `a` + `b-c`): the server who has the id keeps it.
+    let mut id = server_client_id(&at.user, &at.name);
+    let taken = db::oauth::find_client(&**tx, &id).await?;
+    if taken.is_some_and(|client| client.server_id != Some(server)) {
+        id = format!("{id}--{}", server.0);
+    }
     let client = OAuthClient {
-        id: server_client_id(&at.user, &at.name),
+        id,
         secret_hash: Some(secret),
         redirect_uri: format!("{prefix}oauth_callback"),
         description,

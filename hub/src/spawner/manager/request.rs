@@ -30,6 +30,9 @@ pub enum StartOutcome {
 /// Why a server was not started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// The name of a new server is no slug: 400.
+    #[error("Invalid server name: {0}")]
+    BadName(hub_types::names::InvalidName),
     /// The owner is not registered: 404.
     #[error("No such user: {0}")]
     NoSuchUser(String),
@@ -60,6 +63,7 @@ impl StartError {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
+            Self::BadName(_) => 400,
             Self::NoSuchUser(_) => 404,
             Self::Refused { .. } => 400,
             Self::Throttled { .. } => 429,

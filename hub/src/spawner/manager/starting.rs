@@ -112,19 +112,20 @@ impl Manager {
         user: &User,
         name: &ServerName,
         request: &StartRequest,
-    ) -> Result<Server, DbError> {
+    ) -> Result<Server, StartError> {
         let at = crate::domain::server::ServerRef::new(user.name.clone(), name.clone());
         if let Some(server) = db::servers::find(&**tx, &at).await? {
             return Ok(server);
         }
+        // Whoever asks, API or page: a name that is no slug never becomes a row, a route or a folder.
+        let name = ServerName::new(name.as_str()).map_err(StartError::BadName)?;
         let new = NewServer {
             display_name: request.display_name.clone().unwrap_or_default(),
             user_options: request.user_options.clone().unwrap_or_default(),
         };
-        let id = db::servers::insert(tx, user.id, name, &new).await?;
-        db::servers::get(&**tx, id)
-            .await?
-            .ok_or_else(|| row_gone(id))
+        let id = db::servers::insert(tx, user.id, &name, &new).await?;
+        let server = db::servers::get(&**tx, id).await?;
+        Ok(server.ok_or_else(|| row_gone(id))?)
     }
 
     async fn first_step(
@@ -246,11 +247,15 @@ impl Starting {
         let manager = &self.manager;
         self.tell(&report::spawning()).await?;
         let hub = identity::hub_address(&manager.0.deps);
+        let mut contract = identity::contract(&manager.0.deps, &self.server.at, token);
+        if let Some(id) = db::oauth::client_of_server(manager.db.read(), self.server.id).await? {
+            contract.client_id = id;
+        }
         let context = StartContext {
             server: &self.server.at,
             user_id: self.server.user_id,
             user_options: &self.server.user_options,
-            contract: identity::contract(&manager.0.deps, &self.server.at, token),
+            contract,
             hub: &hub,
             commit: self,
         };

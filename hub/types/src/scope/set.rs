@@ -199,10 +199,7 @@ impl ScopeSet {
 
     /// Adds one scope, without its children. Unresolved bare filters and metascopes are ignored.
     pub fn add(&mut self, scope: Scope) {
-        if matches!(
-            scope.name,
-            ScopeName::NoScope | ScopeName::SelfScope | ScopeName::Inherit
-        ) {
+        if scope.name.is_meta() {
             return;
         }
         match (self.reach.get_mut(&scope.name), scope.filter) {

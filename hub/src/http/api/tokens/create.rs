@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use super::super::body::{object, python, quoted, shown};
 use super::{Holder, holder, model};
 use crate::auth::LoginForm;
+use crate::auth::issue::MAX_SCOPES;
 use crate::auth::login;
 use crate::db::{NewTokenRow, roles, tokens, users};
 use crate::domain::action::ManageTokens;
@@ -23,9 +24,6 @@ use crate::domain::token::{MAX_NOTE, TokenOwner, expiry};
 use crate::http::error::ApiError;
 use crate::http::extract::{JsonBody, MaybeAuth, UserPath};
 use crate::state::AppState;
-
-/// Most scopes in one request.
-const MAX_SCOPES: usize = 1_000;
 
 pub(in crate::http::api) async fn create(
     State(state): State<AppState>,
@@ -156,7 +154,7 @@ fn note(
             format!("token note must be at most {MAX_NOTE} characters"),
         )),
         Some(Value::String(note)) if !note.is_empty() => Ok(note.clone()),
-        None | Some(Value::Null | Value::String(_)) if caller.owner == holder.owner => {
+        None | Some(Value::Null | Value::String(_)) if caller.owner.is(&holder.owner) => {
             Ok("Requested via api".to_owned())
         }
         None | Some(Value::Null | Value::String(_)) => Ok(format!(
@@ -206,7 +204,7 @@ async fn scopes(
     fields: &Map<String, Value>,
 ) -> Result<Vec<Scope>, ApiError> {
     let own_token =
-        caller.owner == holder.owner && matches!(caller.credential, Credential::Token { .. });
+        caller.owner.is(&holder.owner) && matches!(caller.credential, Credential::Token { .. });
     let limit = if own_token {
         caller.scopes()
     } else {
