@@ -340,6 +340,43 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn being_blocked_and_losing_the_admin_role_count_at_once() {
+        let (db, identities, clock) = hub().await;
+        let mut config = Config::default();
+        config.authenticator.admin_users.insert("mal".into());
+        config.authenticator.allowed_users.insert("zoe".into());
+        sync(&config, &db, &identities, clock.now()).await.unwrap();
+        let zoe = users::find(db.read(), "zoe").await.unwrap().unwrap();
+        let secret = hub_types::secret::Token::generate();
+        let tx = db.write().await.unwrap();
+        let row = NewTokenRow {
+            hash: Some(secret.hash()),
+            owner: TokenOwner::User(zoe.id),
+            server_id: None,
+            client_id: None,
+            code_hash: None,
+            session_id: None,
+            scopes: vec![Scope::all(ScopeName::Inherit)],
+            note: String::new(),
+            expires: None,
+        };
+        tokens::insert(&tx, &row, clock.now()).await.unwrap();
+        tx.commit().await.unwrap();
+
+        config.authenticator.blocked_users.insert("Zoe".into());
+        config.authenticator.admin_users.clear();
+        config.jupyterhub.load_roles.push(RoleSpec {
+            name: ADMIN_ROLE.into(),
+            users: Some(vec!["ada".into()]),
+            ..RoleSpec::default()
+        });
+        sync(&config, &db, &identities, clock.now()).await.unwrap();
+        assert!(identities.by_token(&secret).await.unwrap().is_none());
+        assert!(users::find(db.read(), "ada").await.unwrap().unwrap().admin);
+        assert!(!users::find(db.read(), "mal").await.unwrap().unwrap().admin);
+    }
+
+    #[tokio::test]
     async fn users_groups_and_mistakes() {
         let (db, identities, clock) = hub().await;
         let mut config = Config::default();

@@ -210,6 +210,13 @@ async fn no_token_makes_a_wider_one() {
     let narrow = hub
         .token("alice", &["tokens!user", "read:users:name!user"])
         .await;
+    // What is cached of the caller is older than what the database says of the owner by now.
+    hub.call(&narrow, "GET", "/hub/api/user")
+        .send()
+        .await
+        .expect(200);
+    hub.clock.advance(chrono::TimeDelta::seconds(1));
+    hub.state.identities.write_uses().await.unwrap();
     for scopes in [json!(["inherit"]), json!(["servers!user"]), json!(["self"])] {
         hub.call(&narrow, "POST", TOKENS)
             .json(&json!({"scopes": scopes}))
