@@ -215,7 +215,7 @@ async fn no_token_makes_a_wider_one() {
         .send()
         .await
         .expect(200);
-    hub.clock.advance(chrono::TimeDelta::seconds(1));
+    hub.clock.advance(TimeDelta::seconds(1));
     hub.state.identities.write_uses().await.unwrap();
     for scopes in [json!(["inherit"]), json!(["servers!user"]), json!(["self"])] {
         hub.call(&narrow, "POST", TOKENS)
