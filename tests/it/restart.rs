@@ -203,6 +203,64 @@ async fn a_server_that_died_while_the_hub_was_away_is_not_listed() {
     api.start_server("zoe").await;
 }
 
+fn services(stack: &Stack) -> Vec<i32> {
+    let named = |process: &Running| {
+        process
+            .env
+            .get("JUPYTERHUB_SERVICE_NAME")
+            .is_some_and(|name| name == "whoami")
+    };
+    stack
+        .sandbox()
+        .running()
+        .iter()
+        .filter(|process| named(process))
+        .map(|process| process.pid)
+        .collect()
+}
+
+#[tokio::test]
+async fn a_service_is_adopted_as_long_as_its_spec_is_the_same() {
+    let mut stack = Stack::builder().config(&spec::whoami()).start().await;
+    stack.service_is_up("whoami").await;
+    let before = services(&stack);
+    assert_eq!(before.len(), 1, "{before:?}");
+
+    stack.kill_hub().await;
+    stack.service_is_up("whoami").await;
+    stack.restart_hub().await;
+    stack.service_is_up("whoami").await;
+    assert_eq!(
+        services(&stack),
+        before,
+        "an unchanged service was replaced"
+    );
+    let pid = async |stack: &Stack| {
+        stack.api().get("/services/whoami").await.expect(200).json()["pid"].as_i64()
+    };
+    assert_eq!(pid(&stack).await, before.first().map(|pid| i64::from(*pid)));
+
+    stack.kill_hub().await;
+    let config = std::fs::read_to_string(stack.data("hub.toml")).expect("a file");
+    let changed = config.replace(
+        "name = \"whoami\"\n",
+        "name = \"whoami\"\nenvironment = { NEW = \"1\" }\n",
+    );
+    assert_ne!(config, changed);
+    stack.sandbox().write("hub.toml", changed);
+    stack.restart_hub().await;
+    eventually(
+        WAIT,
+        "one other process runs the changed service",
+        async || {
+            let now = services(&stack);
+            now.len() == 1 && now != before
+        },
+    )
+    .await;
+    stack.service_is_up("whoami").await;
+}
+
 #[tokio::test]
 async fn ctrl_c_stops_everything_in_order() {
     let mut scene = Scene::set().await;

@@ -1,6 +1,6 @@
 //! API tokens at the real single-user server, through the proxy.
 
-use e2e::{Notebook, Stack};
+use e2e::{Notebook, Stack, programs};
 use reqwest::Method;
 
 use crate::spec;
@@ -80,6 +80,45 @@ async fn a_revoked_token_opens_nothing() {
         .await
         .expect(204);
     assert_eq!(status(&stack, Some(token)).await, 403);
+}
+
+#[tokio::test]
+async fn the_command_line_makes_tokens_beside_a_running_hub() {
+    let stack = Stack::builder().start().await;
+    stack.api().ensure_user("mal").await;
+    let hub_token = async |user: &str| {
+        let mut command = stack.sandbox().command(programs::path("hub"));
+        command.args(["token", user]);
+        let output = command.output().expect("the program is there");
+        let printed = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        (
+            output.status.code(),
+            printed,
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    let (code, token, errors) = hub_token("mal").await;
+    assert_eq!(code, Some(0), "{errors}");
+    assert_eq!(
+        token.len(),
+        64,
+        "nothing but the token is on stdout: {token:?}"
+    );
+    let model = stack
+        .api()
+        .with(&token)
+        .get("/user")
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(model["name"], "mal");
+
+    let (code, token, errors) = hub_token("nobody").await;
+    assert_ne!(code, Some(0));
+    assert!(
+        token.is_empty() && errors.contains("nobody"),
+        "{token} {errors}"
+    );
 }
 
 #[tokio::test]
