@@ -287,3 +287,45 @@ async fn activity_only_moves_forward() {
         .json();
     assert_eq!(model["last_activity"], "2026-11-22T04:20:00Z");
 }
+
+#[tokio::test]
+async fn nobody_becomes_an_administrator_by_taking_a_configured_name() {
+    let hub = Hub::with(|config| {
+        config.authenticator.admin_users.insert("Boss".into());
+    })
+    .await;
+    // May manage users, but is no administrator.
+    let tx = hub.state.db.write().await.unwrap();
+    let role = hub::domain::role::Role {
+        name: "manager".into(),
+        description: String::new(),
+        scopes: vec!["admin:users".parse().unwrap()],
+        from_config: false,
+    };
+    hub::db::roles::sync(&tx, std::slice::from_ref(&role))
+        .await
+        .unwrap();
+    let holders = hub::db::roles::Holders {
+        users: Some(vec!["alice".into()]),
+        ..hub::db::roles::Holders::default()
+    };
+    hub::db::roles::grant(&tx, "manager", &holders)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let manager = hub.token("alice", &["admin:users"]).await;
+    for (method, path, body) in [
+        ("DELETE", "/hub/api/users/admin", json!({})),
+        ("POST", "/hub/api/users/boss2", json!({"admin": true})),
+        ("POST", "/hub/api/users/Boss", json!({})),
+        ("POST", "/hub/api/users", json!({"usernames": ["boss"]})),
+        ("PATCH", "/hub/api/users/bob", json!({"name": "boss"})),
+    ] {
+        let call = hub.call(&manager, method, path).json(&body);
+        let reply = call.send().await;
+        assert_eq!(reply.status.as_u16(), 403, "{method} {path}: {reply:?}");
+    }
+    // The rest of the managing still works.
+    let call = hub.call(&manager, "POST", "/hub/api/users/newcomer");
+    call.json(&json!({})).send().await.expect(201);
+}

@@ -30,6 +30,12 @@ pub(in crate::http::api) async fn delete(
     if caller.owner.user().is_some_and(|own| own.id == user.id) {
         return Err(ApiError::bad_request("Cannot delete yourself!"));
     }
+    if user.admin && !caller.owner.admin() {
+        return Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            "Only admins can delete other admins",
+        ));
+    }
     stop_servers(&state, &granted, &user).await?;
     forget(&state, granted, &user).await?;
     Ok(StatusCode::NO_CONTENT)
