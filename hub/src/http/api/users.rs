@@ -92,31 +92,15 @@ pub(super) async fn user_models(
 }
 
 /// The name that a new user gets: normalised as at the login, and checked.
-fn new_name(state: &AppState, caller: &Principal, typed: &str) -> Result<Username, ApiError> {
+fn new_name(state: &AppState, typed: &str) -> Result<Username, ApiError> {
     let name = login::policy(&state.config).normalise(typed);
     let pattern = state.config.authenticator.username_pattern.as_ref();
     match Username::new(&name) {
-        Ok(name) if pattern.is_none_or(|pattern| pattern.matches(name.as_str())) => {
-            may_take_name(state, caller, &name)?;
-            Ok(name)
-        }
+        Ok(name) if pattern.is_none_or(|pattern| pattern.matches(name.as_str())) => Ok(name),
         _ => Err(ApiError::bad_request(format!(
             "Invalid username: {}",
             shown(&name)
         ))),
-    }
-}
-
-/// The configuration makes an administrator of whoever holds such a name: it is not for others to give away.
-fn may_take_name(state: &AppState, caller: &Principal, name: &Username) -> Result<(), ApiError> {
-    let admins = &state.config.authenticator.admin_users;
-    let reserved = admins
-        .iter()
-        .any(|admin| admin.trim().to_lowercase() == name.as_str());
-    if reserved {
-        may_grant_admin(caller)
-    } else {
-        Ok(())
     }
 }
 

@@ -33,7 +33,7 @@ pub(in crate::http::api) async fn create_many(
     let admin = wants_admin(&fields, &caller)?;
     let mut names: Vec<Username> = Vec::new();
     for name in &typed {
-        let name = new_name(&state, &caller, name)?;
+        let name = new_name(&state, name)?;
         if !names.contains(&name) {
             names.push(name);
         }
@@ -59,7 +59,7 @@ pub(in crate::http::api) async fn create_one(
 ) -> Result<(StatusCode, Json<UserModel>), ApiError> {
     // The scope first: what is wrong with a name is for those who may create users.
     caller.require::<EditUser>(typed.as_str().to_owned())?;
-    let name = new_name(&state, &caller, typed.as_str())?;
+    let name = new_name(&state, typed.as_str())?;
     let granted = caller.require::<EditUser>(name.as_str().to_owned())?;
     let admin = wants_admin(
         &object(body, "Invalid JSON data: not an object")?.unwrap_or_default(),

@@ -30,6 +30,7 @@ pub(in crate::http::api) async fn delete(
     if caller.owner.user().is_some_and(|own| own.id == user.id) {
         return Err(ApiError::bad_request("Cannot delete yourself!"));
     }
+    // Administrators of the configuration always exist; were one deleted, whoever took the name next would become one.
     if user.admin && !caller.owner.admin() {
         return Err(ApiError::new(
             StatusCode::FORBIDDEN,

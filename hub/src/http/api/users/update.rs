@@ -85,7 +85,7 @@ impl Change {
             .get("name")
             .and_then(Value::as_str)
             .filter(|name| *name != user.name.as_str());
-        let name = name.map(|name| new_name(state, caller, name)).transpose()?;
+        let name = name.map(|name| new_name(state, name)).transpose()?;
         if let Some(name) = &name {
             within_reach(caller, user, name)?;
         }
