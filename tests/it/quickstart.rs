@@ -3,7 +3,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
-use e2e::{Client, Process, Sandbox, Visitor, Ws, eventually_some, programs};
+use e2e::{Browser, Client, Process, Sandbox, Visitor, Ws, eventually_some, programs};
+use fantoccini::key::Key;
 use nix::sys::signal::Signal;
 use regex::Regex;
 
@@ -152,6 +153,32 @@ async fn with_python_users_get_notebooks() {
         page.url
     );
     assert!(page.body.contains("JupyterLab"), "{}", page.body);
+}
+
+/// What the README promises, done by a person: log in, get a server, be greeted by name at a service.
+#[tokio::test]
+async fn a_person_with_a_browser_gets_a_server_and_is_known_to_whoami() {
+    let quick = Quickstart::run(false).await;
+    let (user, password) = quick.logins()[0].clone();
+    let browser = Browser::start().await;
+    browser.open(&quick.url).await;
+    browser.at("the login page", |at| at == "/hub/login").await;
+    browser.type_into("input[name=username]", &user).await;
+    let typed = format!("{password}{}", char::from(Key::Enter));
+    browser.type_into("input[name=password]", &typed).await;
+    let server = format!("/user/{user}/");
+    browser.at("the server", |at| at.starts_with(&server)).await;
+    browser.shows(&user).await;
+    browser.screenshot("quickstart-server").await;
+    browser
+        .open(&format!("{}services/whoami/", quick.url))
+        .await;
+    browser
+        .at("whoami, without a question", |at| at == "/services/whoami/")
+        .await;
+    browser.shows(&user).await;
+    browser.screenshot("quickstart-whoami").await;
+    quick.stop().await;
 }
 
 #[tokio::test]

@@ -1,10 +1,15 @@
-//! Our own programs, as cargo built them next to the test that runs.
+//! Our own programs, as cargo built them next to the test that runs, or those in the folder that `E2E_PROGRAMS` names.
 
 use std::path::PathBuf;
+
+use hub_types::env::{EnvSource as _, ProcessEnv};
 
 /// Folder of the built programs, for example `target/debug`.
 #[must_use]
 pub fn folder() -> PathBuf {
+    if let Some(folder) = ProcessEnv.get("E2E_PROGRAMS") {
+        return folder.into();
+    }
     let test = std::env::current_exe().expect("a test knows its own path");
     // The test is target/debug/deps/it-…, the programs are one folder up.
     let deps = test.parent().expect("the test lies in a folder");
