@@ -11,4 +11,5 @@ mod quickstart;
 mod restart;
 mod spec;
 mod tokens;
+mod upstream_suite;
 mod whoami;

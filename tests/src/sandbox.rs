@@ -1,7 +1,7 @@
 //! A temporary folder in which programs run, and the certainty that none of them outlives the test.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -92,6 +92,12 @@ impl Sandbox {
         let path = self.data().join(name);
         fs::write(&path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         path
+    }
+
+    /// The `PATH` of whatever is started in here.
+    #[must_use]
+    pub fn path(&self) -> &OsStr {
+        &self.path
     }
 
     /// A command with this sandbox's environment and nothing else, in its working folder.
