@@ -84,6 +84,10 @@ fn read(xml: &str, output: String) -> Outcome {
 }
 
 /// Both at once: each run brings its own hub and picks its own ports.
+#[expect(
+    clippy::print_stdout,
+    reason = "the figures are wanted when this is run by hand"
+)]
 async fn compare(files: &[&str], at_least: usize, limit: Duration) {
     let real = peers::node_bin().join("configurable-http-proxy");
     let real = std::fs::canonicalize(real).expect("the real proxy");
