@@ -6,19 +6,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use hub_types::names::{GroupName, InvalidName, Username};
+use hub_types::names::{GroupName, InvalidName, Username, normalise};
 use hub_types::scope::{Scope, ScopeName};
 
 use crate::auth::identities::Identities;
 use crate::config::Config;
 use crate::db::roles::Holders;
 use crate::db::{Db, DbError, NewTokenRow, Tx, groups, roles, services, sessions, tokens, users};
+use crate::domain::login;
 use crate::domain::role::{ADMIN_ROLE, Role, builtin_roles};
 use crate::domain::token::TokenOwner;
 use crate::domain::user::UserId;
 
 /// Note of tokens whose secret stands in the configuration. Source: JupyterHub 6.1.
 const FROM_CONFIG: &str = "from config";
+
+/// How many of the users with old names a warning names.
+const NAMED: usize = 5;
 
 /// What is wrong with the configuration's users, groups or roles.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +71,7 @@ pub async fn sync(
         .collect();
     services::sync(&tx, &wanted).await?;
     sync_users(config, &tx, now).await?;
+    warn_of_old_names(&tx).await?;
     sync_groups(config, &tx, now).await?;
     sync_roles(config, &tx, now).await?;
     let secrets = sync_tokens(config, &tx, now).await?;
@@ -77,19 +82,43 @@ pub async fn sync(
     Ok(())
 }
 
+/// Stricter rules for names lock nobody out, but whoever looks after the hub should know whose names break them.
+async fn warn_of_old_names(tx: &Tx) -> Result<(), DbError> {
+    let names = users::names(&**tx).await?;
+    let odd: Vec<&String> = names
+        .iter()
+        .filter(|name| Username::new(name).is_err())
+        .collect();
+    if !odd.is_empty() {
+        let some: Vec<String> = odd
+            .iter()
+            .take(NAMED)
+            .map(|name| format!("{name:?}"))
+            .collect();
+        tracing::warn!(
+            "{} users have names that could not be taken today, such as {}; they go on",
+            odd.len(),
+            some.join(", ")
+        );
+    }
+    Ok(())
+}
+
 async fn ensure_user(
+    config: &Config,
     tx: &Tx,
     place: &str,
     name: &str,
     admin: bool,
     now: DateTime<Utc>,
 ) -> Result<(), BootstrapError> {
-    let name = name.trim().to_lowercase();
+    let name = normalise(name);
     match users::find(&**tx, &name).await? {
         Some(user) if admin && !user.admin => users::set_admin(tx, user.id, true).await?,
         Some(_) => {}
         None => {
-            let username = Username::new(&name).map_err(|why| BootstrapError::Name {
+            let pattern = config.authenticator.by_pattern(&name);
+            let username = login::new_name(&name, pattern).map_err(|why| BootstrapError::Name {
                 place: place.into(),
                 name,
                 why,
@@ -102,26 +131,23 @@ async fn ensure_user(
 
 async fn sync_users(config: &Config, tx: &Tx, now: DateTime<Utc>) -> Result<(), BootstrapError> {
     for name in &config.authenticator.admin_users {
-        ensure_user(tx, "Authenticator.admin_users", name, true, now).await?;
+        ensure_user(config, tx, "Authenticator.admin_users", name, true, now).await?;
     }
     for name in &config.authenticator.allowed_users {
-        ensure_user(tx, "Authenticator.allowed_users", name, false, now).await?;
+        ensure_user(config, tx, "Authenticator.allowed_users", name, false, now).await?;
     }
     for name in &config.authenticator.blocked_users {
-        if let Some(user) = users::find(&**tx, &name.trim().to_lowercase()).await? {
-            lock_out(tx, user.id, now).await?;
+        if let Some(user) = users::find(&**tx, &normalise(name)).await? {
+            lock_out(tx, user.id).await?;
         }
     }
     Ok(())
 }
 
 /// Ends every session and revokes every token of a blocked user: being blocked counts at once, not at the next login.
-async fn lock_out(tx: &Tx, user: UserId, now: DateTime<Utc>) -> Result<(), DbError> {
+async fn lock_out(tx: &Tx, user: UserId) -> Result<(), DbError> {
     sessions::end_all(tx, user).await?;
-    for token in tokens::of_owner(&**tx, TokenOwner::User(user), now).await? {
-        tokens::revoke(tx, &token).await?;
-    }
-    Ok(())
+    tokens::revoke_all(tx, TokenOwner::User(user)).await
 }
 
 /// Administrators are exactly those of the configuration, once `load_roles` lists the users of `admin`.
@@ -142,7 +168,7 @@ async fn sync_admins(config: &Config, tx: &Tx) -> Result<(), BootstrapError> {
     let wanted: BTreeSet<String> = listed
         .into_iter()
         .chain(&config.authenticator.admin_users)
-        .map(|name| name.trim().to_lowercase())
+        .map(|name| normalise(name))
         .collect();
     for user in users::admins(&**tx).await? {
         if !wanted.contains(user.name.as_str()) {
@@ -162,8 +188,8 @@ async fn sync_groups(config: &Config, tx: &Tx, now: DateTime<Utc>) -> Result<(),
         })?;
         let id = groups::ensure(tx, name, &group.properties).await?;
         for member in &group.users {
-            ensure_user(tx, &place, member, false, now).await?;
-            if let Some(user) = users::find(&**tx, &member.trim().to_lowercase()).await? {
+            ensure_user(config, tx, &place, member, false, now).await?;
+            if let Some(user) = users::find(&**tx, &normalise(member)).await? {
                 groups::add_member(tx, id, user.id).await?;
             }
         }
@@ -206,14 +232,11 @@ async fn sync_roles(config: &Config, tx: &Tx, now: DateTime<Utc>) -> Result<(), 
         let place = format!("JupyterHub.load_roles ({})", spec.name);
         // A set: "Mal" and "mal" are one.
         let lower = |names: &Vec<String>| -> Vec<String> {
-            let names: BTreeSet<String> = names
-                .iter()
-                .map(|name| name.trim().to_lowercase())
-                .collect();
+            let names: BTreeSet<String> = names.iter().map(|name| normalise(name)).collect();
             names.into_iter().collect()
         };
         for name in spec.users.iter().flatten() {
-            ensure_user(tx, &place, name, spec.name == ADMIN_ROLE, now).await?;
+            ensure_user(config, tx, &place, name, spec.name == ADMIN_ROLE, now).await?;
         }
         for name in spec.groups.iter().flatten() {
             GroupName::new(name).map_err(|why| BootstrapError::Name {

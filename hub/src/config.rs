@@ -32,6 +32,7 @@ pub use sections::authenticator::{
 pub use sections::jupyterhub::{
     AuthenticatorClass, GroupSpec, JupyterHub, LogLevel, RoleSpec, SpawnerClass,
 };
+pub use sections::own::Own;
 pub use sections::proxy::ConfigurableHttpProxy;
 pub use sections::spawner::{LocalProcessSpawner, SimpleLocalProcessSpawner, Spawner};
 pub use services::spec::ServiceSpec;
@@ -55,6 +56,8 @@ pub struct Config {
     pub simple_spawner: SimpleLocalProcessSpawner,
     /// `[ConfigurableHTTPProxy]`: the proxy's API and how it is started.
     pub proxy: ConfigurableHttpProxy,
+    /// `[hub]`: what only we have.
+    pub own: Own,
     /// The file it was read from; `None` when only defaults and flags count.
     pub source: Option<PathBuf>,
 }

@@ -1,15 +1,18 @@
 //! The hub's HTTP: REST API, OAuth provider, pages.
 //!
 //! * [`api`]: `{base}hub/api/…`; [`oauth`]: `{base}hub/api/oauth2/…`; [`pages`]: everything a person sees;
-//! * [`extract`]: who calls and what the URL names; [`xsrf`]: what cookies alone may not do;
+//! * [`extract`]: who calls and what the URL names; [`origin`]: where the client sees us; [`json`]: bodies;
+//! * [`xsrf`]: what cookies alone may not do;
 //! * [`error`]: errors of the API; [`view`]: domain values as wire models;
 //! * [`middleware`]: what happens around every request.
 
 pub mod api;
 pub mod error;
 pub mod extract;
+pub mod json;
 pub mod middleware;
 pub mod oauth;
+pub mod origin;
 pub mod pages;
 pub mod view;
 pub mod xsrf;

@@ -26,8 +26,9 @@ use crate::proxy_client::Route;
 
 /// How servers and services of this hub reach it, and browsers do.
 #[must_use]
-pub fn hub_address(addresses: &Addresses) -> HubAddress {
+pub fn hub_address(addresses: &Addresses, config: &Config) -> HubAddress {
     HubAddress {
+        cookie_host_prefix: config.jupyterhub.cookie_host_prefix_enabled,
         host: addresses.configured_public_origin.clone(),
         public_origin: addresses.configured_public_origin.clone(),
         ..HubAddress::local(addresses.api_url.clone(), addresses.base.clone())
@@ -148,7 +149,7 @@ impl ManagedServices {
             ..Settings::new(
                 deps.launcher.clone(),
                 output,
-                hub_address(&deps.addresses),
+                hub_address(&deps.addresses, &deps.config),
                 deps.clock.clone(),
             )
         };
@@ -246,6 +247,15 @@ impl ManagedServices {
     pub fn displayed(&self) -> Vec<ServiceName> {
         self.all()
             .filter(|service| service.spec.display && service.url.is_some())
+            .map(|service| service.spec.service_name())
+            .collect()
+    }
+
+    /// Names of the services that know their visitors by a cookie, as in JupyterHub 0.8.
+    #[must_use]
+    pub fn with_cookies(&self) -> Vec<ServiceName> {
+        self.all()
+            .filter(|service| service.spec.cookie_auth)
             .map(|service| service.spec.service_name())
             .collect()
     }

@@ -11,6 +11,7 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hub_types::clock::Clock;
+use hub_types::redact;
 use hub_types::secret::Token;
 use hyper::body::Incoming;
 use serde_json::{Map, Value, json};
@@ -83,7 +84,10 @@ pub(crate) struct Api {
 impl Api {
     /// Answers a request of the API listener and logs it.
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<ResponseBody> {
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let (method, path) = (
+            request.method().clone(),
+            redact::target(request.uri().path()),
+        );
         let answer = self.decide(request).await;
         let code = answer.status().as_u16();
         self.metrics.requests_api.add(code);

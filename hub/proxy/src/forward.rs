@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use http::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode, Version};
 use http_body::Body as _;
+use hub_types::redact;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -17,7 +18,7 @@ use tokio_util::task::TaskTracker;
 use crate::activity::Toucher;
 use crate::error_page::{self, ErrorPages};
 use crate::guard::Link;
-use crate::observe::{Observer, Taken, access};
+use crate::observe::{Observer, Taken};
 use crate::select::{self, Nowhere, Selection};
 use crate::table::{Route, Table};
 
@@ -128,7 +129,7 @@ impl Forwarder {
         tracing::debug!(
             "{} {} to route {}",
             request.method(),
-            access::shown(request.uri().path()),
+            redact::target(request.uri().path()),
             selection.route.key
         );
         if let Some(host) = host.filter(|_| request.uri().authority().is_some()) {
@@ -162,7 +163,7 @@ impl Forwarder {
         tracing::warn!(
             "404 {} {}: no route",
             request.method(),
-            access::shown(request.uri().path())
+            redact::target(request.uri().path())
         );
         let no_body = request.body().is_end_stream();
         if upgrade::is_handshake(
@@ -340,7 +341,7 @@ impl Forwarder {
     ) -> Response<ResponseBody> {
         tracing::error!(
             "503 {method} {} (route {}): {failure}",
-            access::shown(uri.path()),
+            redact::target(uri.path()),
             route.key
         );
         self.pages
@@ -356,7 +357,7 @@ impl Forwarder {
         origin: Origin,
         link: &Arc<Link>,
     ) -> Response<ResponseBody> {
-        let path = access::shown(request.uri().path()).into_owned();
+        let uri = request.uri().clone();
         let client_host = request.headers().get(HOST).cloned();
         let client = hyper::upgrade::on(&mut request);
         let toucher = Toucher::new(selection.route.activity.clone(), &self.observer);
@@ -381,7 +382,8 @@ impl Forwarder {
             Err(failure) => failure,
         };
         tracing::error!(
-            "503 GET {path} (WebSocket, route {}): {failure}",
+            "503 GET {} (WebSocket, route {}): {failure}",
+            redact::target(uri.path()),
             selection.route.key
         );
         empty(StatusCode::SERVICE_UNAVAILABLE)

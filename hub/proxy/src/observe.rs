@@ -1,6 +1,6 @@
 //! What happened, for those who run the proxy: numbers (`--metrics-*`) and one line per request (`--access-log`).
 //!
-//! Neither holds a query string, a cookie or another header; [`access::shown`] masks paths that carry a secret.
+//! Neither holds a query string, a cookie or another header; [`hub_types::redact`] hides what paths carry of secrets.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use http::{Method, Request, Response, Version};
 use hub_types::clock::Clock;
+use hub_types::redact;
 
 use crate::forward::body::ResponseBody;
 use crate::table::Route;
@@ -64,7 +65,7 @@ impl Observer {
         let asked = self.log.is_on().then(|| Asked {
             peer,
             method: request.method().clone(),
-            path: access::shown(request.uri().path()).into_owned(),
+            path: redact::target(request.uri().path()),
             version: request.version(),
             route: None,
         });

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use cookie::{Cookie, CookieJar, SameSite, time::Duration};
 use hmac::Mac as _;
+use hub_types::names::ServiceName;
 use hub_types::paths::BaseUrl;
 use hub_types::secret::{Token, TokenHash};
 use zeroize::Zeroizing;
@@ -11,11 +12,13 @@ use crate::domain::session;
 
 /// Holds the login; only the hub's own paths see it.
 pub const LOGIN_COOKIE: &str = "jupyterhub-hub-login";
+/// The same in `__Host-` mode: no page of another host or path can set it, but the whole host sees it.
+pub const HOST_LOGIN_COOKIE: &str = "__Host-jupyterhub-hub-login";
 /// Names the browser session; servers and services see it too and put it in their cache keys.
 pub const SESSION_COOKIE: &str = "jupyterhub-session-id";
 /// Holds the XSRF token of the hub's pages.
 pub const XSRF_COOKIE: &str = "_xsrf";
-/// The login cookie of 0.7 and 0.8; cleared at logout.
+/// The cookie of 0.7 and 0.8 by which services know their visitors. Each service that asks for it has its own.
 pub const SERVICES_COOKIE: &str = "jupyterhub-services";
 
 /// Keys derived from the cookie secret, one for each purpose.
@@ -23,6 +26,7 @@ pub const SERVICES_COOKIE: &str = "jupyterhub-services";
 pub struct CookieKeys {
     login: Zeroizing<[u8; 32]>,
     xsrf: Zeroizing<[u8; 32]>,
+    services: Zeroizing<[u8; 32]>,
     proxy: Zeroizing<[u8; 32]>,
 }
 
@@ -45,6 +49,7 @@ impl CookieKeys {
         Self {
             login: derive(secret, "login"),
             xsrf: derive(secret, "xsrf"),
+            services: derive(secret, "services"),
             proxy: derive(secret, "proxy-api"),
         }
     }
@@ -77,6 +82,33 @@ impl CookieKeys {
     ) -> Option<TokenHash> {
         let secret = session::verify(&self.login, LOGIN_COOKIE, value, max_age, now)?;
         Token::parse(&secret).map(|secret| secret.hash())
+    }
+
+    /// The value of the [`SERVICES_COOKIE`] of one service in a browser session.
+    #[must_use]
+    pub fn service_value(
+        &self,
+        service: &ServiceName,
+        session_id: &str,
+        now: DateTime<Utc>,
+    ) -> String {
+        let value = format!("{session_id} {service}");
+        session::sign(&self.services, SERVICES_COOKIE, &value, now)
+    }
+
+    /// The id of the session that a [`SERVICES_COOKIE`] of this service names; `None` for one of another service, a
+    /// forged or an old one.
+    #[must_use]
+    pub fn read_service(
+        &self,
+        service: &ServiceName,
+        value: &str,
+        max_age: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Option<String> {
+        let text = session::verify(&self.services, SERVICES_COOKIE, value, max_age, now)?;
+        let (session_id, name) = text.split_once(' ')?;
+        (name == service.as_str()).then(|| session_id.to_owned())
     }
 }
 
@@ -122,6 +154,19 @@ pub struct CookieStyle {
     pub base: BaseUrl,
     /// Whether browsers reach the hub over https.
     pub secure: bool,
+    /// Whether the login cookie is a `__Host-` one.
+    pub host_prefix: bool,
+}
+
+/// The name of the login cookie in this mode. The other mode's does not count: whoever can set that must not log anybody
+/// in.
+#[must_use]
+pub fn login_cookie(host_prefix: bool) -> &'static str {
+    if host_prefix {
+        HOST_LOGIN_COOKIE
+    } else {
+        LOGIN_COOKIE
+    }
 }
 
 impl CookieStyle {
@@ -137,7 +182,29 @@ impl CookieStyle {
     /// The login cookie, for `max_age`.
     #[must_use]
     pub fn login(&self, value: String, max_age: TimeDelta) -> Cookie<'static> {
-        let mut cookie = self.cookie(LOGIN_COOKIE, value, self.base.hub());
+        let mut cookie = self.login_without_age(value);
+        cookie.set_max_age(Duration::seconds(max_age.num_seconds()));
+        cookie
+    }
+
+    fn login_without_age(&self, value: String) -> Cookie<'static> {
+        if !self.host_prefix {
+            return self.cookie(LOGIN_COOKIE, value, self.base.hub());
+        }
+        let mut cookie = self.cookie(HOST_LOGIN_COOKIE, value, "/".to_owned());
+        cookie.set_secure(true);
+        cookie
+    }
+
+    /// The cookie of a service of old, for `max_age`.
+    #[must_use]
+    pub fn service(
+        &self,
+        service: &ServiceName,
+        value: String,
+        max_age: TimeDelta,
+    ) -> Cookie<'static> {
+        let mut cookie = self.cookie(SERVICES_COOKIE, value, self.base.service(service));
         cookie.set_max_age(Duration::seconds(max_age.num_seconds()));
         cookie
     }
@@ -159,23 +226,24 @@ impl CookieStyle {
         cookie
     }
 
-    /// What logout sends: every cookie of ours, emptied and expired.
+    /// What logout sends: every cookie of ours, emptied and expired. `services` are those with a [`SERVICES_COOKIE`].
     #[must_use]
-    pub fn cleared(&self) -> Vec<Cookie<'static>> {
-        let places = [
-            (LOGIN_COOKIE, self.base.hub()),
-            (SESSION_COOKIE, self.base.as_str().to_owned()),
-            (XSRF_COOKIE, self.base.hub()),
-            (SERVICES_COOKIE, format!("{}services", self.base.as_str())),
+    pub fn cleared(&self, services: &[ServiceName]) -> Vec<Cookie<'static>> {
+        let base = self.base.as_str();
+        let mut cookies = vec![
+            self.login_without_age(String::new()),
+            self.cookie(SESSION_COOKIE, String::new(), base.to_owned()),
+            self.xsrf(String::new(), false),
+            // As JupyterHub of old set it, one for all services.
+            self.cookie(SERVICES_COOKIE, String::new(), format!("{base}services")),
         ];
-        places
-            .into_iter()
-            .map(|(name, path)| {
-                let mut cookie = self.cookie(name, String::new(), path);
-                cookie.make_removal();
-                cookie
-            })
-            .collect()
+        cookies.extend(services.iter().map(|service| {
+            self.cookie(SERVICES_COOKIE, String::new(), self.base.service(service))
+        }));
+        for cookie in &mut cookies {
+            cookie.make_removal();
+        }
+        cookies
     }
 }
 
@@ -194,6 +262,7 @@ mod tests {
         let style = CookieStyle {
             base: BaseUrl::new("/pfx/"),
             secure: true,
+            host_prefix: false,
         };
         let text = style.login("v".into(), TimeDelta::days(14)).to_string();
         for part in [
@@ -213,12 +282,54 @@ mod tests {
                 .contains("HttpOnly")
         );
         assert_eq!(style.session("s".into()).path(), Some("/pfx/"));
+        let cleared = style.cleared(&[ServiceName::stored("old")]);
         assert!(
-            style
-                .cleared()
+            cleared
                 .iter()
                 .all(|cookie| cookie.to_string().contains("Max-Age=0"))
         );
+        let paths: Vec<_> = cleared.iter().filter_map(Cookie::path).collect();
+        assert_eq!(
+            paths,
+            [
+                "/pfx/hub/",
+                "/pfx/",
+                "/pfx/hub/",
+                "/pfx/services",
+                "/pfx/services/old/"
+            ]
+        );
+        let host = CookieStyle {
+            secure: false,
+            host_prefix: true,
+            ..style
+        };
+        let text = host.login("v".into(), TimeDelta::days(14)).to_string();
+        assert!(text.starts_with("__Host-jupyterhub-hub-login=v;"), "{text}");
+        assert!(
+            text.contains("Path=/;") && text.contains("Secure") && !text.contains("Domain"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_services_cookie_is_good_for_that_service_only() {
+        let (keys, now, day) = (
+            CookieKeys::new(&[1; 32]),
+            DateTime::UNIX_EPOCH,
+            TimeDelta::days(1),
+        );
+        let [mine, other] = ["mine", "other"].map(ServiceName::stored);
+        let value = keys.service_value(&mine, "abc", now);
+        assert_eq!(
+            keys.read_service(&mine, &value, day, now).as_deref(),
+            Some("abc")
+        );
+        assert_eq!(keys.read_service(&other, &value, day, now), None);
+        assert_eq!(keys.read_service(&mine, &value, day, now + day + day), None);
+        assert_eq!(keys.read_login(&value, day, now), None);
+        let login = keys.login_value(&Token::from_config("abc mine"), now);
+        assert_eq!(keys.read_service(&mine, &login, day, now), None);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use hub_types::secret::{Token, TokenHash};
 use moka::future::Cache;
 
 use crate::bus::Bus;
-use crate::db::{Db, DbError, groups, roles, servers, services, sessions, tokens, users};
+use crate::db::{Db, DbError, Session, groups, roles, servers, services, sessions, tokens, users};
 use crate::domain::activity::worth_a_write;
 use crate::domain::principal::{Credential, Owner, Principal};
 use crate::domain::role::{ADMIN_ROLE, Bearer, USER_ROLE, expand, expand_token};
@@ -27,6 +27,13 @@ const CAPACITY: u64 = 50_000;
 
 /// How long an answer is remembered when nobody says that it changed.
 const TTL: TimeDelta = TimeDelta::seconds(30);
+
+/// What an answer is remembered by. A session's secret is no token, so the two never meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Key {
+    Token(TokenHash),
+    Session(TokenHash),
+}
 
 /// An answer, and until when it is good.
 struct Known {
@@ -70,7 +77,7 @@ struct Inner {
     bus: Bus,
     clock: Arc<dyn Clock>,
     resolution: TimeDelta,
-    cache: Cache<TokenHash, Arc<Known>>,
+    cache: Cache<Key, Arc<Known>>,
     /// Who is in which group: one snapshot for everybody.
     groups: Mutex<Option<GroupsSeen>>,
     /// Tokens whose secret stands in the configuration: the database knows their row, not their hash.
@@ -135,7 +142,7 @@ impl Identities {
     /// When the database refuses or is gone (cached answers go on).
     pub async fn by_token(&self, token: &Token) -> Result<Option<Principal>, DbError> {
         let hash = token.hash();
-        if let Some(known) = self.fresh(hash).await {
+        if let Some(known) = self.fresh(Key::Token(hash)).await {
             return Ok(Some(self.used(&known)));
         }
         let version = self.0.bus.identities_version();
@@ -157,8 +164,14 @@ impl Identities {
             return Ok(None);
         };
         Ok(Some(
-            self.remember(hash, principal, version, row.expires, row.last_activity)
-                .await,
+            self.remember(
+                Key::Token(hash),
+                principal,
+                version,
+                row.expires,
+                row.last_activity,
+            )
+            .await,
         ))
     }
 
@@ -167,7 +180,8 @@ impl Identities {
     /// # Errors
     /// When the database refuses or is gone (cached answers go on).
     pub async fn by_session(&self, secret: TokenHash) -> Result<Option<Principal>, DbError> {
-        if let Some(known) = self.fresh(secret).await {
+        let key = Key::Session(secret);
+        if let Some(known) = self.fresh(key).await {
             return Ok(Some(self.used(&known)));
         }
         let version = self.0.bus.identities_version();
@@ -175,23 +189,38 @@ impl Identities {
         else {
             return Ok(None);
         };
-        let Some((owner, scopes, groups)) = self.owner(TokenOwner::User(session.user_id)).await?
-        else {
+        let expires = session.expires;
+        let Some(principal) = self.of_session(session).await? else {
             return Ok(None);
         };
-        let last = owner.user().and_then(|user| user.last_activity);
-        let principal = Principal::new(
-            owner,
-            Credential::Cookie {
-                session_id: session.id,
-            },
-            scopes,
-            groups,
-        );
+        let last = principal.owner.user().and_then(|user| user.last_activity);
         Ok(Some(
-            self.remember(secret, principal, version, Some(session.expires), last)
+            self.remember(key, principal, version, Some(expires), last)
                 .await,
         ))
+    }
+
+    /// Whose browser session has this id. The id is no secret: whoever calls this has proof of another kind. Not
+    /// remembered: the services of old that ask so remember the answer themselves.
+    ///
+    /// # Errors
+    /// When the database refuses or is gone.
+    pub async fn by_session_id(&self, id: &str) -> Result<Option<Principal>, DbError> {
+        match sessions::get(self.0.db.read(), id, self.0.clock.now()).await? {
+            Some(session) => self.of_session(session).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn of_session(&self, session: Session) -> Result<Option<Principal>, DbError> {
+        let owner = TokenOwner::User(session.user_id);
+        let Some((owner, scopes, groups)) = self.owner(owner).await? else {
+            return Ok(None);
+        };
+        let credential = Credential::Cookie {
+            session_id: session.id,
+        };
+        Ok(Some(Principal::new(owner, credential, scopes, groups)))
     }
 
     /// What an owner may do, whatever credential they come with.
@@ -233,7 +262,7 @@ impl Identities {
         tx.commit().await
     }
 
-    async fn fresh(&self, key: TokenHash) -> Option<Arc<Known>> {
+    async fn fresh(&self, key: Key) -> Option<Arc<Known>> {
         let known = self.0.cache.get(&key).await?;
         let now = self.0.clock.now();
         let good = known.version == self.0.bus.identities_version()
@@ -244,7 +273,7 @@ impl Identities {
 
     async fn remember(
         &self,
-        key: TokenHash,
+        key: Key,
         principal: Principal,
         version: u64,
         expires: Option<DateTime<Utc>>,

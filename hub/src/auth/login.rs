@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use hub_types::clock::Clock;
+use hub_types::names::normalise;
 use hub_types::secret::{Token, random_bytes};
 
 use super::{AuthModel, AuthUnavailable, Authenticator, LoginForm};
@@ -12,7 +13,7 @@ use crate::config::Config;
 use crate::db::sessions::Session;
 use crate::db::{Db, DbError, sessions, users};
 use crate::domain::login::{LoginPolicy, Refusal};
-use crate::domain::user::User;
+use crate::domain::user::{User, UserId};
 
 /// A session that has begun: what the browser is to hold.
 #[derive(Debug)]
@@ -67,16 +68,20 @@ pub struct Login {
 #[must_use]
 pub fn policy(config: &Config) -> LoginPolicy {
     let auth = &config.authenticator;
-    let lower = |names: &std::collections::BTreeSet<String>| {
-        names.iter().map(|name| name.to_lowercase()).collect()
+    let normal = |names: &std::collections::BTreeSet<String>| {
+        names.iter().map(|name| normalise(name)).collect()
     };
     LoginPolicy {
         allow_all: config.allow_all(),
         allow_existing: config.allow_existing_users(),
-        allowed: lower(&auth.allowed_users),
-        blocked: lower(&auth.blocked_users),
-        admins: lower(&auth.admin_users),
-        username_map: auth.username_map.clone(),
+        allowed: normal(&auth.allowed_users),
+        blocked: normal(&auth.blocked_users),
+        admins: normal(&auth.admin_users),
+        username_map: auth
+            .username_map
+            .iter()
+            .map(|(typed, name)| (normalise(typed), name.clone()))
+            .collect(),
     }
 }
 
@@ -130,12 +135,10 @@ impl Login {
             self.policy.normalise(&model.name)
         };
         let known = users::find(self.db.read(), &name).await?;
-        let pattern = self.config.authenticator.username_pattern.as_ref();
+        let pattern = self.config.authenticator.by_pattern(&name);
         let (username, admin) = self
             .policy
-            .admit(&name, known.is_some(), model.admin, |name| {
-                pattern.is_none_or(|pattern| pattern.matches(name))
-            })
+            .admit(&name, known.is_some(), model.admin, pattern)
             .map_err(LoginRefusal::from)?;
         let now = self.clock.now();
         let tx = self.db.write().await?;
@@ -183,6 +186,18 @@ impl Login {
             secret,
             life,
         })
+    }
+
+    /// Ends all sessions of a user and revokes every token that belongs to one.
+    ///
+    /// # Errors
+    /// When the database refuses or is gone.
+    pub async fn end_all(&self, user: UserId) -> Result<(), DbError> {
+        let tx = self.db.write().await?;
+        sessions::end_all(&tx, user).await?;
+        tx.commit().await?;
+        self.bus.tell(Event::Identities);
+        Ok(())
     }
 
     /// Ends a session and revokes every token that belongs to it, here and at once.

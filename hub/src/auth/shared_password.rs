@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
+use hub_types::names::normalise;
 use hub_types::secret::Token;
 
 use super::{AuthModel, AuthUnavailable, Authenticator, LoginForm, same_password};
@@ -29,7 +30,7 @@ impl SharedPassword {
                 .authenticator
                 .admin_users
                 .iter()
-                .map(|name| name.to_lowercase())
+                .map(|name| normalise(name))
                 .collect(),
         }
     }

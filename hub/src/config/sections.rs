@@ -4,5 +4,6 @@
 
 pub mod authenticator;
 pub mod jupyterhub;
+pub mod own;
 pub mod proxy;
 pub mod spawner;

@@ -5,9 +5,9 @@ use hub_types::scope::Scope;
 use hub_types::secret::TokenHash;
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
 
-use super::row::{from_json, json, oauth_clients, oauth_codes};
+use super::row::{from_json, json, oauth_clients, oauth_codes, tokens};
 use super::{DbError, Tx, from_micros, to_micros};
 use crate::domain::server::ServerId;
 use crate::domain::token::ServiceId;
@@ -277,13 +277,20 @@ pub async fn consume_code(tx: &Tx, hash: TokenHash, now: DateTime<Utc>) -> Resul
     Ok(done.rows_affected == 1)
 }
 
-/// Forgets codes that ended before `before`; returns how many. Used ones are kept until then, to notice replays.
+/// Forgets codes that ended before `before`; returns how many. A used one is kept as long as anything that it gave is
+/// good, so that a replay still takes it back, however late.
 ///
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn purge_codes(tx: &Tx, before: DateTime<Utc>) -> Result<u64, DbError> {
+    let given = tokens::Entity::find()
+        .select_only()
+        .column(tokens::Column::CodeHash)
+        .filter(tokens::Column::CodeHash.is_not_null())
+        .into_query();
     let done = oauth_codes::Entity::delete_many()
         .filter(oauth_codes::Column::Expires.lt(to_micros(before)))
+        .filter(oauth_codes::Column::Hash.not_in_subquery(given))
         .exec(&**tx)
         .await?;
     Ok(done.rows_affected)

@@ -49,20 +49,20 @@ pub async fn find(
     Ok(row.map(read))
 }
 
-/// Whether the session with this id has neither ended nor expired.
+/// The session with this id, if it has neither ended nor expired.
 ///
 /// # Errors
 /// When the database refuses or is gone.
-pub async fn exists(
+pub async fn get(
     c: &impl ConnectionTrait,
     id: &str,
     now: DateTime<Utc>,
-) -> Result<bool, DbError> {
+) -> Result<Option<Session>, DbError> {
     let row = Entity::find_by_id(id.to_owned())
         .filter(Column::Expires.gt(to_micros(now)))
         .one(c)
         .await?;
-    Ok(row.is_some())
+    Ok(row.map(read))
 }
 
 /// Begins a session.

@@ -9,6 +9,7 @@ use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, Order, QueryFilter, QueryOrder,
 };
 
+use super::row::oauth_codes;
 use super::row::tokens::{ActiveModel, Column, Entity, Model};
 use super::row::{from_json, json};
 use super::{DbError, Tx, from_micros, to_micros};
@@ -159,6 +160,27 @@ pub async fn revoke(tx: &Tx, token: &ApiToken) -> Result<(), DbError> {
         _ => Condition::all().add(Column::Id.eq(token.id.0)),
     };
     Entity::delete_many().filter(which).exec(&**tx).await?;
+    if let (Some(client), TokenOwner::User(user)) = (&token.client_id, token.owner) {
+        // A login that is under way must not bring the application back.
+        oauth_codes::Entity::delete_many()
+            .filter(oauth_codes::Column::ClientId.eq(client))
+            .filter(oauth_codes::Column::UserId.eq(user.0))
+            .exec(&**tx)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Revokes every token of an owner, whoever asked for it.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn revoke_all(tx: &Tx, owner: TokenOwner) -> Result<(), DbError> {
+    let owner = match owner {
+        TokenOwner::User(id) => Column::UserId.eq(id.0),
+        TokenOwner::Service(id) => Column::ServiceId.eq(id.0),
+    };
+    Entity::delete_many().filter(owner).exec(&**tx).await?;
     Ok(())
 }
 

@@ -63,6 +63,19 @@ pub async fn admins(c: &impl ConnectionTrait) -> Result<Vec<User>, DbError> {
     rows.iter().map(read).collect()
 }
 
+/// The names of all users, in the order of their registration.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn names(c: &impl ConnectionTrait) -> Result<Vec<String>, DbError> {
+    let query = Entity::find().select_only().column(Column::Name);
+    Ok(query
+        .order_by(Column::Id, Order::Asc)
+        .into_tuple()
+        .all(c)
+        .await?)
+}
+
 /// Registers a user. [`DbError::is_conflict`] when there is one of that name already.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hub_types::names::{InvalidName, Username};
+use hub_types::names::{InvalidName, Username, normalise};
 
 /// The rules in force.
 #[derive(Debug, Clone, Default)]
@@ -17,7 +17,7 @@ pub struct LoginPolicy {
     pub blocked: BTreeSet<String>,
     /// These names, as administrators.
     pub admins: BTreeSet<String>,
-    /// Name as typed (lower case) to name in the hub.
+    /// Name as typed ([`normalise`]d) to name in the hub.
     pub username_map: BTreeMap<String, String>,
 }
 
@@ -40,12 +40,37 @@ pub enum Refusal {
     NotAllowed,
 }
 
+/// What the administrator's pattern for names says of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ByPattern {
+    /// There is no pattern.
+    Unset,
+    /// It does not match.
+    No,
+    /// It matches how the name begins, which is all that JupyterHub asks.
+    Start,
+    /// It matches the whole name.
+    Whole,
+}
+
+/// Checks a name that nobody has yet. A pattern that describes the whole name replaces the rules against what cannot be
+/// seen and against alphabets that look alike; all others hold always.
+///
+/// # Errors
+/// The rule that the name breaks. That the pattern does not match is for others to say.
+pub fn new_name(name: &str, pattern: ByPattern) -> Result<Username, InvalidName> {
+    match pattern {
+        ByPattern::Whole => Username::new_by_pattern(name),
+        ByPattern::Unset | ByPattern::No | ByPattern::Start => Username::new(name),
+    }
+}
+
 impl LoginPolicy {
-    /// The name that counts: spaces around it cut, lower case, mapped.
+    /// The name that counts: [`normalise`]d, then mapped.
     #[must_use]
     pub fn normalise(&self, typed: &str) -> String {
-        let lower = typed.trim().to_lowercase();
-        self.username_map.get(&lower).cloned().unwrap_or(lower)
+        let name = normalise(typed);
+        self.username_map.get(&name).cloned().unwrap_or(name)
     }
 
     /// Judges a user whom the authenticator has accepted. `name` is normalised; `existing` says whether the hub knows
@@ -61,14 +86,14 @@ impl LoginPolicy {
         name: &str,
         existing: bool,
         admin: Option<bool>,
-        matches_pattern: impl Fn(&str) -> bool,
+        pattern: ByPattern,
     ) -> Result<(Username, Option<bool>), Refusal> {
         let username = if existing {
             Username::stored(name)
         } else {
-            Username::new(name)?
+            new_name(name, pattern)?
         };
-        if !matches_pattern(name) {
+        if pattern == ByPattern::No {
             return Err(Refusal::Pattern);
         }
         if self.blocked.contains(name) {
@@ -115,7 +140,6 @@ mod tests {
             admins: set(&["mal", "root"]),
             ..LoginPolicy::default()
         };
-        let any = |_: &str| true;
         for (name, existing, expected) in [
             ("zoe", false, Ok(None)),
             ("mal", false, Ok(Some(true))),
@@ -126,12 +150,12 @@ mod tests {
             ("a/b", false, Err(Refusal::Name(InvalidName::Slash))),
         ] {
             let got = policy
-                .admit(name, existing, None, any)
+                .admit(name, existing, None, ByPattern::Unset)
                 .map(|(_, admin)| admin);
             assert_eq!(got, expected, "{name}");
         }
         assert_eq!(
-            policy.admit("zoe", false, None, |_| false),
+            policy.admit("zoe", false, None, ByPattern::No),
             Err(Refusal::Pattern)
         );
     }
@@ -140,7 +164,7 @@ mod tests {
     fn nobody_is_allowed_unless_a_rule_says_so() {
         let policy = LoginPolicy::default();
         assert_eq!(
-            policy.admit("x", true, None, |_| true),
+            policy.admit("x", true, None, ByPattern::Unset),
             Err(Refusal::NotAllowed)
         );
         assert!(
@@ -148,7 +172,7 @@ mod tests {
                 allow_all: true,
                 ..policy
             }
-            .admit("x", false, None, |_| true)
+            .admit("x", false, None, ByPattern::Unset)
             .is_ok()
         );
     }

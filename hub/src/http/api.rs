@@ -25,7 +25,7 @@ mod users;
 use axum::Router;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post};
+use axum::routing::{any, delete, get, post};
 use hub_types::paths::BaseUrl;
 
 use crate::http::error::ApiError;
@@ -86,6 +86,10 @@ pub fn routes(base: &BaseUrl) -> Router<AppState> {
         .route(
             &api("/users/{user}/activity"),
             post(users::activity::activity),
+        )
+        .route(
+            &api("/users/{user}/sessions"),
+            delete(users::sessions::end_all),
         )
         .route(
             &api("/users/{user}/tokens"),

@@ -12,10 +12,11 @@ use hub_types::secret::Token;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::auth::cookies::{LOGIN_COOKIE, RequestCookies};
+use crate::auth::cookies::{RequestCookies, login_cookie};
 use crate::domain::principal::{Credential, Principal};
 use crate::domain::server::ServerRef;
 use crate::http::error::ApiError;
+use crate::http::json;
 use crate::http::xsrf;
 use crate::state::AppState;
 
@@ -75,20 +76,29 @@ pub async fn cookie_caller(
     state: &AppState,
     headers: &HeaderMap,
 ) -> Result<Option<Principal>, ApiError> {
-    let max_age =
-        TimeDelta::from_std(state.config.jupyterhub.cookie_max_age).unwrap_or(TimeDelta::days(14));
-    let now = state.clock.now();
+    let name = login_cookie(state.config.jupyterhub.cookie_host_prefix_enabled);
+    let (max_age, now) = (login_life(state), state.clock.now());
     let jar = cookies(headers);
-    // Forged ones cost little and do not count: a page of another path must not crowd the real one out.
+    // A page of another path must not crowd the real one out: forged ones do not count at all, and of those that were
+    // good once more are looked at than a browser keeps.
     let signed = jar
-        .all(LOGIN_COOKIE)
+        .all(name)
         .filter_map(|value| state.cookies.read_login(value, max_age, now));
-    for secret in signed.take(8) {
+    for secret in signed.take(MOST_LOGINS) {
         if let Some(principal) = state.identities.by_session(secret).await? {
             return Ok(Some(principal));
         }
     }
     Ok(None)
+}
+
+/// How many signed login cookies of one request are looked up.
+const MOST_LOGINS: usize = 200;
+
+/// How long a login is good.
+#[must_use]
+pub fn login_life(state: &AppState) -> TimeDelta {
+    TimeDelta::from_std(state.config.jupyterhub.cookie_max_age).unwrap_or(TimeDelta::days(14))
 }
 
 /// The browser session of a principal that came by cookie.
@@ -241,7 +251,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for JsonBody<T> {
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self(None));
         }
-        let value: Value = serde_json::from_slice(&bytes)
+        let value: Value = json::read(&bytes)
             .map_err(|_| ApiError::bad_request("Invalid JSON in body of request"))?;
         serde_json::from_value(value)
             .map(|body| Self(Some(body)))

@@ -13,8 +13,6 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use crate::http::extract::MAX_BODY;
 use crate::state::AppState;
 
-pub use log_request::redacted_path;
-
 /// Wraps `router`; the last layer added is the outermost.
 pub fn wrap(router: Router<AppState>, state: &AppState) -> Router<AppState> {
     router

@@ -6,7 +6,7 @@
 mod context;
 mod csp_report;
 mod error_page;
-mod form;
+pub(crate) mod form;
 mod home;
 mod login;
 mod logout;
@@ -34,7 +34,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
     Router::new()
         // -- who are you
         .route(&hub("login"), get(login::form).post(login::submit))
-        .route(&hub("logout"), get(logout::logout))
+        .route(&hub("logout"), get(logout::logout).post(logout::everywhere))
         // -- your server
         .route(&hub(""), get(root::root))
         .route(&hub("home"), get(home::home))

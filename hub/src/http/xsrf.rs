@@ -122,15 +122,39 @@ pub fn may_set(headers: &HeaderMap) -> bool {
     )
 }
 
-/// Whether the request comes from a page of another site, as far as the browser says.
+/// Whose page made the browser send a request, as far as the browser says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sender {
+    /// One of this origin, the visitor's own hand, or a client that is no browser.
+    Here,
+    /// One of another origin. Another host of the same site is another origin: it may be a user's server.
+    Elsewhere,
+    /// A browser that does not say it outright names an origin that is not ours, as far as we know ours (a front that
+    /// changes `Host` hides it from us). Enough to be careful, not to refuse what is otherwise in order.
+    PerhapsElsewhere,
+}
+
+/// Who sent a request. `own` is the origin under which the browser sees us.
 #[must_use]
-pub fn is_cross_site(headers: &HeaderMap) -> bool {
-    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
-    match site {
-        Some(site) => !matches!(site, b"same-origin" | b"none"),
-        None => headers
-            .get(header::ORIGIN)
-            .is_some_and(|origin| origin.as_bytes() == b"null"),
+pub fn sender(headers: &HeaderMap, own: &str) -> Sender {
+    // Browsers set it, over https and on localhost; pages cannot.
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return match site.as_bytes() {
+            b"same-origin" | b"none" => Sender::Here,
+            _ => Sender::Elsewhere,
+        };
+    }
+    // Else `Origin` comes with every form. The scheme may be hidden from us.
+    let host = |origin: &str| {
+        origin
+            .split_once("://")
+            .map(|(_, host)| host.to_ascii_lowercase())
+    };
+    match headers.get(header::ORIGIN).map(HeaderValue::to_str) {
+        None => Sender::Here,
+        Some(Ok("null")) => Sender::Elsewhere,
+        Some(Ok(origin)) if host(origin).is_some() && host(origin) == host(own) => Sender::Here,
+        Some(_) => Sender::PerhapsElsewhere,
     }
 }
 
@@ -174,6 +198,34 @@ mod tests {
         assert_eq!(other, mine, "same second, same token");
         let stranger = issue(&CookieKeys::new(&[4; 32]), Some("s1"), now);
         assert!(check(Some(&stranger), Some("s1")).is_err());
+    }
+
+    #[test]
+    fn where_a_request_comes_from() {
+        use Sender::{Elsewhere, Here, PerhapsElsewhere};
+        for (site, origin, expected) in [
+            (None, None, Here),
+            (Some("same-origin"), None, Here),
+            (Some("none"), None, Here),
+            (Some("same-site"), None, Elsewhere),
+            (Some("cross-site"), None, Elsewhere),
+            (Some("nonsense"), None, Elsewhere),
+            (Some("same-origin"), Some("https://front"), Here),
+            (None, Some("http://hub:8000"), Here),
+            (None, Some("https://HUB:8000"), Here),
+            (None, Some("http://hub"), PerhapsElsewhere),
+            (None, Some("nonsense"), PerhapsElsewhere),
+            (None, Some("null"), Elsewhere),
+        ] {
+            let mut headers = HeaderMap::new();
+            site.map(|site| headers.insert("sec-fetch-site", site.parse().unwrap()));
+            origin.map(|origin| headers.insert("origin", origin.parse().unwrap()));
+            assert_eq!(
+                sender(&headers, "http://hub:8000"),
+                expected,
+                "{site:?} {origin:?}"
+            );
+        }
     }
 
     #[test]

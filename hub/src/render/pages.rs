@@ -112,6 +112,17 @@ pub struct Notice {
     pub text: String,
 }
 
+impl Notice {
+    /// Something was refused or failed.
+    #[must_use]
+    pub fn error(text: impl Into<String>) -> Self {
+        Self {
+            kind: NoticeKind::Error,
+            text: text.into(),
+        }
+    }
+}
+
 /// `home.html`: the visitor's server and services.
 ///
 /// Start is a link to the spawn page; stop posts `_xsrf` and `server` (the name, empty for the default server) to
@@ -390,6 +401,8 @@ pub struct OAuthPage {
     pub scope_descriptions: Vec<ScopeDescription>,
     /// The same as raw scopes, for the form.
     pub allowed_scopes: Vec<String>,
+    /// Why the last answer did not count.
+    pub error_message: Option<String>,
     /// Where Cancel leads: the redirect URI with `error=access_denied` and the `state`, or the home page.
     pub cancel_url: String,
 }

@@ -129,6 +129,7 @@ fn consent(text: &str) -> OAuthPage {
             format!("access:services!service=whoami{text}"),
             "read:users:name!user".to_owned(),
         ],
+        error_message: Some(format!("Open for too long{text}")),
         cancel_url: format!("/services/whoami/oauth_callback?error=access_denied&state={text}"),
     }
 }

@@ -11,7 +11,8 @@
 //! * [`route`]: a route of the proxy, as its REST API shows it;
 //! * [`paths`]: every URL path under the base URL;
 //! * [`mod@env`]: every environment variable of the contract between hub, servers and services;
-//! * [`secret`], [`clock`], [`time`]: secrets as types, time as a parameter, timestamps on the wire.
+//! * [`secret`], [`clock`], [`time`]: secrets as types, time as a parameter, timestamps on the wire;
+//! * [`redact`]: what logs may show of a request.
 //!
 //! # To add something
 //!
@@ -28,6 +29,7 @@ pub mod names;
 pub mod page;
 pub mod paths;
 pub mod progress;
+pub mod redact;
 pub mod route;
 pub mod scope;
 pub mod secret;

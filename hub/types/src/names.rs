@@ -1,10 +1,14 @@
 //! Names of users, servers, groups and services: what is allowed, and how they are escaped in URLs.
 //!
 //! The rules are JupyterHub 6.1's (not empty, no `/`, not only dots, no surrounding space; server names are slugs),
-//! plus one of ours for *new* names: printable, at most 255 bytes, no control or invisible formatting characters.
+//! plus ours for *new* names (security cases 57 and 58): at most 255 bytes, composed (Unicode NFC), nothing that
+//! steers or hides text, and, unless the administrator's own pattern says otherwise, only what can be seen and no mix of
+//! scripts that look alike.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use icu_normalizer::ComposingNormalizerBorrowed;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
@@ -57,9 +61,15 @@ pub enum InvalidName {
     /// Space before or after.
     #[error("name starts or ends with a space")]
     Space,
-    /// Control, bidirectional or zero-width characters.
+    /// Control and bidirectional characters, or others that cannot be seen.
     #[error("name contains a character that cannot be seen")]
     Invisible,
+    /// Not composed: the same text can be written in another way.
+    #[error("name is not in Unicode's normal form C")]
+    NotComposed,
+    /// Latin letters among Cyrillic, Greek, … ones that look the same.
+    #[error("name mixes alphabets that look alike")]
+    MixedScripts,
     /// A service name that would need escaping in a URL.
     #[error("name contains characters that need escaping in a URL")]
     NeedsEscaping,
@@ -68,12 +78,80 @@ pub enum InvalidName {
     NotASlug,
 }
 
-fn invisible(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+/// The one spelling of a user name that counts: compatible forms unified (Unicode NFKC), no space around it, lower case.
+///
+/// Whoever compares a typed or configured name with another does it with this, so that one person has one name. Applied
+/// twice it changes nothing more.
+#[must_use]
+pub fn normalise(typed: &str) -> String {
+    let composer = ComposingNormalizerBorrowed::new_nfkc();
+    // Lower-casing may leave something to compose, and composing something to lower-case or cut (full-width spaces).
+    let mut name = composer.normalize(typed).into_owned();
+    for _ in 0..4 {
+        let next = composer.normalize(name.to_lowercase().trim()).into_owned();
+        if next == name {
+            break;
+        }
+        name = next;
+    }
+    name
 }
 
+/// What steers or hides text wherever it is shown: never part of a name.
+fn treacherous(c: char) -> bool {
+    // U+FFFD stands for bytes that were no UTF-8: two different ones would become one name.
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffd}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Whether every character can be seen: assigned, no format character, no space but U+0020, no mark without a letter.
+fn printable(name: &str) -> bool {
+    // The standard library's own table: what it would escape cannot be seen. These three it escapes for other reasons.
+    let plain: String = name
+        .chars()
+        .filter(|c| !matches!(c, '\\' | '\'' | '"'))
+        .collect();
+    let odd_space = |c: char| c == '\u{ad}' || (c.is_whitespace() && c != ' ');
+    plain.escape_debug().eq(plain.chars()) && !name.chars().any(odd_space)
+}
+
+/// Alphabets whose letters are mistaken for each other's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Script {
+    Latin,
+    Greek,
+    Cyrillic,
+    Armenian,
+    Cherokee,
+}
+
+fn script(c: char) -> Option<Script> {
+    match c {
+        'a'..='z'
+        | 'A'..='Z'
+        | '\u{c0}'..='\u{24f}'
+        | '\u{1e00}'..='\u{1eff}'
+        | '\u{2c60}'..='\u{2c7f}'
+        | '\u{a720}'..='\u{a7ff}' => Some(Script::Latin),
+        '\u{370}'..='\u{3ff}' | '\u{1f00}'..='\u{1fff}' => Some(Script::Greek),
+        '\u{400}'..='\u{52f}'
+        | '\u{1c80}'..='\u{1c8f}'
+        | '\u{2de0}'..='\u{2dff}'
+        | '\u{a640}'..='\u{a69f}' => Some(Script::Cyrillic),
+        '\u{531}'..='\u{58f}' => Some(Script::Armenian),
+        '\u{13a0}'..='\u{13ff}' | '\u{ab70}'..='\u{abbf}' => Some(Script::Cherokee),
+        _ => None,
+    }
+}
+
+fn mixes_scripts(name: &str) -> bool {
+    let mut scripts = name.chars().filter_map(script);
+    let first = scripts.next();
+    scripts.any(|script| Some(script) != first)
+}
+
+/// The rules that hold whatever an administrator's pattern allows.
 fn check(name: &str) -> Result<(), InvalidName> {
     if name.trim().is_empty() {
         return Err(InvalidName::Empty);
@@ -87,12 +165,30 @@ fn check(name: &str) -> Result<(), InvalidName> {
     if name.trim() != name {
         return Err(InvalidName::Space);
     }
-    if name.chars().any(invisible) {
+    if name.chars().any(treacherous) {
         return Err(InvalidName::Invisible);
+    }
+    if !matches!(
+        ComposingNormalizerBorrowed::new_nfc().normalize(name),
+        Cow::Borrowed(_)
+    ) {
+        return Err(InvalidName::NotComposed);
     }
     let decoded = percent_decode_str(name).decode_utf8_lossy();
     if decoded.chars().all(|c| c == '.') {
         return Err(InvalidName::Dots);
+    }
+    Ok(())
+}
+
+/// The rules that hold unless an administrator's pattern says otherwise.
+fn check_strictly(name: &str) -> Result<(), InvalidName> {
+    check(name)?;
+    if !printable(name) {
+        return Err(InvalidName::Invisible);
+    }
+    if mixes_scripts(name) {
+        return Err(InvalidName::MixedScripts);
     }
     Ok(())
 }
@@ -168,11 +264,21 @@ name_type!(
 );
 
 impl Username {
-    /// Checks a new name. Case is kept: normalising is the authenticator's business.
+    /// Checks a new name. Case is kept: whoever takes names from people calls [`normalise`] first.
     ///
     /// # Errors
     /// The first rule that the name breaks.
     pub fn new(name: &str) -> Result<Self, InvalidName> {
+        check_strictly(name)?;
+        Ok(Self(name.to_owned()))
+    }
+
+    /// Checks a new name that the administrator's own pattern describes: what cannot be seen (zero-width joiners, for
+    /// example) and mixed scripts are the pattern's business then; what would mislead every reader never is.
+    ///
+    /// # Errors
+    /// The first rule that the name breaks.
+    pub fn new_by_pattern(name: &str) -> Result<Self, InvalidName> {
         check(name)?;
         Ok(Self(name.to_owned()))
     }
@@ -184,7 +290,7 @@ impl GroupName {
     /// # Errors
     /// The first rule that the name breaks.
     pub fn new(name: &str) -> Result<Self, InvalidName> {
-        check(name)?;
+        check_strictly(name)?;
         Ok(Self(name.to_owned()))
     }
 }
@@ -238,6 +344,8 @@ impl ServerName {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -247,9 +355,13 @@ mod tests {
             "Ada Lovelace",
             "a@b.org",
             "ünï",
+            "иван",
+            "山田",
+            "δημήτρης",
             "a%b",
             "-rf",
             "a.b",
+            r#"o'neil"\x"#,
         ] {
             assert!(Username::new(good).is_ok(), "{good}");
         }
@@ -263,10 +375,75 @@ mod tests {
             ("a\nb", InvalidName::Invisible),
             ("a\u{202e}b", InvalidName::Invisible),
             ("a\u{200b}b", InvalidName::Invisible),
+            ("a\u{200d}b", InvalidName::Invisible),
+            ("a\u{ad}b", InvalidName::Invisible),
+            ("a\u{a0}b", InvalidName::Invisible),
+            ("\u{301}a", InvalidName::Invisible),
+            ("a\u{e000}", InvalidName::Invisible),
+            ("a\u{fffd}", InvalidName::Invisible),
+            ("e\u{301}", InvalidName::NotComposed),
+            ("\u{430}lice", InvalidName::MixedScripts),
+            ("\u{3b1}lice", InvalidName::MixedScripts),
         ] {
             assert_eq!(Username::new(bad), Err(why), "{bad:?}");
         }
+        assert!(Username::new(&"a".repeat(255)).is_ok());
         assert!(Username::new(&"a".repeat(256)).is_err());
+    }
+
+    #[test]
+    fn a_pattern_widens_only_so_far() {
+        for good in ["a\u{200d}b", "\u{430}lice", "a\u{ad}b"] {
+            assert!(Username::new_by_pattern(good).is_ok(), "{good:?}");
+        }
+        for bad in [
+            "",
+            "a/b",
+            "..",
+            "%2e",
+            " a",
+            "a\nb",
+            "a\0b",
+            "a\u{202e}b",
+            "a\u{200b}b",
+            "e\u{301}",
+        ] {
+            assert!(Username::new_by_pattern(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn one_person_has_one_name() {
+        for (typed, expected) in [
+            (" Alice ", "alice"),
+            ("ＡＬＩＣＥ", "alice"),
+            ("E\u{301}va", "éva"),
+            ("ÉVA", "éva"),
+            ("\u{3000}alice", "alice"),
+            ("K", "k"),
+            ("ß", "ß"),
+            ("ẞ", "ß"),
+            ("İ", "i\u{307}"),
+            ("ﬁn", "fin"),
+        ] {
+            assert_eq!(normalise(typed), expected, "{typed:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn normalising_twice_changes_nothing(typed in "\\PC{0,12}") {
+            let once = normalise(&typed);
+            prop_assert_eq!(normalise(&once), once);
+        }
+
+        #[test]
+        fn escaping_is_injective_and_one_segment(name in "\\PC{0,12}", other in "\\PC{0,12}") {
+            let (one, two) = (escape(&name), escape(&other));
+            prop_assert_eq!(one == two, name == other);
+            prop_assert!(!one.contains(['/', '?', '#', '\\', ';', '"', ' ']));
+            prop_assert_eq!(percent_decode_str(&one).decode_utf8().unwrap(), name);
+        }
     }
 
     #[test]

@@ -72,8 +72,8 @@ impl ServiceSpec {
                 format!("{error}; use letters, digits, '-', '_', '.' and '~'"),
             );
         }
-        if self.cookie_auth {
-            let why = "the cookie of JupyterHub 0.8 is not supported yet; leave it out, and use OAuth or tokens";
+        if self.cookie_auth && self.url.is_none() {
+            let why = "needs a url: the cookie goes to the service's own path";
             wrong("cookie_auth", why.to_owned());
         }
         if let Some(url) = &self.url

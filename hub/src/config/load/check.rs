@@ -22,6 +22,7 @@ pub(super) fn finish(config: &mut Config, state: &mut State, folder: &Path, env:
     cookie_secret(config, state, env);
     proxy(config, state, env);
     public_url(config, state);
+    host_cookies(config, state);
     addresses(config, state);
     homes(config, folder);
     login::check(config, state);
@@ -93,6 +94,26 @@ fn public_url(config: &mut Config, state: &mut State) {
             state.problem("JupyterHub", "public_url", message);
         }
     }
+}
+
+/// Browsers take `__Host-` cookies over https only, and send them to every path of the host.
+fn host_cookies(config: &Config, state: &mut State) {
+    const NAME: &str = "cookie_host_prefix_enabled";
+    let hub = &config.jupyterhub;
+    if !hub.cookie_host_prefix_enabled {
+        return;
+    }
+    if hub
+        .public_url
+        .as_ref()
+        .is_some_and(|url| url.scheme() != "https")
+    {
+        let message = "needs https, and public_url is http: browsers would drop the cookies, so nobody could log in";
+        state.problem("JupyterHub", NAME, message);
+    }
+    let message = "sends the login cookie to every user's server, as there are no hosts per user yet; without it only the \
+                   hub gets it";
+    state.warn("JupyterHub", NAME, message);
 }
 
 /// A public URL with the base URL as its path; `None` when it has another path.

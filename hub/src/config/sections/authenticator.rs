@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use hub_types::secret::Token;
 use regex::Regex;
 
+use crate::domain::login::ByPattern;
+
 /// `[Authenticator]`: rules that hold whoever checks the password.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Authenticator {
@@ -28,11 +30,25 @@ pub struct Authenticator {
     pub username_pattern: Option<UsernamePattern>,
 }
 
+impl Authenticator {
+    /// What [`Self::username_pattern`] says of a name.
+    #[must_use]
+    pub fn by_pattern(&self, name: &str) -> ByPattern {
+        match &self.username_pattern {
+            None => ByPattern::Unset,
+            Some(pattern) if pattern.describes(name) => ByPattern::Whole,
+            Some(pattern) if pattern.matches(name) => ByPattern::Start,
+            Some(_) => ByPattern::No,
+        }
+    }
+}
+
 /// A regular expression for user names; it must match from the start of the name (Python's `re.match`).
 #[derive(Debug, Clone)]
 pub struct UsernamePattern {
     text: String,
-    regex: Regex,
+    start: Regex,
+    whole: Regex,
 }
 
 impl UsernamePattern {
@@ -43,14 +59,21 @@ impl UsernamePattern {
     pub fn new(text: &str) -> Result<Self, regex::Error> {
         Ok(Self {
             text: text.to_owned(),
-            regex: Regex::new(&format!("^(?:{text})"))?,
+            start: Regex::new(&format!("^(?:{text})"))?,
+            whole: Regex::new(&format!("^(?:{text})$"))?,
         })
     }
 
     /// Whether `name` may be a user.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
-        self.regex.is_match(name)
+        self.start.is_match(name)
+    }
+
+    /// Whether the pattern describes the whole name, not only how it begins.
+    #[must_use]
+    pub fn describes(&self, name: &str) -> bool {
+        self.whole.is_match(name)
     }
 
     /// The pattern as written.
@@ -99,5 +122,18 @@ mod tests {
         assert!(pattern.matches("wash") && pattern.matches("xy"));
         assert!(!pattern.matches("mal-w"));
         assert!(UsernamePattern::new("(").is_err());
+        let auth = |text: &str| Authenticator {
+            username_pattern: Some(UsernamePattern::new(text).unwrap()),
+            ..Authenticator::default()
+        };
+        for (text, name, expected) in [
+            ("w|wash", "wash", ByPattern::Whole),
+            ("w", "wash", ByPattern::Start),
+            ("w.*", "wash", ByPattern::Whole),
+            ("w", "mal", ByPattern::No),
+        ] {
+            assert_eq!(auth(text).by_pattern(name), expected, "{text} {name}");
+        }
+        assert_eq!(Authenticator::default().by_pattern("x"), ByPattern::Unset);
     }
 }

@@ -100,6 +100,9 @@ pub struct JupyterHub {
     pub cookie_secret: Option<Token>,
     /// Holds the cookie secret as hex; private to the hub's user.
     pub cookie_secret_file: PathBuf,
+    /// Whether the login cookie (and those of servers and services) is named `__Host-…`: no other host or path of the
+    /// domain can set one, but every path of this host sees it.
+    pub cookie_host_prefix_enabled: bool,
     /// How long a login lasts (trait `cookie_max_age_days`).
     pub cookie_max_age: Duration,
     /// Who checks passwords.
@@ -158,6 +161,7 @@ impl Default for JupyterHub {
             db_url: DbUrl::default(),
             cookie_secret: None,
             cookie_secret_file: "jupyterhub_cookie_secret".into(),
+            cookie_host_prefix_enabled: false,
             cookie_max_age: login,
             authenticator_class: AuthenticatorClass::SharedPassword,
             spawner_class: SpawnerClass::Local,

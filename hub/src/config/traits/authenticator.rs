@@ -23,7 +23,7 @@ pub(super) static AUTHENTICATOR: Class = class! {
         username_map: TextMap => authenticator.username_map,
             "Renames users: name at login → name at the hub.";
         username_pattern: Pattern => authenticator.username_pattern,
-            "Regular expression that names must match, from their start. Unset: any name.";
+            "Regular expression that names must match, from their start. Unset: any name without invisible characters or alphabets that look alike; a pattern that matches a whole name decides of these itself.";
     }
     renamed {
         whitelist: Names => authenticator.allowed_users,

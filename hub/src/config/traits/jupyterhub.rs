@@ -39,6 +39,8 @@ pub(super) static JUPYTERHUB: Class = class! {
             "Holds the cookie secret; made at the first start, private to the hub's user.";
         cookie_max_age_days: Days => jupyterhub.cookie_max_age,
             "Days that a login lasts.";
+        cookie_host_prefix_enabled: Bool => jupyterhub.cookie_host_prefix_enabled,
+            "Whether cookies are named __Host-…: no other host of the domain can set them, but all servers see them. For https and a host per user only.";
         authenticator_class: AuthClass => jupyterhub.authenticator_class,
             "Who checks passwords: \"shared-password\" (one password for users, one for administrators) or \"dummy\" (any name; for tests). Must be set: JupyterHub's default, \"pam\", is not there yet.";
         spawner_class: SpawnClass => jupyterhub.spawner_class,
@@ -103,7 +105,6 @@ pub(super) static JUPYTERHUB: Class = class! {
         allow_named_servers "Whether users may have several servers.";
         authenticate_prometheus "Whether metrics need the scope read:metrics.";
         concurrent_spawn_limit "Most servers that start at once; 0 means no limit.";
-        cookie_host_prefix_enabled "Whether cookies are named __Host-….";
         custom_scopes "Scopes of your own: name → description and subscopes.";
         data_files_path "Folder of templates and static files.";
         db_kwargs "Options of the database engine.";

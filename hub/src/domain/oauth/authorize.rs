@@ -110,11 +110,34 @@ pub fn state(parameters: &Parameters) -> Option<&str> {
         .filter(|_| parameters.repeated(&["state"]).is_none())
 }
 
-/// Checks everything but the scopes, for a client and redirect that can be trusted. Returns the S256 challenge.
+/// What the administrator demands of PKCE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PkceRules {
+    /// No request without a challenge.
+    pub required: bool,
+    /// The method `plain` is good enough.
+    pub plain: bool,
+}
+
+/// A PKCE challenge (RFC 7636).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Challenge {
+    /// What the verifier must prove.
+    pub value: String,
+    /// `S256` or `plain`.
+    pub method: &'static str,
+}
+
+/// The methods of RFC 7636 section 4.2.
+pub const S256: &str = "S256";
+/// The verifier itself is the challenge.
+pub const PLAIN: &str = "plain";
+
+/// Checks everything but the scopes, for a client and redirect that can be trusted. Returns the challenge.
 ///
 /// # Errors
 /// What the client is told.
-pub fn check(parameters: &Parameters, require_pkce: bool) -> Result<Option<String>, Refused> {
+pub fn check(parameters: &Parameters, rules: PkceRules) -> Result<Option<Challenge>, Refused> {
     let once = [
         "response_type",
         "scope",
@@ -134,13 +157,30 @@ pub fn check(parameters: &Parameters, require_pkce: bool) -> Result<Option<Strin
         parameters.get("code_challenge"),
         parameters.get("code_challenge_method"),
     ) {
-        (None, None) if require_pkce => Err(Refused::Challenge),
+        (None, None) if rules.required => Err(Refused::Challenge),
         (None, None) => Ok(None),
         (None, Some(_)) => Err(Refused::Challenge),
-        (Some(challenge), Some("S256")) if is_s256(challenge) => Ok(Some(challenge.to_owned())),
-        (Some(_), Some("S256")) => Err(Refused::Challenge),
+        (Some(challenge), Some(S256)) if is_s256(challenge) => Ok(Some(Challenge {
+            value: challenge.to_owned(),
+            method: S256,
+        })),
+        (Some(_), Some(S256)) => Err(Refused::Challenge),
+        // No method means plain.
+        (Some(challenge), None | Some(PLAIN)) if rules.plain && is_verifier(challenge) => {
+            Ok(Some(Challenge {
+                value: challenge.to_owned(),
+                method: PLAIN,
+            }))
+        }
+        (Some(_), None | Some(PLAIN)) if rules.plain => Err(Refused::Challenge),
         (Some(_), _) => Err(Refused::Transform),
     }
+}
+
+/// Whether `text` may be a verifier: 43 to 128 unreserved characters (RFC 7636 section 4.1).
+pub(super) fn is_verifier(text: &str) -> bool {
+    let unreserved = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
+    (43..=128).contains(&text.len()) && text.bytes().all(unreserved)
 }
 
 /// Whether `text` looks like 32 bytes in unpadded URL-safe base64.
@@ -216,11 +256,31 @@ mod tests {
         assert_eq!(challenge.len(), 43);
         let s256 =
             format!("response_type=code&code_challenge={challenge}&code_challenge_method=S256");
-        assert_eq!(
-            check(&parameters(&s256), true),
-            Ok(Some(challenge.to_owned()))
-        );
-        assert_eq!(check(&parameters("response_type=code"), false), Ok(None));
+        let strict = PkceRules {
+            required: true,
+            plain: false,
+        };
+        let given = |method| {
+            Ok(Some(Challenge {
+                value: challenge.to_owned(),
+                method,
+            }))
+        };
+        assert_eq!(check(&parameters(&s256), strict), given(S256));
+        let lax = PkceRules::default();
+        assert_eq!(check(&parameters("response_type=code"), lax), Ok(None));
+        let plain = PkceRules {
+            plain: true,
+            ..PkceRules::default()
+        };
+        let request = format!("response_type=code&code_challenge={challenge}");
+        for method in ["", "&code_challenge_method=plain"] {
+            let request = parameters(&format!("{request}{method}"));
+            assert_eq!(check(&request, plain), given(PLAIN));
+            assert_eq!(check(&request, lax), Err(Refused::Transform));
+        }
+        let short = parameters("response_type=code&code_challenge=short");
+        assert_eq!(check(&short, plain), Err(Refused::Challenge));
         for (query, expected) in [
             ("", Refused::NoResponseType),
             ("response_type=token", Refused::ResponseType),
@@ -252,7 +312,7 @@ mod tests {
             ),
             ("response_type=code&code_challenge=x", Refused::Transform),
         ] {
-            assert_eq!(check(&parameters(query), true), Err(expected), "{query}");
+            assert_eq!(check(&parameters(query), strict), Err(expected), "{query}");
         }
     }
 

@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::Parameters;
+use super::authorize::{PLAIN, S256, is_verifier};
 
 /// Every parameter of a token request: none of them may be in the URL.
 pub const PARAMETERS: &[&str] = &[
@@ -139,18 +140,24 @@ pub fn check(
         // RFC 9700 section 2.1.1: somebody has stripped the challenge from the authorization request.
         (None, Some(_)) => Err(TokenError::InvalidGrant),
         (Some(_), None) => Err(TokenError::request("Code verifier required.")),
-        (Some((challenge, "S256")), Some(verifier)) if proves(verifier, challenge) => Ok(()),
+        (Some((challenge, method)), Some(verifier)) if proves(verifier, challenge, method) => {
+            Ok(())
+        }
         (Some(_), Some(_)) => Err(TokenError::InvalidGrant),
     }
 }
 
-/// Whether the challenge was made of this verifier (RFC 7636 section 4).
-fn proves(verifier: &str, challenge: &str) -> bool {
-    let unreserved = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
-    if !(43..=128).contains(&verifier.len()) || !verifier.bytes().all(unreserved) {
+/// Whether the challenge was made of this verifier (RFC 7636 section 4). That `plain` is allowed was decided when the code
+/// was made.
+fn proves(verifier: &str, challenge: &str, method: &str) -> bool {
+    if !is_verifier(verifier) {
         return false;
     }
-    let made = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
+    let made = match method {
+        S256 => URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes())),
+        PLAIN => verifier.to_owned(),
+        _ => return false,
+    };
     made.as_bytes().ct_eq(challenge.as_bytes()).into()
 }
 
@@ -313,6 +320,24 @@ mod tests {
                 request,
                 IssuedCode {
                     challenge: Some((VERIFIER, "plain")),
+                    ..issued
+                },
+                at(0),
+                Ok(()),
+            ),
+            (
+                request,
+                IssuedCode {
+                    challenge: Some((CHALLENGE, "plain")),
+                    ..issued
+                },
+                at(0),
+                grant(),
+            ),
+            (
+                request,
+                IssuedCode {
+                    challenge: Some((VERIFIER, "S512")),
                     ..issued
                 },
                 at(0),

@@ -5,16 +5,18 @@ pub(super) mod create;
 pub(super) mod delete;
 pub(super) mod get;
 pub(super) mod list;
+pub(super) mod sessions;
 pub(super) mod update;
 
 use axum::http::{StatusCode, Uri};
-use hub_types::names::Username;
+use hub_types::names::{Username, normalise};
 use hub_types::user::UserModel;
 use url::form_urlencoded;
 
 use super::body::shown;
 use crate::auth::login;
 use crate::db::{roles, servers, users};
+use crate::domain::login::{ByPattern, new_name as unused_name};
 use crate::domain::principal::Principal;
 use crate::domain::user::User;
 use crate::http::error::ApiError;
@@ -94,13 +96,32 @@ pub(super) async fn user_models(
 /// The name that a new user gets: normalised as at the login, and checked.
 fn new_name(state: &AppState, typed: &str) -> Result<Username, ApiError> {
     let name = login::policy(&state.config).normalise(typed);
-    let pattern = state.config.authenticator.username_pattern.as_ref();
-    match Username::new(&name) {
-        Ok(name) if pattern.is_none_or(|pattern| pattern.matches(name.as_str())) => Ok(name),
+    let pattern = state.config.authenticator.by_pattern(&name);
+    match unused_name(&name, pattern) {
+        Ok(name) if pattern != ByPattern::No => Ok(name),
         _ => Err(ApiError::bad_request(format!(
             "Invalid username: {}",
             shown(&name)
         ))),
+    }
+}
+
+/// The configuration gives a role to whoever holds such a name: a name that has become free is not for others than
+/// administrators to give away.
+fn may_take_name(state: &AppState, caller: &Principal, name: &Username) -> Result<(), ApiError> {
+    let admins = &state.config.authenticator.admin_users;
+    let roles = &state.config.jupyterhub.load_roles;
+    let named = roles
+        .iter()
+        .filter_map(|role| role.users.as_ref())
+        .flatten();
+    let reserved = named
+        .chain(admins)
+        .any(|other| normalise(other) == name.as_str());
+    if reserved {
+        may_grant_admin(caller)
+    } else {
+        Ok(())
     }
 }
 

@@ -5,8 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use axum::body::Bytes;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hub_types::names::Username;
 use hub_types::scope::{FilterKind, Scope, ScopeName};
@@ -16,7 +15,9 @@ use url::form_urlencoded;
 use super::consent;
 use crate::db::{NewCode, OAuthClient, oauth, roles, servers, services, tokens};
 use crate::domain::action::{AccessServer, AccessService};
-use crate::domain::oauth::authorize::{Refused, Untrusted, check, client_id, redirect_uri, state};
+use crate::domain::oauth::authorize::{
+    Challenge, PkceRules, Refused, Untrusted, check, client_id, redirect_uri, state,
+};
 use crate::domain::oauth::scopes::{self, Asking, ClientScopes};
 use crate::domain::oauth::{CODE_LIFE, Parameters, with_query};
 use crate::domain::principal::{Granted, Principal};
@@ -26,7 +27,7 @@ use crate::domain::token::TokenOwner;
 use crate::domain::user::User;
 use crate::http::error::ApiError;
 use crate::http::pages::Visitor;
-use crate::http::xsrf;
+use crate::http::pages::form::{Form, RawForm, STALE};
 use crate::render::ErrorPage;
 
 /// Shows the consent page, or sends the browser back with a code at once.
@@ -39,7 +40,7 @@ pub(super) async fn ask(visitor: Visitor) -> Response {
         Err(refusal) => return refusal.answer(&visitor),
     };
     let answer = match asked.needs_confirmation(&visitor).await {
-        Ok(true) => consent::page(&visitor, &asked),
+        Ok(true) => consent::page(&visitor, &asked, StatusCode::OK, None),
         Ok(false) => asked.give(&visitor, asked.scopes.clone()).await,
         Err(error) => Err(error),
     };
@@ -47,7 +48,7 @@ pub(super) async fn ask(visitor: Visitor) -> Response {
 }
 
 /// The consent page was sent.
-pub(super) async fn confirmed(visitor: Visitor, body: Bytes) -> Response {
+pub(super) async fn confirmed(visitor: Visitor, form: RawForm) -> Response {
     let Some(principal) = visitor.principal.clone() else {
         return error_page(
             &visitor,
@@ -55,36 +56,25 @@ pub(super) async fn confirmed(visitor: Visitor, body: Bytes) -> Response {
             Some("Log in first, then try again."),
         );
     };
-    let form: Vec<(String, String)> = form_urlencoded::parse(&body).into_owned().collect();
-    let field = form
-        .iter()
-        .find(|(name, _)| name == "_xsrf")
-        .map(|(_, value)| value.as_str());
-    let shown = xsrf::shown(field, &visitor.headers);
-    let now = visitor.state.clock.now();
-    let cookies = visitor.cookies();
-    let session = visitor.session_id();
-    if let Err(error) = xsrf::check(
-        &visitor.state.cookies,
-        &cookies,
-        shown,
-        session,
-        &Method::POST,
-        now,
-    ) {
-        return error_page(&visitor, StatusCode::FORBIDDEN, Some(&error.to_string()));
-    }
+    let checked = match form.check(&visitor) {
+        Ok(checked) => checked,
+        Err(error) => return error_page(&visitor, error.status, error.message.as_deref()),
+    };
     let asked = match Asked::read(&visitor, &principal).await {
         Ok(asked) => asked,
         Err(refusal) => return refusal.answer(&visitor),
     };
-    let ticked: BTreeSet<Scope> = form
-        .iter()
-        .filter(|(name, _)| name == "scopes")
-        .filter_map(|(_, value)| value.parse().ok())
-        .collect();
-    let given = scopes::confirmed(&asked.scopes, &asked.client_scopes(), &ticked);
-    let answer = asked.give(&visitor, given).await;
+    let answer = match checked {
+        Form::Good => {
+            let ticked: BTreeSet<Scope> = form
+                .all("scopes")
+                .filter_map(|scope| scope.parse().ok())
+                .collect();
+            let given = scopes::confirmed(&asked.scopes, &asked.client_scopes(), &ticked);
+            asked.give(&visitor, given).await
+        }
+        Form::Stale => consent::page(&visitor, &asked, StatusCode::FORBIDDEN, Some(STALE)),
+    };
     answer.unwrap_or_else(|error| error_page(&visitor, error.status(), error.message()))
 }
 
@@ -159,7 +149,7 @@ pub(super) struct Asked {
     pub(super) user: User,
     /// What the token may do if the user agrees.
     pub(super) scopes: BTreeSet<Scope>,
-    challenge: Option<String>,
+    challenge: Option<Challenge>,
     entry: Entry,
     access: Scope,
     own_server: bool,
@@ -177,11 +167,12 @@ impl Asked {
             .map_err(Refusal::Untrusted)?
             .to_owned();
         let told = |error: Refused| Refusal::Told(error.location(&uri, state(&parameters)));
-        let challenge = check(
-            &parameters,
-            visitor.state.config.jupyterhub.oauth_require_pkce,
-        )
-        .map_err(told)?;
+        let config = &visitor.state.config;
+        let rules = PkceRules {
+            required: config.jupyterhub.oauth_require_pkce,
+            plain: config.own.oauth_allow_plain_pkce,
+        };
+        let challenge = check(&parameters, rules).map_err(told)?;
         let (entry, access, own_server) = enter(visitor, principal, &client).await?;
         let Some(user) = principal.owner.user().cloned() else {
             return Err(ApiError::internal("a login cookie of something that is no user").into());
@@ -260,7 +251,7 @@ impl Asked {
             challenge: self
                 .challenge
                 .clone()
-                .map(|challenge| (challenge, "S256".to_owned())),
+                .map(|challenge| (challenge.value, challenge.method.to_owned())),
             expires: now + CODE_LIFE,
         };
         let tx = state.db.write().await?;

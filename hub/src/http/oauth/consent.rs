@@ -12,8 +12,13 @@ use crate::http::error::ApiError;
 use crate::http::pages::Visitor;
 use crate::render::pages::{ConsentClient, OAuthPage, ScopeDescription};
 
-/// The page for a request that may be granted.
-pub(super) fn page(visitor: &Visitor, asked: &Asked) -> Result<Response, ApiError> {
+/// The page for a request that may be granted; `error` says why an answer to it did not count.
+pub(super) fn page(
+    visitor: &Visitor,
+    asked: &Asked,
+    status: StatusCode,
+    error: Option<&str>,
+) -> Result<Response, ApiError> {
     let required = asked.client_scopes().required();
     let page = OAuthPage {
         chrome: visitor.chrome(),
@@ -24,9 +29,10 @@ pub(super) fn page(visitor: &Visitor, asked: &Asked) -> Result<Response, ApiErro
         },
         scope_descriptions: describe(&asked.scopes, &required, asked.user.name.as_str()),
         allowed_scopes: asked.scopes.iter().map(ToString::to_string).collect(),
+        error_message: error.map(ToOwned::to_owned),
         cancel_url: Refused::Denied.location(&asked.redirect_uri, asked.state.as_deref()),
     };
-    visitor.page(StatusCode::OK, &page).map_err(|error| {
+    visitor.page(status, &page).map_err(|error| {
         ApiError::new(
             error.status,
             error

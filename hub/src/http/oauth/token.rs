@@ -263,7 +263,7 @@ async fn session_lives(
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<bool, Failure> {
     match &issued.session_id {
-        Some(id) => Ok(sessions::exists(&**tx, id, now).await?),
+        Some(id) => Ok(sessions::get(&**tx, id, now).await?.is_some()),
         None => Ok(true),
     }
 }

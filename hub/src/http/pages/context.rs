@@ -16,7 +16,8 @@ use crate::auth::cookies::{CookieStyle, RequestCookies, SESSION_COOKIE};
 use crate::domain::next_url;
 use crate::domain::principal::Principal;
 use crate::http::extract::{CallerNote, cookie_caller, cookies, session_id, token_caller};
-use crate::http::xsrf;
+use crate::http::xsrf::Sender;
+use crate::http::{origin, xsrf};
 use crate::render::{Chrome, NavService, Page, content_security_policy};
 use crate::state::AppState;
 
@@ -128,40 +129,26 @@ impl Visitor {
         CookieStyle {
             base: self.base().clone(),
             secure: self.scheme() == "https",
+            host_prefix: self.state.config.jupyterhub.cookie_host_prefix_enabled,
         }
     }
 
-    /// The scheme that the browser uses: of the configured public URL, else as the proxy saw it.
+    /// The scheme that the browser uses.
     #[must_use]
-    pub fn scheme(&self) -> &str {
-        if let Some(origin) = &self.state.addresses.configured_public_origin {
-            return origin.split_once(':').map_or("http", |(scheme, _)| scheme);
-        }
-        let forwarded = self
-            .headers
-            .get("x-forwarded-proto")
-            .and_then(|value| value.to_str().ok());
-        match forwarded
-            .and_then(|list| list.split(',').next())
-            .map(str::trim)
-        {
-            Some("https" | "wss") => "https",
-            _ => "http",
-        }
+    pub fn scheme(&self) -> &'static str {
+        origin::scheme(&self.state.addresses, &self.headers)
     }
 
-    /// The origin under which the browser sees us: the configured public URL, else from the request.
+    /// The origin under which the browser sees us.
     #[must_use]
     pub fn origin(&self) -> String {
-        if let Some(origin) = &self.state.addresses.configured_public_origin {
-            return origin.clone();
-        }
-        let host = self
-            .headers
-            .get(header::HOST)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
-        format!("{}://{host}", self.scheme())
+        origin::of_browser(&self.state.addresses, &self.headers)
+    }
+
+    /// Whose page sent the browser here.
+    #[must_use]
+    pub fn sender(&self) -> Sender {
+        xsrf::sender(&self.headers, &self.origin())
     }
 
     /// Where `next` leads, if it stays on our host.

@@ -3,12 +3,17 @@
 use axum::http::StatusCode;
 
 use super::context::PageUser;
+use crate::http::xsrf::Sender;
 
 /// The longest part of a report that is logged, in characters.
 const LONGEST: usize = 500;
 
-/// `POST /hub/security/csp-report`. Only of somebody who has logged in, and only a part of it is logged.
+/// `POST /hub/security/csp-report`. Only of somebody who has logged in, not of a page elsewhere, and only a part of it is
+/// logged.
 pub(super) async fn report(user: PageUser, body: String) -> StatusCode {
+    if user.sender() == Sender::Elsewhere {
+        return StatusCode::FORBIDDEN;
+    }
     let text: String = body
         .chars()
         .take(LONGEST)

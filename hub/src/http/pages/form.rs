@@ -8,33 +8,63 @@ use url::form_urlencoded;
 
 use super::context::Visitor;
 use super::error_page::PageError;
-use crate::http::xsrf;
+use crate::http::xsrf::{self, Sender};
 use crate::state::AppState;
+
+/// What a form is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// It has this visitor's token: do what it says.
+    Good,
+    /// Its token is missing, or of another session: a page that was open for long. Do nothing, show it again filled in
+    /// as it came with a fresh token, and say so ([`STALE`]).
+    Stale,
+}
+
+/// What the visitor of a stale form is told.
+pub(crate) const STALE: &str =
+    "This page had been open for too long, so nothing was done. Check it and send it again.";
 
 /// The fields of a form, not checked yet.
 #[derive(Debug, Clone, Default)]
-pub(super) struct RawForm(Vec<(String, String)>);
+pub(crate) struct RawForm(Vec<(String, String)>);
 
 impl RawForm {
     /// The first value of a field.
-    pub(super) fn field(&self, name: &str) -> Option<&str> {
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.as_str())
     }
 
+    /// Every value of a field.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0
+            .iter()
+            .filter(move |(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+
     /// Checks the XSRF token for this visitor.
-    pub(super) fn check(&self, visitor: &Visitor) -> Result<(), xsrf::XsrfError> {
+    ///
+    /// # Errors
+    /// When a page of another origin sent the form, or may have: 403, without a word of what it said.
+    pub(crate) fn check(&self, visitor: &Visitor) -> Result<Form, PageError> {
         let shown = xsrf::shown(self.field("_xsrf"), &visitor.headers);
-        xsrf::check(
+        match xsrf::check(
             &visitor.state.cookies,
             &visitor.cookies(),
             shown,
             visitor.session_id(),
             &Method::POST,
             visitor.state.clock.now(),
-        )
+        ) {
+            Ok(()) => Ok(Form::Good),
+            // Another page's words must not come back with a token that makes them good.
+            Err(error) if visitor.sender() != Sender::Here => Err(error.into()),
+            Err(_) => Ok(Form::Stale),
+        }
     }
 }
 

@@ -8,12 +8,12 @@ use hub_types::names::{ServerName, Username};
 
 use super::context::{PageUser, Visitor, found};
 use super::error_page::PageError;
-use super::form::RawForm;
+use super::form::{Form, RawForm, STALE};
 use crate::db::servers;
 use crate::domain::action::StopServer;
 use crate::domain::lifecycle::ServerState;
 use crate::domain::server::{Server, ServerRef};
-use crate::render::pages::{self, HomePage, ServerCard};
+use crate::render::pages::{self, HomePage, Notice, ServerCard};
 use crate::spawner::manager::StopRequest;
 
 /// How long the page waits for a stop before it says "stopping".
@@ -21,6 +21,14 @@ const STOP_WAIT: Duration = Duration::from_secs(5);
 
 /// `GET /hub/home`.
 pub(super) async fn home(user: PageUser) -> Result<Response, PageError> {
+    page(&user, StatusCode::OK, None).await
+}
+
+async fn page(
+    user: &PageUser,
+    status: StatusCode,
+    notice: Option<Notice>,
+) -> Result<Response, PageError> {
     let Some(name) = user.principal.username() else {
         return Err(PageError::forbidden("Services have no home page."));
     };
@@ -28,10 +36,10 @@ pub(super) async fn home(user: PageUser) -> Result<Response, PageError> {
     let server = servers::find(user.state.db.read(), &at).await?;
     let page = HomePage {
         chrome: user.chrome(),
-        default_server: card(&user, &at, server.as_ref()),
-        ..HomePage::default()
+        default_server: card(user, &at, server.as_ref()),
+        notice,
     };
-    user.page(StatusCode::OK, &page)
+    user.page(status, &page)
 }
 
 fn card(visitor: &Visitor, at: &ServerRef, server: Option<&Server>) -> ServerCard {
@@ -58,7 +66,9 @@ fn card(visitor: &Visitor, at: &ServerRef, server: Option<&Server>) -> ServerCar
 
 /// `POST /hub/home/stop-server`: stops a server (or cancels its start) without JavaScript.
 pub(super) async fn stop_server(user: PageUser, form: RawForm) -> Result<Response, PageError> {
-    form.check(&user)?;
+    if form.check(&user)? == Form::Stale {
+        return page(&user, StatusCode::FORBIDDEN, Some(Notice::error(STALE))).await;
+    }
     let own = user
         .principal
         .username()

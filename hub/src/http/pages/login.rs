@@ -1,17 +1,20 @@
 //! The login page.
 
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use hub_types::scope::{ScopeName, Target};
 use hub_types::secret::Token;
 use url::form_urlencoded;
 
 use super::context::{Visitor, add_cookie, found};
 use super::error_page::PageError;
-use super::form::RawForm;
+use super::form::{Form, RawForm};
 use super::root::default_target;
 use crate::auth::LoginForm;
 use crate::auth::login::LoginError;
-use crate::http::xsrf;
+use crate::domain::principal::Principal;
+use crate::http::extract::login_life;
+use crate::http::xsrf::{self, Sender};
 use crate::render::pages::LoginPage;
 
 /// A name longer than this is cut when it is shown again. Source: JupyterHub 6.1.
@@ -83,8 +86,13 @@ pub(super) async fn form(visitor: Visitor) -> Result<Response, PageError> {
                 Some(next) => next,
                 None => default_target(&visitor, principal).await?,
             };
+            refuse_in_vain(&visitor, principal, &target)?;
             let mut response = found(&target);
             visitor.keep_session(response.headers_mut());
+            // A service that asks for its cookie may have come after the login.
+            if let Some(session) = visitor.session_id() {
+                add_service_cookies(&visitor, response.headers_mut(), session);
+            }
             Ok(response)
         }
         None => page(
@@ -100,7 +108,7 @@ pub(super) async fn form(visitor: Visitor) -> Result<Response, PageError> {
 pub(super) async fn submit(visitor: Visitor, form: RawForm) -> Result<Response, PageError> {
     let username = form.field("username").unwrap_or_default();
     // A form of another site would log the visitor in as somebody else.
-    if xsrf::is_cross_site(&visitor.headers) || form.check(&visitor).is_err() {
+    if visitor.sender() == Sender::Elsewhere || !matches!(form.check(&visitor), Ok(Form::Good)) {
         return page(&visitor, StatusCode::FORBIDDEN, username, Some(STALE));
     }
     let login = LoginForm {
@@ -145,6 +153,39 @@ pub(super) async fn submit(visitor: Visitor, form: RawForm) -> Result<Response, 
     add_cookie(headers, &style.login(value, session.life).to_string());
     let token = xsrf::issue(&visitor.state.cookies, Some(&session.id), now);
     add_cookie(headers, &style.xsrf(token, false).to_string());
+    add_service_cookies(&visitor, headers, &session.id);
     add_cookie(headers, &style.session(session.id).to_string());
     Ok(response)
+}
+
+/// Gives the browser the cookies of the services that know their visitors by one, as in JupyterHub 0.8.
+fn add_service_cookies(visitor: &Visitor, headers: &mut HeaderMap, session: &str) {
+    let (style, now) = (visitor.cookie_style(), visitor.state.clock.now());
+    for service in visitor.state.managed.with_cookies() {
+        let value = visitor.state.cookies.service_value(&service, session, now);
+        let cookie = style.service(&service, value, login_life(&visitor.state));
+        add_cookie(headers, &cookie.to_string());
+    }
+}
+
+/// A service that knows its visitors by cookie sends those it may not know back to the login, which would send them to
+/// the service, for ever. They are told instead.
+fn refuse_in_vain(visitor: &Visitor, principal: &Principal, target: &str) -> Result<(), PageError> {
+    let services = visitor.state.managed.with_cookies();
+    let service = services
+        .iter()
+        .find(|service| target.starts_with(&visitor.base().service(service)));
+    match service {
+        Some(service)
+            if !principal.may(
+                &ScopeName::AccessServices,
+                Target::Service(service.as_str()),
+            ) =>
+        {
+            Err(PageError::forbidden(format!(
+                "You do not have permission to access the service {service}"
+            )))
+        }
+        _ => Ok(()),
+    }
 }

@@ -2,8 +2,9 @@
 
 use axum::response::Response;
 
-use super::context::{Visitor, add_cookie, found};
+use super::context::{PageUser, Visitor, add_cookie, found};
 use super::error_page::PageError;
+use super::form::{Form, RawForm};
 use crate::db::servers;
 use crate::domain::action::StopServer;
 use crate::domain::lifecycle::ServerState;
@@ -14,17 +15,38 @@ use crate::spawner::manager::StopRequest;
 ///
 /// A link on another site can end a session, but nobody else's, and nothing more (security case 40).
 pub(super) async fn logout(visitor: Visitor) -> Result<Response, PageError> {
-    let mut response = found(&visitor.base().hub_path("login"));
     let (Some(principal), Some(session)) = (&visitor.principal, visitor.session_id()) else {
-        return Ok(response);
+        return Ok(found(&visitor.base().hub_path("login")));
     };
     visitor.state.login.end(session).await?;
     tracing::info!("User logged out: {}", principal.owner.name());
-    for cookie in visitor.cookie_style().cleared() {
+    gone(&visitor).await
+}
+
+/// `POST /hub/logout`: ends all sessions of the visitor, in every browser.
+pub(super) async fn everywhere(user: PageUser, form: RawForm) -> Result<Response, PageError> {
+    if form.check(&user)? == Form::Stale {
+        return super::token::stale(&user).await;
+    }
+    let Some(own) = user.principal.owner.user() else {
+        return Err(PageError::forbidden("Services have no sessions."));
+    };
+    user.state.login.end_all(own.id).await?;
+    tracing::info!("User logged out everywhere: {}", own.name);
+    gone(&user.visitor).await
+}
+
+/// The way out, once the session has ended: cookies are cleared, servers stopped if the configuration says so.
+async fn gone(visitor: &Visitor) -> Result<Response, PageError> {
+    let mut response = found(&visitor.base().hub_path("login"));
+    for cookie in visitor
+        .cookie_style()
+        .cleared(&visitor.state.managed.with_cookies())
+    {
         add_cookie(response.headers_mut(), &cookie.to_string());
     }
     if visitor.state.config.jupyterhub.shutdown_on_logout {
-        stop_all(&visitor).await?;
+        stop_all(visitor).await?;
     }
     Ok(response)
 }

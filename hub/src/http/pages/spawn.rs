@@ -9,13 +9,13 @@ use url::form_urlencoded;
 
 use super::context::{PageUser, Visitor, found};
 use super::error_page::PageError;
-use super::form::RawForm;
+use super::form::{Form, RawForm, STALE};
 use super::spawn_pending::not_running;
 use crate::domain::action::StartServer;
 use crate::domain::server::ServerRef;
 use crate::http::error::ApiError;
 use crate::http::extract::ServerPath;
-use crate::http::xsrf;
+use crate::http::xsrf::Sender;
 use crate::render::pages::SpawnPage;
 use crate::spawner::manager::{StartError, StartOutcome, StartRequest};
 
@@ -38,9 +38,8 @@ pub(super) async fn own(user: PageUser) -> Result<Response, PageError> {
 
 /// `POST /hub/spawn`: the same, confirmed.
 pub(super) async fn own_confirmed(user: PageUser, form: RawForm) -> Result<Response, PageError> {
-    form.check(&user)?;
     let at = own_server(&user)?;
-    start_and_wait(&user, at).await
+    confirm(&user, at, &form).await
 }
 
 /// `GET /hub/spawn/:user[/:server]`.
@@ -57,15 +56,32 @@ pub(super) async fn confirmed(
     ServerPath(at): ServerPath,
     form: RawForm,
 ) -> Result<Response, PageError> {
-    form.check(&user)?;
-    start_and_wait(&user, at).await
+    confirm(&user, at, &form).await
+}
+
+async fn confirm(user: &PageUser, at: ServerRef, form: &RawForm) -> Result<Response, PageError> {
+    match form.check(user)? {
+        Form::Good => start_and_wait(user, at).await,
+        Form::Stale => question(user, &at, StatusCode::FORBIDDEN, Some(STALE)),
+    }
 }
 
 /// Starts at once, unless a link of another site brought the visitor here: that is asked for first (security case 40).
 async fn begin(user: &PageUser, at: ServerRef) -> Result<Response, PageError> {
-    if !xsrf::is_cross_site(&user.headers) {
-        return start_and_wait(user, at).await;
+    if user.sender() == Sender::Elsewhere {
+        question(user, &at, StatusCode::OK, None)
+    } else {
+        start_and_wait(user, at).await
     }
+}
+
+/// The page that asks before it starts a server.
+fn question(
+    user: &PageUser,
+    at: &ServerRef,
+    status: StatusCode,
+    error: Option<&str>,
+) -> Result<Response, PageError> {
     let url = user
         .uri
         .path_and_query()
@@ -76,9 +92,9 @@ async fn begin(user: &PageUser, at: ServerRef) -> Result<Response, PageError> {
         for_user: at.user.as_str().to_owned(),
         server_name: at.name.as_str().to_owned(),
         url,
-        error_message: None,
+        error_message: error.map(ToOwned::to_owned),
     };
-    user.page(StatusCode::OK, &page)
+    user.page(status, &page)
 }
 
 async fn start_and_wait(user: &PageUser, at: ServerRef) -> Result<Response, PageError> {

@@ -8,16 +8,14 @@ use hub_types::scope::Scope;
 
 use super::context::{PageUser, found};
 use super::error_page::PageError;
-use super::form::RawForm;
+use super::form::{Form, RawForm, STALE};
 use crate::auth::issue::{For, IssueError, TokenRequest, issue};
 use crate::bus::Event;
 use crate::db::{oauth, tokens};
 use crate::domain::action::{ManageTokens, ReadTokens};
 use crate::domain::token::{ApiToken, TokenId, TokenOwner};
 use crate::domain::user::User;
-use crate::render::pages::{
-    ClientRow, ExpiryOption, Notice, NoticeKind, TokenForm, TokenPage, TokenRow,
-};
+use crate::render::pages::{ClientRow, ExpiryOption, Notice, TokenForm, TokenPage, TokenRow};
 
 fn owner(user: &PageUser) -> Result<&User, PageError> {
     user.principal
@@ -133,7 +131,9 @@ fn read(form: &RawForm) -> Result<TokenRequest, String> {
 
 /// `POST /hub/token`: a new token, shown once.
 pub(super) async fn request(user: PageUser, form: RawForm) -> Result<Response, PageError> {
-    form.check(&user)?;
+    if form.check(&user)? == Form::Stale {
+        return again(&user, &form, StatusCode::FORBIDDEN, STALE).await;
+    }
     let name = owner(&user)?.name.as_str().to_owned();
     let id = owner(&user)?.id;
     let granted = user.principal.require::<ManageTokens>(name)?;
@@ -166,31 +166,43 @@ pub(super) async fn request(user: PageUser, form: RawForm) -> Result<Response, P
             }
         }
     };
-    let mut page = filled(&user).await?;
-    let status = match made {
+    match made {
         Ok(secret) => {
+            let mut page = filled(&user).await?;
             page.new_token = Some(secret.expose().to_owned());
-            StatusCode::OK
+            user.page(StatusCode::OK, &page)
         }
-        Err(text) => {
-            page.form = TokenForm {
-                note: form.field("note").unwrap_or_default().to_owned(),
-                expires_in: form.field("expires_in").and_then(|text| text.parse().ok()),
-                scopes: form.field("scopes").unwrap_or_default().to_owned(),
-            };
-            page.notice = Some(Notice {
-                kind: NoticeKind::Error,
-                text,
-            });
-            StatusCode::BAD_REQUEST
-        }
+        Err(text) => again(&user, &form, StatusCode::BAD_REQUEST, &text).await,
+    }
+}
+
+/// The page once more, with the form as it came and what is wrong with it.
+async fn again(
+    user: &PageUser,
+    form: &RawForm,
+    status: StatusCode,
+    text: &str,
+) -> Result<Response, PageError> {
+    let mut page = filled(user).await?;
+    page.form = TokenForm {
+        note: form.field("note").unwrap_or_default().to_owned(),
+        expires_in: form.field("expires_in").and_then(|text| text.parse().ok()),
+        scopes: form.field("scopes").unwrap_or_default().to_owned(),
     };
+    page.notice = Some(Notice::error(text));
     user.page(status, &page)
+}
+
+/// The page once more, for a form on it that was too old and has no fields to keep.
+pub(super) async fn stale(user: &PageUser) -> Result<Response, PageError> {
+    again(user, &RawForm::default(), StatusCode::FORBIDDEN, STALE).await
 }
 
 /// `POST /hub/token/revoke`: one token, or all of an application.
 pub(super) async fn revoke(user: PageUser, form: RawForm) -> Result<Response, PageError> {
-    form.check(&user)?;
+    if form.check(&user)? == Form::Stale {
+        return stale(&user).await;
+    }
     let owner = owner(&user)?;
     user.principal
         .require::<ManageTokens>(owner.name.as_str().to_owned())?;

@@ -14,7 +14,7 @@ use crate::domain::user::UserId;
 
 /// How servers of this hub reach it.
 pub(super) fn hub_address(deps: &ManagerDeps) -> HubAddress {
-    let mut hub = crate::managed::hub_address(&deps.addresses);
+    let mut hub = crate::managed::hub_address(&deps.addresses, &deps.config);
     if let Some(url) = &deps.config.spawner.hub_connect_url {
         hub.api_url = format!(
             "{}{}",

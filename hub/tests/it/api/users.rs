@@ -146,14 +146,11 @@ async fn changes() {
         .expect(200)
         .json();
     assert_eq!(model["name"], "robert");
-    assert_eq!(
-        hub.call(&bob, "GET", "/hub/api/user")
-            .send()
-            .await
-            .expect(200)
-            .json()["name"],
-        "robert"
-    );
+    // Nothing of the old name goes on: security case 29.
+    hub.call(&bob, "GET", "/hub/api/user")
+        .send()
+        .await
+        .expect(403);
     hub.call(&admin, "GET", "/hub/api/users/bob")
         .send()
         .await

@@ -4,12 +4,14 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use chrono::TimeDelta;
+use hub_types::scope::{ScopeName, Target};
 use serde_json::Value;
 
 use super::{caller, found};
-use crate::auth::cookies::LOGIN_COOKIE;
+use crate::auth::cookies::{SERVICES_COOKIE, login_cookie};
+use crate::domain::principal::{Owner, Principal};
 use crate::http::error::ApiError;
+use crate::http::extract::login_life;
 use crate::state::AppState;
 
 pub(in crate::http::api) async fn in_path(
@@ -35,7 +37,7 @@ pub(in crate::http::api) async fn in_body(
     .await
 }
 
-/// A cookie is good only under the name that it was signed for.
+/// A cookie is good only under the name that it was signed for, and a service's only for that service.
 async fn look_up(
     state: &AppState,
     headers: &HeaderMap,
@@ -43,20 +45,45 @@ async fn look_up(
     value: &str,
 ) -> Result<Json<Value>, ApiError> {
     let caller = caller(state, headers).await?;
-    let not_found = || ApiError::silent(StatusCode::NOT_FOUND);
-    if name != LOGIN_COOKIE {
-        return Err(not_found());
-    }
-    let max_age =
-        TimeDelta::from_std(state.config.jupyterhub.cookie_max_age).unwrap_or(TimeDelta::days(14));
-    let secret = state
-        .cookies
-        .read_login(value, max_age, state.clock.now())
-        .ok_or_else(not_found)?;
-    let owner = state
-        .identities
-        .by_session(secret)
-        .await?
-        .ok_or_else(not_found)?;
+    let owner = match name {
+        SERVICES_COOKIE => by_service_cookie(state, &caller, value).await?,
+        _ if name == login_cookie(state.config.jupyterhub.cookie_host_prefix_enabled) => {
+            by_login_cookie(state, value).await?
+        }
+        _ => None,
+    };
+    let owner = owner.ok_or_else(|| ApiError::silent(StatusCode::NOT_FOUND))?;
     Ok(Json(found(state, &caller, &owner).await?))
+}
+
+async fn by_login_cookie(state: &AppState, value: &str) -> Result<Option<Principal>, ApiError> {
+    let now = state.clock.now();
+    match state.cookies.read_login(value, login_life(state), now) {
+        Some(secret) => Ok(state.identities.by_session(secret).await?),
+        None => Ok(None),
+    }
+}
+
+/// Whose session a service's own cookie belongs to, if that user may enter the service: the cookie is no way around
+/// the scope that OAuth asks for.
+async fn by_service_cookie(
+    state: &AppState,
+    caller: &Principal,
+    value: &str,
+) -> Result<Option<Principal>, ApiError> {
+    let Owner::Service { name, .. } = &caller.owner else {
+        return Ok(None);
+    };
+    if !state.managed.with_cookies().contains(name) {
+        return Ok(None);
+    }
+    let now = state.clock.now();
+    let session = state
+        .cookies
+        .read_service(name, value, login_life(state), now);
+    let Some(session) = session else {
+        return Ok(None);
+    };
+    let owner = state.identities.by_session_id(&session).await?;
+    Ok(owner.filter(|owner| owner.may(&ScopeName::AccessServices, Target::Service(name.as_str()))))
 }

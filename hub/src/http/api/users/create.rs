@@ -8,7 +8,7 @@ use hub_types::user::UserModel;
 use serde_json::{Map, Value};
 
 use super::super::body::{check_user, object};
-use super::{may_grant_admin, new_name, user_models};
+use super::{may_grant_admin, may_take_name, new_name, user_models};
 use crate::bus::Event;
 use crate::db::users;
 use crate::domain::action::{CreateUsers, EditUser, Hub};
@@ -38,7 +38,7 @@ pub(in crate::http::api) async fn create_many(
             names.push(name);
         }
     }
-    let created = register(&state, Permission::All(&granted), &names, admin).await?;
+    let created = register(&state, &caller, Permission::All(&granted), &names, admin).await?;
     if created.is_empty() {
         return Err(ApiError::conflict(format!(
             "All {} users already exist",
@@ -67,6 +67,7 @@ pub(in crate::http::api) async fn create_one(
     )?;
     let created = register(
         &state,
+        &caller,
         Permission::One(&granted),
         std::slice::from_ref(&name),
         admin,
@@ -118,6 +119,7 @@ enum Permission<'a> {
 /// Registers those of `names` that do not exist yet, all or none.
 async fn register(
     state: &AppState,
+    caller: &Principal,
     permission: Permission<'_>,
     names: &[Username],
     admin: bool,
@@ -131,6 +133,7 @@ async fn register(
     let mut created = Vec::new();
     for name in names.iter().filter(|name| allowed(name)) {
         if users::find(&*tx, name.as_str()).await?.is_none() {
+            may_take_name(state, caller, name)?;
             created.push(users::insert(&tx, name, admin, now).await?);
         }
     }

@@ -11,12 +11,13 @@ use hub_types::user::UserModel;
 use serde_json::{Map, Value};
 
 use super::super::body::{check_user, object};
-use super::{find, may_grant_admin, new_name, user_models};
+use super::{find, may_grant_admin, may_take_name, new_name, user_models};
 use crate::bus::Event;
-use crate::db::{groups, servers, users};
+use crate::db::{groups, servers, sessions, tokens, users};
 use crate::domain::action::EditUser;
 use crate::domain::lifecycle::ServerState;
 use crate::domain::principal::{Granted, Principal};
+use crate::domain::token::TokenOwner;
 use crate::domain::user::User;
 use crate::http::error::ApiError;
 use crate::http::extract::{Auth, JsonBody, UserPath};
@@ -32,7 +33,7 @@ pub(in crate::http::api) async fn update(
     let user = find(&state, &name).await?;
     let fields = object(body, "Invalid JSON data: not an object")?.unwrap_or_default();
     let change = Change::read(&state, &caller, &user, &fields)?;
-    let changed = apply(&state, granted, user, &change).await?;
+    let changed = apply(&state, &caller, granted, user, &change).await?;
     // Groups are known by the names of their members: the caller's view of them is from before.
     let groups = Arc::new(groups::snapshot(state.db.read()).await?);
     let caller = Principal::new(
@@ -108,6 +109,7 @@ fn within_reach(caller: &Principal, user: &User, name: &Username) -> Result<(), 
 /// Changes the user, everything or nothing.
 async fn apply(
     state: &AppState,
+    caller: &Principal,
     _granted: Granted<EditUser>,
     user: User,
     change: &Change,
@@ -131,7 +133,12 @@ async fn apply(
             );
             return Err(ApiError::bad_request(text));
         }
+        may_take_name(state, caller, name)?;
         users::rename(&tx, user.id, name).await?;
+        // What was given to the old name is not carried over: services know their visitors by name, and a scope may
+        // hold the old one, which somebody else may take (security cases 29 and 53).
+        sessions::end_all(&tx, user.id).await?;
+        tokens::revoke_all(&tx, TokenOwner::User(user.id)).await?;
     }
     if let Some(admin) = change.admin {
         users::set_admin(&tx, user.id, admin).await?;
