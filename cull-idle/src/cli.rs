@@ -24,7 +24,7 @@ const MOST_SECONDS: u64 = 1_000 * 366 * 86_400;
 /// Reads the users of a hub page by page, stops the servers that were idle for too long, and says why. Runs as a
 /// service of the hub (which sets JUPYTERHUB_API_TOKEN and JUPYTERHUB_API_URL) or anywhere else with these two set.
 /// Needs the scopes list:users, read:users:activity, read:servers and delete:servers; with --cull-users also
-/// delete:users.
+/// delete:users, and read:users to count people who never logged in from their registration.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "cull-idle", version, max_term_width = 100)]
 pub struct Args {

@@ -11,7 +11,7 @@ use clap::Parser as _;
 use hub_types::env::{EnvSource as _, ProcessEnv, USER};
 
 use crate::cli::{EXIT_FAILURE, EXIT_USAGE, NewFile};
-use crate::config::load::{Loaded, Sources, load};
+use crate::config::load::{Loaded, Sources, TOML_FILE, load};
 use crate::config::show;
 use crate::quickstart::{self, Options};
 use crate::serve::{self, Started};
@@ -113,7 +113,14 @@ async fn serve_loaded(loaded: Loaded, welcome: impl FnOnce(&Started)) -> ExitCod
 pub fn token(user: Option<String>, sources: &Sources) -> ExitCode {
     let loaded = match read(sources) {
         Ok(loaded) => loaded,
-        Err(code) => return code,
+        Err(code) => {
+            if sources.file.is_none() && !Path::new(TOML_FILE).exists() {
+                complain(format_args!(
+                    "there is no {TOML_FILE} here: run this in the hub's folder (of a quickstart: hub-data)"
+                ));
+            }
+            return code;
+        }
     };
     let Some(user) = user.or_else(|| ProcessEnv.get_nonempty(USER)) else {
         complain("whose token? Write: hub token USER");

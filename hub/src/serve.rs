@@ -123,6 +123,7 @@ impl Base {
     ) -> anyhow::Result<Self> {
         let launcher = std::env::current_exe().context("cannot find the hub's own program")?;
         check_commands(&config, env, &launcher)?;
+        spawner::warn_without_command(&config, env, &launcher);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (bus, cookies) = (Bus::default(), CookieKeys::new(secret));
         let resolution = TimeDelta::from_std(config.jupyterhub.activity_resolution)

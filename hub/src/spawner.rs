@@ -15,13 +15,16 @@ mod port;
 pub mod simple;
 mod template;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use hub_types::env::{EnvSource, PATH};
 use serde_json::{Map, Value};
-use services::contract::{HubAddress, ServerContract};
+use services::contract::{HubAddress, LOCAL_ENV_KEEP, ServerContract, keep, put_on_path};
+use services::process::resolve;
 
-use crate::config::SpawnerClass;
+use crate::config::{Config, SpawnerClass};
 use crate::db::DbError;
 use crate::domain::server::ServerRef;
 use crate::domain::user::UserId;
@@ -130,5 +133,18 @@ pub fn by_class(class: SpawnerClass, deps: child::ChildDeps) -> Arc<dyn Spawner>
     match class {
         SpawnerClass::Local => Arc::new(local::LocalSpawner::new(deps)),
         SpawnerClass::Simple => Arc::new(simple::SimpleSpawner::new(deps)),
+    }
+}
+/// Users would be the first to learn that there is no program for their servers.
+///
+/// No more than a warning: the users of the spawner `local` may have a PATH of their own, and it can be installed later.
+pub fn warn_without_command(config: &Config, env: &dyn EnvSource, launcher: &Path) {
+    let mut kept = keep(LOCAL_ENV_KEEP, env);
+    if let Some(folder) = launcher.parent() {
+        put_on_path(&mut kept, folder);
+    }
+    let program = config.spawner.cmd.first().map_or("", String::as_str);
+    if let Err(why) = resolve(program, kept.get(PATH).map(String::as_str)) {
+        tracing::warn!("[Spawner] cmd: no server can start: {why}");
     }
 }

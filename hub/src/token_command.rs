@@ -6,7 +6,7 @@ use hub_types::scope::{Scope, ScopeName};
 use hub_types::secret::Token;
 
 use crate::auth::login::policy;
-use crate::config::Config;
+use crate::config::{Config, DbUrl};
 use crate::db::{Db, NewTokenRow, tokens, users};
 use crate::domain::token::{TokenOwner, expiry};
 
@@ -19,6 +19,14 @@ const NOTE: &str = "command-line generated";
 /// When the user is not registered, or the database cannot be used.
 pub async fn make(config: &Config, user: &str) -> anyhow::Result<Token> {
     let name = policy(config).normalise(user);
+    if let DbUrl::Sqlite(path) = &config.jupyterhub.db_url
+        && !path.exists()
+    {
+        anyhow::bail!(
+            "there is no database {}; run this in the hub's folder, or name the database with --db",
+            path.display()
+        );
+    }
     let db = Db::open(&config.jupyterhub.db_url)
         .await
         .with_context(|| format!("cannot use {}", config.jupyterhub.db_url))?;

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-/// Options of `hub-proxy`, and of `hub proxy`.
+/// Routes HTTP and WebSocket requests to targets by path; a drop-in for configurable-http-proxy.
 ///
-/// Each is carried out, or refused with a reason when the proxy starts; none is ignored.
+/// Each option is carried out, or refused with a reason when the proxy starts; none is ignored.
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "hub-proxy",

@@ -20,6 +20,14 @@ Examples:
 
 Flags win over the file. --help-all lists every setting.";
 
+const TOKEN_EXAMPLES: &str = "\
+Examples:
+  hub token mal
+  curl -H \"Authorization: token $(hub token mal)\" http://127.0.0.1:8000/hub/api/user
+
+Tokens with an expiry, a note or fewer scopes are made on the page Tokens, or with
+POST /hub/api/users/NAME/tokens.";
+
 /// A JupyterHub: users log in and get their own notebook servers.
 ///
 /// Without a subcommand it runs the hub, with the proxy and the services that its configuration names. It reads
@@ -172,6 +180,11 @@ impl Common {
 #[derive(Debug, Subcommand)]
 pub(super) enum Sub {
     /// Make an API token for a user and print it.
+    ///
+    /// Run it in the hub's folder: it reads ./hub.toml as the hub does, and a relative database path counts from the
+    /// working folder. The token may do all that its user may. The hub need not run; a running one knows the token at
+    /// once.
+    #[command(after_help = TOKEN_EXAMPLES)]
     Token {
         /// The user, who must exist. Default: the system user who runs this.
         user: Option<String>,
@@ -190,10 +203,22 @@ pub(super) enum Sub {
     #[command(disable_help_flag = true)]
     CullIdle(Raw),
     /// A service that says who you are; run it as a service of the hub.
-    #[command(disable_help_flag = true)]
+    ///
+    /// It takes no options: the hub tells it what it needs in JUPYTERHUB_* variables. In hub.toml:
+    ///
+    ///   [[JupyterHub.services]]
+    ///   name = "whoami"
+    ///   url = "http://127.0.0.1:0"
+    ///   command = ["hub", "whoami"]
+    #[command(verbatim_doc_comment)]
     Whoami(Raw),
     /// A small server for users, for machines without Jupyter.
-    #[command(disable_help_flag = true)]
+    ///
+    /// It takes no options: the hub tells it what it needs in JUPYTERHUB_* variables. In hub.toml:
+    ///
+    ///   [Spawner]
+    ///   cmd = ["hub", "demo-server"]
+    #[command(verbatim_doc_comment)]
     DemoServer(Raw),
     /// Wait for the hub's word, then become a command.
     #[command(hide = true, disable_help_flag = true)]
@@ -218,7 +243,7 @@ pub(super) struct Quickstart {
     #[arg(long, value_name = "FOLDER", default_value = "hub-data")]
     data: PathBuf,
 
-    /// Name of the administrator, on the first run. Default: the system user who runs this, or admin.
+    /// Name of the administrator, on the first run. Default: the system user who runs this; admin when that is root.
     #[arg(long, value_name = "NAME")]
     admin: Option<String>,
 

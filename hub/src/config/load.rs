@@ -10,6 +10,7 @@ mod file_toml;
 mod find;
 mod flags;
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -66,7 +67,37 @@ pub fn load(sources: &Sources, folder: &Path, env: &dyn EnvSource) -> Result<Loa
     let text = text.as_ref().map(|(file, text)| (*file, text.as_str()));
     let mut loaded = assemble(text, &sources.flags, folder, env)?;
     loaded.origin = found.origin;
+    if let Some((file, _)) = text
+        && let Ok(metadata) = std::fs::metadata(folder.join(file))
+    {
+        let open = readable_secrets(file, metadata.permissions().mode(), &loaded.config);
+        loaded.warnings.extend(open);
+    }
     Ok(loaded)
+}
+
+/// A warning when others on this machine can read the passwords and tokens in the configuration file.
+fn readable_secrets(file: &Path, mode: u32, config: &Config) -> Option<Problem> {
+    let shared = &config.shared_password;
+    let secrets = [
+        &config.jupyterhub.cookie_secret,
+        &config.proxy.auth_token,
+        &shared.user_password,
+        &shared.admin_password,
+    ];
+    let services = config.jupyterhub.services.iter();
+    let any = secrets.into_iter().flatten().next().is_some()
+        || services
+            .filter_map(|service| service.api_token.as_ref())
+            .next()
+            .is_some();
+    (any && mode & 0o077 != 0).then(|| {
+        let message = format!(
+            "holds passwords or tokens, and others on this machine may read it: chmod 600 {}",
+            file.display()
+        );
+        Problem::new(&Place::File(file.into()), message)
+    })
 }
 
 /// `folder` as an absolute path; an empty one is the working folder.

@@ -196,7 +196,11 @@ impl Class {
             .iter()
             .find(|class| class.traits.iter().any(|row| row.name == name));
         match elsewhere {
-            Some(class) => format!("; [{}] has a {name}", class.name),
+            // The word of other classes for what is meant here.
+            Some(_) if name == "command" && self.find_trait("cmd").is_some() => {
+                "; did you mean cmd?".to_owned()
+            }
+            Some(class) => format!("; {name} belongs under [{}]", class.name),
             None => String::new(),
         }
     }
@@ -281,7 +285,11 @@ mod tests {
         assert_eq!((class.name, row.name), ("Spawner", "mem_limit"));
         assert!(simple.find_trait("bind_url").is_none());
         assert_eq!(simple.hint("mem_limt"), "; did you mean mem_limit?");
-        assert_eq!(simple.hint("bind_url"), "; [JupyterHub] has a bind_url");
+        assert_eq!(simple.hint("command"), "; did you mean cmd?");
+        assert_eq!(
+            simple.hint("bind_url"),
+            "; bind_url belongs under [JupyterHub]"
+        );
         assert_eq!(simple.hint("zzzzzzzz"), "");
     }
 

@@ -250,7 +250,10 @@ impl ProxyProcess {
         match first {
             // "Any free port" of last time may be somebody else's by now.
             Err(ProxyProcessError::NotReady { .. }) if remembered != Ports::default() => {
-                tracing::warn!("the proxy's ports of last time cannot be used; taking other ones");
+                tracing::warn!(
+                    "the proxy did not come up on its ports of last time; trying once more, with any free ones where the \
+                     configuration leaves it open"
+                );
                 self.launch_at(token, &fingerprint, Ports::default()).await
             }
             other => other,

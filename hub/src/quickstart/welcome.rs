@@ -25,16 +25,25 @@ impl Prepared {
     fn server(&self) -> String {
         let cmd = &self.loaded.config.spawner.cmd;
         let demo = cmd.iter().any(|word| word == "demo-server");
-        match (demo, self.singleuser) {
-            (false, _) => String::new(),
-            (true, false) => "  Users get a small demo server, as jupyterhub-singleuser is not installed. For notebooks:\n    \
-                 pip install jupyterhub jupyterlab\n  \
-                 and in the configuration: [Spawner] cmd = [\"jupyterhub-singleuser\"]\n\n"
-                .to_owned(),
-            (true, true) => "  Users get a small demo server. jupyterhub-singleuser is there now: for notebooks, write in the\n  \
-                 configuration: [Spawner] cmd = [\"jupyterhub-singleuser\"]\n\n"
-                .to_owned(),
+        if !demo {
+            return String::new();
         }
+        let first = if self.singleuser {
+            "  Users get a small demo server. jupyterhub-singleuser is there now: for notebooks,\n"
+        } else {
+            "  Users get a small demo server, as jupyterhub-singleuser is not installed. For notebooks,\n    \
+             pip install jupyterhub jupyterlab\n"
+        };
+        let as_root = if nix::unistd::geteuid().is_root() {
+            "\n    args = [\"--allow-root\"]"
+        } else {
+            ""
+        };
+        format!(
+            "{first}  change these lines below [Spawner] in {}, and start again:\n    \
+             cmd = [\"jupyterhub-singleuser\"]{as_root}\n\n",
+            self.file.display()
+        )
     }
 }
 

@@ -293,9 +293,13 @@ pub(super) fn failed(message: impl Into<String>) -> SpawnError {
 /// What whoever starts a server can do about a launch that failed.
 fn explain(error: &LaunchError) -> SpawnError {
     match error {
-        LaunchError::Failed(Failure::NotFound { program, path }) => failed(format!(
-            "command {program:?} not found (searched PATH={path}); install it, or set Spawner.cmd to a program that is there"
-        )),
+        LaunchError::Failed(Failure::NotFound { program, path }) => {
+            // The whole PATH is for the log, not for the page of whoever wanted a server.
+            tracing::warn!("the servers' command {program:?} is not on PATH={path}");
+            failed(format!(
+                "command {program:?} not found; install it on the hub's PATH, or set Spawner.cmd to a program that is there"
+            ))
+        }
         LaunchError::Failed(Failure::EmptyCommand) => {
             failed("Spawner.cmd is empty; set it to the program that is a server")
         }

@@ -35,10 +35,15 @@ pub(super) fn page(demo: &Demo, user: &HubUser) -> Response {
 <p>This small server is here because <code>jupyterhub-singleuser</code> was not found. To work in notebooks, install both
 with Python 3.10 or later:</p>
 <pre tabindex="0"><code>pip install jupyterlab jupyterhub</code></pre>
-<p>Then start the quickstart again: it uses what it finds on PATH. In a configuration of your own, set</p>
+<p>Then change these lines in the hub's <code>hub.toml</code> (a quickstart keeps it in <code>hub-data</code>):</p>
 <pre tabindex="0"><code>[Spawner]
-cmd = ["jupyterhub-singleuser"]</code></pre>
-<p>and stop and start your server on the hub's home page.</p></section>"#,
+cmd = ["jupyterhub-singleuser"]{as_root}</code></pre>
+<p>start the hub again, and stop and start your server on its home page.</p></section>"#,
+        as_root = if nix::unistd::geteuid().is_root() {
+            "\nargs = [\"--allow-root\"]"
+        } else {
+            ""
+        },
         name = escape(&user.name),
         admin = if user.admin { " (administrator)" } else { "" },
         server = match demo.server.as_str() {

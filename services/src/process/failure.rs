@@ -5,6 +5,17 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+/// Only a bare name is looked up: for a path, PATH would lead astray.
+fn not_found(program: &str, path: &str) -> String {
+    if program.contains('/') {
+        format!("there is no program {program:?}; install it, or correct the path")
+    } else {
+        format!(
+            "command not found: {program:?} (searched PATH={path}); install it, give its full path, or correct PATH"
+        )
+    }
+}
+
 /// What went wrong inside the launcher; sent back over its socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
@@ -13,9 +24,7 @@ pub enum Failure {
     #[error("the command is empty; give the program to run as its first element")]
     EmptyCommand,
     /// No such program.
-    #[error(
-        "command not found: {program:?} (searched PATH={path}); install it, give its full path, or correct PATH"
-    )]
+    #[error("{}", not_found(program, path))]
     NotFound {
         /// The program as given.
         program: String,

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::traits::CLASSES;
 use crate::config::{AuthenticatorClass, SpawnerClass};
+use hub_types::secret::Token;
 
 type Env = BTreeMap<String, String>;
 
@@ -52,7 +53,7 @@ fn one_problem_one_line() {
         ),
         (
             "cmd = []",
-            "hub.toml:3: [JupyterHub] cmd is not a setting; [Spawner] has a cmd",
+            "hub.toml:3: [JupyterHub] cmd is not a setting; cmd belongs under [Spawner]",
         ),
         (
             "db_url = 'postgresql://h/d'",
@@ -480,4 +481,15 @@ fn files_on_disk() {
         loaded.origin,
         "Configuration: hub.toml (jupyterhub_config.py beside it is not read)"
     );
+}
+
+#[test]
+fn a_file_with_secrets_that_others_may_read_is_warned_of() {
+    let file = Path::new("hub.toml");
+    let mut config = Config::default();
+    assert_eq!(readable_secrets(file, 0o644, &config), None, "no secrets");
+    config.shared_password.user_password = Some(Token::from_config("x".to_owned()));
+    assert_eq!(readable_secrets(file, 0o600, &config), None, "private");
+    let warning = readable_secrets(file, 0o640, &config).unwrap().to_string();
+    assert!(warning.ends_with("chmod 600 hub.toml"), "{warning}");
 }
