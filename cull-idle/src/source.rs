@@ -6,13 +6,12 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::stream::{self, Stream};
+use futures_util::stream::{Stream, StreamExt as _};
 use hub_types::clock::Clock;
-use serde_json::Value;
-use url::{Url, form_urlencoded};
+use hubauth::{StateFilter, UsersQuery};
 
 use crate::facts::UserFacts;
-use crate::hub::{Hub, HubError, Reply};
+use crate::hub::{Hub, HubError};
 use crate::source::wire::{BadUser, Era};
 
 pub mod wire;
@@ -46,12 +45,6 @@ pub struct Source {
     page_size: Option<u32>,
 }
 
-/// What is left to read.
-enum Cursor {
-    Query { query: String, offset: u64 },
-    End,
-}
-
 impl Source {
     /// Reads from `hub`; `clock` only serves to notice that one of the two clocks is wrong.
     #[must_use]
@@ -74,10 +67,12 @@ impl Source {
     /// # Errors
     /// When the hub cannot be asked, says no version, or its clock cannot be trusted.
     pub async fn era(&self) -> Result<Era, HubError> {
-        let reply = self.hub.root().await?;
-        self.hub_time(&reply)?;
-        let body: Value = json_of("/", &reply)?;
-        Era::of(&body).ok_or_else(|| bad_reply("/", "it names no version"))
+        let root = self.hub.root().await?;
+        self.hub_time(root.date)?;
+        Era::of(&root.value).ok_or_else(|| HubError::BadReply {
+            url: "/".to_owned(),
+            reason: "it names no version".to_owned(),
+        })
     }
 
     /// The filters to read with, in order.
@@ -96,19 +91,13 @@ impl Source {
         era: Era,
         filter: Filter,
     ) -> impl Stream<Item = Result<Page, HubError>> + Send + use<> {
-        let first = Cursor::Query {
-            query: self.query(filter),
-            offset: 0,
-        };
-        stream::try_unfold((self.clone(), first), move |(source, cursor)| async move {
-            let Cursor::Query { query, offset } = cursor else {
-                return Ok(None);
-            };
-            let reply = source.hub.users(&query).await?;
-            let read_at = source.hub_time(&reply)?;
-            let (items, next) = split(json_of("/users", &reply)?, offset)?;
-            let users = items.iter().map(|item| wire::user(item, era)).collect();
-            Ok(Some((Page { read_at, users }, (source, next))))
+        let source = self.clone();
+        self.hub.users(self.query(filter)).map(move |page| {
+            let page = page?;
+            let read_at = source.hub_time(page.date)?;
+            let items = page.items.into_iter().flatten();
+            let users = items.map(|item| wire::user(&item, era)).collect();
+            Ok(Page { read_at, users })
         })
     }
 
@@ -125,27 +114,26 @@ impl Source {
             Err(HubError::Status { status, .. }) if status.as_u16() == 404 => return Ok(None),
             reply => reply?,
         };
-        let read_at = self.hub_time(&reply)?;
-        let body: Value = json_of("/users/…", &reply)?;
-        Ok(wire::user(&body, era).ok().map(|user| (read_at, user)))
+        let read_at = self.hub_time(reply.date)?;
+        Ok(wire::user(&reply.value, era)
+            .ok()
+            .map(|user| (read_at, user)))
     }
 
-    fn query(&self, filter: Filter) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        match filter {
-            Filter::Ready => drop(query.append_pair("state", "ready")),
-            Filter::Inactive => drop(query.append_pair("state", "inactive")),
-            Filter::All => {}
-        }
-        if let Some(limit) = self.page_size {
-            query.append_pair("limit", &limit.to_string());
-        }
-        query.finish()
+    fn query(&self, filter: Filter) -> UsersQuery {
+        let mut query = UsersQuery::default();
+        query.limit = self.page_size;
+        query.state = match filter {
+            Filter::Ready => Some(StateFilter::Ready),
+            Filter::Inactive => Some(StateFilter::Inactive),
+            Filter::All => None,
+        };
+        query
     }
 
     /// The hub's time of a reply, if it can be believed.
-    fn hub_time(&self, reply: &Reply) -> Result<DateTime<Utc>, HubError> {
-        trusted(reply.date, self.clock.now(), self.max_clock_offset)
+    fn hub_time(&self, date: Option<DateTime<Utc>>) -> Result<DateTime<Utc>, HubError> {
+        trusted(date, self.clock.now(), self.max_clock_offset)
     }
 }
 
@@ -161,54 +149,6 @@ fn trusted(
         return Err(HubError::ClockOff { offset });
     }
     Ok(theirs)
-}
-
-/// The items of a reply and where the next page is: a bare list (hubs before JupyterHub 2), or a page.
-///
-/// Only the query of `next.url` is used: the hub builds that URL from a `Host` header, and the token must not go
-/// elsewhere. An offset that does not grow is refused, because it would be an endless loop.
-fn split(body: Value, offset: u64) -> Result<(Vec<Value>, Cursor), HubError> {
-    let bad = |reason| bad_reply("/users", reason);
-    let mut page = match body {
-        Value::Array(items) => return Ok((items, Cursor::End)),
-        Value::Object(page) => page,
-        _ => return Err(bad("it is neither a list nor a page")),
-    };
-    let Some(Value::Array(items)) = page.remove("items") else {
-        return Err(bad("the page has no items"));
-    };
-    let next = page
-        .get("_pagination")
-        .map(|pagination| &pagination["next"]);
-    let next = match next {
-        None => return Err(bad("the page does not say whether there are more")),
-        Some(Value::Null) => return Ok((items, Cursor::End)),
-        Some(next) => next,
-    };
-    let url = next["url"].as_str().and_then(|url| Url::parse(url).ok());
-    let (Some(next_offset), Some(url)) = (next["offset"].as_u64(), url) else {
-        return Err(bad("the next page has no offset or no URL"));
-    };
-    let query = url.query().unwrap_or_default().to_owned();
-    if next_offset <= offset || query.is_empty() {
-        return Err(bad("the next page starts where this one did"));
-    }
-    let next = Cursor::Query {
-        query,
-        offset: next_offset,
-    };
-    Ok((items, next))
-}
-
-fn json_of(path: &str, reply: &Reply) -> Result<Value, HubError> {
-    serde_json::from_slice(&reply.body).map_err(|error| bad_reply(path, &error.to_string()))
-}
-
-fn bad_reply(path: &str, reason: &str) -> HubError {
-    HubError::BadReply {
-        url: path.to_owned(),
-        reason: reason.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ impl Sweeper {
     /// When no client for the hub can be made.
     pub fn new(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, HubError> {
         let hub = Arc::new(Hub::new(
-            settings.url.clone(),
+            &settings.url,
             &settings.token,
             settings.request_timeout,
         )?);

@@ -51,6 +51,7 @@ enum Rule {
     Admin,
     Users(BTreeSet<String>),
     Groups(BTreeSet<String>),
+    Services(BTreeSet<String>),
     Scopes(Vec<Scope>),
     Custom(&'static str, Arc<Predicate>),
     Either(Vec<Access>),
@@ -93,6 +94,12 @@ impl Access {
     #[must_use]
     pub fn groups<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Self {
         Self(Rule::Groups(names.into_iter().map(Into::into).collect()))
+    }
+
+    /// The services with these names.
+    #[must_use]
+    pub fn services<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Self {
+        Self(Rule::Services(names.into_iter().map(Into::into).collect()))
     }
 
     /// Who holds any one of these scopes (HubAuth's rule, wire contract 4.4). An empty list lets nobody in.
@@ -167,6 +174,9 @@ impl Access {
             Rule::Users(names) => {
                 self.verdict(user.kind == Kind::User && names.contains(&user.name))
             }
+            Rule::Services(names) => {
+                self.verdict(user.kind == Kind::Service && names.contains(&user.name))
+            }
             Rule::Custom(_, rule) => self.verdict(rule(user)),
         }
     }
@@ -212,6 +222,7 @@ impl fmt::Display for Access {
             Rule::People => f.write_str("a person, not a service"),
             Rule::Admin => f.write_str("an administrator"),
             Rule::Users(names) => write!(f, "one of {} named users", names.len()),
+            Rule::Services(names) => write!(f, "one of {} named services", names.len()),
             Rule::Groups(groups) => {
                 write!(f, "a member of [{}]", list(&mut groups.iter().cloned()))
             }
@@ -277,6 +288,8 @@ mod tests {
             (Access::users(["alice"]), [true, false, false]),
             (Access::users(Vec::<String>::new()), [false, false, false]),
             (Access::groups(["lab", "x"]), [true, false, false]),
+            (Access::services(["alice"]), [false, false, true]),
+            (Access::services(["bob"]), [false, false, false]),
             (Access::scopes([]), [false, false, false]),
             (
                 Access::scopes([scope("access:services!service=w")]),

@@ -11,15 +11,18 @@ use crate::access::{Access, Decision};
 use crate::cache::{CachePolicy, CacheStats, CacheUse, Cached};
 use crate::client::{ClientError, HubClient};
 use crate::config::{ConfigError, HubAuthConfig};
-use crate::credential::{session_id, tokens};
+use crate::credential::{cookies, session_id, tokens};
+use crate::fetch::{is_websocket_upgrade, may_come_from_own_page};
 use crate::resolve::{Lookup, Resolve};
 use crate::user::HubUser;
 
 /// Calls to the hub at one time.
 const CONCURRENCY: usize = 64;
 
-/// Name of the cookie that hubs of 0.7 and 0.8 (and ours, for services that ask for it) set for services.
-pub const SERVICES_COOKIE: &str = "jupyterhub-services";
+/// Cookies of the right name that are tried at most; more than one only occurs when something plants them.
+const MAX_CANDIDATES: usize = 3;
+
+pub use crate::config::SERVICES_COOKIE;
 
 /// Asks the hub who a token belongs to, and remembers the answer. Cheap to clone; clones share the cache.
 ///
@@ -137,17 +140,97 @@ impl HubAuth {
     /// As [`HubAuth::user_for_token`].
     pub async fn user_for_cookie(&self, value: &Token) -> Result<Option<HubUser>, ClientError> {
         let lookup = Lookup::Cookie {
-            name: SERVICES_COOKIE.to_owned(),
+            name: self.config().cookie_name.clone(),
             value: value.clone(),
         };
         self.look_up("", &lookup, CacheUse::Normal).await
     }
 
-    /// Who sent a request, by its token: `?token=` where allowed, then `Authorization`. Cookies are not looked at.
+    /// Who sent a request: `?token=` where allowed, then `Authorization`, then the cookie that the hub set for services if
+    /// the configuration says so ([`HubAuthConfig::with_cookie_auth`]).
     ///
     /// # Errors
     /// As [`HubAuth::user_for_token`].
     pub async fn user_for_request(&self, request: &Parts) -> Result<Option<HubUser>, ClientError> {
+        Ok(match self.by_token(request).await? {
+            Some(user) => Some(user),
+            None => self.by_services_cookie(request).await?.ok().flatten(),
+        })
+    }
+
+    /// The same, with the reason why a cookie did not count.
+    #[cfg(feature = "tower")]
+    pub(crate) async fn recognise(
+        &self,
+        request: &Parts,
+    ) -> Result<crate::gate::Recognised, ClientError> {
+        let mut recognised = crate::gate::Recognised {
+            user: self.by_token(request).await?,
+            ..Default::default()
+        };
+        if recognised.user.is_none() {
+            match self.by_services_cookie(request).await? {
+                Ok(user) => recognised.user = user,
+                Err(reason) => recognised.refused_cookie = Some(reason),
+            }
+        }
+        Ok(recognised)
+    }
+
+    /// Where a visitor without credentials goes who asks for a page: the hub's login page with `?next=`, in services that
+    /// are set up for it; `None` in all others, where such a visitor gets 403.
+    #[cfg(feature = "tower")]
+    pub(crate) fn login_redirect_url(&self, request: &Parts) -> Option<String> {
+        let config = self.config();
+        if config.login_url.is_none() && !config.cookie_auth {
+            return None;
+        }
+        let login = config.login_url();
+        let path = request.uri.path_and_query()?.as_str();
+        // A login page on another host must be told which one to come back to.
+        let next = match config.public_origin().filter(|_| login.contains("://")) {
+            Some(origin) => format!("{origin}{path}"),
+            None => path.to_owned(),
+        };
+        let next: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
+        let joint = if login.contains('?') { '&' } else { '?' };
+        Some(format!("{login}{joint}next={next}"))
+    }
+
+    /// Who the hub's cookie for services belongs to; the reason when it must not be used for this request. The hub keeps
+    /// no `_xsrf` value for us, so the browser has to say that one of our own pages asks.
+    async fn by_services_cookie(
+        &self,
+        request: &Parts,
+    ) -> Result<Result<Option<HubUser>, &'static str>, ClientError> {
+        let config = self.config();
+        let headers = &request.headers;
+        if !config.cookie_auth || cookies(headers, &config.cookie_name).next().is_none() {
+            return Ok(Ok(None));
+        }
+        let origin = config.public_origin();
+        if !may_come_from_own_page(&request.method, headers, origin.as_deref()) {
+            return Ok(Err("XSRF: the request comes from a page of another site."));
+        }
+        if is_websocket_upgrade(&request.method, headers) && !config.allow_websocket_cookie_auth {
+            return Ok(Err(
+                "WebSockets need a token here, a cookie does not suffice.",
+            ));
+        }
+        for value in cookies(headers, &config.cookie_name).take(MAX_CANDIDATES) {
+            let lookup = Lookup::Cookie {
+                name: config.cookie_name.clone(),
+                value: Token::from_config(value),
+            };
+            let session = session_id(headers);
+            if let Some(user) = self.look_up(session, &lookup, CacheUse::Normal).await? {
+                return Ok(Ok(Some(user)));
+            }
+        }
+        Ok(Ok(None))
+    }
+
+    async fn by_token(&self, request: &Parts) -> Result<Option<HubUser>, ClientError> {
         let Parts {
             method,
             uri,

@@ -5,6 +5,7 @@
 
 mod cookies;
 mod env;
+mod setters;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,7 +17,8 @@ use hub_types::scope::Scope;
 use hub_types::secret::Token;
 use url::Url;
 
-pub use cookies::{CookieOptions, SameSite};
+pub use cookies::{CookieLife, CookieOptions, SameSite};
+pub use env::HUBAUTH_CACHE_MAX_AGE;
 
 /// Where a hub listens when nothing says otherwise. Source: `HubAuth.api_url` of JupyterHub 6.1.
 pub const DEFAULT_API_URL: &str = "http://127.0.0.1:8081/hub/api";
@@ -29,6 +31,12 @@ pub const DEFAULT_NEGATIVE_MAX_AGE: Duration = Duration::from_secs(3);
 
 /// Answers kept at most; upstream has no bound.
 pub const DEFAULT_CACHE_SIZE: u64 = 10_000;
+
+/// How long a login may take. Source: `HubOAuth.oauth_state_max_age` of JupyterHub 6.1.
+pub const DEFAULT_STATE_MAX_AGE: Duration = Duration::from_secs(600);
+
+/// Name of the cookie that hubs of 0.7 and 0.8 (and ours, for services that ask for it) set for services.
+pub const SERVICES_COOKIE: &str = "jupyterhub-services";
 
 /// Why a configuration was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -81,28 +89,53 @@ pub enum DefaultAccess {
     Nobody,
 }
 
+/// How a request that a cookie authenticates proves that it comes from a page of this service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum XsrfCheck {
+    /// It sends the value of the `_xsrf` cookie back (wire contract 4.6): for services whose pages know of it.
+    #[default]
+    Token,
+    /// Its browser says so, by `Origin` and `Sec-Fetch-Site`: for pages that are not ours, and for scripts. Set
+    /// `public_url`, or the `Host` header decides which origin is our own.
+    Origin,
+}
+
 /// The configuration. Made by [`HubAuthConfig::new`] or [`HubAuthConfig::from_env`], changed with the `with_…` methods.
 ///
-/// | setting | variable | default |
-/// |---|---|---|
-/// | `api_token` | `JUPYTERHUB_API_TOKEN`, `JPY_API_TOKEN` | none: refused |
-/// | `api_url` | `JUPYTERHUB_API_URL` | `http://127.0.0.1:8081/hub/api` |
-/// | `base_url` | `JUPYTERHUB_BASE_URL` | `/` |
-/// | `hub_prefix` | – | `{base_url}hub/` |
-/// | `hub_host` | `JUPYTERHUB_HOST` | empty: same host |
-/// | `public_url` | `JUPYTERHUB_PUBLIC_URL` | none |
-/// | `service_prefix` | `JUPYTERHUB_SERVICE_PREFIX` | `/` |
-/// | `client_id` | `JUPYTERHUB_CLIENT_ID` | `service-{JUPYTERHUB_SERVICE_NAME}` |
-/// | `callback_url` | `JUPYTERHUB_OAUTH_CALLBACK_URL` | `{service_prefix}oauth_callback` |
-/// | `access` | `JUPYTERHUB_OAUTH_ACCESS_SCOPES`, `JUPYTERHUB_OAUTH_SCOPES`, `JUPYTERHUB_SERVICE_NAME` | see [`DefaultAccess`] |
-/// | `cookie_options` | `JUPYTERHUB_COOKIE_OPTIONS` | `SameSite=Lax` |
-/// | `cookie_host_prefix` | `JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED` | off |
-/// | `allow_token_in_url` | `JUPYTERHUB_ALLOW_TOKEN_IN_URL` | off |
-/// | `allow_websocket_cookie_auth` | `JUPYTERHUB_ALLOW_WEBSOCKET_COOKIE_AUTH` | on |
-/// | `tls` | `JUPYTERHUB_SSL_KEYFILE`, `…_CERTFILE`, `…_CLIENT_CA` | none |
-/// | `cache_max_age` | – | 300 s; 0 means no caching (in upstream's Python: for ever) |
-/// | `negative_max_age` | – | 3 s |
-/// | `cache_size` | – | 10,000 answers |
+/// | setting | variable | trait of JupyterHub's classes | default |
+/// |---|---|---|---|
+/// | `api_token` | `JUPYTERHUB_API_TOKEN`, `JPY_API_TOKEN` | `api_token` | none: refused |
+/// | `api_url` | `JUPYTERHUB_API_URL` | `api_url` | `http://127.0.0.1:8081{base_url}hub/api` |
+/// | `base_url` | `JUPYTERHUB_BASE_URL` | – | `/` |
+/// | `hub_prefix` | – | `hub_prefix` | `{base_url}hub/` |
+/// | `hub_host` | `JUPYTERHUB_HOST` | `hub_host` | empty: same host |
+/// | `public_url` | `JUPYTERHUB_PUBLIC_URL` | – | none |
+/// | `service_prefix` | `JUPYTERHUB_SERVICE_PREFIX` | `base_url` | `/` |
+/// | `client_id` | `JUPYTERHUB_CLIENT_ID` | `oauth_client_id` | `service-{JUPYTERHUB_SERVICE_NAME}` |
+/// | `callback_url` | `JUPYTERHUB_OAUTH_CALLBACK_URL` | `oauth_redirect_uri` | `{service_prefix}oauth_callback` |
+/// | `authorization_url` | – | `oauth_authorization_url` | `{hub_host}{hub_prefix}api/oauth2/authorize` |
+/// | `token_url` | – | `oauth_token_url` | `{api_url}/oauth2/token` |
+/// | `state_max_age` | – | `oauth_state_max_age` | 600 s |
+/// | `login_url` | – | `login_url` | none: 403; with `cookie_auth` the hub's login page |
+/// | `access` | `JUPYTERHUB_OAUTH_ACCESS_SCOPES`, `JUPYTERHUB_OAUTH_SCOPES`, `JUPYTERHUB_SERVICE_NAME` | `access_scopes`, `oauth_scopes` | see [`DefaultAccess`] |
+/// | `cookie_options` | `JUPYTERHUB_COOKIE_OPTIONS` | `cookie_options` | `SameSite=Lax` |
+/// | `cookie_host_prefix` | `JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED` | `cookie_host_prefix_enabled` | off |
+/// | `cookie_key` | – | tornado's `cookie_secret` | see [`with_cookie_key`](Self::with_cookie_key) |
+/// | `cookie_auth` | – | what `HubAuth` of 0.7 and 0.8 did | off |
+/// | `cookie_name` | – | `cookie_name` (0.7, 0.8) | `jupyterhub-services` |
+/// | `xsrf` | – | – | [`XsrfCheck::Token`] |
+/// | `allow_token_in_url` | `JUPYTERHUB_ALLOW_TOKEN_IN_URL` | `allow_token_in_url` | off |
+/// | `allow_websocket_cookie_auth` | `JUPYTERHUB_ALLOW_WEBSOCKET_COOKIE_AUTH` | `allow_websocket_cookie_auth` | on |
+/// | `tls` | `JUPYTERHUB_SSL_KEYFILE`, `…_CERTFILE`, `…_CLIENT_CA` | `keyfile`, `certfile`, `client_ca` | none |
+/// | `cache_max_age` | `HUBAUTH_CACHE_MAX_AGE` (seconds; ours) | `cache_max_age`, `cookie_cache_max_age` | 300 s; 0 means no caching (in upstream's Python: for ever) |
+/// | `negative_max_age` | – | – | 3 s |
+/// | `cache_size` | – | – (no bound) | 10,000 answers |
+///
+/// The cookie that recognises a browser is called as the client is (trait `cookie_name` of `HubOAuth`). PKCE is always on
+/// (trait `pkce_enabled`): hubs that do not know it ignore it. `hub_users`, `hub_groups`, `hub_services` and `allow_admin` of
+/// `HubAuthenticated` are rules of a layer: [`Access::users`](crate::Access::users), [`groups`](crate::Access::groups),
+/// [`services`](crate::Access::services), [`admin`](crate::Access::admin).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct HubAuthConfig {
@@ -124,6 +157,14 @@ pub struct HubAuthConfig {
     pub client_id: String,
     /// Where the hub sends the browser back to: a path, or a URL.
     pub callback_url: String,
+    /// The hub's authorization page as browsers see it, when it is not where hubs have it.
+    pub authorization_url: Option<String>,
+    /// Where the hub gives tokens for codes, when it is not below the API.
+    pub token_url: Option<String>,
+    /// How long a login may take.
+    pub state_max_age: Duration,
+    /// Where `HubAuth` sends visitors without credentials who ask for a page, with `?next=`; they get 403 without it.
+    pub login_url: Option<String>,
     /// Who may enter, before any rule of the service itself.
     pub access: DefaultAccess,
     /// Attributes of the cookies.
@@ -132,6 +173,12 @@ pub struct HubAuthConfig {
     pub cookie_host_prefix: bool,
     /// The key of the cookies; see [`HubAuthConfig::with_cookie_key`].
     pub cookie_key: Option<Token>,
+    /// Whether `HubAuth` looks at the cookie that the hub set for services, as in JupyterHub 0.7 and 0.8.
+    pub cookie_auth: bool,
+    /// Name of that cookie.
+    pub cookie_name: String,
+    /// How a request with a cookie proves that it comes from a page of this service.
+    pub xsrf: XsrfCheck,
     /// Whether `?token=` counts for pages too.
     pub allow_token_in_url: bool,
     /// Whether a cookie suffices for a WebSocket.
@@ -170,10 +217,17 @@ impl HubAuthConfig {
             service_prefix: "/".to_owned(),
             client_id: String::new(),
             callback_url: "/oauth_callback".to_owned(),
+            authorization_url: None,
+            token_url: None,
+            state_max_age: DEFAULT_STATE_MAX_AGE,
+            login_url: None,
             access: DefaultAccess::AnyUser,
             cookie_options: CookieOptions::default(),
             cookie_host_prefix: false,
             cookie_key: None,
+            cookie_auth: false,
+            cookie_name: SERVICES_COOKIE.to_owned(),
+            xsrf: XsrfCheck::default(),
             allow_token_in_url: false,
             allow_websocket_cookie_auth: true,
             cache_max_age: DEFAULT_CACHE_MAX_AGE,
@@ -184,112 +238,12 @@ impl HubAuthConfig {
         })
     }
 
-    /// The hub's API; a trailing slash is dropped.
-    #[must_use]
-    pub fn with_api_url(mut self, url: impl Into<String>) -> Self {
-        self.api_url = url.into().trim_end_matches('/').to_owned();
-        self
-    }
-
-    /// Base URL of the deployment; moves the hub's prefix along.
-    #[must_use]
-    pub fn with_base_url(mut self, base: &str) -> Self {
-        self.base_url = BaseUrl::new(base);
-        self.hub_prefix = self.base_url.hub();
-        self
-    }
-
-    /// `scheme://host[:port]` of the hub as browsers see it, when it differs from this service's.
-    #[must_use]
-    pub fn with_hub_host(mut self, host: impl Into<String>) -> Self {
-        self.hub_host = host.into().trim_end_matches('/').to_owned();
-        self
-    }
-
-    /// Path of this service under the proxy; moves the callback along.
-    #[must_use]
-    pub fn with_service_prefix(mut self, prefix: &str) -> Self {
-        self.service_prefix = BaseUrl::new(prefix).as_str().to_owned();
-        self.callback_url = format!("{}oauth_callback", self.service_prefix);
-        self
-    }
-
-    /// OAuth client id (`service-NAME`).
-    #[must_use]
-    pub fn with_client_id(mut self, id: impl Into<String>) -> Self {
-        self.client_id = id.into();
-        self
-    }
-
-    /// Where the hub sends the browser back to: a path, or a URL. It must be what the hub has registered, exactly.
-    #[must_use]
-    pub fn with_callback_url(mut self, url: impl Into<String>) -> Self {
-        self.callback_url = url.into();
-        self
-    }
-
-    /// Who may enter, before any rule of the service itself.
-    #[must_use]
-    pub fn with_access(mut self, access: DefaultAccess) -> Self {
-        self.access = access;
-        self
-    }
-
-    /// The secret from which the key of the cookies is made; share it between replicas of one service.
-    ///
-    /// Without it the key comes from the API token when that is long enough to be random (32 characters), so that
-    /// logins survive a restart; else it is random, and they do not.
-    #[must_use]
-    pub fn with_cookie_key(mut self, secret: Token) -> Self {
-        self.cookie_key = Some(secret);
-        self
-    }
-
-    /// Whether `?token=` counts for pages too. Tokens in URLs end up in logs and histories.
-    #[must_use]
-    pub fn with_token_in_url(mut self, allow: bool) -> Self {
-        self.allow_token_in_url = allow;
-        self
-    }
-
-    /// How long an answer of the hub is believed, and so how long a revoked token works; zero asks the hub every time.
-    #[must_use]
-    pub fn with_cache_max_age(mut self, age: Duration) -> Self {
-        self.cache_max_age = age;
-        self
-    }
-
-    /// The seed-era name of [`with_cache_max_age`](Self::with_cache_max_age).
-    #[must_use]
-    pub fn with_cookie_cache_max_age(self, age: Duration) -> Self {
-        self.with_cache_max_age(age)
-    }
-
-    /// How long "unknown token" is believed.
-    #[must_use]
-    pub fn with_negative_max_age(mut self, age: Duration) -> Self {
-        self.negative_max_age = age;
-        self
-    }
-
-    /// How many answers are kept.
-    #[must_use]
-    pub fn with_cache_size(mut self, answers: u64) -> Self {
-        self.cache_size = answers;
-        self
-    }
-
-    /// Where "now" comes from; tests give a clock that they move.
-    #[must_use]
-    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// The hub's login page, as a browser reaches it.
+    /// The hub's login page, as a browser reaches it: what was configured, or `{host}{base}hub/login`.
     #[must_use]
     pub fn login_url(&self) -> String {
-        format!("{}{}login", self.hub_host, self.hub_prefix)
+        self.login_url
+            .clone()
+            .unwrap_or_else(|| format!("{}{}login", self.hub_host, self.hub_prefix))
     }
 
     /// The hub's logout page, as a browser reaches it.
@@ -298,10 +252,29 @@ impl HubAuthConfig {
         format!("{}{}logout", self.hub_host, self.hub_prefix)
     }
 
-    /// The hub's authorization page, as a browser reaches it: `{host}{base}hub/api/oauth2/authorize`.
+    /// The hub's authorization page, as a browser reaches it: what was configured, or
+    /// `{host}{base}hub/api/oauth2/authorize`.
     #[must_use]
     pub fn authorize_url(&self) -> String {
-        format!("{}{}api/oauth2/authorize", self.hub_host, self.hub_prefix)
+        self.authorization_url
+            .clone()
+            .unwrap_or_else(|| format!("{}{}api/oauth2/authorize", self.hub_host, self.hub_prefix))
+    }
+
+    /// Where a code becomes a token: what was configured, or `{api_url}/oauth2/token`.
+    #[must_use]
+    pub fn token_url(&self) -> String {
+        self.token_url
+            .clone()
+            .unwrap_or_else(|| format!("{}/oauth2/token", self.api_url))
+    }
+
+    /// The origin (`scheme://host[:port]`) of this service as browsers see it, where it is known.
+    #[must_use]
+    pub fn public_origin(&self) -> Option<String> {
+        self.public_url
+            .as_ref()
+            .map(|url| url.origin().ascii_serialization())
     }
 
     /// Path of the callback, without scheme and host.

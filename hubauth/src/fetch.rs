@@ -103,6 +103,30 @@ pub fn is_own_origin(headers: &HeaderMap, public_origin: Option<&str>) -> bool {
     }
 }
 
+/// Whether a request may have been caused by a page of this very site, or by no page at all: what
+/// [`XsrfCheck::Origin`](crate::config::XsrfCheck::Origin) demands of requests with a cookie.
+///
+/// A foreign `Origin` never passes, whatever the method: browsers send it with every form that is posted and every script
+/// that reads. Without one, another site may lead here by a link (a navigation by `GET` or `HEAD`), and nothing else.
+/// Whoever sends neither `Origin` nor `Sec-Fetch-Site` is no browser of today, and nobody's cookies are abused.
+#[must_use]
+pub fn may_come_from_own_page(
+    method: &Method,
+    headers: &HeaderMap,
+    public_origin: Option<&str>,
+) -> bool {
+    if headers.contains_key(header::ORIGIN) {
+        return is_own_origin(headers, public_origin);
+    }
+    match text(headers, "sec-fetch-site") {
+        None | Some("same-origin" | "none") => true,
+        Some(_) => {
+            matches!(*method, Method::GET | Method::HEAD)
+                && fetch_mode(headers) == FetchMode::Navigate
+        }
+    }
+}
+
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok().map(str::trim)
 }
@@ -184,6 +208,45 @@ mod tests {
                 is_own_origin(&headers(&pairs), Some("https://public.example")),
                 expected,
                 "{pairs:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn who_may_have_caused_a_request() {
+        let (get, post) = (Method::GET, Method::POST);
+        let site = |site, mode| headers(&[("sec-fetch-site", site), ("sec-fetch-mode", mode)]);
+        let origin = |origin| headers(&[("host", "h"), ("origin", origin)]);
+        for (method, headers, expected) in [
+            (&get, HeaderMap::new(), true),
+            (&post, HeaderMap::new(), true),
+            (&post, site("same-origin", "navigate"), true),
+            (&get, site("none", "navigate"), true),
+            (&get, site("cross-site", "navigate"), true),
+            (&get, site("same-site", "navigate"), true),
+            (&post, site("cross-site", "navigate"), false),
+            (&post, site("same-site", "navigate"), false),
+            (&get, site("cross-site", "no-cors"), false),
+            (&get, site("same-site", "cors"), false),
+            (&get, site("junk", "cors"), false),
+            (&post, origin("https://public.example"), true),
+            (&post, origin("http://h"), true),
+            (&post, origin("null"), false),
+            (&get, origin("https://evil.example"), false),
+            (
+                &post,
+                headers(&[
+                    ("origin", "https://public.example"),
+                    ("sec-fetch-site", "cross-site"),
+                ]),
+                false,
+            ),
+        ] {
+            let public = Some("https://public.example");
+            assert_eq!(
+                may_come_from_own_page(method, &headers, public),
+                expected,
+                "{method} {headers:?}"
             );
         }
     }

@@ -10,7 +10,7 @@ use crate::auth::HubAuth;
 use crate::client::ClientError;
 #[cfg(feature = "oauth")]
 use crate::oauth::HubOAuth;
-use crate::reply::{Reply, hub_unavailable, refusal};
+use crate::reply::{Reply, hub_unavailable, redirect, refusal};
 use crate::user::HubUser;
 
 /// What recognises visitors.
@@ -25,14 +25,16 @@ pub(crate) enum Front {
 
 /// Who a visitor turned out to be, and what to tell their browser.
 #[derive(Debug, Default)]
-pub(crate) struct Recognised {
-    pub(crate) user: Option<HubUser>,
-    /// Cookies to set whatever the service answers.
-    pub(crate) set_cookies: Vec<HeaderValue>,
-    /// The value that forms of this visitor send back.
-    pub(crate) xsrf: Option<String>,
+#[non_exhaustive]
+pub struct Recognised {
+    /// The visitor, if the hub knows them. Whether they may enter is another question.
+    pub user: Option<HubUser>,
+    /// `Set-Cookie` headers for the answer, whatever it is.
+    pub set_cookies: Vec<HeaderValue>,
+    /// The value that forms of this visitor send back as `_xsrf`.
+    pub xsrf: Option<String>,
     /// Why a cookie that was there did not count; for the refusal.
-    pub(crate) refused_cookie: Option<&'static str>,
+    pub refused_cookie: Option<&'static str>,
 }
 
 /// What to do with a request.
@@ -104,10 +106,7 @@ impl Gate {
 
     async fn recognise(&self, request: &Parts) -> Result<Recognised, ClientError> {
         match &self.front {
-            Front::Tokens(auth) => Ok(Recognised {
-                user: auth.user_for_request(request).await?,
-                ..Recognised::default()
-            }),
+            Front::Tokens(auth) => auth.recognise(request).await,
             #[cfg(feature = "oauth")]
             Front::Login(oauth) => oauth.recognise(request).await,
         }
@@ -140,18 +139,15 @@ impl Gate {
     }
 
     /// The way to the login, for requests that can be repeated after it.
-    #[cfg_attr(
-        not(feature = "oauth"),
-        expect(unused_variables, reason = "without OAuth there is no login")
-    )]
     fn login(&self, request: &Parts) -> Option<Reply> {
+        let repeatable = matches!(request.method, http::Method::GET | http::Method::HEAD);
+        if !repeatable {
+            return None;
+        }
         match &self.front {
-            Front::Tokens(_) => None,
+            Front::Tokens(auth) => redirect(&auth.login_redirect_url(request)?),
             #[cfg(feature = "oauth")]
-            Front::Login(oauth) => {
-                let repeatable = matches!(request.method, http::Method::GET | http::Method::HEAD);
-                repeatable.then(|| oauth.login_redirect(request)).flatten()
-            }
+            Front::Login(oauth) => oauth.login_redirect(request),
         }
     }
 }

@@ -70,10 +70,14 @@ pub use auth::HubAuth;
 pub use cache::{CacheStats, CacheUse};
 #[cfg(feature = "client")]
 pub use client::{
-    ApiRoot, ClientError, HubClient, HubClientBuilder, StartOptions, Started, StateFilter, Stopped,
-    UsersQuery,
+    ApiRoot, BadItem, ClientError, Dated, HubClient, HubClientBuilder, Listed, Retries,
+    StartOptions, Started, StateFilter, StopOptions, Stopped, UserChange, UsersQuery,
 };
 pub use config::{ConfigError, HubAuthConfig};
+#[cfg(feature = "axum")]
+pub use extract::Require;
+#[cfg(feature = "tower")]
+pub use gate::Recognised;
 pub use hub_types::identity::{Identity, Kind};
 pub use hub_types::secret::Token;
 #[cfg(feature = "tower")]

@@ -10,8 +10,11 @@
 //! ```
 //!
 //! Nothing is kept between the two halves but in the state itself, which is encrypted: logins survive a restart and
-//! work with several replicas. The pieces (`next`, state, cookies, token for code) are public in their modules for those
-//! who assemble their own flow.
+//! work with several replicas.
+//!
+//! The pieces are public for those who assemble their own flow: [`next::within`], [`HubOAuth::start_login`],
+//! [`HubOAuth::pending_login`], [`HubOAuth::token_for_code`], [`HubOAuth::login_cookies`], [`HubOAuth::cookie_tokens`],
+//! [`HubOAuth::recognise`], [`HubOAuth::clear_login`].
 
 pub mod callback;
 pub mod cookie;
@@ -24,9 +27,13 @@ mod seal;
 pub mod state;
 pub mod xsrf;
 
+pub use callback::{CallbackError, PendingLogin};
+pub use exchange::Granted;
+
 use std::sync::Arc;
 
 use ::cookie::Cookie;
+use chrono::TimeDelta;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, header};
 use hub_types::env::{EnvSource, ProcessEnv};
@@ -122,7 +129,7 @@ impl HubOAuth {
         let inner = Inner {
             sealer,
             jar,
-            spent: SpentStates::default(),
+            spent: SpentStates::new(config.state_max_age),
             endpoint,
             callback_path: config.callback_path(),
             auth,
@@ -159,14 +166,19 @@ impl HubOAuth {
     /// URL if that lies in the service, else to its front page.
     pub(crate) fn login_redirect(&self, request: &Parts) -> Option<Reply> {
         let next = next::of_request(request, &self.config().service_prefix);
+        self.login_reply(request, next)
+    }
+
+    /// 302 to the hub's authorization page, for a login that ends at `next`.
+    fn login_reply(&self, request: &Parts, next: String) -> Option<Reply> {
         let (location, cookie) = self.start_login(request, next);
         let mut reply = redirect(&location)?;
         append(reply.headers_mut(), &cookie);
         Some(reply)
     }
 
-    /// Starts a login that ends at `next` (see [`next::within`]): the URL to send the browser to, and the cookie to set
-    /// with it.
+    /// Starts a login that ends at `next`: the URL to send the browser to, and the cookie to set with it. A `next` that
+    /// came from outside must go through [`next::within`] first; it is not checked again.
     #[must_use]
     pub fn start_login(&self, request: &Parts, next: String) -> (String, Cookie<'static>) {
         let inner = &self.inner;
@@ -177,13 +189,17 @@ impl HubOAuth {
             verifier: Token::from_config(verifier.secret().as_str()),
             suffix,
             binding,
-            expires: self.config().clock.now() + state::MAX_AGE,
+            expires: self.config().clock.now() + self.state_max_age(),
         };
         let cookie = inner
             .jar
             .state_cookie(request, &login.suffix, login.binding.expose());
         let state = login.seal(&inner.sealer);
         (inner.endpoint.authorize_url(&state, challenge), cookie)
+    }
+
+    fn state_max_age(&self) -> TimeDelta {
+        TimeDelta::from_std(self.config().state_max_age).unwrap_or(TimeDelta::days(1))
     }
 
     /// The browser's half of a state. A browser that is already logging in (another tab) keeps the one it has, so that

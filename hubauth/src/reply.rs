@@ -3,9 +3,7 @@
 //! Texts are fixed or caused by the visitor; what went wrong inside is for the log only.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
-#[cfg(feature = "oauth")]
-use http::header::{LOCATION, REFERRER_POLICY};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, REFERRER_POLICY, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use hub_types::error::ErrorBody;
 
@@ -60,7 +58,6 @@ pub(crate) fn hub_unavailable(headers: &HeaderMap, error: &ClientError) -> Reply
 }
 
 /// 302. The target may hold a state: it is neither cached nor told to the next page.
-#[cfg(feature = "oauth")]
 pub(crate) fn redirect(location: &str) -> Option<Reply> {
     let location = HeaderValue::from_str(location).ok()?;
     let mut reply = Response::new(Bytes::new());

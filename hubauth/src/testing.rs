@@ -1,10 +1,11 @@
 //! [`FakeHub`]: a hub for tests, in the same process, on a real socket (feature `test-util`).
 //!
 //! It answers what this SDK asks, with JupyterHub's statuses: who a token or cookie belongs to, the OAuth code flow with
-//! PKCE, users and servers, services, routes. It counts calls, and misbehaves on demand ([`Mood`]). It has no pages, no
+//! PKCE, users and servers, groups, tokens, services, routes. It counts calls, and misbehaves on demand ([`Mood`]). It has no pages, no
 //! scopes and no database; whoever needs those, tests against the real hub.
 
 mod api;
+mod collections;
 mod oauth;
 mod people;
 
@@ -14,9 +15,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use hub_types::env;
+use hub_types::group::GroupModel;
 use hub_types::identity::Identity;
 use hub_types::route::RouteModel;
 use hub_types::service::ServiceModel;
+use hub_types::token::TokenModel;
 use hub_types::user::{ActivityReport, UserModel};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -38,6 +41,10 @@ pub enum Mood {
     Redirect(String),
     /// Takes requests and never answers.
     Silent,
+    /// Answers 429 so many times, with this `Retry-After` in seconds, then as it should.
+    Busy(u32, u64),
+    /// Ends so many connections without an answer, then answers as it should.
+    Broken(u32),
 }
 
 /// A hub in this process. It stops when it is dropped.
@@ -83,6 +90,9 @@ struct World {
     /// Who the browser is logged in as.
     visitor: Option<String>,
     users: BTreeMap<String, UserModel>,
+    groups: BTreeMap<String, GroupModel>,
+    /// API tokens that were made through the API, by their ids.
+    made: BTreeMap<String, TokenModel>,
     services: BTreeMap<String, ServiceModel>,
     routes: BTreeMap<String, RouteModel>,
     activity: Vec<(String, ActivityReport)>,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use http::StatusCode;
+use hubauth::ClientError;
 
 use crate::report::{Quoted, Span};
 
@@ -102,16 +103,40 @@ fn hint(status: StatusCode) -> &'static str {
     }
 }
 
-/// An error with everything below it, in one line; reqwest's own text stops at "error sending request".
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let part = error.to_string();
-        if !text.contains(&part) {
-            text = format!("{text}: {part}");
+/// In the culler's words: what to change are its flags.
+impl From<ClientError> for HubError {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Setup { reason, .. } => Self::Setup { reason },
+            ClientError::Unreachable { url, reason } => Self::Unreachable { url, reason },
+            ClientError::Timeout { url, after } => Self::Timeout { url, after },
+            ClientError::Redirected { url, .. } => Self::Redirected { url },
+            ClientError::Refused { url, message } => Self::Status {
+                url,
+                status: StatusCode::FORBIDDEN,
+                message,
+            },
+            ClientError::Status {
+                url,
+                status,
+                message,
+                ..
+            }
+            | ClientError::HubFailed {
+                url,
+                status,
+                message,
+                ..
+            } => Self::Status {
+                url,
+                status,
+                message,
+            },
+            ClientError::BadReply { url, reason } => Self::BadReply { url, reason },
+            other => Self::Unreachable {
+                url: String::new(),
+                reason: other.to_string(),
+            },
         }
-        source = error.source();
     }
-    text
 }

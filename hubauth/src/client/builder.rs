@@ -7,7 +7,7 @@ use hub_types::clock::{Clock, SystemClock};
 use hub_types::secret::Token;
 use url::Url;
 
-use super::{ClientError, HubClient, Inner, clock, error, tls};
+use super::{ClientError, HubClient, Inner, Retries, clock, error, pace, tls};
 use crate::config::TlsFiles;
 
 /// How to reach a hub; made by [`HubClient::builder`].
@@ -22,6 +22,8 @@ pub struct HubClientBuilder {
     lookup_timeout: Duration,
     request_timeout: Duration,
     slow_timeout: Duration,
+    retries: Retries,
+    user_agent: String,
 }
 
 impl HubClientBuilder {
@@ -67,6 +69,18 @@ impl HubClientBuilder {
         self
     }
 
+    /// Which calls are made again, and when; three tries and waits of 10 s at most by default.
+    pub fn retries(mut self, retries: Retries) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// What this program calls itself in the hub's log; `hubauth/VERSION` by default.
+    pub fn user_agent(mut self, name: impl Into<String>) -> Self {
+        self.user_agent = name.into();
+        self
+    }
+
     /// Builds the client. Nothing is sent yet.
     ///
     /// # Errors
@@ -92,7 +106,7 @@ impl HubClientBuilder {
             .connect_timeout(self.connect_timeout)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
-            .user_agent(concat!("hubauth/", env!("CARGO_PKG_VERSION")))
+            .user_agent(self.user_agent)
             .build()
             .map_err(|error| ClientError::Setup {
                 url: self.api_url.clone(),
@@ -107,6 +121,8 @@ impl HubClientBuilder {
             lookup_timeout: self.lookup_timeout,
             request_timeout: self.request_timeout,
             slow_timeout: self.slow_timeout,
+            retries: self.retries,
+            pace: pace::Pace::default(),
         })))
     }
 }
@@ -123,6 +139,8 @@ impl HubClient {
             lookup_timeout: Duration::from_secs(4),
             request_timeout: Duration::from_secs(20),
             slow_timeout: Duration::from_secs(60),
+            retries: Retries::default(),
+            user_agent: concat!("hubauth/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }
 }

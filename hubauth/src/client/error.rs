@@ -70,6 +70,8 @@ pub enum ClientError {
         status: StatusCode,
         /// The hub's own words.
         message: String,
+        /// How long the hub asks to wait (`Retry-After`).
+        retry_after: Option<Duration>,
     },
     /// The hub failed (500 and above), or the proxy before it did.
     #[error("the hub failed with {status} at {url}: {message}. Its log says more")]
@@ -80,6 +82,8 @@ pub enum ClientError {
         status: StatusCode,
         /// The hub's own words.
         message: String,
+        /// How long the hub asks to wait (`Retry-After`).
+        retry_after: Option<Duration>,
     },
     /// Too many look-ups wait for the hub already; this one was not sent.
     #[error(
@@ -112,6 +116,23 @@ impl ClientError {
             }
             _ => None,
         }
+    }
+
+    /// How long the hub asks to wait before the same is asked again.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            ClientError::Status { retry_after, .. }
+            | ClientError::HubFailed { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// Whether the hub refused because what the call named was used since (412, see
+    /// [`StopOptions`](super::StopOptions)).
+    #[must_use]
+    pub fn was_used_since(&self) -> bool {
+        self.status() == Some(StatusCode::PRECONDITION_FAILED)
     }
 
     /// Whether the same call may work a little later without anybody changing anything.

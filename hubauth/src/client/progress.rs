@@ -4,8 +4,9 @@ use futures_util::stream::{self, Stream};
 use http::{Method, header};
 use hub_types::progress::ProgressEvent;
 
+use super::call::Patience;
 use super::servers::server_path;
-use super::{ClientError, HubClient, Patience, error};
+use super::{ClientError, HubClient, error};
 
 /// Longest event that is read, in bytes.
 const MAX_EVENT: usize = 256 * 1024;
@@ -60,9 +61,9 @@ impl HubClient {
     }
 
     async fn open_progress(&self, path: &str) -> Result<reqwest::Response, ClientError> {
-        let mut call = self.request(Method::GET, path).patience(Patience::Stream);
-        call.request = call.request.header(header::ACCEPT, "text/event-stream");
-        Ok(self.send(call).await?.1)
+        let call = self.request(Method::GET, path).patience(Patience::Stream);
+        let call = call.header(header::ACCEPT, "text/event-stream");
+        Ok(self.send(call).await?.reply)
     }
 }
 

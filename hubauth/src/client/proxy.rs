@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use http::{Method, StatusCode};
+use http::Method;
 use hub_types::names::escape;
 use hub_types::route::RouteModel;
 use hub_types::service::ServiceModel;
@@ -25,13 +25,7 @@ impl HubClient {
     /// [`ClientError`], as every call.
     pub async fn service(&self, name: &str) -> Result<Option<ServiceModel>, ClientError> {
         let call = self.request(Method::GET, &format!("/services/{}", escape(name)));
-        match self.json(call).await {
-            Err(ClientError::Status {
-                status: StatusCode::NOT_FOUND,
-                ..
-            }) => Ok(None),
-            other => other.map(Some),
-        }
+        self.found(call).await
     }
 
     /// The proxy's routes by route specification (`GET /proxy`, scope `proxy`).

@@ -1,11 +1,16 @@
 //! Servers of users: start, stop.
 
-use http::{Method, StatusCode};
+use chrono::{DateTime, Utc};
+use futures_util::stream::{self, Stream, TryStreamExt as _};
+use http::{HeaderName, Method, StatusCode};
+use hub_types::IF_INACTIVE_SINCE_HEADER;
 use hub_types::names::escape;
+use hub_types::server::ServerModel;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{ClientError, HubClient, Patience};
+use super::call::{Call, Patience};
+use super::{ClientError, HubClient, UsersQuery};
 
 /// How to start a server. The default reuses the options of the last start.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -31,6 +36,33 @@ impl StartOptions {
     #[must_use]
     pub fn with_display_name(mut self, name: impl Into<String>) -> Self {
         self.display_name = Some(name.into());
+        self
+    }
+}
+
+/// How to stop a server. The default stops it whatever it does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StopOptions {
+    /// Whether the hub forgets the (named) server too.
+    pub remove: bool,
+    /// The last activity that the caller knows of: a hub of this repository refuses with 412 when there was activity
+    /// since ([`ClientError::was_used_since`]). Others ignore it.
+    pub if_inactive_since: Option<DateTime<Utc>>,
+}
+
+impl StopOptions {
+    /// Forgets the (named) server too.
+    #[must_use]
+    pub fn and_remove(mut self, remove: bool) -> Self {
+        self.remove = remove;
+        self
+    }
+
+    /// Only if it was not used since `time`.
+    #[must_use]
+    pub fn if_inactive_since(mut self, time: Option<DateTime<Utc>>) -> Self {
+        self.if_inactive_since = time;
         self
     }
 }
@@ -84,7 +116,8 @@ impl HubClient {
     /// # Errors
     /// [`ClientError::Status`] with 404 when there is no such user or server.
     pub async fn stop_server(&self, user: &str, server: &str) -> Result<Stopped, ClientError> {
-        self.delete_server(user, server, false).await
+        self.stop_server_with(user, server, StopOptions::default())
+            .await
     }
 
     /// Stops a named server and forgets it (`DELETE` with `{"remove": true}`, scope `delete:servers`).
@@ -92,25 +125,70 @@ impl HubClient {
     /// # Errors
     /// [`ClientError::Status`] with 400 for the default server, 404 when there is no such user or server.
     pub async fn remove_server(&self, user: &str, server: &str) -> Result<Stopped, ClientError> {
-        self.delete_server(user, server, true).await
+        self.stop_server_with(user, server, StopOptions::default().and_remove(true))
+            .await
     }
 
-    async fn delete_server(
+    /// Stops a server as `options` say (`DELETE`, scope `delete:servers`); `server` is empty for the default one.
+    ///
+    /// # Errors
+    /// [`ClientError::Status`] with 400 for the default server that is to be removed, 404 when there is no such user or
+    /// server, 412 when it was used since ([`ClientError::was_used_since`]).
+    pub async fn stop_server_with(
         &self,
         user: &str,
         server: &str,
-        remove: bool,
+        options: StopOptions,
     ) -> Result<Stopped, ClientError> {
-        let mut call = self
+        let call = self
             .request(Method::DELETE, &server_path(user, server))
             .patience(Patience::Slow);
-        if remove {
+        let mut call = if_inactive_since(call, options.if_inactive_since);
+        if options.remove {
             call = call.json(&serde_json::json!({ "remove": true }));
         }
         Ok(match self.status(call).await? {
             StatusCode::ACCEPTED => Stopped::Pending,
             _ => Stopped::Done,
         })
+    }
+
+    /// One server (`GET /users/USER/server` or `…/servers/NAME`, scope `read:servers`, JupyterHub 6); `None` when there is
+    /// none, or this token may not see it (404).
+    ///
+    /// # Errors
+    /// [`ClientError`], as every call.
+    pub async fn server(
+        &self,
+        user: &str,
+        server: &str,
+    ) -> Result<Option<ServerModel>, ClientError> {
+        self.found(self.request(Method::GET, &server_path(user, server)))
+            .await
+    }
+
+    /// The servers of the users that `query` finds, one by one, each with its user's name; pages are fetched as the
+    /// stream is polled (scopes `list:users` and `read:servers`).
+    pub fn each_server(
+        &self,
+        query: UsersQuery,
+    ) -> impl Stream<Item = Result<(String, ServerModel), ClientError>> + Send + use<> {
+        self.each_user(query)
+            .map_ok(|user| {
+                let name = user.name;
+                let servers = user.servers.unwrap_or_default().into_values();
+                stream::iter(servers.map(move |server| Ok((name.clone(), server))))
+            })
+            .try_flatten()
+    }
+}
+
+/// Adds the condition to a `DELETE`.
+pub(super) fn if_inactive_since(call: Call, since: Option<DateTime<Utc>>) -> Call {
+    const NAME: HeaderName = HeaderName::from_static(IF_INACTIVE_SINCE_HEADER);
+    match since {
+        Some(time) => call.header(NAME, &hub_types::time::format(time)),
+        None => call,
     }
 }
 

@@ -1,15 +1,18 @@
 //! Users: listed as a stream of pages, read, created, deleted, and their activity.
 
+use chrono::{DateTime, Utc};
 use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
-use http::{Method, StatusCode, header};
+use http::Method;
 use hub_types::names::escape;
-use hub_types::page::{PAGINATION_MEDIA_TYPE, Page, Pagination};
+use hub_types::page::Page;
 use hub_types::user::{ActivityReport, UserModel};
-use serde::Deserialize;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
-use url::Url;
 
-use super::{ClientError, HubClient, Patience};
+use super::call::Patience;
+use super::servers::if_inactive_since;
+use super::{ClientError, HubClient, Listed};
 
 /// Which users to list, by their servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,46 +103,57 @@ impl UsersQuery {
     }
 }
 
-/// A list, as hubs before JupyterHub 2 send it, or a page.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum UsersReply {
-    Page(Page<Vec<UserModel>>),
-    List(Vec<UserModel>),
+/// What to change of a user; the default changes nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct UserChange {
+    /// A new name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whether the user holds the `admin` role.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admin: Option<bool>,
 }
 
-/// What the next page is asked with, or that there is none.
-enum Cursor {
-    Query { query: String, offset: u64 },
-    End,
+impl UserChange {
+    /// Gives the user another name.
+    #[must_use]
+    pub fn rename(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Makes the user an administrator, or takes that away.
+    #[must_use]
+    pub fn admin(mut self, admin: bool) -> Self {
+        self.admin = Some(admin);
+        self
+    }
 }
 
 impl HubClient {
-    /// Users as a stream of pages (`GET /users`, scope `list:users`), each fetched when the stream is polled.
-    ///
-    /// The next page is asked with the query of `next.url`, but always at this client's own address: the hub builds
-    /// that URL from the `Host` header it saw, and the token must not go elsewhere. A hub that does not paginate gives
-    /// one page.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "a query is made for one call"
-    )]
+    /// Users as a stream of pages (`GET /users`, scope `list:users`), each fetched when the stream is polled. One user
+    /// that cannot be read spoils the page; [`users_as`](Self::users_as) bears with them.
     pub fn users(
         &self,
         query: UsersQuery,
     ) -> impl Stream<Item = Result<Page<Vec<UserModel>>, ClientError>> + Send + use<> {
-        let start = Cursor::Query {
-            query: query.to_query(),
-            offset: 0,
-        };
-        stream::try_unfold((self.clone(), start), |(client, cursor)| async move {
-            let Cursor::Query { query, offset } = cursor else {
-                return Ok(None);
-            };
-            let page = client.users_page(&query).await?;
-            let next = next_cursor(client.api_url(), offset, &page.pagination)?;
-            Ok(Some((page, (client, next))))
-        })
+        let url = format!("{}/users", self.api_url());
+        self.users_as(query)
+            .map(move |page| page.and_then(|page| page.all(&url)))
+    }
+
+    /// Users as a stream of pages, each user read as a `T` of the caller's (a smaller model, or `serde_json::Value`), those
+    /// that cannot be read reported one by one, and each page with the hub's time.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a query is made for one call"
+    )]
+    pub fn users_as<T: DeserializeOwned + Send>(
+        &self,
+        query: UsersQuery,
+    ) -> impl Stream<Item = Result<Listed<T>, ClientError>> + Send + use<T> {
+        self.pages("/users", query.to_query())
     }
 
     /// The same users one by one.
@@ -152,43 +166,13 @@ impl HubClient {
             .try_flatten()
     }
 
-    async fn users_page(&self, query: &str) -> Result<Page<Vec<UserModel>>, ClientError> {
-        let path = if query.is_empty() {
-            "/users".to_owned()
-        } else {
-            format!("/users?{query}")
-        };
-        let mut call = self.request(Method::GET, &path);
-        call.url = format!("{}/users", self.api_url());
-        call.request = call.request.header(header::ACCEPT, PAGINATION_MEDIA_TYPE);
-        Ok(match self.json(call).await? {
-            UsersReply::Page(page) => page,
-            UsersReply::List(items) => {
-                let total = items.len() as u64;
-                let pagination = Pagination {
-                    offset: 0,
-                    limit: total,
-                    total,
-                    next: None,
-                };
-                Page { items, pagination }
-            }
-        })
-    }
-
     /// One user (`GET /users/NAME`); `None` when there is no such user, or this token may not see it (404).
     ///
     /// # Errors
     /// [`ClientError`], as every call.
     pub async fn user(&self, name: &str) -> Result<Option<UserModel>, ClientError> {
-        let call = self.request(Method::GET, &format!("/users/{}", escape(name)));
-        match self.json(call).await {
-            Err(ClientError::Status {
-                status: StatusCode::NOT_FOUND,
-                ..
-            }) => Ok(None),
-            other => other.map(Some),
-        }
+        self.found(self.request(Method::GET, &user_path(name)))
+            .await
     }
 
     /// Creates a user (`POST /users/NAME`, scope `admin:users`).
@@ -196,7 +180,7 @@ impl HubClient {
     /// # Errors
     /// [`ClientError::Status`] with 409 when the user exists, 400 when the name is not valid.
     pub async fn create_user(&self, name: &str) -> Result<UserModel, ClientError> {
-        self.json(self.request(Method::POST, &format!("/users/{}", escape(name))))
+        self.json(self.request(Method::POST, &user_path(name)))
             .await
     }
 
@@ -211,13 +195,40 @@ impl HubClient {
         self.json(call).await
     }
 
+    /// Changes a user (`PATCH /users/NAME`, scope `admin:users`).
+    ///
+    /// # Errors
+    /// [`ClientError::Status`] with 404 when there is no such user, 400 when the new name is taken or not valid.
+    pub async fn update_user(
+        &self,
+        name: &str,
+        change: &UserChange,
+    ) -> Result<UserModel, ClientError> {
+        self.json(self.request(Method::PATCH, &user_path(name)).json(change))
+            .await
+    }
+
     /// Deletes a user (`DELETE /users/NAME`, scope `delete:users`); the hub stops their default server first.
     ///
     /// # Errors
     /// [`ClientError::Status`] with 404 when there is no such user, 400 when their server is just being stopped.
     pub async fn delete_user(&self, name: &str) -> Result<(), ClientError> {
-        let call = self.request(Method::DELETE, &format!("/users/{}", escape(name)));
-        self.status(call.patience(Patience::Slow)).await.map(drop)
+        self.delete_user_if_inactive(name, None).await
+    }
+
+    /// Deletes a user, unless they were active after `since`, the last activity that the caller knows of.
+    ///
+    /// # Errors
+    /// As [`delete_user`](Self::delete_user), and 412 when they were ([`ClientError::was_used_since`]), from hubs that
+    /// know the condition.
+    pub async fn delete_user_if_inactive(
+        &self,
+        name: &str,
+        since: Option<DateTime<Utc>>,
+    ) -> Result<(), ClientError> {
+        let call = self.request(Method::DELETE, &user_path(name));
+        let call = if_inactive_since(call, since).patience(Patience::Slow);
+        self.status(call).await.map(drop)
     }
 
     /// Reports activity (`POST /users/NAME/activity`, scope `users:activity`); times only move forward.
@@ -236,47 +247,14 @@ impl HubClient {
     }
 }
 
-/// Where the next page is. An offset that does not grow is refused: it would be an endless loop.
-fn next_cursor(api_url: &str, offset: u64, page: &Pagination) -> Result<Cursor, ClientError> {
-    let Some(next) = &page.next else {
-        return Ok(Cursor::End);
-    };
-    let bad = |reason: &str| ClientError::BadReply {
-        url: format!("{api_url}/users"),
-        reason: reason.to_owned(),
-    };
-    if next.offset <= offset {
-        return Err(bad("the next page starts where this one did"));
-    }
-    let url = Url::parse(&next.url).map_err(|_| bad("the URL of the next page cannot be read"))?;
-    let query = url
-        .query()
-        .ok_or_else(|| bad("the URL of the next page has no query"))?;
-    Ok(Cursor::Query {
-        query: query.to_owned(),
-        offset: next.offset,
-    })
+/// `/users/NAME`.
+pub(super) fn user_path(name: &str) -> String {
+    format!("/users/{}", escape(name))
 }
 
 #[cfg(test)]
 mod tests {
-    use hub_types::page::NextPage;
-
     use super::*;
-
-    fn page(next: Option<(u64, &str)>) -> Pagination {
-        let next = next.map(|(offset, url)| NextPage {
-            offset,
-            limit: 1,
-            url: url.to_owned(),
-        });
-        Pagination {
-            offset: 0,
-            limit: 1,
-            total: 3,
-            next,
-        }
-    }
 
     #[test]
     fn queries() {
@@ -289,25 +267,5 @@ mod tests {
                 .to_query(),
             "state=active&limit=5&include_stopped_servers=1&name_filter=a+b"
         );
-    }
-
-    #[test]
-    fn cursors() {
-        let good = next_cursor(
-            "u",
-            0,
-            &page(Some((1, "http://other/x/users?limit=1&offset=1"))),
-        );
-        assert!(
-            matches!(good, Ok(Cursor::Query { query, offset: 1 }) if query == "limit=1&offset=1")
-        );
-        assert!(matches!(next_cursor("u", 0, &page(None)), Ok(Cursor::End)));
-        for bad in [
-            (0, "http://h/users?offset=0"),
-            (1, "http://h/users"),
-            (1, "users?offset=1"),
-        ] {
-            assert!(next_cursor("u", 0, &page(Some(bad))).is_err(), "{bad:?}");
-        }
     }
 }

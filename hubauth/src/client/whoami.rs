@@ -6,7 +6,8 @@ use hub_types::names::escape;
 use hub_types::secret::Token;
 use serde_json::Value;
 
-use super::{Call, ClientError, HubClient, Patience, authorize, parse, read};
+use super::call::{Patience, parse};
+use super::{ClientError, HubClient};
 
 impl HubClient {
     /// Who `token` belongs to (`GET /user`, called with that token); `None` when the hub does not know it (403).
@@ -16,10 +17,10 @@ impl HubClient {
     /// # Errors
     /// [`ClientError`], as every call.
     pub async fn whoami(&self, token: &Token) -> Result<Option<Identity>, ClientError> {
-        let mut call = self
+        let call = self
             .anonymous(Method::GET, "/user")
-            .patience(Patience::Lookup);
-        call.request = authorize(call.request, token);
+            .patience(Patience::Lookup)
+            .token(token);
         match self.json(call).await {
             Err(ClientError::Refused { .. }) => Ok(None),
             other => other.map(Some),
@@ -49,18 +50,17 @@ impl HubClient {
                 percent_encoding::NON_ALPHANUMERIC
             )
         );
-        let call = Call {
-            url: shown,
-            ..self.request(Method::GET, &path).patience(Patience::Lookup)
-        };
-        let (url, reply) = match self.send(call).await {
+        let mut call = self.request(Method::GET, &path).patience(Patience::Lookup);
+        call.url = shown;
+        let answer = match self.send(call).await {
             Err(ClientError::Status {
                 status: StatusCode::NOT_FOUND,
                 ..
             }) => return Ok(None),
             other => other?,
         };
-        let body = read(&url, reply, self.0.lookup_timeout).await?;
+        let url = answer.url.clone();
+        let body = answer.body().await?;
         match parse::<Value>(&url, &body)? {
             Value::Object(fields) if fields.is_empty() => {
                 tracing::warn!(

@@ -1,5 +1,7 @@
 //! The environment contract, read: wire contract 1.1 and 1.2.
 
+use std::time::Duration;
+
 use hub_types::env::{
     EnvSource, JPY_API_TOKEN, JUPYTERHUB_ALLOW_TOKEN_IN_URL,
     JUPYTERHUB_ALLOW_WEBSOCKET_COOKIE_AUTH, JUPYTERHUB_API_TOKEN, JUPYTERHUB_API_URL,
@@ -15,6 +17,13 @@ use url::Url;
 
 use super::{ConfigError, CookieOptions, DefaultAccess, HubAuthConfig, TlsFiles};
 
+/// How many seconds an answer of the hub is believed: an extension of ours, so that an administrator can change it for a
+/// service without building it again.
+pub const HUBAUTH_CACHE_MAX_AGE: &str = "HUBAUTH_CACHE_MAX_AGE";
+
+/// Where a hub's API is when only its base URL is known. Source: `HubAuth.api_url` of JupyterHub 6.1.
+const DEFAULT_API_ORIGIN: &str = "http://127.0.0.1:8081";
+
 impl HubAuthConfig {
     /// Reads the contract between a hub and what it starts. An empty variable counts as not set.
     ///
@@ -27,11 +36,12 @@ impl HubAuthConfig {
             .or_else(|| env.get_nonempty(JPY_API_TOKEN))
             .unwrap_or_default();
         let mut config = Self::new(Token::from_config(token))?;
-        if let Some(url) = env.get_nonempty(JUPYTERHUB_API_URL) {
-            config = config.with_api_url(url);
-        }
         if let Some(base) = env.get_nonempty(JUPYTERHUB_BASE_URL) {
             config = config.with_base_url(&base);
+            config.api_url = format!("{DEFAULT_API_ORIGIN}{}api", config.hub_prefix);
+        }
+        if let Some(url) = env.get_nonempty(JUPYTERHUB_API_URL) {
+            config = config.with_api_url(url);
         }
         if let Some(host) = env.get_nonempty(JUPYTERHUB_HOST) {
             config = config.with_hub_host(host);
@@ -63,6 +73,9 @@ impl HubAuthConfig {
         config.allow_token_in_url = env.get_bool(JUPYTERHUB_ALLOW_TOKEN_IN_URL, false);
         config.allow_websocket_cookie_auth =
             env.get_bool(JUPYTERHUB_ALLOW_WEBSOCKET_COOKIE_AUTH, true);
+        if let Some(age) = cache_max_age(env)? {
+            config.cache_max_age = age;
+        }
         Ok(config)
     }
 }
@@ -73,6 +86,20 @@ fn malformed(name: &'static str, reason: String, remedy: &'static str) -> Config
         reason,
         remedy,
     }
+}
+
+fn cache_max_age(env: &impl EnvSource) -> Result<Option<Duration>, ConfigError> {
+    env.get_nonempty(HUBAUTH_CACHE_MAX_AGE)
+        .map(|text| {
+            text.parse().map(Duration::from_secs).map_err(|_| {
+                malformed(
+                    HUBAUTH_CACHE_MAX_AGE,
+                    format!("{text:?} is no number of seconds"),
+                    "It is a whole number; 0 asks the hub every time",
+                )
+            })
+        })
+        .transpose()
 }
 
 fn client_id(env: &impl EnvSource) -> String {
@@ -243,10 +270,25 @@ mod tests {
             ("JUPYTERHUB_COOKIE_OPTIONS", "samesite=lax"),
             ("JUPYTERHUB_PUBLIC_URL", "hub.example"),
             ("JUPYTERHUB_SSL_KEYFILE", "/key.pem"),
+            ("HUBAUTH_CACHE_MAX_AGE", "five"),
+            ("HUBAUTH_CACHE_MAX_AGE", "-1"),
         ] {
             let error = read(&[(name, value)]).unwrap_err().to_string();
             assert!(error.contains(name), "{name}={value}: {error}");
         }
+    }
+
+    #[test]
+    fn what_is_not_said_follows_from_what_is() {
+        let config = read(&[("JUPYTERHUB_BASE_URL", "/pfx")]).unwrap();
+        assert_eq!(config.api_url, "http://127.0.0.1:8081/pfx/hub/api");
+        assert_eq!(config.login_url(), "/pfx/hub/login");
+        assert_eq!(
+            config.token_url(),
+            "http://127.0.0.1:8081/pfx/hub/api/oauth2/token"
+        );
+        let config = read(&[("HUBAUTH_CACHE_MAX_AGE", "0")]).unwrap();
+        assert_eq!(config.cache_max_age, Duration::ZERO);
     }
 
     #[test]

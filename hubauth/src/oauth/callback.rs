@@ -1,8 +1,9 @@
 //! The second half of a login: the hub has sent the browser back.
 
+use ::cookie::Cookie;
 use chrono::TimeDelta;
 use http::request::Parts;
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{Method, StatusCode};
 use hub_types::secret::Token;
 use oauth2::AuthorizationCode;
 use subtle::ConstantTimeEq as _;
@@ -10,12 +11,13 @@ use subtle::ConstantTimeEq as _;
 use super::exchange::Granted;
 use super::next::original_uri;
 use super::state::Login;
-use super::{HubOAuth, header_value};
+use super::{HubOAuth, append};
 use crate::cache::CacheUse;
 use crate::client::ClientError;
 use crate::credential::session_id;
 use crate::reply::{Reply, hub_unavailable, redirect, refusal};
 use crate::resolve::Lookup;
+use crate::user::HubUser;
 
 /// Why a callback did not end in a login. Each is one status and one fixed text, but for what the hub itself reported.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -115,36 +117,76 @@ impl HubOAuth {
         }
         let code = query.code.ok_or(CallbackError::NoCode)?;
         let state = query.state.ok_or(CallbackError::NoState)?;
-        // Only we can have made a state that opens, so its `next` has been checked.
-        let login = Login::open(&self.inner.sealer, &state).ok_or(CallbackError::WrongState)?;
-        match self.browser_half(request, &login) {
-            Half::Matches if self.is_usable(&login, &state) => {}
-            Half::Missing if self.is_logged_in(request).await? => {
+        let pending = match self.open_state(request, &state) {
+            Ok(pending) => pending,
+            Err(next) => {
                 // Another tab was faster, and has cleared the cookies of both.
-                return redirect(&login.next).ok_or(CallbackError::WrongState);
+                if let Some(next) = next
+                    && self.is_logged_in(request).await?
+                {
+                    return redirect(&next).ok_or(CallbackError::WrongState);
+                }
+                return Err(CallbackError::WrongState);
             }
-            _ => return Err(CallbackError::WrongState),
-        }
-        let granted = self
-            .inner
-            .endpoint
-            .token(
-                self.auth().client(),
-                AuthorizationCode::new(code.expose().to_owned()),
-                &login.verifier,
-            )
-            .await
-            .map_err(CallbackError::Hub)?;
-        let lookup = Lookup::Token(granted.token.clone());
-        let session = session_id(&request.headers);
-        let user = self
-            .auth()
-            .look_up(session, &lookup, CacheUse::Skip)
-            .await
-            .map_err(CallbackError::Hub)?;
-        let user = user.ok_or(CallbackError::UnknownToken)?;
+        };
+        let granted = self.token_for_code(&code, &pending).await?;
+        let user = self.user_of(request, &granted).await?;
         tracing::info!(user = user.name, "logged in");
-        self.welcome(request, &granted, &login.next)
+        self.welcome(request, &granted, &pending)
+    }
+
+    /// Opens a `state` that came back: if it is ours, this browser's, fresh and not used yet, the login it belongs to. It
+    /// is used from then on. A step of [`callback`](Self::callback), for those who assemble their own.
+    ///
+    /// # Errors
+    /// [`CallbackError::WrongState`].
+    pub fn pending_login(
+        &self,
+        request: &Parts,
+        state: &str,
+    ) -> Result<PendingLogin, CallbackError> {
+        self.open_state(request, state)
+            .map_err(|_| CallbackError::WrongState)
+    }
+
+    /// The pending login; else where it would have gone, if only the browser's half is missing.
+    fn open_state(&self, request: &Parts, state: &str) -> Result<PendingLogin, Option<String>> {
+        // Only we can have made a state that opens, so its `next` has been checked.
+        let login = Login::open(&self.inner.sealer, state).ok_or(None)?;
+        match self.browser_half(request, &login) {
+            Half::Matches if self.is_usable(&login, state) => Ok(PendingLogin {
+                next: login.next,
+                verifier: login.verifier,
+            }),
+            Half::Missing => Err(Some(login.next)),
+            _ => Err(None),
+        }
+    }
+
+    /// Exchanges the `code` of a callback for a token (wire contract 2.5).
+    ///
+    /// # Errors
+    /// [`CallbackError::Hub`].
+    pub async fn token_for_code(
+        &self,
+        code: &Token,
+        login: &PendingLogin,
+    ) -> Result<Granted, CallbackError> {
+        let code = AuthorizationCode::new(code.expose().to_owned());
+        self.inner
+            .endpoint
+            .token(self.auth().client(), code, &login.verifier)
+            .await
+            .map_err(CallbackError::Hub)
+    }
+
+    async fn user_of(&self, request: &Parts, granted: &Granted) -> Result<HubUser, CallbackError> {
+        let lookup = Lookup::Token(granted.token.clone());
+        self.auth()
+            .look_up(session_id(&request.headers), &lookup, CacheUse::Skip)
+            .await
+            .map_err(CallbackError::Hub)?
+            .ok_or(CallbackError::UnknownToken)
     }
 
     fn browser_half(&self, request: &Parts, login: &Login) -> Half {
@@ -189,33 +231,46 @@ impl HubOAuth {
         &self,
         request: &Parts,
         granted: &Granted,
-        next: &str,
+        login: &PendingLogin,
     ) -> Result<Reply, CallbackError> {
+        let mut reply = redirect(&login.next).ok_or(CallbackError::WrongState)?;
+        for cookie in self.login_cookies(request, granted) {
+            append(reply.headers_mut(), &cookie);
+        }
+        Ok(reply)
+    }
+
+    /// The cookies that log this browser in with a token, and end all its pending logins.
+    #[must_use]
+    pub fn login_cookies(&self, request: &Parts, granted: &Granted) -> Vec<Cookie<'static>> {
         let inner = &self.inner;
-        let mut reply = redirect(next).ok_or(CallbackError::WrongState)?;
         let now = self.config().clock.now();
         let expires = granted
             .expires_in
             .and_then(|age| TimeDelta::from_std(age).ok())
             .map(|age| (now, now + age.min(TimeDelta::days(400))));
-        let mut cookies: Vec<HeaderValue> = inner
-            .jar
-            .clear_states(request)
-            .iter()
-            .filter_map(header_value)
-            .collect();
-        cookies.extend(header_value(&inner.jar.token_cookie(
-            request,
-            &inner.sealer,
-            &granted.token,
-            expires,
-        )));
-        cookies.extend(self.new_xsrf(request, &granted.token).1);
-        for cookie in cookies {
-            reply.headers_mut().append(header::SET_COOKIE, cookie);
-        }
-        Ok(reply)
+        let mut cookies = inner.jar.clear_states(request);
+        cookies.push(
+            inner
+                .jar
+                .token_cookie(request, &inner.sealer, &granted.token, expires),
+        );
+        cookies.extend(
+            self.new_xsrf(request, &granted.token)
+                .map(|(_, cookie)| cookie),
+        );
+        cookies
     }
+}
+
+/// A login whose first half is done: the browser is back from the hub. Made by [`HubOAuth::pending_login`].
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct PendingLogin {
+    /// Where the visitor wanted to go; always inside this service.
+    pub next: String,
+    /// The PKCE verifier (RFC 7636 4.1).
+    pub verifier: Token,
 }
 
 /// How the browser's half of a state compares.

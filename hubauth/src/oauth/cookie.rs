@@ -10,7 +10,7 @@ use hub_types::secret::Token;
 use super::seal::Sealer;
 use super::state;
 use super::xsrf::XSRF_COOKIE;
-use crate::config::{CookieOptions, HubAuthConfig, SameSite};
+use crate::config::{CookieLife, CookieOptions, HubAuthConfig, SameSite};
 use crate::credential::{all_cookies, cookies};
 use crate::fetch::browser_is_https;
 
@@ -21,6 +21,9 @@ pub(super) struct CookieJar {
     state_name: String,
     token_path: String,
     path: String,
+    /// Where state cookies are sent: to the service, or just to a callback that lies elsewhere.
+    state_path: String,
+    state_max_age: Duration,
     host_prefix: bool,
     /// What the public URL says of https; then no header of the request counts.
     public_https: Option<bool>,
@@ -35,6 +38,12 @@ pub(super) fn is_name_byte(byte: u8) -> bool {
 impl CookieJar {
     pub(super) fn for_config(config: &HubAuthConfig) -> Self {
         let path = config.service_prefix.clone();
+        let callback = config.callback_path();
+        let state_path = if callback.starts_with(&path) {
+            path.clone()
+        } else {
+            callback
+        };
         Self {
             token_name: config.token_cookie_name(),
             state_name: format!("{}-oauth-state-", config.client_id),
@@ -44,6 +53,8 @@ impl CookieJar {
                 path.clone()
             },
             path,
+            state_path,
+            state_max_age: Duration::try_from(config.state_max_age).unwrap_or(Duration::MAX),
             host_prefix: config.cookie_host_prefix,
             public_https: config
                 .public_url
@@ -92,8 +103,18 @@ impl CookieJar {
         let plain = [&until.to_be_bytes()[..], token.expose().as_bytes()].concat();
         let value = sealer.seal(&self.token_name, &plain);
         let mut cookie = self.cookie(request, self.token_name.clone(), value, &self.token_path);
-        if let Some((now, until)) = expires {
-            cookie.set_max_age(Duration::seconds((until - now).num_seconds().max(0)));
+        let token_life =
+            expires.map(|(now, until)| Duration::seconds((until - now).num_seconds().max(0)));
+        let asked = match self.options.life {
+            CookieLife::AtMost(life) => Some(Duration::try_from(life).unwrap_or(Duration::MAX)),
+            CookieLife::Token | CookieLife::Session => None,
+        };
+        let life = match (asked, token_life) {
+            (Some(asked), Some(token)) => Some(asked.min(token)),
+            (asked, token) => asked.or(token),
+        };
+        if self.options.life != CookieLife::Session {
+            cookie.set_max_age(life);
         }
         if self.host_prefix {
             // The browser refuses `__Host-` cookies that are not like this (RFC 6265bis 4.1.3.2).
@@ -149,10 +170,10 @@ impl CookieJar {
         binding: &str,
     ) -> Cookie<'static> {
         let name = format!("{}{suffix}", self.state_name);
-        let mut cookie = self.cookie(request, name, binding.to_owned(), &self.path);
+        let mut cookie = self.cookie(request, name, binding.to_owned(), &self.state_path);
         // Strict would not come along when the hub sends the browser back from another host.
         cookie.set_same_site(Attribute::Lax);
-        cookie.set_max_age(Duration::seconds(state::MAX_AGE.num_seconds()));
+        cookie.set_max_age(self.state_max_age);
         cookie
     }
 
@@ -258,6 +279,29 @@ mod tests {
                 && host.ends_with("; HttpOnly; SameSite=Lax; Secure; Path=/"),
             "{host}"
         );
+    }
+
+    #[test]
+    fn lives_and_paths_as_configured() {
+        let sealer = Sealer::new(b"k");
+        let token = Token::from_config("secret-token");
+        let now = DateTime::from_timestamp(1_000, 0).unwrap();
+        let made = |life, until: i64| {
+            let mut config = config().with_callback_url("https://h.example/_hub/oauth_callback");
+            config.cookie_options.life = life;
+            let jar = CookieJar::for_config(&config);
+            let until = DateTime::from_timestamp(until, 0).unwrap();
+            let cookie = jar.token_cookie(&parts(&[]), &sealer, &token, Some((now, until)));
+            let state = jar.state_cookie(&parts(&[]), "12345678", "x");
+            assert_eq!(state.path(), Some("/_hub/oauth_callback"));
+            assert_eq!(state.max_age(), Some(Duration::seconds(600)));
+            cookie.max_age().map(Duration::whole_seconds)
+        };
+        let hour = std::time::Duration::from_secs(3600);
+        assert_eq!(made(CookieLife::Token, 1_600), Some(600));
+        assert_eq!(made(CookieLife::Session, 1_600), None);
+        assert_eq!(made(CookieLife::AtMost(hour), 1_600), Some(600));
+        assert_eq!(made(CookieLife::AtMost(hour), 9_000), Some(3600));
     }
 
     #[test]

@@ -24,12 +24,17 @@ pub(super) struct Endpoint {
     client: Client,
     callback: String,
     same_host: bool,
+    token_url: String,
 }
 
-/// A token, as the hub gave it.
-pub(super) struct Granted {
-    pub(super) token: Token,
-    pub(super) expires_in: Option<std::time::Duration>,
+/// A token, as the hub gave it for a code.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Granted {
+    /// The token.
+    pub token: Token,
+    /// How long it works, as far as the hub said.
+    pub expires_in: Option<std::time::Duration>,
 }
 
 impl Endpoint {
@@ -39,11 +44,13 @@ impl Endpoint {
             reason: error.to_string(),
             remedy: "It is scheme://host[:port]",
         };
-        let same_host = config.hub_host.is_empty();
+        let url = config.authorize_url();
+        let same_host = url.starts_with('/');
         let host = if same_host { SAME_HOST } else { "" };
-        let authorize = AuthUrl::new(format!("{host}{}", config.authorize_url()))
+        let authorize = AuthUrl::new(format!("{host}{url}"))
             .map_err(|error| malformed("JUPYTERHUB_HOST", error))?;
-        let token = TokenUrl::new(format!("{}/oauth2/token", config.api_url))
+        let token_url = config.token_url();
+        let token = TokenUrl::new(token_url.clone())
             .map_err(|error| malformed("JUPYTERHUB_API_URL", error))?;
         let client = BasicClient::new(ClientId::new(config.client_id.clone()))
             .set_client_secret(ClientSecret::new(config.api_token.expose().to_owned()))
@@ -54,6 +61,7 @@ impl Endpoint {
             client,
             callback: config.callback_url.clone(),
             same_host,
+            token_url,
         })
     }
 
@@ -85,12 +93,15 @@ impl Endpoint {
         verifier: &Token,
     ) -> BoxFuture<'static, Result<Granted, ClientError>> {
         let (client, hub, callback) = (self.client.clone(), hub.clone(), self.callback.clone());
+        let url = self.token_url.clone();
         let verifier = PkceCodeVerifier::new(verifier.expose().to_owned());
         Box::pin(async move {
-            let url = format!("{}/oauth2/token", hub.api_url());
-            let http = move |request: HttpRequest| {
-                let hub = hub.clone();
-                async move { hub.forward(request).await }
+            let http = {
+                let url = url.clone();
+                move |request: HttpRequest| {
+                    let (hub, url) = (hub.clone(), url.clone());
+                    async move { hub.forward(&url, request).await }
+                }
             };
             let request = client
                 .exchange_code(code)
@@ -136,9 +147,9 @@ fn explain(
 
 impl HubClient {
     /// Sends a request of the `oauth2` crate. Errors of the hub come back as ours, with its description.
-    async fn forward(&self, request: HttpRequest) -> Result<HttpResponse, ClientError> {
+    async fn forward(&self, url: &str, request: HttpRequest) -> Result<HttpResponse, ClientError> {
         let (parts, body) = request.into_parts();
-        let reply = self.post_form("/oauth2/token", parts.headers, body).await?;
+        let reply = self.post_form(url, parts.headers, body).await?;
         Ok(reply.map(|body| body.to_vec()))
     }
 }

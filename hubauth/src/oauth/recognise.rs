@@ -1,21 +1,27 @@
 //! Who sent a request, in the order of wire contract 4.3: tokens first, then the login cookie with its XSRF rules.
 
+use ::cookie::Cookie;
+use http::HeaderMap;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue};
 use hub_types::secret::Token;
 
 use super::{HubOAuth, header_value, xsrf};
 use crate::cache::CacheUse;
 use crate::client::ClientError;
+use crate::config::XsrfCheck;
 use crate::credential::{session_id, tokens};
-use crate::fetch::{is_navigation, is_own_origin, is_websocket_upgrade};
+use crate::fetch::{is_navigation, is_own_origin, is_websocket_upgrade, may_come_from_own_page};
 use crate::gate::Recognised;
 use crate::resolve::Lookup;
 use crate::user::{HubUser, Source};
 
 impl HubOAuth {
-    /// Recognises the visitor, and decides which cookies to set.
-    pub(crate) async fn recognise(&self, request: &Parts) -> Result<Recognised, ClientError> {
+    /// Recognises the visitor, and decides which cookies to set: tokens first, then the login cookie with its XSRF rules
+    /// (wire contract 4.3). Whether the visitor may enter is not decided here.
+    ///
+    /// # Errors
+    /// [`ClientError`] when the hub cannot say.
+    pub async fn recognise(&self, request: &Parts) -> Result<Recognised, ClientError> {
         match self.by_token(request).await? {
             Some((user, token)) => Ok(self.token_recognised(request, user, &token)),
             None => self.by_cookie(request).await,
@@ -53,9 +59,7 @@ impl HubOAuth {
             let inner = &self.inner;
             let cookie = inner.jar.token_cookie(request, &inner.sealer, token, None);
             recognised.set_cookies.extend(header_value(&cookie));
-            let (value, cookie) = self.new_xsrf(request, token);
-            recognised.xsrf = Some(value);
-            recognised.set_cookies.extend(cookie);
+            self.set_xsrf(request, token, &mut recognised);
         }
         recognised.user = Some(user);
         recognised
@@ -76,11 +80,8 @@ impl HubOAuth {
         let session = session_id(headers);
         for token in self.cookie_tokens(headers) {
             let current = xsrf::current(&inner.sealer, headers, session, &token, now);
-            if xsrf::is_needed(&request.method, headers)
-                && !current.is_some_and(|value| xsrf::is_sent_back(request, value))
-            {
-                recognised.refused_cookie =
-                    Some("XSRF: the request does not send the value of the _xsrf cookie back.");
+            if let Some(reason) = self.refuse_forgery(request, current) {
+                recognised.refused_cookie = Some(reason);
                 return Ok(recognised);
             }
             if let Some(user) = self.look_up(session, &token).await? {
@@ -96,8 +97,30 @@ impl HubOAuth {
         Ok(recognised)
     }
 
-    /// The tokens of this browser's login cookies.
-    pub(super) fn cookie_tokens(&self, headers: &HeaderMap) -> Vec<Token> {
+    /// Why a cookie does not count for a request that another site may have caused.
+    fn refuse_forgery(&self, request: &Parts, current: Option<&str>) -> Option<&'static str> {
+        let Parts {
+            method, headers, ..
+        } = request;
+        match self.config().xsrf {
+            XsrfCheck::Token => {
+                let proven = !xsrf::is_needed(method, headers)
+                    || current.is_some_and(|value| xsrf::is_sent_back(request, value));
+                (!proven).then_some(
+                    "XSRF: the request does not send the value of the _xsrf cookie back.",
+                )
+            }
+            XsrfCheck::Origin => {
+                let public = self.config().public_origin();
+                (!may_come_from_own_page(method, headers, public.as_deref()))
+                    .then_some("XSRF: the request comes from a page of another site.")
+            }
+        }
+    }
+
+    /// The tokens of this browser's login cookies: those that are ours and have not ended, three at most.
+    #[must_use]
+    pub fn cookie_tokens(&self, headers: &HeaderMap) -> Vec<Token> {
         let inner = &self.inner;
         let now = self.config().clock.now();
         inner
@@ -116,11 +139,7 @@ impl HubOAuth {
         if !config.allow_websocket_cookie_auth {
             return Some("WebSockets need a token here, a cookie does not suffice.");
         }
-        let public = config
-            .public_url
-            .as_ref()
-            .map(|url| url.origin().ascii_serialization());
-        if is_own_origin(&request.headers, public.as_deref()) {
+        if is_own_origin(&request.headers, config.public_origin().as_deref()) {
             None
         } else {
             Some("WebSockets are not accepted from pages of other sites.")
@@ -138,18 +157,31 @@ impl HubOAuth {
         if let Some(value) = current {
             recognised.xsrf = Some(value.to_owned());
         } else if is_navigation(&request.headers) {
-            let (value, cookie) = self.new_xsrf(request, token);
-            recognised.xsrf = Some(value);
-            recognised.set_cookies.extend(cookie);
+            self.set_xsrf(request, token, recognised);
         }
     }
 
-    pub(super) fn new_xsrf(&self, request: &Parts, token: &Token) -> (String, Option<HeaderValue>) {
+    fn set_xsrf(&self, request: &Parts, token: &Token, recognised: &mut Recognised) {
+        if let Some((value, cookie)) = self.new_xsrf(request, token) {
+            recognised.xsrf = Some(value);
+            recognised.set_cookies.extend(header_value(&cookie));
+        }
+    }
+
+    /// A new `_xsrf` value with its cookie, where such values are used.
+    pub(super) fn new_xsrf(
+        &self,
+        request: &Parts,
+        token: &Token,
+    ) -> Option<(String, Cookie<'static>)> {
+        if self.config().xsrf != XsrfCheck::Token {
+            return None;
+        }
         let inner = &self.inner;
         let session = session_id(&request.headers);
         let value = xsrf::make(&inner.sealer, session, token, self.config().clock.now());
-        let cookie = header_value(&inner.jar.xsrf_cookie(request, value.clone()));
-        (value, cookie)
+        let cookie = inner.jar.xsrf_cookie(request, value.clone());
+        Some((value, cookie))
     }
 }
 

@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use hub_types::secret::{Token, random_urlsafe};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::seal::Sealer;
-
-/// How long a login may take. Source: wire contract 4.5 (600 s).
-pub const MAX_AGE: TimeDelta = TimeDelta::seconds(600);
 
 /// States that are remembered as used, at most.
 const MAX_SPENT: u64 = 10_000;
@@ -87,9 +84,9 @@ pub(super) fn is_suffix(text: &str) -> bool {
 #[derive(Debug)]
 pub(super) struct SpentStates(moka::sync::Cache<[u8; 32], ()>);
 
-impl Default for SpentStates {
-    fn default() -> Self {
-        let life = Duration::from_secs(MAX_AGE.num_seconds().unsigned_abs());
+impl SpentStates {
+    /// Remembers as long as a state can be used at all.
+    pub(super) fn new(life: Duration) -> Self {
         Self(
             moka::sync::Cache::builder()
                 .max_capacity(MAX_SPENT)
@@ -97,9 +94,7 @@ impl Default for SpentStates {
                 .build(),
         )
     }
-}
 
-impl SpentStates {
     /// Marks a state as used; false when it already was. Of two at one time, one gets true.
     pub(super) fn spend(&self, state: &str) -> bool {
         self.0
@@ -129,7 +124,7 @@ mod tests {
         assert_eq!(Login::open(&Sealer::new(b"other"), &state), None);
         assert_eq!(Login::open(&sealer, "junk"), None);
         assert!(is_suffix(&login.suffix));
-        let spent = SpentStates::default();
+        let spent = SpentStates::new(Duration::from_secs(600));
         assert!(spent.spend(&state));
         assert!(!spent.spend(&state));
     }

@@ -3,23 +3,25 @@
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use hub_types::JUPYTERHUB_VERSION;
+use chrono::{DateTime, Utc};
 use hub_types::page::{NextPage, Page, Pagination};
 use hub_types::server::{Pending, ServerModel};
 use hub_types::user::{ActivityReport, UserModel};
+use hub_types::{IF_INACTIVE_SINCE_HEADER, JUPYTERHUB_VERSION};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Mood, Shared, oauth};
+use super::{Mood, Shared, collections, oauth};
 use crate::credential::bearer;
 
-type Hub = State<Arc<Shared>>;
+pub(super) type Hub = State<Arc<Shared>>;
 
 /// All routes.
 pub(super) fn router(hub: Arc<Shared>) -> Router {
@@ -35,18 +37,22 @@ pub(super) fn router(hub: Arc<Shared>) -> Router {
         .route("/users", get(users).post(create_users))
         .route(
             "/users/{user}",
-            get(user).post(create_user).delete(delete_user),
+            get(user)
+                .post(create_user)
+                .patch(update_user)
+                .delete(delete_user),
         )
         .route("/users/{user}/activity", post(activity))
         .route(
             "/users/{user}/server",
-            post(start_default).delete(stop_default),
+            get(server_default).post(start_default).delete(stop_default),
         )
         .route("/users/{user}/server/progress", get(progress_default))
         .route(
             "/users/{user}/servers/{server}",
-            post(start_named).delete(stop_named),
+            get(server_named).post(start_named).delete(stop_named),
         )
+        .merge(collections::routes())
         .route("/services", get(services))
         .route("/services/{service}", get(service))
         .route("/proxy", get(routes).post(check_routes))
@@ -61,7 +67,14 @@ async fn before(State(hub): Hub, request: Request, next: Next) -> Response {
     let mood = {
         let mut world = hub.world();
         *world.calls.entry(call).or_default() += 1;
-        world.mood.clone()
+        match &mut world.mood {
+            Mood::Busy(0, _) | Mood::Broken(0) => Mood::Good,
+            Mood::Busy(left, _) | Mood::Broken(left) => {
+                *left -= 1;
+                world.mood.clone()
+            }
+            other => other.clone(),
+        }
     };
     match mood {
         Mood::Good => next.run(request).await,
@@ -76,10 +89,23 @@ async fn before(State(hub): Hub, request: Request, next: Next) -> Response {
         Mood::Babble(text) => text.into_response(),
         Mood::Redirect(to) => (StatusCode::FOUND, [(header::LOCATION, to)]).into_response(),
         Mood::Silent => std::future::pending().await,
+        Mood::Busy(_, seconds) => {
+            let mut reply = error(StatusCode::TOO_MANY_REQUESTS, Some("try later"));
+            reply
+                .headers_mut()
+                .insert(header::RETRY_AFTER, seconds.into());
+            reply
+        }
+        // A body that fails before its first byte makes the server drop the connection.
+        Mood::Broken(_) => {
+            let cut = std::io::Error::other("cut");
+            let body = futures_util::stream::iter([Err::<bytes::Bytes, _>(cut)]);
+            Body::from_stream(body).into_response()
+        }
     }
 }
 
-fn error(status: StatusCode, message: Option<&str>) -> Response {
+pub(super) fn error(status: StatusCode, message: Option<&str>) -> Response {
     (
         status,
         Json(json!({ "status": status.as_u16(), "message": message })),
@@ -87,7 +113,7 @@ fn error(status: StatusCode, message: Option<&str>) -> Response {
         .into_response()
 }
 
-fn not_found() -> Response {
+pub(super) fn not_found() -> Response {
     error(
         StatusCode::NOT_FOUND,
         Some("No access to resources or resources not found"),
@@ -214,11 +240,45 @@ async fn create_user(State(hub): Hub, Path(name): Path<String>) -> Response {
     (StatusCode::CREATED, Json(user)).into_response()
 }
 
-async fn delete_user(State(hub): Hub, Path(name): Path<String>) -> Response {
-    match hub.world().users.remove(&name) {
-        Some(_) => StatusCode::NO_CONTENT.into_response(),
-        None => not_found(),
+#[derive(Deserialize)]
+struct Change {
+    name: Option<String>,
+    admin: Option<bool>,
+}
+
+async fn update_user(
+    State(hub): Hub,
+    Path(name): Path<String>,
+    Json(change): Json<Change>,
+) -> Response {
+    let mut world = hub.world();
+    let Some(mut user) = world.users.remove(&name) else {
+        return not_found();
+    };
+    user.admin = change.admin.or(user.admin);
+    user.name = change.name.unwrap_or(name);
+    world.users.insert(user.name.clone(), user.clone());
+    Json(user).into_response()
+}
+
+async fn delete_user(State(hub): Hub, Path(name): Path<String>, headers: HeaderMap) -> Response {
+    let mut world = hub.world();
+    let Some(user) = world.users.get(&name) else {
+        return not_found();
+    };
+    if was_used_since(&headers, user.last_activity.flatten()) {
+        return error(StatusCode::PRECONDITION_FAILED, Some("active since"));
     }
+    world.users.remove(&name);
+    StatusCode::NO_CONTENT.into_response()
+}
+
+/// The condition of `X-JupyterHub-If-Inactive-Since`.
+fn was_used_since(headers: &HeaderMap, last_activity: Option<DateTime<Utc>>) -> bool {
+    let since = headers
+        .get(IF_INACTIVE_SINCE_HEADER)
+        .and_then(|value| hub_types::time::parse(value.to_str().ok()?));
+    matches!((since, last_activity), (Some(since), Some(activity)) if activity > since)
 }
 
 async fn activity(
@@ -258,7 +318,16 @@ fn start(hub: &Shared, user: &str, server: &str) -> Response {
     .into_response()
 }
 
-fn stop(hub: &Shared, user: &str, server: &str) -> Response {
+fn server(hub: &Shared, user: &str, server: &str) -> Response {
+    let world = hub.world();
+    let servers = world.users.get(user).and_then(|user| user.servers.as_ref());
+    match servers.and_then(|servers| servers.get(server)) {
+        Some(server) => Json(server.clone()).into_response(),
+        None => not_found(),
+    }
+}
+
+fn stop(hub: &Shared, user: &str, server: &str, headers: &HeaderMap) -> Response {
     let mut world = hub.world();
     let slow = world.slow;
     let Some(owner) = world.users.get_mut(user) else {
@@ -266,6 +335,9 @@ fn stop(hub: &Shared, user: &str, server: &str) -> Response {
     };
     let servers = owner.servers.get_or_insert_default();
     match servers.get_mut(server) {
+        Some(server) if was_used_since(headers, server.last_activity) => {
+            error(StatusCode::PRECONDITION_FAILED, Some("used since"))
+        }
         Some(server) if slow => {
             server.pending = Some(Pending::Stop);
             StatusCode::ACCEPTED.into_response()
@@ -287,12 +359,24 @@ async fn start_named(State(hub): Hub, Path((user, server)): Path<(String, String
     start(&hub, &user, &server)
 }
 
-async fn stop_default(State(hub): Hub, Path(user): Path<String>) -> Response {
-    stop(&hub, &user, "")
+async fn stop_default(State(hub): Hub, Path(user): Path<String>, headers: HeaderMap) -> Response {
+    stop(&hub, &user, "", &headers)
 }
 
-async fn stop_named(State(hub): Hub, Path((user, server)): Path<(String, String)>) -> Response {
-    stop(&hub, &user, &server)
+async fn stop_named(
+    State(hub): Hub,
+    Path((user, server)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    stop(&hub, &user, &server, &headers)
+}
+
+async fn server_default(State(hub): Hub, Path(user): Path<String>) -> Response {
+    server(&hub, &user, "")
+}
+
+async fn server_named(State(hub): Hub, Path((user, name)): Path<(String, String)>) -> Response {
+    server(&hub, &user, &name)
 }
 
 async fn progress_default(State(hub): Hub, Path(user): Path<String>) -> Response {

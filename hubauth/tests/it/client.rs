@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
 use hub_types::server::ServerModel;
+use hub_types::token::NewToken;
 use hub_types::user::{ActivityReport, ServerActivity};
 use hubauth::testing::{FakeHub, Mood};
 use hubauth::{
-    ClientError, HubClient, StartOptions, Started, StateFilter, Stopped, Token, UsersQuery,
+    ClientError, HubClient, Retries, StartOptions, Started, StateFilter, StopOptions, Stopped,
+    Token, UserChange, UsersQuery,
 };
+use serde_json::Value;
 
 async fn hub_and_client() -> (FakeHub, HubClient) {
     let hub = FakeHub::start().await.unwrap();
@@ -297,4 +300,192 @@ fn addresses_that_cannot_be_right() {
         );
     }
     assert!(HubClient::new("https://hub.example/hub/api/", Token::from_config("t")).is_ok());
+}
+
+#[tokio::test]
+async fn one_bad_user_spoils_a_page_only_for_those_who_want_all() {
+    let (hub, client) = hub_and_client().await;
+    hub.set_mood(Mood::Babble(
+        r#"{"items": [{"name": "a", "last_activity": "someday"}, {"name": "b"}, 7],
+            "_pagination": {"offset": 0, "limit": 50, "total": 3, "next": null}}"#
+            .into(),
+    ));
+    let strict: Result<Vec<_>, _> = client.users(UsersQuery::default()).try_collect().await;
+    let error = strict.unwrap_err().to_string();
+    assert!(error.contains("item 0 of the page"), "{error}");
+
+    let pages: Vec<_> = client
+        .users_as::<hub_types::user::UserModel>(UsersQuery::default())
+        .try_collect()
+        .await
+        .unwrap();
+    let items = &pages[0].items;
+    assert_eq!(items[1].as_ref().unwrap().name, "b");
+    let bad: Vec<_> = items
+        .iter()
+        .filter_map(|item| item.as_ref().err())
+        .collect();
+    assert_eq!((bad[0].index, bad[0].name.as_deref()), (0, Some("a")));
+    assert_eq!((bad[1].index, bad[1].name.as_deref()), (2, None));
+    assert!(pages[0].date.is_some(), "the hub says when that was");
+
+    let raw: Vec<_> = client
+        .users_as::<Value>(UsersQuery::default())
+        .try_collect()
+        .await
+        .unwrap();
+    assert!(raw[0].items.iter().all(Result::is_ok));
+}
+
+#[tokio::test]
+async fn servers_one_by_one() {
+    let (hub, client) = hub_and_client().await;
+    for (user, server) in [("zoe", ""), ("zoe", "gpu"), ("mal", "")] {
+        hub.add_user(user);
+        let options = StartOptions::default();
+        client.start_server(user, server, &options).await.unwrap();
+    }
+    let servers: Vec<(String, String)> = client
+        .each_server(UsersQuery::active().with_limit(1))
+        .map_ok(|(user, server)| (user, server.name))
+        .try_collect()
+        .await
+        .unwrap();
+    let expected = [("mal", ""), ("zoe", ""), ("zoe", "gpu")];
+    // Adding a user again replaces it: zoe has what was started last.
+    let expected: Vec<_> = expected
+        .into_iter()
+        .filter(|server| *server != ("zoe", ""))
+        .map(|(user, server)| (user.to_owned(), server.to_owned()))
+        .collect();
+    assert_eq!(servers, expected);
+    assert!(client.server("zoe", "gpu").await.unwrap().unwrap().ready);
+    assert!(client.server("zoe", "none").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn what_was_used_since_is_not_stopped() {
+    let (hub, client) = hub_and_client().await;
+    hub.add_user("zoe");
+    let time = |text| hub_types::time::parse(text);
+    let server = ServerModel {
+        name: "gpu".into(),
+        ready: true,
+        last_activity: time("2026-11-22T03:00:00Z"),
+        ..ServerModel::default()
+    };
+    hub.add_server("zoe", server);
+    let stop = async |since| {
+        let options = StopOptions::default().if_inactive_since(time(since));
+        client.stop_server_with("zoe", "gpu", options).await
+    };
+    let error = stop("2026-11-22T02:59:59Z").await.unwrap_err();
+    assert!(error.was_used_since(), "{error}");
+    assert_eq!(stop("2026-11-22T03:00:00Z").await.unwrap(), Stopped::Done);
+    client
+        .delete_user_if_inactive("zoe", time("2026-11-22T03:00:00Z"))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_busy_hub_is_given_time_and_a_broken_connection_one_more_try() {
+    let (hub, client) = hub_and_client().await;
+    hub.add_user("zoe");
+    hub.set_mood(Mood::Busy(2, 0));
+    client.create_user("mal").await.unwrap();
+    assert_eq!(hub.calls("POST /users/mal"), 3);
+
+    hub.set_mood(Mood::Busy(9, 0));
+    let error = client.user("zoe").await.unwrap_err();
+    assert_eq!(error.status().unwrap(), 429);
+    assert_eq!(error.retry_after(), Some(Duration::ZERO));
+    assert_eq!(hub.calls("GET /users/zoe"), 3);
+
+    hub.set_mood(Mood::Busy(9, 3_600));
+    let error = client.groups().try_collect::<Vec<_>>().await.unwrap_err();
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(3_600)));
+    assert_eq!(hub.calls("GET /groups"), 1, "an hour is not waited for");
+
+    // A visitor waits for this one: never again.
+    hub.set_mood(Mood::Busy(9, 0));
+    client.whoami(&Token::from_config("x")).await.unwrap_err();
+    assert_eq!(hub.calls("GET /user"), 1);
+
+    hub.set_mood(Mood::Broken(1));
+    assert!(client.service("me").await.unwrap().is_some());
+    assert_eq!(hub.calls("GET /services/me"), 2);
+    hub.set_mood(Mood::Broken(1));
+    let error = client.create_user("kaylee").await.unwrap_err();
+    assert!(matches!(error, ClientError::Unreachable { .. }), "{error}");
+    assert_eq!(
+        hub.calls("POST /users/kaylee"),
+        1,
+        "it may have been done already"
+    );
+
+    let once = HubClient::builder(hub.api_url())
+        .retries(Retries::never())
+        .build()
+        .unwrap();
+    hub.set_mood(Mood::Busy(1, 0));
+    assert!(once.services().await.is_err());
+}
+
+#[tokio::test]
+async fn groups() {
+    let (hub, client) = hub_and_client().await;
+    hub.add_user("zoe");
+    hub.add_user("mal");
+    assert_eq!(client.create_group("crew").await.unwrap().name, "crew");
+    let again = client.create_group("crew").await.unwrap_err();
+    assert_eq!(again.status().unwrap(), 409);
+    let crew = client.add_to_group("crew", &["zoe", "mal"]).await.unwrap();
+    assert_eq!(crew.users.unwrap(), ["zoe", "mal"]);
+    let crew = client.remove_from_group("crew", &["mal"]).await.unwrap();
+    assert_eq!(crew.users.unwrap(), ["zoe"]);
+    let properties = serde_json::json!({"deck": 3});
+    let properties = properties.as_object().unwrap();
+    client
+        .set_group_properties("crew", properties)
+        .await
+        .unwrap();
+    let crew = client.group("crew").await.unwrap().unwrap();
+    assert_eq!(crew.properties.as_ref(), Some(properties));
+    assert!(client.group("none").await.unwrap().is_none());
+    let pages: Vec<_> = client.groups().try_collect().await.unwrap();
+    assert_eq!(pages[0].items, [crew]);
+    client.delete_group("crew").await.unwrap();
+    let gone = client.delete_group("crew").await.unwrap_err();
+    assert_eq!(gone.status().unwrap(), 404);
+}
+
+#[tokio::test]
+async fn tokens_and_changes_of_users() {
+    let (hub, client) = hub_and_client().await;
+    hub.add_user("zoe");
+    let new = NewToken {
+        note: Some("for a script".into()),
+        scopes: Some(vec!["access:services".into()]),
+        ..NewToken::default()
+    };
+    let (secret, model) = client.create_token("zoe", &new).await.unwrap();
+    assert_eq!(model.token, None);
+    assert_eq!(client.whoami(&secret).await.unwrap().unwrap().name, "zoe");
+    assert_eq!(
+        client.tokens("zoe").await.unwrap(),
+        std::slice::from_ref(&model)
+    );
+    let found = client.token("zoe", &model.id).await.unwrap();
+    assert_eq!(found, Some(model.clone()));
+    client.revoke_token("zoe", &model.id).await.unwrap();
+    assert!(client.token("zoe", &model.id).await.unwrap().is_none());
+    assert!(client.whoami(&secret).await.unwrap().is_none());
+
+    let change = UserChange::default().rename("zoë").admin(true);
+    let user = client.update_user("zoe", &change).await.unwrap();
+    assert_eq!((&*user.name, user.admin), ("zoë", Some(true)));
+    assert!(client.user("zoë").await.unwrap().is_some());
+    let root = client.get::<Value>("/").await.unwrap();
+    assert_eq!(root.value["version"], "6.1.1");
 }

@@ -4,7 +4,8 @@ use axum::Router;
 use axum::routing::get;
 use http::Method;
 use http_body_util::BodyExt as _;
-use hubauth::HubUser;
+use hubauth::extract::{Admin, Require, Rule};
+use hubauth::{Access, HubUser};
 
 use crate::harness::{Site, request, serve};
 
@@ -39,4 +40,46 @@ async fn a_handler_that_needs_a_user_behind_an_optional_layer_says_so() {
             .status(),
         403
     );
+}
+
+struct Crew;
+
+impl Rule for Crew {
+    fn access() -> Access {
+        Access::groups(["crew"])
+    }
+}
+
+#[tokio::test]
+async fn a_handler_s_rule_holds_whatever_the_layer_lets_in() {
+    let site = Site::start().await;
+    let app = Router::new()
+        .route(
+            "/crew",
+            get(|user: Require<Crew>| async move { user.into_user().name.clone() }),
+        )
+        .route("/admin", get(|_: Require<Admin>| async {}))
+        .layer(site.auth.layer().optional());
+    let origin = format!("http://{}", serve(app).await);
+    let http = hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new())
+        .build_http();
+    let crew = site
+        .hub
+        .add_user_with("zoe", &["crew"], &["access:services"]);
+    let guest = site.hub.add_user("book");
+    for (path, token, expected) in [
+        ("/crew", Some(&crew), 200),
+        ("/crew", Some(&guest), 403),
+        ("/crew", None, 403),
+        ("/admin", Some(&crew), 403),
+    ] {
+        let value = token.map(|token| format!("token {}", token.expose()));
+        let headers: Vec<_> = value
+            .iter()
+            .map(|v| ("authorization", v.as_str()))
+            .collect();
+        let request = request(Method::GET, &format!("{origin}{path}"), &headers);
+        let reply = http.request(request).await.unwrap();
+        assert_eq!(reply.status(), expected, "{path} {token:?}");
+    }
 }

@@ -187,3 +187,39 @@ async fn plain_forms_send_it_as_a_field() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_origin_can_be_the_proof() {
+    let site = Site::with(|config| {
+        config
+            .with_xsrf(hubauth::config::XsrfCheck::Origin)
+            .with_public_url("https://site.test/services/demo/".parse().unwrap())
+    })
+    .await;
+    let mut browser = logged_in(&site).await;
+    assert!(browser.value("_xsrf").is_none(), "there is no such value");
+    for (method, headers, allowed) in [
+        (Method::POST, &[("origin", "https://site.test")][..], true),
+        (Method::POST, &[("sec-fetch-site", "same-origin")], true),
+        (Method::POST, &[], true),
+        (Method::POST, &[("origin", "https://evil.example")], false),
+        (Method::POST, &[("origin", "null")], false),
+        (Method::POST, &[("sec-fetch-site", "cross-site")], false),
+        (
+            Method::POST,
+            &[
+                ("sec-fetch-site", "same-site"),
+                ("sec-fetch-mode", "navigate"),
+            ],
+            false,
+        ),
+    ] {
+        let reply = browser.send(&site, request(method, CHANGE, headers)).await;
+        let expected = if allowed {
+            StatusCode::OK
+        } else {
+            StatusCode::FORBIDDEN
+        };
+        assert_eq!(reply.status(), expected, "{headers:?}");
+    }
+}
