@@ -20,6 +20,8 @@ pub mod servers;
 pub mod services;
 pub mod sessions;
 pub mod settings;
+pub mod share_codes;
+pub mod shares;
 pub mod tokens;
 pub mod users;
 
@@ -27,12 +29,14 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, SqlxSqliteConnector,
-    TransactionOptions, TransactionTrait as _,
+    ColumnTrait, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode,
+    SqlxSqliteConnector, TransactionOptions, TransactionTrait as _,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
+use crate::bus::{Bus, Event};
 use crate::config::DbUrl;
 
 pub use error::DbError;
@@ -43,8 +47,10 @@ pub use roles::RoleTable;
 pub use servers::{NewServer, ServerChange};
 pub use services::ServiceRow;
 pub use sessions::Session;
+pub use share_codes::{NewShareCode, ShareCodesOf};
+pub use shares::SharesOf;
 pub use tokens::NewTokenRow;
-pub use users::{UserFilter, UserOrder, UserPage, UserState};
+pub use users::{UserFilter, UserOrder, UserPage, UserState, UsersOnly};
 
 /// How long a statement waits for SQLite's write lock before it fails.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -129,6 +135,31 @@ impl Tx {
     pub async fn commit(self) -> Result<(), DbError> {
         Ok(self.0.commit().await?)
     }
+
+    /// Makes everything permanent and tells of it, as one step: when the caller is dropped half-way (a client went away),
+    /// both still happen, so that no cache stays behind the database.
+    ///
+    /// # Errors
+    /// When the database refuses or is gone; nothing has been written then, as far as the database says. It is told all the
+    /// same: an event only says "look again".
+    pub async fn commit_and_tell(
+        self,
+        bus: &Bus,
+        events: impl IntoIterator<Item = Event>,
+    ) -> Result<(), DbError> {
+        let (bus, events) = (bus.clone(), events.into_iter().collect::<Vec<_>>());
+        let both = tokio::spawn(async move {
+            let done = self.0.commit().await;
+            for event in events {
+                bus.tell(event);
+            }
+            done
+        });
+        match both.await {
+            Ok(done) => Ok(done?),
+            Err(error) => Err(DbError::Interrupted(error.to_string())),
+        }
+    }
 }
 
 impl Deref for Tx {
@@ -137,6 +168,13 @@ impl Deref for Tx {
     fn deref(&self) -> &Self::Target {
         &self.0
     }
+}
+
+/// Whether a column has one of these values, however many they are: they go as one value, a JSON list, because SQLite
+/// bounds the values of a statement (32,766). Other databases take such lists apart in words of their own.
+fn one_of(column: impl ColumnTrait, values: &[String]) -> Result<Expr, DbError> {
+    let values = Expr::cust_with_values("value FROM json_each(?)", [row::json(&values)?]);
+    Ok(column.in_subquery(Query::select().expr(values).take()))
 }
 
 /// A time as the database holds it: microseconds since 1970.

@@ -13,5 +13,6 @@ pub mod principal;
 pub mod role;
 pub mod server;
 pub mod session;
+pub mod share;
 pub mod token;
 pub mod user;

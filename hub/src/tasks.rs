@@ -126,7 +126,7 @@ pub async fn write_uses(context: &Context) -> Result<(), TaskError> {
     Ok(())
 }
 
-/// Forgets tokens, sessions and codes that have expired.
+/// Forgets tokens, sessions, OAuth codes and share codes that have expired.
 ///
 /// # Errors
 /// When the database refuses or is gone.
@@ -136,9 +136,10 @@ pub async fn purge(context: &Context) -> Result<(), TaskError> {
     let tokens = db::tokens::purge(&tx, now).await?;
     let sessions = db::sessions::purge(&tx, now).await?;
     let codes = db::oauth::purge_codes(&tx, now).await?;
+    let shares = db::share_codes::purge(&tx, now).await?;
     tx.commit().await?;
-    if tokens + sessions + codes > 0 {
-        tracing::debug!(tokens, sessions, codes, "forgot what has expired");
+    if tokens + sessions + codes + shares > 0 {
+        tracing::debug!(tokens, sessions, codes, shares, "forgot what has expired");
     }
     Ok(())
 }

@@ -15,7 +15,9 @@ use hub_types::secret::{Token, TokenHash};
 use moka::future::Cache;
 
 use crate::bus::Bus;
-use crate::db::{Db, DbError, Session, groups, roles, servers, services, sessions, tokens, users};
+use crate::db::{
+    Db, DbError, Session, groups, roles, servers, services, sessions, shares, tokens, users,
+};
 use crate::domain::activity::worth_a_write;
 use crate::domain::principal::{Credential, Owner, Principal};
 use crate::domain::role::{ADMIN_ROLE, Bearer, USER_ROLE, expand, expand_token};
@@ -388,11 +390,16 @@ impl Identities {
         };
         held.extend(roles::held_by(c, owner).await?);
         let table = roles::all(c).await?;
-        let scopes: Vec<Scope> = held
+        let mut scopes: Vec<Scope> = held
             .iter()
             .filter_map(|name| table.get(name))
             .flat_map(|role| role.scopes.iter().cloned())
             .collect();
+        if let TokenOwner::User(id) = owner {
+            for (at, shared) in shares::held_by(c, id).await? {
+                scopes.extend(shared.on(&at));
+            }
+        }
         let bearer = match &found {
             Owner::User(user) => Bearer {
                 user: Some(user.name.as_str()),

@@ -24,6 +24,9 @@ pub enum DbError {
         /// Row and column.
         why: String,
     },
+    /// A commit did not come to its end; whether it was done is not known.
+    #[error("a commit was interrupted: {0}")]
+    Interrupted(String),
     /// The database refused, or is gone.
     #[error("database: {0}")]
     Sql(#[from] sea_orm::DbErr),

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::sea_query::{Expr, OnConflict, SelectStatement};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait as _,
 };
 use serde_json::{Map, Value};
 
@@ -91,6 +92,30 @@ pub async fn ensure_exists(tx: &Tx, name: &str) -> Result<i64, DbError> {
         .id)
 }
 
+/// Row ids of the members of these groups, for use inside another query: groups may have more members than a statement
+/// may have values.
+pub(super) fn members_of(names: &[String]) -> Result<SelectStatement, DbError> {
+    let ids = groups::Entity::find()
+        .select_only()
+        .column(groups::Column::Id)
+        .filter(super::one_of(groups::Column::Name, names)?)
+        .into_query();
+    Ok(group_members::Entity::find()
+        .select_only()
+        .column(group_members::Column::UserId)
+        .filter(group_members::Column::GroupId.in_subquery(ids))
+        .into_query())
+}
+
+/// Row id of the group `name`.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn id_of(c: &impl ConnectionTrait, name: &str) -> Result<Option<i64>, DbError> {
+    let query = groups::Entity::find().filter(groups::Column::Name.eq(name));
+    Ok(query.one(c).await?.map(|row| row.id))
+}
+
 /// The properties of a group; `None` when there is no such group.
 ///
 /// # Errors
@@ -172,7 +197,7 @@ pub async fn page(
 ) -> Result<(Vec<GroupRow>, u64), DbError> {
     let mut query = groups::Entity::find();
     if let Some(names) = only {
-        query = query.filter(groups::Column::Name.is_in(names));
+        query = query.filter(super::one_of(groups::Column::Name, names)?);
     }
     let total = query.clone().count(c).await?;
     let rows = query

@@ -151,6 +151,30 @@ entity!(tokens, "tokens", {
     last_activity: Option<i64>,
 });
 
+entity!(shares, "shares", {
+    #[sea_orm(primary_key)]
+    id: i64,
+    server_id: i64,
+    user_id: Option<i64>,
+    group_id: Option<i64>,
+    scopes: String,
+    created: i64,
+});
+
+entity!(share_codes, "share_codes", {
+    #[sea_orm(primary_key)]
+    id: i64,
+    hash: String,
+    server_id: i64,
+    user_id: Option<i64>,
+    service_id: Option<i64>,
+    scopes: String,
+    created: i64,
+    expires: i64,
+    exchange_count: i64,
+    last_exchanged: Option<i64>,
+});
+
 entity!(processes, "processes", {
     #[sea_orm(primary_key, auto_increment = false)]
     kind: String,

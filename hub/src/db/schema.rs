@@ -47,17 +47,30 @@ pub(super) fn create_private(path: &Path) -> Result<(), DbError> {
     }
 }
 
+/// Every change of the schema since the first: version, name, SQL. Never change one that was released: its checksum is
+/// in the databases.
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (
+        1,
+        "initial",
+        include_str!("../../migrations/sqlite/0001_initial.sql"),
+    ),
+    (
+        2,
+        "shares",
+        include_str!("../../migrations/sqlite/0002_shares.sql"),
+    ),
+];
+
 /// Brings the schema up to date. Migrations are embedded, checksummed and applied in one transaction each.
 pub(super) async fn migrate(pool: &SqlitePool) -> Result<(), DbError> {
     refuse_foreign(pool).await?;
-    let migrations = vec![Migration::new(
-        1,
-        Cow::Borrowed("initial"),
-        MigrationType::Simple,
-        SqlStr::from_static(include_str!("../../migrations/sqlite/0001_initial.sql")),
-        false,
-    )];
-    Migrator::with_migrations(migrations).run(pool).await.map_err(|error| match error {
+    let migrations = MIGRATIONS.iter().map(|(version, name, sql)| {
+        let name = Cow::Borrowed(*name);
+        let sql = SqlStr::from_static(sql);
+        Migration::new(*version, name, MigrationType::Simple, sql, false)
+    });
+    Migrator::with_migrations(migrations.collect()).run(pool).await.map_err(|error| match error {
         MigrateError::VersionMissing(version) => {
             DbError::Schema(format!("it was written by a newer hub (migration {version}); run that one, or another db_url"))
         }

@@ -99,6 +99,27 @@ pub async fn get(c: &impl ConnectionTrait, id: ServerId) -> Result<Option<Server
     Ok(with_owners(c, rows).await?.pop())
 }
 
+/// The servers with these row ids.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub(super) async fn by_ids(
+    c: &impl ConnectionTrait,
+    ids: &std::collections::BTreeSet<i64>,
+) -> Result<std::collections::BTreeMap<i64, Server>, DbError> {
+    let ids: Vec<i64> = ids.iter().copied().collect();
+    let mut servers = std::collections::BTreeMap::new();
+    for chunk in ids.chunks(500) {
+        let rows = Entity::find()
+            .filter(Column::Id.is_in(chunk.iter().copied()))
+            .all(c)
+            .await?;
+        let found = with_owners(c, rows).await?;
+        servers.extend(found.into_iter().map(|server| (server.id.0, server)));
+    }
+    Ok(servers)
+}
+
 /// All servers of these users, by name.
 ///
 /// # Errors

@@ -189,6 +189,15 @@ pub enum UserOrder {
     LastActivity,
 }
 
+/// Users by name, and members of groups.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UsersOnly {
+    /// Names of users.
+    pub users: Vec<String>,
+    /// Names of groups.
+    pub groups: Vec<String>,
+}
+
 /// Which users.
 #[derive(Debug, Clone, Default)]
 pub struct UserFilter {
@@ -196,8 +205,8 @@ pub struct UserFilter {
     pub state: Option<UserState>,
     /// By a part of the name, in any case.
     pub name_contains: Option<String>,
-    /// Only these names (what the caller's scopes reach).
-    pub only: Option<Vec<String>>,
+    /// Only these (what the caller's scopes reach).
+    pub only: Option<UsersOnly>,
     /// In which order.
     pub order: UserOrder,
     /// The other way round.
@@ -261,8 +270,11 @@ pub async fn page(
         let lowered = sea_orm::sea_query::Func::lower(Expr::col(Column::Name));
         query = query.filter(Expr::expr(lowered).like(like(&part.to_lowercase())));
     }
-    if let Some(names) = &filter.only {
-        query = query.filter(Column::Name.is_in(names));
+    if let Some(only) = &filter.only {
+        let chosen = Condition::any()
+            .add(super::one_of(Column::Name, &only.users)?)
+            .add(Column::Id.in_subquery(super::groups::members_of(&only.groups)?));
+        query = query.filter(chosen);
     }
     let total = query.clone().count(c).await?;
     let order = if filter.descending {

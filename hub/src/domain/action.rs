@@ -76,6 +76,26 @@ actions! {
     StopServer(DeleteServers) on ServerRef => |at| Target::Server(at.user.as_str(), at.name.as_str());
     /// Enter a server.
     AccessServer(AccessServers) on ServerRef => |at| Target::Server(at.user.as_str(), at.name.as_str());
+    /// See with whom a server is shared, and its share codes.
+    ReadServerShares(ReadShares) on ServerRef => |at| Target::Server(at.user.as_str(), at.name.as_str());
+    /// See with whom all servers of a user are shared.
+    ReadOwnersShares(ReadShares) on String => |name| Target::User(name);
+    /// Share a server, make share codes, and take both back.
+    ShareServer(Shares) on ServerRef => |at| Target::Server(at.user.as_str(), at.name.as_str());
+    /// The same for all servers of a user.
+    ShareAllServers(Shares) on String => |name| Target::User(name);
+    /// See what is shared with a user.
+    ReadSharedWithUser(ReadUsersShares) on String => |name| Target::User(name);
+    /// Give up what is shared with a user.
+    DropSharedWithUser(UsersShares) on String => |name| Target::User(name);
+    /// See what is shared with a group.
+    ReadSharedWithGroup(ReadGroupsShares) on String => |name| Target::Group(name);
+    /// Give up what is shared with a group.
+    DropSharedWithGroup(GroupsShares) on String => |name| Target::Group(name);
+    /// Learn whether there is a user of a name.
+    NameUser(ReadUsersName) on String => |name| Target::User(name);
+    /// Learn whether there is a group of a name.
+    NameGroup(ReadGroupsName) on String => |name| Target::Group(name);
     /// Read a group.
     ReadGroup(ReadGroups | ReadGroupsName | ReadRolesGroups) on String => |name| Target::Group(name);
     /// Enter a service.

@@ -18,6 +18,9 @@ mod proxy;
 mod root;
 mod servers;
 mod services;
+mod share_codes;
+mod shared;
+mod shares;
 mod shutdown;
 mod tokens;
 mod users;
@@ -41,6 +44,19 @@ pub fn routes(base: &BaseUrl) -> Router<AppState> {
             .patch(servers::update::update)
             .delete(servers::stop::stop)
     };
+    let shares = || {
+        get(shares::list::of_server)
+            .post(shares::grant::grant)
+            .patch(shares::revoke::revoke)
+            .delete(shares::revoke::revoke_all)
+    };
+    let share_codes = || {
+        get(share_codes::list::of_server)
+            .post(share_codes::create::create)
+            .delete(share_codes::delete::delete)
+    };
+    let with_user = || get(shared::with_user::get).delete(shared::with_user::delete);
+    let with_group = || get(shared::with_group::get).delete(shared::with_group::delete);
     Router::new()
         // -- the hub
         .route(&api(""), get(root::root))
@@ -120,6 +136,36 @@ pub fn routes(base: &BaseUrl) -> Router<AppState> {
         .route(&api("/services/{service}"), get(services::get::get))
         .route(&api("/groups"), get(groups::list::list))
         .route(&api("/groups/{group}"), get(groups::get::get))
+        // -- shares; the default server has an empty name
+        .route(
+            &api("/shares/{user}"),
+            get(shares::list::of_owner)
+                .post(shares::server_required)
+                .patch(shares::server_required)
+                .delete(shares::server_required),
+        )
+        .route(&api("/shares/{user}/"), shares())
+        .route(&api("/shares/{user}/{server}"), shares())
+        .route(
+            &api("/share-codes/{user}"),
+            get(share_codes::list::of_owner)
+                .post(shares::server_required)
+                .delete(shares::server_required),
+        )
+        .route(&api("/share-codes/{user}/"), share_codes())
+        .route(&api("/share-codes/{user}/{server}"), share_codes())
+        .route(&api("/users/{user}/shared"), get(shared::with_user::list))
+        .route(&api("/users/{user}/shared/{owner}/"), with_user())
+        .route(&api("/users/{user}/shared/{owner}/{server}"), with_user())
+        .route(
+            &api("/groups/{group}/shared"),
+            get(shared::with_group::list),
+        )
+        .route(&api("/groups/{group}/shared/{owner}/"), with_group())
+        .route(
+            &api("/groups/{group}/shared/{owner}/{server}"),
+            with_group(),
+        )
         // -- everything else
         .route(&api("/{*unknown}"), any(unknown))
         .method_not_allowed_fallback(wrong_method)

@@ -199,6 +199,14 @@ pub struct UserPath(pub Username);
 #[derive(Debug, Clone)]
 pub struct ServerPath(pub ServerRef);
 
+/// The group that the URL names; it need not exist.
+#[derive(Debug, Clone)]
+pub struct GroupPath(pub String);
+
+/// The server whose share the URL of a recipient names (`…/shared/:owner/:server`); it need not exist.
+#[derive(Debug, Clone)]
+pub struct SharedPath(pub ServerRef);
+
 type PathMap = std::collections::HashMap<String, String>;
 
 async fn path_map(parts: &mut Parts, state: &AppState) -> Result<PathMap, ApiError> {
@@ -228,6 +236,29 @@ impl FromRequestParts<AppState> for ServerPath {
         let map = path_map(parts, state).await?;
         let server = ServerName::stored(map.get("server").map(String::as_str).unwrap_or_default());
         Ok(Self(ServerRef::new(stored_name(&map), server)))
+    }
+}
+
+impl FromRequestParts<AppState> for GroupPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let map = path_map(parts, state).await?;
+        Ok(Self(map.get("group").cloned().unwrap_or_default()))
+    }
+}
+
+impl FromRequestParts<AppState> for SharedPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let map = path_map(parts, state).await?;
+        let part = |name: &str| map.get(name).map(String::as_str).unwrap_or_default();
+        let server = ServerName::stored(part("server"));
+        Ok(Self(ServerRef::new(
+            Username::stored(part("owner")),
+            server,
+        )))
     }
 }
 

@@ -3,6 +3,7 @@
 //! Every page works without JavaScript; modules only add comfort. A handler takes [`Visitor`] (anybody) or [`PageUser`]
 //! (somebody who has logged in) and answers with a page, a redirect, or a [`PageError`], which becomes the error page.
 
+mod accept_share;
 mod context;
 mod csp_report;
 mod error_page;
@@ -61,6 +62,11 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         // -- tokens and applications
         .route(&hub("token"), get(token::page).post(token::request))
         .route(&hub("token/revoke"), post(token::revoke))
+        // -- servers of others
+        .route(
+            &hub("accept-share"),
+            get(accept_share::ask).post(accept_share::accept),
+        )
         // -- for the proxy and for browsers
         .route(&hub("error/{code}"), get(error_page::for_proxy))
         .route(&hub("static/{*path}"), get(assets::static_file))

@@ -1,5 +1,7 @@
 //! Domain values as wire models, each field only if the caller may read it. Source: wire contract 5.2.
 
+pub mod share;
+
 use std::collections::BTreeMap;
 
 use hub_types::paths::{BaseUrl, server_full_name};

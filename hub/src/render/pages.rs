@@ -21,6 +21,10 @@ macro_rules! page {
     };
 }
 
+mod accept_share;
+
+pub use accept_share::{AcceptSharePage, Called};
+
 /// `login.html`: a form with `_xsrf`, `username`, `password` and perhaps `otp`, or a link to the login service.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct LoginPage {

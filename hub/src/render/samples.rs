@@ -5,9 +5,9 @@ use http::StatusCode;
 use hub_types::time;
 
 use super::pages::{
-    ClientRow, ConsentClient, ExpiryOption, Failure, HomePage, LoginPage, LogoutPage,
-    NotRunningPage, Notice, NoticeKind, OAuthPage, ScopeDescription, ServerCard, ServerState,
-    SpawnPage, SpawnPendingPage, StopPendingPage, TokenForm, TokenPage, TokenRow,
+    AcceptSharePage, Called, ClientRow, ConsentClient, ExpiryOption, Failure, HomePage, LoginPage,
+    LogoutPage, NotRunningPage, Notice, NoticeKind, OAuthPage, ScopeDescription, ServerCard,
+    ServerState, SpawnPage, SpawnPendingPage, StopPendingPage, TokenForm, TokenPage, TokenRow,
 };
 use super::{Chrome, ErrorPage, NavService, RenderError, Renderer};
 
@@ -131,6 +131,26 @@ fn consent(text: &str) -> OAuthPage {
         ],
         error_message: Some(format!("Open for too long{text}")),
         cancel_url: format!("/services/whoami/oauth_callback?error=access_denied&state={text}"),
+    }
+}
+
+fn accept_share(text: &str) -> AcceptSharePage {
+    let called = |name: &str| Called {
+        name: name.to_owned(),
+    };
+    AcceptSharePage {
+        chrome: chrome(text),
+        code: format!("Zm9v{text}"),
+        owner: called(&format!("grace{text}")),
+        spawner: called(text),
+        spawner_ready: false,
+        spawner_url: format!("/user/grace/{text}"),
+        scope_descriptions: vec![ScopeDescription {
+            scope: format!("access:servers!server=grace/{text}"),
+            description: format!("Access user servers{text}"),
+            filter: None,
+        }],
+        next_url: format!("/user/grace/lab?{text}"),
     }
 }
 
@@ -264,6 +284,15 @@ pub(crate) fn all(
             }),
         ),
         ("oauth", renderer.render(&consent(text))),
+        ("accept-share", renderer.render(&accept_share(text))),
+        (
+            "accept-share-ready",
+            renderer.render(&AcceptSharePage {
+                spawner: Called::default(),
+                spawner_ready: true,
+                ..accept_share(text)
+            }),
+        ),
         ("error-404", renderer.render(&error(404, None))),
         (
             "error-403",
@@ -302,6 +331,7 @@ pub(crate) fn minimal(renderer: &Renderer) -> Vec<(&'static str, Result<String, 
         ("not-running", renderer.render(&NotRunningPage::default())),
         ("token", renderer.render(&TokenPage::default())),
         ("oauth", renderer.render(&OAuthPage::default())),
+        ("accept-share", renderer.render(&AcceptSharePage::default())),
         ("error", renderer.render(&ErrorPage::default())),
     ]
 }

@@ -5,7 +5,8 @@
 //!
 //! * [`names`]: validated names of users, servers, groups and services, and how they are escaped in URLs;
 //! * [`scope`]: scopes, their hierarchy and filters, and the algebra of what a caller may reach;
-//! * [`user`], [`server`], [`group`], [`service`], [`token`], [`identity`]: the REST models;
+//! * [`user`], [`server`], [`group`], [`service`], [`token`], [`share`], [`identity`]: the REST
+//!   models;
 //! * [`page`], [`error`]: pagination envelope and error body;
 //! * [`progress`]: the events of a starting server;
 //! * [`route`]: a route of the proxy, as its REST API shows it;
@@ -35,6 +36,7 @@ pub mod scope;
 pub mod secret;
 pub mod server;
 pub mod service;
+pub mod share;
 pub mod time;
 pub mod token;
 pub mod user;

@@ -21,22 +21,30 @@ pub(super) struct PageRequest {
     pub(super) offset: u64,
     /// Most items on the page.
     pub(super) limit: u64,
-    /// Where the next page is asked for; none when the client wants a bare list.
-    origin: Option<String>,
+    /// Whether the client knows of pages; else it gets a bare list.
+    wants_page: bool,
+    /// Where the next page is asked for.
+    origin: String,
     uri: Uri,
 }
 
 impl PageRequest {
     /// The page, in the form that was asked for. `total` counts the whole list.
     pub(super) fn answer<T: Serialize>(&self, items: T, total: u64) -> Response {
-        let Some(origin) = &self.origin else {
-            return Json(items).into_response();
-        };
+        if self.wants_page {
+            self.envelope(items, total)
+        } else {
+            Json(items).into_response()
+        }
+    }
+
+    /// The page with its envelope, for lists that are never bare. `total` counts the whole list.
+    pub(super) fn envelope<T: Serialize>(&self, items: T, total: u64) -> Response {
         let end = self.offset.saturating_add(self.limit);
         let next = (end < total).then(|| NextPage {
             offset: end,
             limit: self.limit,
-            url: next_url(origin, &self.uri, end, self.limit),
+            url: next_url(&self.origin, &self.uri, end, self.limit),
         });
         Json(Page {
             items,
@@ -110,7 +118,7 @@ impl FromRequestParts<AppState> for PageRequest {
         let limit = number(query_argument(parts, "limit"))?
             .unwrap_or(default)
             .clamp(1, max);
-        let origin = wants_page.then(|| origin::of_client(&state.addresses, &parts.headers));
+        let origin = origin::of_client(&state.addresses, &parts.headers);
         let uri = parts
             .extensions
             .get::<OriginalUri>()
@@ -118,6 +126,7 @@ impl FromRequestParts<AppState> for PageRequest {
         Ok(Self {
             offset,
             limit,
+            wants_page,
             origin,
             uri,
         })

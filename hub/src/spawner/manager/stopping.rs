@@ -17,6 +17,11 @@ use crate::domain::server::{Server, ServerId};
 /// How long the removal of a server waits for a stop that is under way already.
 const REMOVE_WITHIN: Duration = Duration::from_secs(600);
 
+/// What is told of a server that lost its tokens, or is removed with what others may do with it.
+fn removed(id: ServerId) -> [Event; 2] {
+    [Event::Server(id), Event::Identities]
+}
+
 impl Manager {
     /// Writes the first step and starts the task; `None` when nothing has to be waited for.
     pub(super) async fn begin_stop(
@@ -52,8 +57,7 @@ impl Manager {
             ServerState::Stopped => {
                 if request.remove {
                     db::servers::delete(&tx, server.id).await?;
-                    tx.commit().await?;
-                    self.bus.tell(Event::Server(server.id));
+                    tx.commit_and_tell(&self.bus, removed(server.id)).await?;
                 }
                 return Ok(None);
             }
@@ -71,9 +75,9 @@ impl Manager {
         };
         // A stop that is refused must not touch a start that goes on.
         let turn = self.0.work.announce(server.id);
-        tx.commit().await?;
+        tx.commit_and_tell(&self.bus, [Event::Server(server.id)])
+            .await?;
         server.epoch = epoch;
-        self.bus.tell(Event::Server(server.id));
         let id = server.id;
         tokio::spawn(self.clone().run_stop(server, turn, request.remove));
         Ok(Some(id))
@@ -94,8 +98,7 @@ impl Manager {
             let server = db::servers::get(&*tx, id).await?;
             if server.is_some_and(|server| server.state == ServerState::Stopped) {
                 db::servers::delete(&tx, id).await?;
-                tx.commit().await?;
-                self.bus.tell(Event::Server(id));
+                tx.commit_and_tell(&self.bus, removed(id)).await?;
             }
             Ok::<_, DbError>(())
         };
@@ -148,9 +151,7 @@ impl Manager {
         if remove {
             db::servers::delete(&tx, server.id).await?;
         }
-        tx.commit().await?;
-        self.bus.tell(Event::Server(server.id));
-        self.bus.tell(Event::Identities);
+        tx.commit_and_tell(&self.bus, removed(server.id)).await?;
         Ok(true)
     }
 }

@@ -1,5 +1,7 @@
 //! Pages of lists.
 
+use hub::bus::Event;
+use hub::db::{UserFilter, UsersOnly};
 use serde_json::{Value, json};
 
 use crate::harness::{CULLER_TOKEN, Hub};
@@ -151,4 +153,45 @@ async fn only_who_may_be_listed() {
     let reply = hub.call(&alice, "GET", "/hub/api/users").send().await;
     let text = "Action is not authorized with current scopes; requires any of [list:users]";
     assert_eq!(reply.error(), (403, Some(text.into())));
+}
+
+#[tokio::test]
+async fn a_group_may_have_more_members_than_a_statement_has_values() {
+    const MEMBERS: u64 = 40_000;
+    let hub = Hub::start().await;
+    let tx = hub.state.db.write().await.unwrap();
+    let users = format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MEMBERS}) \
+         INSERT INTO users (name, admin, created) SELECT printf('crowd%05d', i), FALSE, 0 FROM n"
+    );
+    let members = "INSERT INTO group_members (group_id, user_id) \
+                   SELECT user_groups.id, users.id FROM user_groups, users \
+                   WHERE user_groups.name = 'lab' AND users.name LIKE 'crowd%'";
+    for sql in [users.as_str(), members] {
+        sea_orm::ConnectionTrait::execute_unprepared(&*tx, sql)
+            .await
+            .unwrap();
+    }
+    tx.commit_and_tell(&hub.state.bus, [Event::Identities])
+        .await
+        .unwrap();
+    let lab = hub
+        .token("admin", &["list:users!group=lab", "list:users!user=alice"])
+        .await;
+    let path = "/hub/api/users?limit=2&offset=39999&sort=-name";
+    let call = hub.call(&lab, "GET", path).header("accept", PAGES);
+    let page = call.send().await.expect(200).json();
+    assert_eq!(page["_pagination"]["total"], MEMBERS + 2, "bob, and alice");
+    assert_eq!(names(&page["items"]), ["crowd00001", "bob"]);
+    // As many names as that can also stand there one by one.
+    let names: Vec<String> = (1..=MEMBERS).map(|n| format!("crowd{n:05}")).collect();
+    let filter = UserFilter {
+        only: Some(UsersOnly {
+            users: names,
+            groups: Vec::new(),
+        }),
+        ..UserFilter::default()
+    };
+    let found = hub::db::users::page(hub.state.db.read(), &filter, 0, 1).await;
+    assert_eq!(found.unwrap().total, MEMBERS);
 }

@@ -22,16 +22,15 @@ pub(in crate::http::api) async fn list(
     let reach = caller.reach(LIST)?;
     let only = match reach {
         Reach::All => None,
-        // A filter that does not mean a group gives nothing, never everything.
-        Reach::Only(filters) if filters.iter().any(|(kind, _)| *kind != FilterKind::Group) => {
-            return Err(Denied::Missing(LIST).into());
+        // A filter that does not mean a group gives nothing, never everything, and takes nothing from the others.
+        Reach::Only(_) => {
+            let names = reach.values(FilterKind::Group).map(ToOwned::to_owned);
+            let names: Vec<String> = names.collect();
+            if names.is_empty() {
+                return Err(Denied::Missing(LIST).into());
+            }
+            Some(names)
         }
-        Reach::Only(_) => Some(
-            reach
-                .values(FilterKind::Group)
-                .map(ToOwned::to_owned)
-                .collect::<Vec<_>>(),
-        ),
     };
     let (found, total) =
         groups::page(state.db.read(), only.as_deref(), page.offset, page.limit).await?;

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::super::body::{object, quoted, shown};
 use super::super::users::{find, view};
 use super::{check_display_name, check_new_name, log_name};
+use crate::bus::Event;
 use crate::db::{ServerChange, servers};
 use crate::domain::action::StartServer;
 use crate::domain::lifecycle::ServerState;
@@ -107,7 +108,10 @@ async fn apply(
         );
         return Err(ApiError::bad_request(text));
     }
-    if let Some(name) = change.name.filter(|name| *name != at.name) {
+    let renamed = change.name.filter(|name| *name != at.name);
+    // Scopes carry the names of servers.
+    let told = renamed.is_some().then_some(Event::Identities);
+    if let Some(name) = renamed {
         servers::rename(&tx, server.id, &name)
             .await
             .map_err(|error| {
@@ -129,7 +133,7 @@ async fn apply(
     };
     let changed = servers::step(&tx, server.id, server.epoch, &step).await?;
     let server = servers::get(&*tx, server.id).await?;
-    tx.commit().await?;
+    tx.commit_and_tell(&state.bus, told).await?;
     match (changed, server) {
         (Some(_), Some(server)) => Ok(server),
         _ => Err(ApiError::new(

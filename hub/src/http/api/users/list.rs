@@ -3,13 +3,13 @@
 use axum::extract::{OriginalUri, State};
 use axum::http::Uri;
 use axum::response::Response;
-use hub_types::scope::{FilterKind, Membership as _, Reach, ScopeName};
+use hub_types::scope::{FilterKind, Reach, ScopeName};
 use url::form_urlencoded;
 
 use super::super::body::quoted;
 use super::super::page::PageRequest;
 use super::{include_stopped, user_models};
-use crate::db::{UserFilter, UserOrder, UserState, users};
+use crate::db::{UserFilter, UserOrder, UserState, UsersOnly, users};
 use crate::domain::principal::{Denied, Principal};
 use crate::http::error::ApiError;
 use crate::http::extract::Auth;
@@ -33,31 +33,22 @@ pub(in crate::http::api) async fn list(
     Ok(page.answer(models, found.total))
 }
 
-/// Names that the caller's `list:users` reaches; none for everybody. A filter that means neither a user nor a group
-/// gives nothing, never everything.
-fn reachable(caller: &Principal) -> Result<Option<Vec<String>>, ApiError> {
+/// The users that the caller's `list:users` reaches; none for everybody. A filter that means neither a user nor a group
+/// gives nothing, never everything, and takes nothing from the others.
+fn reachable(caller: &Principal) -> Result<Option<UsersOnly>, ApiError> {
     let reach = caller.reach(LIST)?;
-    let Reach::Only(filters) = reach else {
+    if *reach == Reach::All {
         return Ok(None);
+    }
+    let names = |kind| reach.values(kind).map(ToOwned::to_owned).collect();
+    let only = UsersOnly {
+        users: names(FilterKind::User),
+        groups: names(FilterKind::Group),
     };
-    if filters
-        .iter()
-        .any(|(kind, _)| !matches!(kind, FilterKind::User | FilterKind::Group))
-    {
+    if only == UsersOnly::default() {
         return Err(Denied::Missing(LIST).into());
     }
-    let mut names: Vec<String> = reach
-        .values(FilterKind::User)
-        .map(ToOwned::to_owned)
-        .collect();
-    names.extend(
-        reach
-            .values(FilterKind::Group)
-            .flat_map(|group| caller.groups().members(group)),
-    );
-    names.sort();
-    names.dedup();
-    Ok(Some(names))
+    Ok(Some(only))
 }
 
 fn filter(uri: &Uri) -> Result<UserFilter, ApiError> {

@@ -1,0 +1,138 @@
+//! `POST /share-codes/:owner/:server`: makes a share code.
+
+use axum::Json;
+use axum::extract::State;
+use hub_types::secret::{Token, random_urlsafe};
+use hub_types::share::{ShareCodeModel, ShareCodeSecret};
+use serde_json::{Map, Value};
+use url::form_urlencoded;
+
+use super::super::body::python;
+use super::super::shares::grant::shareable;
+use super::super::shares::{fields, find_server, scopes, server_row};
+use crate::db::{NewShareCode, share_codes};
+use crate::domain::action::ShareServer;
+use crate::domain::principal::{Granted, Owner, Principal};
+use crate::domain::share::{ShareCode, Shareable, SharedScopes, code_expiry};
+use crate::domain::token::TokenOwner;
+use crate::http::error::ApiError;
+use crate::http::extract::{Auth, JsonBody, ServerPath};
+use crate::http::view;
+use crate::state::AppState;
+
+pub(in crate::http::api) async fn create(
+    State(state): State<AppState>,
+    Auth(caller): Auth,
+    ServerPath(at): ServerPath,
+    JsonBody(body): JsonBody<Value>,
+) -> Result<Json<ShareCodeModel>, ApiError> {
+    let granted = caller.require::<ShareServer>(at)?;
+    let at = granted.subject();
+    let fields = fields(body, &["scopes", "expires_in"])?;
+    let asked = scopes(&fields)?;
+    let expires = code_expiry(expires_in(&fields)?, state.clock.now())
+        .map_err(|error| ApiError::bad_request(error.to_string()))?;
+    let scopes = SharedScopes::asked(&asked, at)
+        .map_err(|error| ApiError::bad_request(error.to_string()))?;
+    let what = shareable(&caller, &granted, scopes)?;
+    find_server(&state, at).await?;
+    let code = Token::from_config(random_urlsafe::<32>());
+    let made = store(&state, granted, &caller, &code, &what, expires).await?;
+    tracing::info!(
+        audit = true,
+        "{} makes share code {} for server {}: {}",
+        caller.owner.name(),
+        made.id,
+        made.server.at,
+        made.scopes.texts(&made.server.at).join(" ")
+    );
+    Ok(Json(model(&state, &made, &code)))
+}
+
+/// The field `expires_in`: a whole number, or the digits of one.
+fn expires_in(fields: &Map<String, Value>) -> Result<Option<i64>, ApiError> {
+    let Some(value) = fields.get("expires_in") else {
+        return Ok(None);
+    };
+    let number = match value {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    };
+    number.map(Some).ok_or_else(|| {
+        let text = format!(
+            "expires_in must be a number of seconds, not {}",
+            python(value)
+        );
+        ApiError::bad_request(text)
+    })
+}
+
+async fn store(
+    state: &AppState,
+    granted: Granted<ShareServer>,
+    caller: &Principal,
+    code: &Token,
+    what: &Shareable,
+    expires: chrono::DateTime<chrono::Utc>,
+) -> Result<ShareCode, ApiError> {
+    let maker = match &caller.owner {
+        Owner::User(user) => TokenOwner::User(user.id),
+        Owner::Service { id, .. } => TokenOwner::Service(*id),
+    };
+    let tx = state.db.write().await?;
+    let server = server_row(&tx, granted.subject()).await?;
+    let new = NewShareCode {
+        hash: code.hash(),
+        server: server.id,
+        maker,
+        expires,
+    };
+    let made = share_codes::insert(&tx, &new, what, state.clock.now()).await?;
+    tx.commit().await?;
+    Ok(made)
+}
+
+fn model(state: &AppState, made: &ShareCode, code: &Token) -> ShareCodeModel {
+    let public = state.addresses.configured_public_origin.as_deref();
+    let base = &state.addresses.base;
+    let query: String = form_urlencoded::Serializer::new(String::new())
+        .append_pair("code", code.expose())
+        .finish();
+    let accept_url = format!("{}?{query}", base.hub_path("accept-share"));
+    let secret = ShareCodeSecret {
+        code: code.expose().to_owned(),
+        full_accept_url: public.map(|origin| format!("{origin}{accept_url}")),
+        accept_url,
+    };
+    ShareCodeModel {
+        secret: Some(secret),
+        ..view::share::share_code(base, public, made)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn lives() {
+        let read = |value: Value| expires_in(json!({"expires_in": value}).as_object().unwrap());
+        assert_eq!(expires_in(&Map::new()).unwrap(), None);
+        assert_eq!(read(json!(60)).unwrap(), Some(60));
+        assert_eq!(read(json!("3600")).unwrap(), Some(3600));
+        assert_eq!(read(json!(-1)).unwrap(), Some(-1));
+        for bad in [
+            json!(null),
+            json!(true),
+            json!(60.5),
+            json!(1e30),
+            json!("notanumber"),
+            json!([60]),
+        ] {
+            assert!(read(bad.clone()).is_err(), "{bad}");
+        }
+    }
+}

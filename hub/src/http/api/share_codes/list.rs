@@ -1,0 +1,57 @@
+//! `GET /share-codes/:owner` and `GET /share-codes/:owner/:server`. Always pages.
+
+use axum::extract::State;
+use axum::response::Response;
+
+use super::super::page::PageRequest;
+use super::super::shares::find_server;
+use super::super::users;
+use crate::db::{ShareCodesOf, share_codes};
+use crate::domain::action::{ReadOwnersShares, ReadServerShares};
+use crate::http::error::ApiError;
+use crate::http::extract::{Auth, ServerPath, UserPath};
+use crate::http::view;
+use crate::state::AppState;
+
+pub(in crate::http::api) async fn of_owner(
+    State(state): State<AppState>,
+    Auth(caller): Auth,
+    UserPath(owner): UserPath,
+    page: PageRequest,
+) -> Result<Response, ApiError> {
+    caller.require::<ReadOwnersShares>(owner.as_str().to_owned())?;
+    let owner = users::find(&state, &owner).await?;
+    answer(&state, Some(ShareCodesOf::Owner(owner.id)), &page).await
+}
+
+pub(in crate::http::api) async fn of_server(
+    State(state): State<AppState>,
+    Auth(caller): Auth,
+    ServerPath(at): ServerPath,
+    page: PageRequest,
+) -> Result<Response, ApiError> {
+    let granted = caller.require::<ReadServerShares>(at)?;
+    let server = find_server(&state, granted.subject()).await?;
+    let which = server.map(|server| ShareCodesOf::Server(server.id));
+    answer(&state, which, &page).await
+}
+
+async fn answer(
+    state: &AppState,
+    which: Option<ShareCodesOf>,
+    page: &PageRequest,
+) -> Result<Response, ApiError> {
+    let now = state.clock.now();
+    let (found, total) = match which {
+        Some(which) => {
+            share_codes::page(state.db.read(), which, now, page.offset, page.limit).await?
+        }
+        None => (Vec::new(), 0),
+    };
+    let public = state.addresses.configured_public_origin.as_deref();
+    let models: Vec<_> = found
+        .iter()
+        .map(|code| view::share::share_code(&state.addresses.base, public, code))
+        .collect();
+    Ok(page.envelope(models, total))
+}
