@@ -12,11 +12,14 @@ async fn caller(hub: &Hub, scopes: &str) -> String {
     hub.token("admin", &scopes).await
 }
 
+/// The scopes of the share, or status and text.
+type Expected = Result<&'static [&'static str], (u16, &'static str)>;
+
 #[tokio::test]
 async fn who_may_share_what_with_whom() {
     let access = &["access:servers!server=alice/"][..];
-    // What the caller holds, the body, the answer: the scopes of the share, or status and text.
-    let table: &[(&str, Value, Result<&[&str], (u16, &str)>)] = &[
+    // What the caller holds, the body, the answer.
+    let table: &[(&str, Value, Expected)] = &[
         (SHARER, json!({"user": "bob"}), Ok(access)),
         (SHARER, json!({"group": "lab"}), Ok(access)),
         (
@@ -129,11 +132,7 @@ async fn who_may_share_what_with_whom() {
 
 #[tokio::test]
 async fn a_share_on_the_wire() {
-    let hub = Hub::with(|config| {
-        let role = &mut config.jupyterhub.load_groups;
-        assert!(role.contains_key("lab"));
-    })
-    .await;
+    let hub = Hub::start().await;
     let admin = hub.token("admin", &["inherit"]).await;
     let model = share(&hub, &admin, "alice/", json!({"user": "bob"})).await;
     assert_eq!(
