@@ -102,8 +102,10 @@ async fn a_colleague_opens_a_shared_server_until_it_is_taken_back() {
     let reply = call(&stack, &zoe, Method::GET, "/users/zoe/shared", &json!({})).await;
     let shared = reply.expect(200).json();
     assert_eq!(shared["items"][0]["server"]["ready"], true, "{shared:#}");
-    let reply = call(&stack, &zoe, Method::GET, "/users/mal", &json!({})).await;
-    assert_eq!(reply.status, 404);
+    for path in ["/users/mal/server", "/users/mal/tokens", "/shares/mal"] {
+        let reply = call(&stack, &zoe, Method::GET, path, &json!({})).await;
+        assert_eq!(reply.status, 404, "{path}: {reply:#?}");
+    }
 
     // Taken back: new tokens and logins at once, what the server remembers as soon as it asks again.
     let body = json!({"user": "zoe"});

@@ -151,6 +151,7 @@ fn accept_share(text: &str) -> AcceptSharePage {
             filter: None,
         }],
         next_url: format!("/user/grace/lab?{text}"),
+        error_message: Some(format!("Send it again {text}")),
     }
 }
 
@@ -290,6 +291,7 @@ pub(crate) fn all(
             renderer.render(&AcceptSharePage {
                 spawner: Called::default(),
                 spawner_ready: true,
+                error_message: None,
                 ..accept_share(text)
             }),
         ),

@@ -9,7 +9,7 @@ use hub_types::secret::Token;
 
 use super::context::{PageUser, found};
 use super::error_page::PageError;
-use super::form::RawForm;
+use super::form::{Form, RawForm, STALE};
 use crate::bus::Event;
 use crate::db::{share_codes, shares};
 use crate::domain::lifecycle::ServerState;
@@ -69,16 +69,28 @@ fn destination(user: &PageUser, next: Option<&str>, code: &ShareCode) -> String 
 /// `GET`: who shares what.
 pub(super) async fn ask(user: PageUser) -> Result<Response, PageError> {
     let code = user.argument("code").ok_or_else(no_code)?;
+    show(&user, code, StatusCode::OK, None).await
+}
+
+async fn show(
+    user: &PageUser,
+    code: String,
+    status: StatusCode,
+    error: Option<&str>,
+) -> Result<Response, PageError> {
     let not_found = || {
         PageError::new(StatusCode::NOT_FOUND, "Share not found or expired")
             .with_hint("Ask whoever sent you the link for a new one.")
     };
-    let invitation = invitation(&user, &code).await?.ok_or_else(not_found)?;
-    if invitation.code.server.user_id == visitor(&user)?.id {
+    let invitation = invitation(user, &code).await?.ok_or_else(not_found)?;
+    if invitation.code.server.user_id == visitor(user)?.id {
         return Err(PageError::forbidden("You can't share with yourself!"));
     }
-    let page = page(&user, code, &invitation);
-    user.page(StatusCode::OK, &page)
+    let page = AcceptSharePage {
+        error_message: error.map(ToOwned::to_owned),
+        ..page(user, code, &invitation)
+    };
+    user.page(status, &page)
 }
 
 fn page(user: &PageUser, code: String, invitation: &Invitation) -> AcceptSharePage {
@@ -105,17 +117,20 @@ fn page(user: &PageUser, code: String, invitation: &Invitation) -> AcceptSharePa
             .map(describe)
             .collect(),
         next_url: destination(user, None, &invitation.code),
+        error_message: None,
     }
 }
 
 /// `POST`: accepted.
 pub(super) async fn accept(user: PageUser, form: RawForm) -> Result<Response, PageError> {
-    form.check(&user)?;
     let in_url = user.argument("code");
     let code = form
         .field("code")
         .or(in_url.as_deref())
         .ok_or_else(no_code)?;
+    if form.check(&user)? == Form::Stale {
+        return show(&user, code.to_owned(), StatusCode::FORBIDDEN, Some(STALE)).await;
+    }
     let unknown = || {
         let shown: String = code.chars().take(SHOWN).collect();
         let text = format!("Invalid share code: {shown}");

@@ -13,6 +13,7 @@ use crate::state::AppState;
 
 /// What a form is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "a stale form must not be acted on"]
 pub(crate) enum Form {
     /// It has this visitor's token: do what it says.
     Good,

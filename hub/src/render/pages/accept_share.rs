@@ -33,6 +33,8 @@ pub struct AcceptSharePage {
     pub scope_descriptions: Vec<ScopeDescription>,
     /// Where the visitor is sent then.
     pub next_url: String,
+    /// Why the last answer did not count.
+    pub error_message: Option<String>,
 }
 page!(AcceptSharePage, "accept-share.html");
 

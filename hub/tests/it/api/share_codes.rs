@@ -499,6 +499,14 @@ async fn cases_35_and_36_no_other_site_accepts_for_somebody() {
         }
         call.send().await.expect(403);
     }
+    // A page of this host that was open for too long comes back with a fresh token, and nothing done.
+    let form = [("_xsrf", zoe.xsrf.as_str()), ("code", code.as_str())];
+    let call = hub.request("POST", &path).browser(&bob).form(&form);
+    let call = call.header("sec-fetch-site", "same-origin");
+    let again = call.header("sec-fetch-mode", "navigate").send().await;
+    let again = again.expect(403);
+    assert!(again.body.contains("open for too long"), "{}", again.body);
+    assert!(again.body.contains(&format!("value=\"{}\"", bob.xsrf)));
     // Nobody is nobody, whatever form they send; and a token is no browser.
     let form = [("_xsrf", bob.xsrf.as_str()), ("code", code.as_str())];
     hub.request("POST", &path)
