@@ -5,6 +5,7 @@
 
 pub mod action;
 pub mod activity;
+pub mod authority;
 pub mod lifecycle;
 pub mod login;
 pub mod next_url;

@@ -128,7 +128,13 @@ impl Base {
         let (bus, cookies) = (Bus::default(), CookieKeys::new(secret));
         let resolution = TimeDelta::from_std(config.jupyterhub.activity_resolution)
             .unwrap_or(TimeDelta::seconds(30));
-        let identities = Identities::new(db.clone(), bus.clone(), Arc::clone(&clock), resolution);
+        let identities = Identities::new(
+            db.clone(),
+            bus.clone(),
+            Arc::clone(&clock),
+            Arc::clone(&config.jupyterhub.custom_scopes),
+            resolution,
+        );
         bootstrap::sync(&config, &db, &identities, clock.now()).await?;
         let token = config
             .proxy

@@ -36,7 +36,8 @@ pub struct ServiceSpec {
     /// Where it listens; without it the service has no web address. A managed service may give port 0: it gets a free one.
     #[serde(default, deserialize_with = "read::text")]
     pub url: Option<String>,
-    /// Refused: the form before JupyterHub 3.
+    /// The form before JupyterHub 3: roles whose scopes it may ask for. The hub turns those of its configuration into scopes
+    /// before it checks them; elsewhere they are refused.
     #[serde(default)]
     pub oauth_roles: Vec<String>,
     /// What the service may ask to do in the name of users, beyond knowing who they are.

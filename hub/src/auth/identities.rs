@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use hub_types::clock::Clock;
-use hub_types::scope::{Filter, FilterKind, Scope, ScopeSet};
+use hub_types::scope::{Catalogue, Scope};
 use hub_types::secret::{Token, TokenHash};
 use moka::future::Cache;
 
@@ -19,8 +19,9 @@ use crate::db::{
     Db, DbError, Session, groups, roles, servers, services, sessions, shares, tokens, users,
 };
 use crate::domain::activity::worth_a_write;
+use crate::domain::authority::{Authority, bearer, wants_server};
 use crate::domain::principal::{Credential, Owner, Principal};
-use crate::domain::role::{ADMIN_ROLE, Bearer, USER_ROLE, expand, expand_token};
+use crate::domain::role::{ADMIN_ROLE, USER_ROLE, expand};
 use crate::domain::token::{ApiToken, TokenId, TokenOwner};
 use crate::domain::user::{Groups, UserId};
 
@@ -78,6 +79,8 @@ struct Inner {
     db: Db,
     bus: Bus,
     clock: Arc<dyn Clock>,
+    /// The scopes that exist.
+    catalogue: Arc<Catalogue>,
     resolution: TimeDelta,
     cache: Cache<Key, Arc<Known>>,
     /// Who is in which group: one snapshot for everybody.
@@ -100,13 +103,20 @@ impl std::fmt::Debug for Identities {
 }
 
 impl Identities {
-    /// Looks in `db`; uses of credentials are noted at most every `resolution`.
+    /// Looks in `db`; uses of credentials are noted at most every `resolution`. `catalogue` are the scopes that exist.
     #[must_use]
-    pub fn new(db: Db, bus: Bus, clock: Arc<dyn Clock>, resolution: TimeDelta) -> Self {
+    pub fn new(
+        db: Db,
+        bus: Bus,
+        clock: Arc<dyn Clock>,
+        catalogue: Arc<Catalogue>,
+        resolution: TimeDelta,
+    ) -> Self {
         Self(Arc::new(Inner {
             db,
             bus,
             clock,
+            catalogue,
             resolution,
             cache: Cache::builder()
                 .max_capacity(CAPACITY)
@@ -216,24 +226,15 @@ impl Identities {
 
     async fn of_session(&self, session: Session) -> Result<Option<Principal>, DbError> {
         let owner = TokenOwner::User(session.user_id);
-        let Some((owner, scopes, groups)) = self.owner(owner).await? else {
+        let Some(who) = self.of_owner(owner).await? else {
             return Ok(None);
         };
         let credential = Credential::Cookie {
             session_id: session.id,
         };
-        Ok(Some(Principal::new(owner, credential, scopes, groups)))
-    }
-
-    /// What an owner may do, whatever credential they come with.
-    ///
-    /// # Errors
-    /// When the database refuses or is gone.
-    pub async fn of_owner(
-        &self,
-        owner: TokenOwner,
-    ) -> Result<Option<(Owner, ScopeSet, Arc<Groups>)>, DbError> {
-        self.owner(owner).await
+        Ok(Some(Principal::new(
+            who.owner, credential, who.held, who.groups,
+        )))
     }
 
     /// Writes the uses that were noted since the last call, in one transaction.
@@ -321,98 +322,62 @@ impl Identities {
     }
 
     async fn of_token(&self, row: &ApiToken) -> Result<Option<Principal>, DbError> {
-        let Some((owner, held, groups)) = self.owner(row.owner).await? else {
+        let Some(who) = self.of_owner(row.owner).await? else {
             return Ok(None);
         };
         let server = match row.server_id {
-            Some(id) if row.scopes.iter().any(wants_server) => {
-                servers::get(self.0.db.read(), id).await?
-            }
+            Some(id) if wants_server(row) => servers::get(self.0.db.read(), id).await?,
             _ => None,
         };
-        let (user, service) = match &owner {
-            Owner::User(user) => (Some(user.name.as_str()), None),
-            Owner::Service { name, .. } => (None, Some(name.as_str())),
-        };
-        let server = server
-            .as_ref()
-            .map(|server| (server.at.user.as_str(), server.at.name.as_str()));
-        let scopes = expand_token(
-            &row.scopes,
-            Bearer {
-                user,
-                service,
-                server,
-            },
-            &held,
-        )
-        .intersect(&held, &*groups);
+        let scopes = who.token(&row.scopes, server.as_ref().map(|server| &server.at));
         let credential = Credential::Token {
             id: row.id,
             session_id: row.session_id.clone(),
             counts_as_activity: row.counts_as_user_activity(),
         };
-        Ok(Some(Principal::new(owner, credential, scopes, groups)))
+        Ok(Some(Principal::new(
+            who.owner, credential, scopes, who.groups,
+        )))
     }
 
-    async fn owner(
-        &self,
-        owner: TokenOwner,
-    ) -> Result<Option<(Owner, ScopeSet, Arc<Groups>)>, DbError> {
+    /// What an owner may do, whatever credential they come with.
+    ///
+    /// # Errors
+    /// When the database refuses or is gone.
+    pub async fn of_owner(&self, id: TokenOwner) -> Result<Option<Authority>, DbError> {
         let c = self.0.db.read();
-        let (found, mut held) = match owner {
-            TokenOwner::User(id) => {
-                let Some(user) = users::get(c, id).await? else {
-                    return Ok(None);
-                };
-                let mut held = vec![USER_ROLE.to_owned()];
-                held.extend(user.admin.then(|| ADMIN_ROLE.to_owned()));
-                (Owner::User(user), held)
-            }
-            TokenOwner::Service(id) => {
-                let Some(row) = services::get(c, id).await? else {
-                    return Ok(None);
-                };
-                let held = row
-                    .admin
-                    .then(|| ADMIN_ROLE.to_owned())
-                    .into_iter()
-                    .collect();
-                (
-                    Owner::Service {
-                        id,
-                        name: row.name,
-                        admin: row.admin,
-                    },
-                    held,
-                )
-            }
+        let owner = match id {
+            TokenOwner::User(id) => users::get(c, id).await?.map(Owner::User),
+            TokenOwner::Service(id) => services::get(c, id).await?.map(|row| Owner::Service {
+                id,
+                name: row.name,
+                admin: row.admin,
+            }),
         };
-        held.extend(roles::held_by(c, owner).await?);
+        let Some(owner) = owner else { return Ok(None) };
+        let mut held = roles::held_by(c, id).await?;
+        held.extend(owner.user().map(|_| USER_ROLE.to_owned()));
+        held.extend(owner.admin().then(|| ADMIN_ROLE.to_owned()));
         let table = roles::all(c).await?;
         let mut scopes: Vec<Scope> = held
             .iter()
             .filter_map(|name| table.get(name))
             .flat_map(|role| role.scopes.iter().cloned())
             .collect();
-        if let TokenOwner::User(id) = owner {
+        if let TokenOwner::User(id) = id {
             for (at, shared) in shares::held_by(c, id).await? {
                 scopes.extend(shared.on(&at));
             }
         }
-        let bearer = match &found {
-            Owner::User(user) => Bearer {
-                user: Some(user.name.as_str()),
-                ..Bearer::default()
-            },
-            Owner::Service { name, .. } => Bearer {
-                service: Some(name.as_str()),
-                ..Bearer::default()
-            },
-        };
-        let scopes = expand(scopes, bearer);
+        let catalogue = Arc::clone(&self.0.catalogue);
+        let held = Arc::new(expand(scopes, bearer(&owner, &catalogue)));
         let groups = self.groups().await?;
-        Ok(Some((found, scopes, groups)))
+        Ok(Some(Authority {
+            owner,
+            held,
+            groups,
+            catalogue,
+        }))
     }
 
     /// The snapshot of all groups; read again when anything changed, or when it is older than [`TTL`].
@@ -439,9 +404,4 @@ impl Identities {
         *self.0.groups.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
         Ok(groups)
     }
-}
-
-/// Whether a scope cannot be understood without knowing which server the token belongs to.
-fn wants_server(scope: &Scope) -> bool {
-    matches!(scope.filter, Filter::Own(FilterKind::Server))
 }

@@ -1,15 +1,17 @@
-//! New API tokens, whoever asks for them: the REST API and the token page.
+//! New API tokens, whoever asks for them: the REST API, the token page, the command line.
+
+use std::fmt;
 
 use chrono::{DateTime, Utc};
 use hub_types::scope::{Scope, ScopeName, ScopeSet};
 use hub_types::secret::Token;
 
-use crate::db::{Db, DbError, NewTokenRow, tokens};
+use crate::db::{Db, DbError, NewTokenRow, RoleTable, roles, tokens};
 use crate::domain::action::ManageTokens;
+use crate::domain::authority::Authority;
 use crate::domain::principal::{Granted, Owner};
-use crate::domain::role::{Bearer, expand_token};
-use crate::domain::token::{ApiToken, InvalidLife, MAX_NOTE, TokenOwner, expiry};
-use crate::domain::user::Groups;
+use crate::domain::role::TOKEN_ROLE;
+use crate::domain::token::{ApiToken, InvalidLife, MAX_NOTE, expiry};
 
 /// The most scopes that a token is asked for with: more is a mistake, or an attack on the database.
 pub const MAX_SCOPES: usize = 1_000;
@@ -21,108 +23,108 @@ pub struct TokenRequest {
     pub note: String,
     /// Life in seconds; none for as long as is allowed.
     pub expires_in: Option<i64>,
-    /// What it may do; none for all that its owner may.
+    /// What it may do; none for what the role `token` says.
     pub scopes: Option<Vec<Scope>>,
 }
 
-/// Why there is no token.
+/// Why there is no token. The texts are JupyterHub's, where it has one.
 #[derive(Debug, thiserror::Error)]
 pub enum IssueError {
     /// The life is not allowed.
     #[error(transparent)]
     Life(#[from] InvalidLife),
     /// The note is too long.
-    #[error("note must be at most {MAX_NOTE} characters")]
+    #[error("token note must be at most {MAX_NOTE} characters")]
     Note,
     /// Too many scopes.
-    #[error("at most {MAX_SCOPES} scopes can be asked for")]
+    #[error("token scopes must be at most {MAX_SCOPES}")]
     Scopes,
-    /// More than the owner may do. The text is JupyterHub's.
-    #[error("Not assigning requested scopes {missing} not held by {owner}")]
+    /// More than the owner may do, or than the token may that asks.
+    #[error("Not assigning requested scopes {missing} not held by {holder}")]
     NotHeld {
         /// The scopes.
         missing: String,
         /// `User alice`, `Service x`.
-        owner: String,
+        holder: String,
     },
     /// The database refused.
     #[error(transparent)]
     Db(#[from] DbError),
 }
 
-/// The owner of a new token, as [`Identities::of_owner`](super::identities::Identities::of_owner) answers.
+/// The most that a new token may do.
 #[derive(Debug, Clone, Copy)]
-pub struct For<'a> {
-    /// Who it is.
-    pub owner: &'a Owner,
-    /// What they hold.
-    pub held: &'a ScopeSet,
-    /// Who is in which group.
-    pub groups: &'a Groups,
+pub enum Limit<'a> {
+    /// All that its owner may.
+    Owner,
+    /// What this token of the same owner may, which asks for it: a narrow token makes no wider one (security case 48).
+    Asker(&'a ScopeSet),
 }
 
-impl For<'_> {
-    fn token_owner(&self) -> TokenOwner {
-        match self.owner {
-            Owner::User(user) => TokenOwner::User(user.id),
-            Owner::Service { id, .. } => TokenOwner::Service(*id),
-        }
-    }
+/// Who a scope is not held by, as a text.
+struct Holder<'a> {
+    owner: &'a Owner,
+    narrow: bool,
+}
 
-    fn bearer(&self) -> Bearer<'_> {
-        match self.owner {
-            Owner::User(user) => Bearer {
-                user: Some(user.name.as_str()),
-                ..Bearer::default()
-            },
-            Owner::Service { name, .. } => Bearer {
-                service: Some(name.as_str()),
-                ..Bearer::default()
-            },
-        }
-    }
-
-    /// What a token with these scopes may do right now, in the wire form.
-    #[must_use]
-    pub fn effective(&self, scopes: &[Scope]) -> Vec<String> {
-        expand_token(scopes, self.bearer(), self.held)
-            .intersect(self.held, self.groups)
-            .to_strings()
-    }
-
-    fn check(&self, scopes: &[Scope]) -> Result<(), IssueError> {
-        let asked = expand_token(scopes, self.bearer(), self.held);
-        let missing: Vec<String> = asked
-            .iter()
-            .filter(|scope| {
-                !self
-                    .held
-                    .includes(&ScopeSet::of_expanded([scope.to_string()]), self.groups)
-            })
-            .map(|scope| scope.to_string())
-            .collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
+impl fmt::Display for Holder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let token = if self.narrow { "this token of " } else { "" };
         let kind = match self.owner {
             Owner::User(_) => "User",
             Owner::Service { .. } => "Service",
         };
-        Err(IssueError::NotHeld {
-            missing: missing.join(","),
-            owner: format!("{kind} {}", self.owner.name()),
-        })
+        write!(f, "{token}{kind} {}", self.owner.name())
     }
 }
 
-/// Makes a token. `longest` is the configured limit of a life in seconds, 0 for none.
+/// The scopes of a new token: those asked for, or those of the role `token`; never more than `limit`.
+fn scopes(
+    who: &Authority,
+    limit: Limit<'_>,
+    asked: Option<Vec<Scope>>,
+    table: &RoleTable,
+) -> Result<Vec<Scope>, IssueError> {
+    let limit = match limit {
+        Limit::Owner => &who.held,
+        Limit::Asker(scopes) => scopes,
+    };
+    let narrow = !who.is_within(limit);
+    let asked = match asked {
+        Some(asked) => asked,
+        None if narrow => return Ok(limit.iter().collect()),
+        None => match table.get(TOKEN_ROLE) {
+            Some(role) => role.scopes.clone(),
+            None => vec![Scope::all(ScopeName::Inherit)],
+        },
+    };
+    if asked.len() > MAX_SCOPES {
+        return Err(IssueError::Scopes);
+    }
+    let inherit = narrow && asked.iter().any(|scope| scope.name == ScopeName::Inherit);
+    let missing = if inherit {
+        vec![ScopeName::Inherit.to_string()]
+    } else {
+        who.beyond(&asked, limit)
+    };
+    if missing.is_empty() {
+        return Ok(asked);
+    }
+    let owner = &who.owner;
+    Err(IssueError::NotHeld {
+        missing: missing.join(","),
+        holder: Holder { owner, narrow }.to_string(),
+    })
+}
+
+/// Makes a token for `who`. `longest` is the configured limit of a life in seconds, 0 for none.
 ///
 /// # Errors
 /// [`IssueError`].
 pub async fn issue(
     db: &Db,
     _granted: &Granted<ManageTokens>,
-    who: For<'_>,
+    (who, limit): (&Authority, Limit<'_>),
     request: TokenRequest,
     longest: i64,
     now: DateTime<Utc>,
@@ -131,28 +133,13 @@ pub async fn issue(
         return Err(IssueError::Note);
     }
     let expires = expiry(request.expires_in, longest, now)?;
-    if request
-        .scopes
-        .as_ref()
-        .is_some_and(|scopes| scopes.len() > MAX_SCOPES)
-    {
-        return Err(IssueError::Scopes);
-    }
-    let scopes = request
-        .scopes
-        .unwrap_or_else(|| vec![Scope::all(ScopeName::Inherit)]);
-    who.check(&scopes)?;
+    let table = roles::all(db.read()).await?;
+    let scopes = scopes(who, limit, request.scopes, &table)?;
     let secret = Token::generate();
     let row = NewTokenRow {
         hash: Some(secret.hash()),
-        owner: who.token_owner(),
-        server_id: None,
-        client_id: None,
-        code_hash: None,
-        session_id: None,
-        scopes,
-        note: request.note,
         expires,
+        ..NewTokenRow::new(who.id(), scopes, request.note)
     };
     let tx = db.write().await?;
     let token = tokens::insert(&tx, &row, now).await?;

@@ -1,5 +1,6 @@
 //! From a form to a session.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -68,20 +69,24 @@ pub struct Login {
 #[must_use]
 pub fn policy(config: &Config) -> LoginPolicy {
     let auth = &config.authenticator;
-    let normal = |names: &std::collections::BTreeSet<String>| {
-        names.iter().map(|name| normalise(name)).collect()
+    let username_map: BTreeMap<String, String> = auth
+        .username_map
+        .iter()
+        .map(|(typed, name)| (normalise(typed), name.clone()))
+        .collect();
+    // Names of the configuration are written as people type them, too.
+    let mapped = |name: &String| {
+        let name = normalise(name);
+        username_map.get(&name).cloned().unwrap_or(name)
     };
+    let all = |names: &BTreeSet<String>| names.iter().map(mapped).collect();
     LoginPolicy {
         allow_all: config.allow_all(),
         allow_existing: config.allow_existing_users(),
-        allowed: normal(&auth.allowed_users),
-        blocked: normal(&auth.blocked_users),
-        admins: normal(&auth.admin_users),
-        username_map: auth
-            .username_map
-            .iter()
-            .map(|(typed, name)| (normalise(typed), name.clone()))
-            .collect(),
+        allowed: all(&auth.allowed_users),
+        blocked: all(&auth.blocked_users),
+        admins: all(&auth.admin_users),
+        username_map,
     }
 }
 

@@ -8,7 +8,7 @@ use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
 
 use super::row::{from_json, group_members, groups, json, role_grants, roles, services, users};
 use super::{DbError, Tx};
-use crate::domain::role::Role;
+use crate::domain::role::{Origin, Role};
 use crate::domain::token::{ServiceId, TokenOwner};
 use crate::domain::user::UserId;
 
@@ -28,8 +28,13 @@ fn read(row: &roles::Model) -> Result<Role, DbError> {
         name: row.name.clone(),
         description: row.description.clone(),
         scopes,
-        from_config: row.from_config,
+        origin: origin("roles", &row.origin)?,
     })
+}
+
+fn origin(table: &'static str, text: &str) -> Result<Origin, DbError> {
+    Origin::parse(text)
+        .ok_or_else(|| DbError::inconsistent(table, format!("origin {text:?} is none")))
 }
 
 /// All roles.
@@ -130,98 +135,177 @@ pub async fn held_by_group(c: &impl ConnectionTrait, group: &str) -> Result<Vec<
     Ok(rows.into_iter().map(|row| row.name).collect())
 }
 
-/// Makes the table hold exactly these roles, beside those made through the API: a role that the configuration no
-/// longer has is deleted (JupyterHub's rule).
+/// Makes the table hold exactly these roles, beside those made through the API or by the authenticator: a role that the
+/// configuration no longer has is deleted (JupyterHub's rule). Returns the names of roles that give more than before.
 ///
 /// # Errors
 /// When the database refuses or is gone.
-pub async fn sync(tx: &Tx, wanted: &[Role]) -> Result<(), DbError> {
-    for row in roles::Entity::find().all(&**tx).await? {
-        if row.from_config && !wanted.iter().any(|role| role.name == row.name) {
-            roles::Entity::delete_by_id(row.id).exec(&**tx).await?;
+pub async fn sync(tx: &Tx, wanted: &[Role]) -> Result<Vec<String>, DbError> {
+    let known = all(&**tx).await?;
+    for role in known.values() {
+        if role.origin == Origin::Config && !wanted.iter().any(|new| new.name == role.name) {
+            delete(tx, &role.name).await?;
         }
     }
+    let mut widened = Vec::new();
     for role in wanted {
-        let scopes = json(
-            &role
+        let before = known.get(&role.name);
+        if before.is_some_and(|before| {
+            !role
                 .scopes
                 .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>(),
-        )?;
-        let known = roles::Entity::find()
-            .filter(roles::Column::Name.eq(&role.name))
-            .one(&**tx)
-            .await?;
-        let row = roles::ActiveModel {
-            id: known.as_ref().map_or(NotSet, |row| Set(row.id)),
-            name: Set(role.name.clone()),
-            description: Set(role.description.clone()),
-            scopes: Set(scopes),
-            from_config: Set(role.from_config),
-        };
-        if known.is_some() {
-            roles::Entity::update(row).exec(&**tx).await?;
-        } else {
-            roles::Entity::insert(row)
-                .exec_without_returning(&**tx)
-                .await?;
+                .all(|scope| before.scopes.contains(scope))
+        }) {
+            widened.push(role.name.clone());
         }
+        if before != Some(role) {
+            put(tx, role).await?;
+        }
+    }
+    Ok(widened)
+}
+
+/// Makes or replaces a role; who holds it stays.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn put(tx: &Tx, role: &Role) -> Result<(), DbError> {
+    let texts: Vec<String> = role.scopes.iter().map(ToString::to_string).collect();
+    let known = row_of(tx, &role.name).await?;
+    let row = roles::ActiveModel {
+        id: known.map_or(NotSet, Set),
+        name: Set(role.name.clone()),
+        description: Set(role.description.clone()),
+        scopes: Set(json(&texts)?),
+        origin: Set(role.origin.as_str().to_owned()),
+    };
+    if known.is_some() {
+        roles::Entity::update(row).exec(&**tx).await?;
+    } else {
+        roles::Entity::insert(row)
+            .exec_without_returning(&**tx)
+            .await?;
     }
     Ok(())
 }
 
-/// Who shall hold a role, by kind; a kind that is `None` is left alone.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Holders {
-    /// Names of users.
-    pub users: Option<Vec<String>>,
-    /// Names of groups.
-    pub groups: Option<Vec<String>>,
-    /// Names of services.
-    pub services: Option<Vec<String>>,
-}
-
-/// Grants the role `name` to exactly the given holders of each given kind. Names that do not exist are returned.
+/// Deletes a role; nobody holds it any more.
 ///
 /// # Errors
 /// When the database refuses or is gone.
-pub async fn grant(tx: &Tx, name: &str, holders: &Holders) -> Result<Vec<String>, DbError> {
-    let Some(role) = roles::Entity::find()
+pub async fn delete(tx: &Tx, name: &str) -> Result<(), DbError> {
+    roles::Entity::delete_many()
         .filter(roles::Column::Name.eq(name))
-        .one(&**tx)
-        .await?
-    else {
+        .exec(&**tx)
+        .await?;
+    Ok(())
+}
+
+/// Row id of a role.
+async fn row_of(tx: &Tx, name: &str) -> Result<Option<i64>, DbError> {
+    let query = roles::Entity::find().filter(roles::Column::Name.eq(name));
+    Ok(query.one(&**tx).await?.map(|row| row.id))
+}
+
+/// Gives the role `name` to these holders of one kind, and takes it from all others of that kind. Returns the names that
+/// do not exist (the role's own, if it is the one).
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn set_holders(
+    tx: &Tx,
+    name: &str,
+    kind: Holder,
+    holders: &[String],
+    origin: Origin,
+) -> Result<Vec<String>, DbError> {
+    let Some(role) = row_of(tx, name).await? else {
         return Ok(vec![name.to_owned()]);
     };
-    let listed = [
-        (Holder::User, &holders.users),
-        (Holder::Group, &holders.groups),
-        (Holder::Service, &holders.services),
-    ];
+    role_grants::Entity::delete_many()
+        .filter(role_grants::Column::RoleId.eq(role))
+        .filter(kind.column().is_not_null())
+        .exec(&**tx)
+        .await?;
     let mut missing = Vec::new();
-    for (kind, names) in listed {
-        let Some(names) = names else { continue };
-        role_grants::Entity::delete_many()
-            .filter(role_grants::Column::RoleId.eq(role.id))
-            .filter(kind.column().is_not_null())
-            .exec(&**tx)
-            .await?;
-        for name in names {
-            match kind.find(tx, name).await? {
-                Some(id) => kind.grant(tx, role.id, id).await?,
-                None => missing.push(name.clone()),
-            }
+    for holder in holders {
+        match kind.find(tx, holder).await? {
+            Some(id) => kind.grant(tx, role, id, origin).await?,
+            None => missing.push(holder.clone()),
         }
     }
     Ok(missing)
 }
 
+/// Takes a role from those holders of one kind who have it from `origin`.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn clear_holders(
+    tx: &Tx,
+    name: &str,
+    kind: Holder,
+    origin: Origin,
+) -> Result<(), DbError> {
+    let Some(role) = row_of(tx, name).await? else {
+        return Ok(());
+    };
+    role_grants::Entity::delete_many()
+        .filter(role_grants::Column::RoleId.eq(role))
+        .filter(kind.column().is_not_null())
+        .filter(role_grants::Column::Origin.eq(origin.as_str()))
+        .exec(&**tx)
+        .await?;
+    Ok(())
+}
+
+/// Gives a role to one holder; whoever has it already keeps it as it is. False when there is no such role or holder.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn grant(
+    tx: &Tx,
+    name: &str,
+    kind: Holder,
+    holder: &str,
+    origin: Origin,
+) -> Result<bool, DbError> {
+    let (Some(role), Some(id)) = (row_of(tx, name).await?, kind.find(tx, holder).await?) else {
+        return Ok(false);
+    };
+    let has = role_grants::Entity::find()
+        .filter(role_grants::Column::RoleId.eq(role))
+        .filter(kind.column().eq(id));
+    if has.one(&**tx).await?.is_none() {
+        kind.grant(tx, role, id, origin).await?;
+    }
+    Ok(true)
+}
+
+/// Takes a role from one holder, however they came by it. False when they did not hold it.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn revoke(tx: &Tx, name: &str, kind: Holder, holder: &str) -> Result<bool, DbError> {
+    let (Some(role), Some(id)) = (row_of(tx, name).await?, kind.find(tx, holder).await?) else {
+        return Ok(false);
+    };
+    let gone = role_grants::Entity::delete_many()
+        .filter(role_grants::Column::RoleId.eq(role))
+        .filter(kind.column().eq(id))
+        .exec(&**tx)
+        .await?;
+    Ok(gone.rows_affected > 0)
+}
+
 /// What can hold a role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Holder {
+pub enum Holder {
+    /// A user.
     User,
+    /// A group: all its members hold the role.
     Group,
+    /// A service.
     Service,
 }
 
@@ -252,7 +336,7 @@ impl Holder {
         })
     }
 
-    async fn grant(self, tx: &Tx, role: i64, id: i64) -> Result<(), DbError> {
+    async fn grant(self, tx: &Tx, role: i64, id: i64, origin: Origin) -> Result<(), DbError> {
         let only = |kind: Holder| Set((kind == self).then_some(id));
         let row = role_grants::ActiveModel {
             id: NotSet,
@@ -260,6 +344,7 @@ impl Holder {
             user_id: only(Holder::User),
             group_id: only(Holder::Group),
             service_id: only(Holder::Service),
+            origin: Set(origin.as_str().to_owned()),
         };
         role_grants::Entity::insert(row)
             .exec_without_returning(&**tx)

@@ -60,7 +60,7 @@ entity!(roles, "roles", {
     name: String,
     description: String,
     scopes: String,
-    from_config: bool,
+    origin: String,
 });
 
 entity!(role_grants, "role_grants", {
@@ -70,6 +70,7 @@ entity!(role_grants, "role_grants", {
     user_id: Option<i64>,
     group_id: Option<i64>,
     service_id: Option<i64>,
+    origin: String,
 });
 
 entity!(servers, "servers", {

@@ -60,6 +60,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "shares",
         include_str!("../../migrations/sqlite/0002_shares.sql"),
     ),
+    (
+        3,
+        "role origins",
+        include_str!("../../migrations/sqlite/0003_role_origins.sql"),
+    ),
 ];
 
 /// Brings the schema up to date. Migrations are embedded, checksummed and applied in one transaction each.

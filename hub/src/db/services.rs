@@ -83,3 +83,25 @@ pub async fn sync(tx: &Tx, wanted: &[(ServiceName, bool)]) -> Result<(), DbError
     }
     Ok(())
 }
+
+/// Gives the role `admin` to exactly these services. Returns the names that do not exist.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn set_admins(tx: &Tx, names: &BTreeSet<String>) -> Result<Vec<String>, DbError> {
+    let known = list(&**tx).await?;
+    for row in &known {
+        Entity::update_many()
+            .col_expr(
+                Column::Admin,
+                Expr::value(names.contains(row.name.as_str())),
+            )
+            .filter(Column::Id.eq(row.id.0))
+            .exec(&**tx)
+            .await?;
+    }
+    let missing = names
+        .iter()
+        .filter(|name| !known.iter().any(|row| row.name.as_str() == **name));
+    Ok(missing.cloned().collect())
+}

@@ -62,6 +62,24 @@ pub struct NewTokenRow {
     pub expires: Option<DateTime<Utc>>,
 }
 
+impl NewTokenRow {
+    /// A token of the hub's own making, with nothing else to it.
+    #[must_use]
+    pub fn new(owner: TokenOwner, scopes: Vec<Scope>, note: impl Into<String>) -> Self {
+        Self {
+            hash: None,
+            owner,
+            server_id: None,
+            client_id: None,
+            code_hash: None,
+            session_id: None,
+            scopes,
+            note: note.into(),
+            expires: None,
+        }
+    }
+}
+
 /// Stores a token.
 ///
 /// # Errors
@@ -142,6 +160,20 @@ pub async fn of_owner(
         .filter(valid)
         .order_by(Column::LastActivity, Order::Desc)
         .order_by(Column::Id, Order::Desc)
+        .all(c)
+        .await?;
+    rows.iter().map(read).collect()
+}
+
+/// All tokens with this note, oldest first.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn with_note(c: &impl ConnectionTrait, note: &str) -> Result<Vec<ApiToken>, DbError> {
+    let rows = Entity::find()
+        .filter(Column::Note.eq(note))
+        .filter(Column::Hash.is_null())
+        .order_by(Column::Id, Order::Asc)
         .all(c)
         .await?;
     rows.iter().map(read).collect()

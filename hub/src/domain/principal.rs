@@ -4,12 +4,10 @@ use std::sync::Arc;
 
 use hub_types::identity::Kind;
 use hub_types::names::{ServiceName, Username};
-use hub_types::scope::{
-    FilterKind, IDENTIFY_SERVICE_SCOPES, IDENTIFY_USER_SCOPES, Membership as _, Reach, Scope,
-    ScopeName, ScopeSet, Target,
-};
+use hub_types::scope::{Membership as _, Reach, ScopeName, ScopeSet, Target};
 
 use super::action::Action;
+use super::authority::identify;
 use super::token::{ServiceId, TokenId};
 use super::user::{Groups, User};
 
@@ -103,7 +101,7 @@ pub struct Principal {
     pub owner: Owner,
     /// How they proved it.
     pub credential: Credential,
-    scopes: ScopeSet,
+    scopes: Arc<ScopeSet>,
     groups: Arc<Groups>,
 }
 
@@ -144,13 +142,13 @@ impl Principal {
     pub fn new(
         owner: Owner,
         credential: Credential,
-        scopes: ScopeSet,
+        scopes: impl Into<Arc<ScopeSet>>,
         groups: Arc<Groups>,
     ) -> Self {
         Self {
             owner,
             credential,
-            scopes,
+            scopes: scopes.into(),
             groups,
         }
     }
@@ -221,16 +219,12 @@ impl Principal {
     /// The same principal with what everybody may read about themselves; for `GET /user` only.
     #[must_use]
     pub fn with_identify_scopes(&self) -> Self {
-        let mut scopes = self.scopes.clone();
-        let (names, kind) = match self.owner.kind() {
-            Kind::User => (IDENTIFY_USER_SCOPES, FilterKind::User),
-            Kind::Service => (IDENTIFY_SERVICE_SCOPES, FilterKind::Service),
-        };
-        for name in names {
-            scopes.add(Scope::only(name.clone(), kind, self.owner.name()));
+        let mut scopes = ScopeSet::clone(&self.scopes);
+        for scope in identify(&self.owner) {
+            scopes.add(scope);
         }
         Self {
-            scopes,
+            scopes: Arc::new(scopes),
             ..self.clone()
         }
     }

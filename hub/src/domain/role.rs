@@ -1,6 +1,6 @@
 //! Roles: named lists of scopes, and who holds them.
 
-use hub_types::scope::{ADMIN_SCOPES, Filter, FilterKind, Scope, ScopeName, ScopeSet};
+use hub_types::scope::{ADMIN_SCOPES, Catalogue, Filter, FilterKind, Scope, ScopeName, ScopeSet};
 
 /// The role that every user holds.
 pub const USER_ROLE: &str = "user";
@@ -11,6 +11,41 @@ pub const SERVER_ROLE: &str = "server";
 /// The role whose scopes a token gets when none were asked for.
 pub const TOKEN_ROLE: &str = "token";
 
+/// Who made a role, or gave it to somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Origin {
+    /// It is always there.
+    Builtin,
+    /// The configuration: gone when the configuration no longer says so.
+    Config,
+    /// The API: the configuration takes it away only by listing who shall hold the role.
+    Api,
+    /// The authenticator (`manage_roles`): follows what the authenticator says.
+    Authenticator,
+}
+
+impl Origin {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Builtin, Self::Config, Self::Api, Self::Authenticator];
+
+    /// The word in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Builtin => "builtin",
+            Self::Config => "config",
+            Self::Api => "api",
+            Self::Authenticator => "authenticator",
+        }
+    }
+
+    /// Reads what [`Origin::as_str`] wrote.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|origin| origin.as_str() == text)
+    }
+}
+
 /// A role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Role {
@@ -20,8 +55,8 @@ pub struct Role {
     pub description: String,
     /// What it grants, as written.
     pub scopes: Vec<Scope>,
-    /// Whether the configuration defines it (else the API, or it is built in).
-    pub from_config: bool,
+    /// Who made it.
+    pub origin: Origin,
 }
 
 /// The four built-in roles. Source: JupyterHub 6.1, wire contract 3.3.
@@ -31,7 +66,7 @@ pub fn builtin_roles() -> Vec<Role> {
         name: name.to_owned(),
         description: description.to_owned(),
         scopes,
-        from_config: false,
+        origin: Origin::Builtin,
     };
     vec![
         role(
@@ -74,8 +109,8 @@ pub fn is_role_name(name: &str) -> bool {
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_~.".contains(b))
 }
 
-/// Whose scopes are being expanded: what the bare filters stand for.
-#[derive(Debug, Clone, Copy, Default)]
+/// Whose scopes are being expanded: what the bare filters stand for, and which scopes there are.
+#[derive(Debug, Clone, Copy)]
 pub struct Bearer<'a> {
     /// `!user` and `self`.
     pub user: Option<&'a str>,
@@ -83,6 +118,39 @@ pub struct Bearer<'a> {
     pub service: Option<&'a str>,
     /// `!server`, as user and server name.
     pub server: Option<(&'a str, &'a str)>,
+    /// The scopes that exist.
+    pub catalogue: &'a Catalogue,
+}
+
+impl<'a> Bearer<'a> {
+    /// Nobody: bare filters stand for nothing.
+    #[must_use]
+    pub fn nobody(catalogue: &'a Catalogue) -> Self {
+        Self {
+            user: None,
+            service: None,
+            server: None,
+            catalogue,
+        }
+    }
+
+    /// A user.
+    #[must_use]
+    pub fn user(name: &'a str, catalogue: &'a Catalogue) -> Self {
+        Self {
+            user: Some(name),
+            ..Self::nobody(catalogue)
+        }
+    }
+
+    /// A service.
+    #[must_use]
+    pub fn service(name: &'a str, catalogue: &'a Catalogue) -> Self {
+        Self {
+            service: Some(name),
+            ..Self::nobody(catalogue)
+        }
+    }
 }
 
 /// Replaces a bare filter by what it stands for; a scope whose filter stands for nothing is dropped.
@@ -102,7 +170,7 @@ pub fn resolve(scope: Scope, bearer: Bearer<'_>) -> Option<Scope> {
     Some(Scope::only(scope.name, kind, value))
 }
 
-/// Expands the scopes of an owner's roles.
+/// Expands scopes: of an owner's roles, or of a token without what `inherit` means.
 #[must_use]
 pub fn expand(scopes: impl IntoIterator<Item = Scope>, bearer: Bearer<'_>) -> ScopeSet {
     ScopeSet::expand(
@@ -110,22 +178,15 @@ pub fn expand(scopes: impl IntoIterator<Item = Scope>, bearer: Bearer<'_>) -> Sc
             .into_iter()
             .filter_map(|scope| resolve(scope, bearer)),
         bearer.user,
+        bearer.catalogue,
     )
-}
-
-/// Expands the scopes of a token: `inherit` stands for everything that the owner holds.
-#[must_use]
-pub fn expand_token(scopes: &[Scope], bearer: Bearer<'_>, owner: &ScopeSet) -> ScopeSet {
-    let mut set = expand(scopes.iter().cloned(), bearer);
-    if scopes.iter().any(|scope| scope.name == ScopeName::Inherit) {
-        set.merge(owner);
-    }
-    set
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    static BUILTIN: Catalogue = Catalogue::builtin();
 
     #[test]
     fn role_names() {
@@ -144,9 +205,8 @@ mod tests {
             .find(|role| role.name == SERVER_ROLE)
             .unwrap();
         let bearer = Bearer {
-            user: Some("alice"),
-            service: None,
             server: Some(("alice", "")),
+            ..Bearer::user("alice", &BUILTIN)
         };
         assert_eq!(
             expand(role.scopes, bearer).to_strings(),
@@ -159,11 +219,16 @@ mod tests {
     }
 
     #[test]
-    fn inherit_is_the_owner_and_unresolved_filters_grant_nothing() {
-        let owner = ScopeSet::of_expanded(["read:hub"]);
-        let scopes: Vec<Scope> = ["inherit", "servers!server"]
-            .map(|text| text.parse().unwrap())
-            .into();
-        assert_eq!(expand_token(&scopes, Bearer::default(), &owner), owner);
+    fn what_stands_for_nothing_grants_nothing() {
+        let scopes = [
+            "servers!server",
+            "read:users!user",
+            "self",
+            "inherit",
+            "custom:gone",
+        ];
+        let scopes = scopes.map(|text| text.parse::<Scope>().unwrap());
+        let set = expand(scopes, Bearer::nobody(&BUILTIN));
+        assert!(set.is_empty(), "{set:?}");
     }
 }

@@ -284,6 +284,8 @@ mod tests {
     use hub_types::scope::NoMembership;
     use proptest::prelude::*;
 
+    use hub_types::scope::Catalogue;
+
     use super::*;
     use crate::domain::user::Groups;
 
@@ -455,7 +457,7 @@ mod tests {
                 Some("self!server=alice/"),
             ),
         ] {
-            let held = ScopeSet::expand(scopes(held), Some("alice"));
+            let held = ScopeSet::expand(scopes(held), Some("alice"), &Catalogue::builtin());
             let result = asked(wanted).granted_by(&held, &lab, &at("alice", ""));
             let text = result.err().map(|error| error.to_string());
             let expected = missing
@@ -499,7 +501,7 @@ mod tests {
         ) {
             let own = at(&user, &server);
             let shared = SharedScopes::stored([name]);
-            let set = ScopeSet::expand(shared.on(&own), Some("recipient"));
+            let set = ScopeSet::expand(shared.on(&own), Some("recipient"), &Catalogue::builtin());
             let groups = Groups::new([("g".to_owned(), [user.clone(), other_user.clone()].into())].into());
             for held in ScopeName::ALL {
                 let mut targets = vec![

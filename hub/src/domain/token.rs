@@ -31,7 +31,7 @@ impl std::fmt::Display for TokenId {
 pub struct ServiceId(pub i64);
 
 /// Who owns a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum TokenOwner {
     /// A user.
     User(UserId),
@@ -88,7 +88,7 @@ pub enum InvalidLife {
     #[error("expires_in must be a positive integer or null, not {0}")]
     NotPositive(String),
     /// More than the configuration allows, or than a date can hold.
-    #[error("expires_in must be at most {max} seconds, not {asked}")]
+    #[error("token expires_in: {asked} must not exceed {max}")]
     TooLong {
         /// The limit in seconds.
         max: i64,

@@ -132,6 +132,7 @@ impl Hub {
             db.clone(),
             bus.clone(),
             Arc::clone(&clock),
+            Arc::clone(&config.jupyterhub.custom_scopes),
             TimeDelta::seconds(30),
         );
         hub::bootstrap::sync(&config, &db, &identities, clock.now())

@@ -6,6 +6,7 @@
 //!
 //! The names, children and meanings are JupyterHub 6.1's.
 
+mod catalogue;
 mod filter;
 mod set;
 
@@ -14,8 +15,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use catalogue::{Catalogue, CustomScope, InvalidDefinition};
 pub use filter::{Filter, FilterKind};
-pub use set::{Membership, NoMembership, Reach, ScopeSet, Target};
+pub use set::{Filters, Membership, NoMembership, Reach, ScopeSet, Target};
 
 macro_rules! scopes {
     ($($variant:ident $text:literal $description:literal [$($child:ident),*];)*) => {
@@ -40,7 +42,7 @@ macro_rules! scopes {
                 }
             }
 
-            /// What it allows, in a sentence for the consent page and the docs.
+            /// What it allows, in a sentence; of a custom scope only [`Catalogue::description`] knows.
             #[must_use]
             pub fn description(&self) -> &str {
                 match self {
@@ -49,7 +51,7 @@ macro_rules! scopes {
                 }
             }
 
-            /// Direct children in the hierarchy (those of custom scopes are known to the hub's configuration only).
+            /// Direct children in the hierarchy; of a custom scope only [`Catalogue::children`] knows.
             #[must_use]
             pub fn children(&self) -> &'static [ScopeName] {
                 match self {
@@ -181,7 +183,7 @@ impl ScopeName {
         matches!(self, Self::NoScope | Self::SelfScope | Self::Inherit)
     }
 
-    /// Whether a `!server=` filter is handed down to this child (JupyterHub keeps it from `read:user…`).
+    /// Whether a `!server=` filter means anything for this scope (JupyterHub keeps it from `read:user…`).
     fn takes_server_filter(&self) -> bool {
         !self.as_str().starts_with("read:user")
     }
@@ -288,6 +290,9 @@ impl<'de> Deserialize<'de> for Scope {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
 
     #[test]
@@ -326,6 +331,52 @@ mod tests {
             "self!user",
         ] {
             assert!(bad.parse::<Scope>().is_err(), "{bad}");
+        }
+    }
+
+    fn name() -> impl Strategy<Value = ScopeName> {
+        let custom = "custom:[a-z0-9][a-z0-9_*:-]{1,8}[a-z0-9_*]";
+        let custom = custom.prop_map(|text| ScopeName::Custom(text.into()));
+        prop_oneof![4 => select(ScopeName::ALL), 1 => custom]
+    }
+
+    fn scope() -> impl Strategy<Value = Scope> {
+        let kind = select(
+            &[
+                FilterKind::User,
+                FilterKind::Group,
+                FilterKind::Server,
+                FilterKind::Service,
+            ][..],
+        );
+        let own = select(&[FilterKind::User, FilterKind::Server, FilterKind::Service][..]);
+        let filter = prop_oneof![
+            Just(Filter::All),
+            own.prop_map(Filter::Own),
+            (kind, "(?s).{1,12}").prop_map(|(kind, value)| Filter::Is(kind, value)),
+        ];
+        (name(), filter).prop_map(|(name, filter)| {
+            let filter = if name.is_meta() { Filter::All } else { filter };
+            Scope { name, filter }
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+        #[test]
+        fn what_is_printed_is_read(scope in scope()) {
+            prop_assert_eq!(scope.to_string().parse::<Scope>(), Ok(scope.clone()));
+            let json = serde_json::to_string(&scope).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Scope>(&json).unwrap(), scope);
+        }
+
+        /// One text, one scope: there are no two ways to write it.
+        #[test]
+        fn what_is_read_is_printed(text in "(read:users|users|custom:abc|self|(?s).{0,9})[!a-z=/]{0,3}(?s).{0,9}") {
+            if let Ok(scope) = text.parse::<Scope>() {
+                prop_assert_eq!(scope.to_string(), text);
+            }
         }
     }
 }

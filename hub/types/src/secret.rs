@@ -7,6 +7,9 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroize as _;
 
+/// Shortest token that may be chosen by hand, in bytes. Source: JupyterHub 6.1.
+pub const MIN_TOKEN_LEN: usize = 8;
+
 /// Longest credential that is ever looked at, in bytes. Source: JupyterHub 6.1 refuses longer ones before hashing.
 pub const MAX_TOKEN_LEN: usize = 64;
 

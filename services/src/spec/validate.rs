@@ -4,13 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use hub_types::names::ServiceName;
-use hub_types::secret::MAX_TOKEN_LEN;
+use hub_types::secret::{MAX_TOKEN_LEN, MIN_TOKEN_LEN};
 use url::Url;
 
 use super::ServiceSpec;
-
-/// Shortest token that an administrator may choose, in characters (JupyterHub's limit).
-const MIN_TOKEN_LEN: usize = 8;
 
 /// Something to say about one key of one service: an error, or a warning.
 #[derive(Debug, Clone, PartialEq, Eq)]

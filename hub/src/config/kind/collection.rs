@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hub_types::scope::{Scope, ScopeName};
+use hub_types::secret::{MAX_TOKEN_LEN, MIN_TOKEN_LEN, Token};
 use serde_json::Value as Json;
 
 use super::{Faults, Kind};
@@ -230,10 +231,57 @@ impl Kind for Scopes {
     }
 }
 
+/// Secrets that are somebody's tokens: secret → name. A secret is never repeated, not even in an error.
+#[derive(Debug)]
+pub struct Tokens;
+
+impl Kind for Tokens {
+    type Target = Vec<(Token, String)>;
+    const EXPECTS: &'static str =
+        "a table of tokens, e.g. { \"the secret\" = \"the owner's name\" }";
+    const EXAMPLE: &'static str = "{}";
+    const SECRET: bool = true;
+
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<Vec<(Token, String)>> {
+        let Some(entries) = node.as_table() else {
+            return faults.expected::<Self, _>(node);
+        };
+        let read: Vec<Option<(Token, String)>> = entries
+            .iter()
+            .map(|entry| {
+                let Some(name) = entry.node.as_text().filter(|name| !name.is_empty()) else {
+                    return faults.expected::<Self, _>(&entry.node);
+                };
+                if !(MIN_TOKEN_LEN..=MAX_TOKEN_LEN).contains(&entry.key.len()) {
+                    let message = format_args!(
+                        "holds a token of {name} with {} characters; it must have {MIN_TOKEN_LEN} to {MAX_TOKEN_LEN}, and \
+                         `openssl rand -hex 32` makes a good one",
+                        entry.key.len()
+                    );
+                    faults.at(&entry.place, message);
+                    return None;
+                }
+                Some((Token::from_config(entry.key.as_str()), name.to_owned()))
+            })
+            .collect();
+        read.into_iter().collect()
+    }
+
+    fn show(value: &Vec<(Token, String)>) -> Option<Json> {
+        (!value.is_empty()).then(|| {
+            let names: Vec<&str> = value.iter().map(|(_, name)| name.as_str()).collect();
+            format!("[secret] of {}", names.join(", ")).into()
+        })
+    }
+}
+
 /// Says that `text` is no scope, with the one that was probably meant.
 #[must_use]
 pub fn unknown_scope(text: &str) -> String {
     let (name, filter) = text.split_at(text.find('!').unwrap_or(text.len()));
+    if name == "all" {
+        return format!("holds '{text}', which is called 'inherit' since JupyterHub 2");
+    }
     match nearest(name, ScopeName::ALL.iter().map(ScopeName::as_str)) {
         Some(scope) if scope != name => {
             format!("holds '{text}', which is not a scope; did you mean {scope}{filter}?")
@@ -269,6 +317,27 @@ mod tests {
     }
 
     #[test]
+    fn tokens_stay_secret() {
+        let tokens = read::<Tokens>(json!({"0123456789abcdef": "mal"})).unwrap();
+        assert_eq!(tokens[0].0.expose(), "0123456789abcdef");
+        assert_eq!(Tokens::show(&tokens), Some("[secret] of mal".into()));
+        assert_eq!(Tokens::show(&Vec::new()), None);
+        let long = "x".repeat(65);
+        for bad in [
+            json!({"sesame": "mal"}),
+            json!({long: "mal"}),
+            json!({"0123456789abcdef": ""}),
+            json!({"0123456789abcdef": 7}),
+            json!(["0123456789abcdef"]),
+        ] {
+            let error = read::<Tokens>(bad).unwrap_err();
+            for secret in ["sesame", "0123", "xxxx"] {
+                assert!(!error.contains(secret), "{error}");
+            }
+        }
+    }
+
+    #[test]
     fn environments() {
         let read_map = read::<Environment>(json!({"A": 1, "MY_TOKEN": "x"})).unwrap();
         assert_eq!(read_map["A"], "1");
@@ -291,6 +360,7 @@ mod tests {
             ("read:usres!group=a", "did you mean read:users!group=a?"),
             ("self!planet=x", "whose filter is not one"),
             ("nonsense", "which is not a scope"),
+            ("all", "which is called 'inherit'"),
         ] {
             let error = read::<Scopes>(json!([scope])).unwrap_err();
             assert!(error.contains(hint), "{error}");

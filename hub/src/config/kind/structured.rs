@@ -1,7 +1,9 @@
 //! Kinds with a structure: groups, roles, services. They are read through serde, with errors that keep their place.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use hub_types::scope::{Catalogue, CustomScope};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json, json};
 
@@ -134,6 +136,47 @@ fn compact(value: Json) -> Json {
     }
 }
 
+/// Scopes of the operator's own, by name.
+#[derive(Debug)]
+pub struct CustomScopes;
+
+impl Kind for CustomScopes {
+    type Target = Arc<Catalogue>;
+    const EXPECTS: &'static str = "a table of scopes, e.g. { \"custom:lab:book\" = { description = \"Book the lab.\", subscopes = [] } }";
+    const EXAMPLE: &'static str = "{}";
+
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<Arc<Catalogue>> {
+        let Some(entries) = node.as_table() else {
+            return faults.expected::<Self, _>(node);
+        };
+        let read: Vec<Option<(String, CustomScope)>> = entries
+            .iter()
+            .map(|entry| {
+                let what = format!("scope '{}'", entry.key);
+                Some((entry.key.clone(), item(&entry.node, &what, faults)?))
+            })
+            .collect();
+        let definitions: BTreeMap<_, _> = read.into_iter().collect::<Option<_>>()?;
+        match Catalogue::with_custom(&definitions) {
+            Ok(catalogue) => Some(Arc::new(catalogue)),
+            Err(error) => {
+                let at = entries.iter().find(|entry| entry.key == error.scope());
+                faults.at(at.map_or(&node.place, |entry| &entry.place), error);
+                None
+            }
+        }
+    }
+
+    fn show(value: &Arc<Catalogue>) -> Option<Json> {
+        Some(
+            value
+                .custom()
+                .map(|(name, scope)| (name.to_string(), json!(scope)))
+                .collect(),
+        )
+    }
+}
+
 /// Services.
 #[derive(Debug)]
 pub struct Services;
@@ -250,6 +293,36 @@ mod tests {
         ] {
             let error = read::<Roles>(value.clone()).unwrap_err();
             assert_eq!(error, expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn custom_scopes() {
+        let own = json!({"custom:lab:book": {"description": "Book the lab.", "subscopes": ["custom:lab:see"]},
+            "custom:lab:see": {"description": "See the plan."}});
+        let catalogue = read::<CustomScopes>(own.clone()).unwrap();
+        assert_eq!(CustomScopes::show(&catalogue), Some(own));
+        for (value, expected) in [
+            (json!([]), "x must be a table of scopes"),
+            (
+                json!({"custom:empty": {}}),
+                "x scope 'custom:empty': lacks description",
+            ),
+            (
+                json!({"custom:extra": {"description": "d", "subscope": []}}),
+                "x scope 'custom:extra': subscope is not a setting; did you mean subscopes?",
+            ),
+            (
+                json!({"custom:bad": {"description": "d", "subscopes": "custom:notalist"}}),
+                "x scope 'custom:bad': subscopes must be a list, not a text",
+            ),
+            (
+                json!({"read:users": {"description": "d"}}),
+                "x 'read:users' is a scope of JupyterHub and cannot be defined again",
+            ),
+        ] {
+            let error = read::<CustomScopes>(value.clone()).unwrap_err();
+            assert!(error.starts_with(expected), "{value}: {error}");
         }
     }
 

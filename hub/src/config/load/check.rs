@@ -2,6 +2,8 @@
 
 mod login;
 mod roles;
+mod scopes;
+mod tokens;
 
 use std::path::Path;
 
@@ -26,7 +28,10 @@ pub(super) fn finish(config: &mut Config, state: &mut State, folder: &Path, env:
     addresses(config, state);
     homes(config, folder);
     login::check(config, state);
+    scopes::settle_roles(config, state);
+    scopes::check(config, state);
     roles::check(config, state);
+    tokens::check(config, state);
     services(config, state);
 }
 

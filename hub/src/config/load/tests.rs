@@ -1,3 +1,7 @@
+//! What files, flags and environment come to, and what is said of mistakes.
+
+mod access;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -66,9 +70,8 @@ fn one_problem_one_line() {
              public address; until then end TLS in front of the hub.)",
         ),
         (
-            "api_tokens = {}",
-            "hub.toml:3: [JupyterHub] api_tokens cannot be set here: make a token with `hub token USER`, or give a \
-             service an api_token in [[JupyterHub.services]]",
+            "statsd_port = 1",
+            "hub.toml:3: [JupyterHub] statsd_port cannot be set here: JupyterHub 6 has no statsd; metrics are at /hub/metrics",
         ),
         (
             "[Spawnr]\ncmd = 1",

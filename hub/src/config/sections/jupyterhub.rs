@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hub_types::paths::BaseUrl;
-use hub_types::scope::Scope;
+use hub_types::scope::{Catalogue, Scope};
 use hub_types::secret::Token;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -13,6 +14,7 @@ use services::spec::ServiceSpec;
 use url::Url;
 
 use crate::config::{BindUrl, DbUrl};
+use crate::domain::role::{ADMIN_ROLE, Origin, Role, USER_ROLE, builtin_roles};
 
 /// Who checks passwords.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,10 +58,10 @@ pub struct RoleSpec {
     /// For people.
     #[serde(default)]
     pub description: Option<String>,
-    /// What it allows; `None` leaves the scopes of an existing role as they are.
+    /// What it allows; `None` leaves the scopes of a built-in role as they are.
     #[serde(default)]
     pub scopes: Option<Vec<Scope>>,
-    /// Users that get it.
+    /// Users that get it; a kind of holder that is not listed is as if it were listed empty.
     #[serde(default)]
     pub users: Option<Vec<String>>,
     /// Groups whose members get it.
@@ -113,8 +115,16 @@ pub struct JupyterHub {
     pub load_groups: BTreeMap<String, GroupSpec>,
     /// Roles to have at start.
     pub load_roles: Vec<RoleSpec>,
+    /// The scopes that exist: JupyterHub's and those that are configured.
+    pub custom_scopes: Arc<Catalogue>,
+    /// What every user may do beside what the role `user` says by default.
+    pub extra_user_scopes: Vec<Scope>,
     /// Services, managed and external.
     pub services: Vec<ServiceSpec>,
+    /// Secrets that are tokens of services, with the names of those.
+    pub service_tokens: Vec<(Token, String)>,
+    /// Secrets that are tokens of users, with the names of those (pending deprecation since JupyterHub 0.8).
+    pub api_tokens: Vec<(Token, String)>,
     /// How often the proxy's routes are compared and its activity is read back.
     pub last_activity_interval: Duration,
     /// Activity that is newer by less than this is not written.
@@ -167,7 +177,11 @@ impl Default for JupyterHub {
             spawner_class: SpawnerClass::Local,
             load_groups: BTreeMap::new(),
             load_roles: Vec::new(),
+            custom_scopes: Arc::default(),
+            extra_user_scopes: Vec::new(),
             services: Vec::new(),
+            service_tokens: Vec::new(),
+            api_tokens: Vec::new(),
             last_activity_interval: Duration::from_secs(300),
             activity_resolution: Duration::from_secs(30),
             service_check_interval: Duration::from_secs(60),
@@ -189,6 +203,46 @@ impl Default for JupyterHub {
 }
 
 impl JupyterHub {
+    /// All roles that there are to be: the built-in ones with what the configuration changes of them, and its own.
+    ///
+    /// What `load_roles` says of the role `user` replaces `extra_user_scopes`, as in JupyterHub.
+    #[must_use]
+    pub fn roles(&self) -> Vec<Role> {
+        let mut table: BTreeMap<String, Role> = builtin_roles()
+            .into_iter()
+            .map(|role| (role.name.clone(), role))
+            .collect();
+        if let Some(user) = table.get_mut(USER_ROLE) {
+            user.scopes.extend(self.extra_user_scopes.iter().cloned());
+        }
+        for spec in self
+            .load_roles
+            .iter()
+            .filter(|spec| spec.name != ADMIN_ROLE)
+        {
+            let role = table.entry(spec.name.clone()).or_insert_with(|| Role {
+                name: spec.name.clone(),
+                description: String::new(),
+                scopes: Vec::new(),
+                origin: Origin::Config,
+            });
+            if let Some(description) = &spec.description {
+                role.description.clone_from(description);
+            }
+            if let Some(scopes) = &spec.scopes {
+                role.scopes.clone_from(scopes);
+            }
+        }
+        table.into_values().collect()
+    }
+
+    /// Longest life of an API token in seconds; 0 for no limit.
+    #[must_use]
+    pub fn longest_token(&self) -> i64 {
+        self.token_expires_in_max_seconds
+            .map_or(0, |max| i64::try_from(max.as_secs()).unwrap_or(i64::MAX))
+    }
+
     /// The base URL of the deployment.
     #[must_use]
     pub fn base_url(&self) -> &BaseUrl {

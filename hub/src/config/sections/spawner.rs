@@ -48,6 +48,8 @@ pub struct Spawner {
     pub cpu_guarantee: Option<f64>,
     /// What browsers may get through a server's OAuth client, besides access to it.
     pub oauth_client_allowed_scopes: Vec<Scope>,
+    /// Old form of the same: roles whose scopes they are. Empty once the configuration is loaded.
+    pub oauth_roles: Vec<String>,
     /// What a server's own token may; empty means the scopes of the role `server`.
     pub server_token_scopes: Vec<Scope>,
     /// Where servers reach the hub, instead of where the hub says.
@@ -75,6 +77,7 @@ impl Default for Spawner {
             cpu_limit: None,
             cpu_guarantee: None,
             oauth_client_allowed_scopes: Vec::new(),
+            oauth_roles: Vec::new(),
             server_token_scopes: Vec::new(),
             hub_connect_url: None,
         }

@@ -1,10 +1,10 @@
 //! `JupyterHub`: 98 traits.
 
 use crate::config::kind::class::{AuthClass, SpawnClass};
-use crate::config::kind::collection::{Names, OptCommand};
+use crate::config::kind::collection::{Names, OptCommand, Scopes, Tokens};
 use crate::config::kind::scalar::{Bool, FilePath, OptFilePath, OptText, Port, Positive, Secret};
 use crate::config::kind::special::{Bind, Database, Host, Level, OptHost, Prefix, WebUrl};
-use crate::config::kind::structured::{Groups, Roles, Services};
+use crate::config::kind::structured::{CustomScopes, Groups, Roles, Services};
 use crate::config::kind::time::{Days, Interval, Seconds, SecondsOrNone};
 use crate::config::traits::{Class, class};
 
@@ -49,8 +49,14 @@ pub(super) static JUPYTERHUB: Class = class! {
             "Groups to have at start: { name = { users = [...], properties = {...} } }. Members are added, never removed.";
         load_roles: Roles => jupyterhub.load_roles,
             "Roles to have at start. Write each as [[JupyterHub.load_roles]] with name, scopes, users, groups and services; the built-in role \"user\" can be redefined so.";
+        custom_scopes: CustomScopes => jupyterhub.custom_scopes,
+            "Scopes of your own, for services that ask for them: name (custom:…) → description and subscopes.";
+        extra_user_scopes: Scopes => jupyterhub.extra_user_scopes,
+            "Scopes that every user gets beside those of the role \"user\", e.g. [\"access:services\"]. Has no effect when load_roles redefines the scopes of that role.";
         services: Services => jupyterhub.services,
             "Services. Write each as [[JupyterHub.services]] with a name; with a command the hub runs it, with a url the proxy routes /services/NAME/ to it.";
+        service_tokens: Tokens => jupyterhub.service_tokens,
+            "Tokens of services: secret → name of the service. One for which there is no item in services is registered without one.";
         last_activity_interval: Interval => jupyterhub.last_activity_interval,
             "Seconds between two looks at the proxy: routes are repaired, and its activity is read back.";
         activity_resolution: Seconds => jupyterhub.activity_resolution,
@@ -87,6 +93,8 @@ pub(super) static JUPYTERHUB: Class = class! {
     renamed {
         admin_users: Names => authenticator.admin_users,
             "write [Authenticator] admin_users";
+        api_tokens: Tokens => jupyterhub.api_tokens,
+            "give a service an api_token, or use service_tokens; users make tokens on their token page, or with `hub token USER`";
         proxy_api_ip: Host => proxy.api_url.host,
             "write [ConfigurableHTTPProxy] api_url";
         proxy_api_port: Port => proxy.api_url.port,
@@ -105,14 +113,12 @@ pub(super) static JUPYTERHUB: Class = class! {
         allow_named_servers "Whether users may have several servers.";
         authenticate_prometheus "Whether metrics need the scope read:metrics.";
         concurrent_spawn_limit "Most servers that start at once; 0 means no limit.";
-        custom_scopes "Scopes of your own: name → description and subscopes.";
         data_files_path "Folder of templates and static files.";
         db_kwargs "Options of the database engine.";
         debug_db "Whether SQL statements are logged.";
         debug_proxy "Whether the proxy logs more.";
         default_server_name "Name of the server that /user-redirect leads to.";
         external_ssl_authorities "Certificate authorities of your own for internal TLS.";
-        extra_user_scopes "Scopes that every user gets besides the role user; until then redefine the role \"user\" in load_roles.";
         forwarded_host_header "Header from which the public host is taken.";
         generate_certs "Makes the certificates of internal TLS, then exits.";
         hub_routespec "Route that leads to the hub.";
@@ -141,7 +147,6 @@ pub(super) static JUPYTERHUB: Class = class! {
     }
     refused {
         answer_yes "it belongs on the command line: -y";
-        api_tokens "make a token with `hub token USER`, or give a service an api_token in [[JupyterHub.services]]";
         config_file "it belongs on the command line: -f FILE";
         extra_handlers "run your own pages as a service: [[JupyterHub.services]] with a url";
         extra_log_file "redirect the output instead: hub > hub.log 2>&1";
@@ -150,7 +155,6 @@ pub(super) static JUPYTERHUB: Class = class! {
         hub_connect_port "write hub_connect_url, which has the port in it";
         jinja_environment_options "it holds options of Python's template engine, which is not used here";
         logging_config "it configures Python's logging, which is not used here; see log_level";
-        service_tokens "give the service an api_token in [[JupyterHub.services]]";
         show_config "it belongs on the command line: --show-config";
         show_config_json "it belongs on the command line: --show-config-json";
         tornado_settings "it configures Python's web server, which is not used here";

@@ -50,11 +50,14 @@ pub(super) static SPAWNER: Class = class! {
         hub_connect_url: WebUrl => spawner.hub_connect_url,
             "Where servers reach the hub, when that differs from [JupyterHub] hub_connect_url.";
     }
+    renamed {
+        oauth_roles: Texts => spawner.oauth_roles,
+            "write oauth_client_allowed_scopes: the scopes themselves, instead of roles that hold them";
+    }
     later {
         apply_user_options "Which options of the user set which attributes of the spawner.";
         consecutive_failure_limit "Failed starts in a row after which the hub gives up.";
         group_overrides "Settings that differ by group.";
-        oauth_roles "Old name of oauth_client_allowed_scopes.";
         options_form "HTML of the form that users fill in before a server starts.";
         options_from_form "How that form becomes options.";
         poll_jitter "Fraction by which poll_interval varies.";

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use hub_types::scope::{
-    Filter, FilterKind, IDENTIFY_USER_SCOPES, Membership, Scope, ScopeName, ScopeSet, UnknownScope,
+    Catalogue, Filter, FilterKind, IDENTIFY_USER_SCOPES, Membership, Scope, ScopeName, ScopeSet,
+    UnknownScope,
 };
 
 use crate::domain::role::{Bearer, expand, resolve};
@@ -64,8 +65,8 @@ pub fn words(parameter: Option<&str>) -> Vec<&str> {
 ///
 /// # Errors
 /// The first that is none: they may all be names of roles then.
-pub fn parse(words: &[&str]) -> Result<Vec<Scope>, UnknownScope> {
-    words.iter().map(|word| word.parse()).collect()
+pub fn parse(words: &[&str], catalogue: &Catalogue) -> Result<Vec<Scope>, UnknownScope> {
+    words.iter().map(|word| catalogue.parse(word)).collect()
 }
 
 /// What is asked for: `asked` if the request has a `scope` parameter with names in it, else all that the client may.
@@ -189,6 +190,8 @@ mod tests {
         texts
     }
 
+    static BUILTIN: Catalogue = Catalogue::builtin();
+
     const MINIMAL: [&str; 3] = [
         "access:services!service=x",
         "read:users:groups!user",
@@ -210,9 +213,8 @@ mod tests {
 
         fn client(&self) -> ClientScopes<'_> {
             let bearer = Bearer {
-                user: Some("alice"),
                 service: Some("x"),
-                server: None,
+                ..Bearer::user("alice", &BUILTIN)
             };
             ClientScopes {
                 allowed: &self.allowed,
@@ -311,7 +313,8 @@ mod tests {
     fn words_of_the_parameter() {
         assert_eq!(words(Some(" identify  a b ")), ["a", "b"]);
         assert!(words(None).is_empty());
-        assert!(parse(&["read:users", "nope"]).is_err());
+        assert!(parse(&["read:users", "nope"], &BUILTIN).is_err());
+        assert!(parse(&["custom:unheard"], &BUILTIN).is_err());
     }
 
     #[test]

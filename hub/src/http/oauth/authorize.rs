@@ -70,7 +70,7 @@ pub(super) async fn confirmed(visitor: Visitor, form: RawForm) -> Response {
                 .all("scopes")
                 .filter_map(|scope| scope.parse().ok())
                 .collect();
-            let given = scopes::confirmed(&asked.scopes, &asked.client_scopes(), &ticked);
+            let given = scopes::confirmed(&asked.scopes, &asked.client_scopes(&visitor), &ticked);
             asked.give(&visitor, given).await
         }
         Form::Stale => consent::page(&visitor, &asked, StatusCode::FORBIDDEN, Some(STALE)),
@@ -192,7 +192,7 @@ impl Asked {
             own_server,
             client,
         };
-        let limits = all.client_scopes();
+        let limits = all.client_scopes(visitor);
         let wanted = scopes::requested(asked, &limits, principal.groups())
             .map_err(|_| told(Refused::Scope))?;
         all.scopes = scopes::narrowed(wanted, &limits, principal.scopes(), principal.groups());
@@ -200,7 +200,7 @@ impl Asked {
     }
 
     /// What the client may ask of this user.
-    pub(super) fn client_scopes(&self) -> ClientScopes<'_> {
+    pub(super) fn client_scopes<'a>(&'a self, visitor: &'a Visitor) -> ClientScopes<'a> {
         let (server, service) = match &self.entry {
             Entry::Server(granted) => {
                 let at = granted.subject();
@@ -212,6 +212,7 @@ impl Asked {
             user: Some(self.user.name.as_str()),
             service,
             server,
+            catalogue: &visitor.state.config.jupyterhub.custom_scopes,
         };
         ClientScopes {
             allowed: &self.client.allowed_scopes,
@@ -327,7 +328,8 @@ async fn asked_scopes(
         return Ok(Ok(None));
     }
     let words = scopes::words(parameter);
-    if let Ok(asked) = scopes::parse(&words) {
+    let catalogue = &visitor.state.config.jupyterhub.custom_scopes;
+    if let Ok(asked) = scopes::parse(&words, catalogue) {
         return Ok(Ok(Some(asked)));
     }
     let table = roles::all(visitor.state.db.read()).await?;

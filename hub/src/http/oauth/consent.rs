@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use hub_types::scope::{Filter, FilterKind, Scope, ScopeName};
+use hub_types::scope::{Catalogue, Filter, FilterKind, Scope, ScopeName};
 
 use super::authorize::Asked;
 use crate::domain::oauth::authorize::Refused;
@@ -19,7 +19,8 @@ pub(super) fn page(
     status: StatusCode,
     error: Option<&str>,
 ) -> Result<Response, ApiError> {
-    let required = asked.client_scopes().required();
+    let limits = asked.client_scopes(visitor);
+    let (required, catalogue) = (limits.required(), limits.bearer.catalogue);
     let page = OAuthPage {
         chrome: visitor.chrome(),
         oauth_client: ConsentClient {
@@ -27,7 +28,11 @@ pub(super) fn page(
             identifier: asked.client.id.clone(),
             redirect_uri: asked.redirect_uri.clone(),
         },
-        scope_descriptions: describe(&asked.scopes, &required, asked.user.name.as_str()),
+        scope_descriptions: describe(
+            (&asked.scopes, &required),
+            asked.user.name.as_str(),
+            catalogue,
+        ),
         allowed_scopes: asked.scopes.iter().map(ToString::to_string).collect(),
         error_message: error.map(ToOwned::to_owned),
         cancel_url: Refused::Denied.location(&asked.redirect_uri, asked.state.as_deref()),
@@ -44,9 +49,9 @@ pub(super) fn page(
 
 /// What a client may do, in words; that it knows the user and lets them in needs none.
 fn describe(
-    scopes: &BTreeSet<Scope>,
-    required: &BTreeSet<Scope>,
+    (scopes, required): (&BTreeSet<Scope>, &BTreeSet<Scope>),
     user: &str,
+    catalogue: &Catalogue,
 ) -> Vec<ScopeDescription> {
     let told: Vec<&Scope> = match scopes.iter().find(|scope| scope.name == ScopeName::Inherit) {
         Some(all) => vec![all],
@@ -60,10 +65,12 @@ fn describe(
             filter: None,
         }];
     }
-    told.into_iter().map(|scope| words(scope, user)).collect()
+    told.into_iter()
+        .map(|scope| words(scope, user, catalogue))
+        .collect()
 }
 
-fn words(scope: &Scope, user: &str) -> ScopeDescription {
+fn words(scope: &Scope, user: &str, catalogue: &Catalogue) -> ScopeDescription {
     let filter = match &scope.filter {
         Filter::All => None,
         Filter::Own(FilterKind::User) => Some("only yourself".to_owned()),
@@ -73,7 +80,7 @@ fn words(scope: &Scope, user: &str) -> ScopeDescription {
     };
     ScopeDescription {
         scope: scope.to_string(),
-        description: scope.name.description().to_owned(),
+        description: catalogue.description(&scope.name).to_owned(),
         filter,
     }
 }
@@ -90,7 +97,7 @@ mod tests {
     fn in_words() {
         let required = set(&["read:users:name!user"]);
         let told = |texts: &[&str]| {
-            let told = describe(&set(texts), &required, "alice");
+            let told = describe((&set(texts), &required), "alice", &Catalogue::builtin());
             told.into_iter()
                 .map(|told| (told.scope, told.filter.unwrap_or_default()))
                 .collect::<Vec<_>>()

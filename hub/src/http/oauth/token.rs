@@ -16,7 +16,6 @@ use crate::db::{CodeOutcome, NewTokenRow, OAuthClient, RedeemedCode, Tx, oauth, 
 use crate::db::{servers, services};
 use crate::domain::oauth::Parameters;
 use crate::domain::oauth::redeem::{IssuedCode, TokenError, TokenRequest, check, read};
-use crate::domain::principal::Owner;
 use crate::domain::token::TokenOwner;
 use crate::http::error::ApiError;
 use crate::state::AppState;
@@ -184,23 +183,21 @@ async fn may_redeem(
         .identities
         .of_owner(TokenOwner::User(issued.user_id))
         .await?;
-    let (Owner::User(_), held, groups) = found.ok_or(TokenError::InvalidGrant)? else {
-        return Err(TokenError::InvalidGrant.into());
-    };
+    let who = found.ok_or(TokenError::InvalidGrant)?;
+    let may = |scope: ScopeName, target: Target<'_>| who.held.allows(&scope, target, &*who.groups);
     let allowed = match (client.server_id, client.service_id) {
         (Some(id), _) => servers::get(state.db.read(), id)
             .await?
             .is_some_and(|server| {
                 let target = Target::Server(server.at.user.as_str(), server.at.name.as_str());
-                held.allows(&ScopeName::AccessServers, target, &*groups)
+                may(ScopeName::AccessServers, target)
             }),
         (None, Some(id)) => services::get(state.db.read(), id)
             .await?
             .is_some_and(|service| {
-                held.allows(
-                    &ScopeName::AccessServices,
+                may(
+                    ScopeName::AccessServices,
                     Target::Service(service.name.as_str()),
-                    &*groups,
                 )
             }),
         (None, None) => false,

@@ -45,11 +45,11 @@ async fn invitation(user: &PageUser, code: &str) -> Result<Option<Invitation>, P
     let Some(code) = share_codes::find(state.db.read(), code.hash(), now).await? else {
         return Ok(None);
     };
-    let Some((_, held, groups)) = state.identities.of_owner(code.maker).await? else {
+    let Some(maker) = state.identities.of_owner(code.maker).await? else {
         return Ok(None);
     };
     let scopes = code.scopes.clone();
-    match scopes.granted_by(&held, &*groups, &code.server.at) {
+    match scopes.granted_by(&maker.held, &*maker.groups, &code.server.at) {
         Ok(what) => Ok(Some(Invitation { code, what })),
         Err(error) => {
             tracing::warn!("share code {} no longer works: {error}", code.id);

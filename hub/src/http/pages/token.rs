@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use hub_types::scope::Scope;
+use hub_types::scope::{Catalogue, Scope, UnknownScope};
+use hub_types::secret::Token;
 
 use super::context::{PageUser, found};
 use super::error_page::PageError;
 use super::form::{Form, RawForm, STALE};
-use crate::auth::issue::{For, IssueError, TokenRequest, issue};
+use crate::auth::issue::{IssueError, Limit, TokenRequest, issue};
 use crate::bus::Event;
 use crate::db::{oauth, tokens};
 use crate::domain::action::{ManageTokens, ReadTokens};
+use crate::domain::principal::Granted;
 use crate::domain::token::{ApiToken, TokenId, TokenOwner};
-use crate::domain::user::User;
+use crate::domain::user::{User, UserId};
 use crate::render::pages::{ClientRow, ExpiryOption, Notice, TokenForm, TokenPage, TokenRow};
 
 fn owner(user: &PageUser) -> Result<&User, PageError> {
@@ -22,12 +24,6 @@ fn owner(user: &PageUser) -> Result<&User, PageError> {
         .owner
         .user()
         .ok_or_else(|| PageError::forbidden("Services have no token page."))
-}
-
-/// The configured longest life in seconds, 0 for none.
-fn longest(user: &PageUser) -> i64 {
-    let max = user.state.config.jupyterhub.token_expires_in_max_seconds;
-    max.map_or(0, |max| i64::try_from(max.as_secs()).unwrap_or(i64::MAX))
 }
 
 /// `GET /hub/token`.
@@ -57,7 +53,8 @@ async fn filled(user: &PageUser) -> Result<TokenPage, PageError> {
             &tokens,
         ));
     }
-    let limit = u64::try_from(longest(user)).ok().filter(|limit| *limit > 0);
+    let longest = user.state.config.jupyterhub.longest_token();
+    let limit = u64::try_from(longest).ok().filter(|limit| *limit > 0);
     Ok(TokenPage {
         chrome: user.chrome(),
         expiry_options: ExpiryOption::choices(limit),
@@ -100,7 +97,7 @@ fn client_row(description: String, tokens: &[ApiToken]) -> ClientRow {
 }
 
 /// What a form asks for; the text says what is wrong with it.
-fn read(form: &RawForm) -> Result<TokenRequest, String> {
+fn read(form: &RawForm, catalogue: &Catalogue) -> Result<TokenRequest, String> {
     let expires_in = match form.field("expires_in").unwrap_or_default().trim() {
         "" => None,
         text => Some(
@@ -112,8 +109,9 @@ fn read(form: &RawForm) -> Result<TokenRequest, String> {
     let scopes: Vec<Scope> = scopes
         .split_whitespace()
         .map(|text| {
-            text.parse()
-                .map_err(|error: hub_types::scope::UnknownScope| format!("{error}."))
+            catalogue
+                .parse(text)
+                .map_err(|error: UnknownScope| format!("{error}."))
         })
         .collect::<Result<_, _>>()?;
     let note = form.field("note").unwrap_or_default().trim();
@@ -129,6 +127,34 @@ fn read(form: &RawForm) -> Result<TokenRequest, String> {
     })
 }
 
+/// The secret of a new token, or why there is none.
+async fn make(
+    user: &PageUser,
+    granted: &Granted<ManageTokens>,
+    id: UserId,
+    request: TokenRequest,
+) -> Result<Result<Token, String>, PageError> {
+    let state = &user.state;
+    let Some(who) = state.identities.of_owner(TokenOwner::User(id)).await? else {
+        return Err(PageError::forbidden("This user is no longer registered."));
+    };
+    let (longest, now) = (state.config.jupyterhub.longest_token(), state.clock.now());
+    let issued = issue(
+        &state.db,
+        granted,
+        (&who, Limit::Owner),
+        request,
+        longest,
+        now,
+    )
+    .await;
+    match issued {
+        Ok((_, secret)) => Ok(Ok(secret)),
+        Err(IssueError::Db(error)) => Err(error.into()),
+        Err(error) => Ok(Err(format!("{error}."))),
+    }
+}
+
 /// `POST /hub/token`: a new token, shown once.
 pub(super) async fn request(user: PageUser, form: RawForm) -> Result<Response, PageError> {
     if form.check(&user)? == Form::Stale {
@@ -137,34 +163,9 @@ pub(super) async fn request(user: PageUser, form: RawForm) -> Result<Response, P
     let name = owner(&user)?.name.as_str().to_owned();
     let id = owner(&user)?.id;
     let granted = user.principal.require::<ManageTokens>(name)?;
-    let made = match read(&form) {
+    let made = match read(&form, &user.state.config.jupyterhub.custom_scopes) {
         Err(text) => Err(text),
-        Ok(request) => {
-            let Some((owner, held, groups)) =
-                user.state.identities.of_owner(TokenOwner::User(id)).await?
-            else {
-                return Err(PageError::forbidden("This user is no longer registered."));
-            };
-            let who = For {
-                owner: &owner,
-                held: &held,
-                groups: &groups,
-            };
-            match issue(
-                &user.state.db,
-                &granted,
-                who,
-                request,
-                longest(&user),
-                user.state.clock.now(),
-            )
-            .await
-            {
-                Ok((_, secret)) => Ok(secret),
-                Err(IssueError::Db(error)) => return Err(error.into()),
-                Err(error) => Err(format!("{error}.")),
-            }
-        }
+        Ok(request) => make(&user, &granted, id, request).await?,
     };
     match made {
         Ok(secret) => {

@@ -1,7 +1,7 @@
 //! What a server is at the hub: its token, its OAuth client, its environment.
 
 use hub_types::paths::server_client_id;
-use hub_types::scope::{Filter, FilterKind, Scope, ScopeName};
+use hub_types::scope::{Catalogue, Filter, FilterKind, Scope, ScopeName};
 use hub_types::secret::{Token, TokenHash};
 use services::contract::{HubAddress, Listen, Resources, ServerContract};
 
@@ -55,12 +55,13 @@ pub(super) fn contract(deps: &ManagerDeps, server: &ServerRef, token: Token) -> 
     }
 }
 
+/// What bare filters stand for in scopes of a server. They are resolved here, not expanded: any catalogue will do.
 fn bearer(server: &ServerRef) -> Bearer<'_> {
+    static CATALOGUE: Catalogue = Catalogue::builtin();
     let user = server.user.as_str();
     Bearer {
-        user: Some(user),
-        service: None,
         server: Some((user, server.name.as_str())),
+        ..Bearer::user(user, &CATALOGUE)
     }
 }
 

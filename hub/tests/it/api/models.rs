@@ -36,7 +36,10 @@ async fn who_is_this() {
     assert_eq!(keys(&model), identity);
     assert_eq!(
         (&model["scopes"], &model["groups"]),
-        (&json!([]), &json!(["lab"]))
+        (
+            &json!(["read:users:groups!user=bob", "read:users:name!user=bob"]),
+            &json!(["lab"])
+        )
     );
     assert!(model["token_id"].as_str().unwrap().starts_with('a'));
 
@@ -79,7 +82,11 @@ async fn who_is_this() {
     assert_eq!(keys(&model), identity);
     assert_eq!(
         model["scopes"],
-        json!(["access:servers!server=alice/", "read:users:name!user=alice"])
+        json!([
+            "access:servers!server=alice/",
+            "read:users:groups!user=alice",
+            "read:users:name!user=alice"
+        ])
     );
 
     let browser = hub.log_in("alice").await;

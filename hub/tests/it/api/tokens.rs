@@ -114,7 +114,7 @@ async fn what_cannot_be_asked_for() {
         (json!({"expires_in": 1.5}), not_an_integer("1.5")),
         (
             json!({"expires_in": i64::MAX}),
-            "expires_in must be at most 3153600000 seconds, not 9223372036854775807".to_owned(),
+            "token expires_in: 9223372036854775807 must not exceed 3153600000".to_owned(),
         ),
         (
             json!({"scopes": ["nope"]}),
@@ -129,12 +129,13 @@ async fn what_cannot_be_asked_for() {
             "token scopes must be null or a list of strings, not [1]".to_owned(),
         ),
         (
-            json!({"scopes": ["admin:users", "proxy"]}),
-            "Not assigning requested scopes admin:users,proxy not held by User alice".to_owned(),
+            json!({"scopes": ["tokens", "proxy"]}),
+            "Not assigning requested scopes tokens,read:tokens,proxy not held by User alice"
+                .to_owned(),
         ),
         (
             json!({"scopes": ["read:users"]}),
-            "Not assigning requested scopes read:users not held by User alice".to_owned(),
+            "Not assigning requested scopes read:users,read:users:name,read:users:groups,read:users:activity not held by User alice".to_owned(),
         ),
         (json!({"roles": ["admin"]}), String::new()),
         (
@@ -234,6 +235,7 @@ async fn no_token_makes_a_wider_one() {
         made["scopes"],
         json!([
             "read:tokens!user=alice",
+            "read:users:groups!user=alice",
             "read:users:name!user=alice",
             "tokens!user=alice"
         ])

@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::harness::{Behaviour, Hub};
+use hub::db::roles::Holder;
+use hub::domain::role::Origin;
 
 #[tokio::test]
 async fn many_at_once() {
@@ -294,16 +296,10 @@ async fn only_administrators_delete_administrators() {
         name: "manager".into(),
         description: String::new(),
         scopes: vec!["admin:users".parse().unwrap()],
-        from_config: false,
+        origin: Origin::Api,
     };
-    hub::db::roles::sync(&tx, std::slice::from_ref(&role))
-        .await
-        .unwrap();
-    let holders = hub::db::roles::Holders {
-        users: Some(vec!["alice".into()]),
-        ..hub::db::roles::Holders::default()
-    };
-    hub::db::roles::grant(&tx, "manager", &holders)
+    hub::db::roles::put(&tx, &role).await.unwrap();
+    hub::db::roles::grant(&tx, "manager", Holder::User, "alice", Origin::Api)
         .await
         .unwrap();
     tx.commit().await.unwrap();

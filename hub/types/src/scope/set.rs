@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Filter, FilterKind, SELF_SCOPES, Scope, ScopeName};
+use super::{Catalogue, Filter, FilterKind, SELF_SCOPES, Scope, ScopeName};
 
 /// Who is in which group: what the algebra needs to compare `!group=` with `!user=` and `!server=` filters.
 pub trait Membership {
@@ -40,13 +40,16 @@ pub enum Target<'a> {
     Service(&'a str),
 }
 
+/// Filters with a value, as `kind=value`.
+pub type Filters = BTreeSet<(FilterKind, String)>;
+
 /// How far a scope reaches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reach {
     /// Everybody.
     All,
     /// Only these entities (never empty inside a [`ScopeSet`]).
-    Only(BTreeSet<(FilterKind, String)>),
+    Only(Filters),
 }
 
 impl Reach {
@@ -56,9 +59,7 @@ impl Reach {
         let Reach::Only(filters) = self else {
             return true;
         };
-        filters
-            .iter()
-            .any(|(kind, value)| covers(*kind, value, target, groups))
+        reaches(filters, target, groups)
     }
 
     /// Names of one kind that the reach lists: what a list endpoint restricts its query to.
@@ -73,6 +74,13 @@ impl Reach {
             .filter(move |(k, _)| *k == kind)
             .map(|(_, value)| value.as_str())
     }
+}
+
+/// Whether any of `filters` includes `target`.
+fn reaches(filters: &Filters, target: Target<'_>, groups: &impl Membership) -> bool {
+    filters
+        .iter()
+        .any(|(kind, value)| covers(*kind, value, target, groups))
 }
 
 /// Whether the filter `kind=value` includes `target`.
@@ -94,44 +102,50 @@ fn covers(kind: FilterKind, value: &str, target: Target<'_>, groups: &impl Membe
     }
 }
 
-/// The owner's name in a server filter `user/name`.
-fn server_owner(value: &str) -> &str {
-    value.split_once('/').map_or(value, |(user, _)| user)
+/// What two lists of filters have in common: what stands in both, and what stands in one and lies within the other.
+///
+/// As JupyterHub's, but exact: where two groups overlap, their common members are in.
+fn common(left: &Filters, right: &Filters, groups: &impl Membership) -> Filters {
+    let both: Filters = left.intersection(right).cloned().collect();
+    let mut all = both.clone();
+    for (these, others) in [(left, right), (right, left)] {
+        for (kind, value) in these.difference(&both) {
+            let target = match kind {
+                FilterKind::User => Target::User(value),
+                FilterKind::Server => {
+                    let (user, server) = value.split_once('/').unwrap_or((value, ""));
+                    Target::Server(user, server)
+                }
+                FilterKind::Group | FilterKind::Service => continue,
+            };
+            if reaches(others, target, groups) {
+                all.insert((*kind, value.clone()));
+            }
+        }
+    }
+    let users: Vec<String> = overlap(left, right, &both, groups)
+        .filter(|user| !reaches(&all, Target::User(user), groups))
+        .collect();
+    all.extend(users.into_iter().map(|user| (FilterKind::User, user)));
+    all
 }
 
-/// What two filters have in common.
-fn meet(
-    a: (FilterKind, &str),
-    b: (FilterKind, &str),
-    groups: &impl Membership,
-) -> Vec<(FilterKind, String)> {
-    use FilterKind::{Group, Server, User};
-    let one = |(kind, value): (FilterKind, &str)| vec![(kind, value.to_owned())];
-    match (a, b) {
-        _ if a == b => one(a),
-        ((User, user), (Server, server)) | ((Server, server), (User, user))
-            if server_owner(server) == user =>
-        {
-            one((Server, server))
-        }
-        ((Group, group), (User, user)) | ((User, user), (Group, group))
-            if groups.contains(group, user) =>
-        {
-            one((User, user))
-        }
-        ((Group, group), (Server, server)) | ((Server, server), (Group, group))
-            if groups.contains(group, server_owner(server)) =>
-        {
-            one((Server, server))
-        }
-        ((Group, left), (Group, right)) => groups
-            .members(left)
-            .into_iter()
-            .filter(|user| groups.contains(right, user))
-            .map(|user| (User, user))
-            .collect(),
-        _ => Vec::new(),
-    }
+/// Users who are in a group of the one list and in another group of the other; groups in `both` need no look.
+fn overlap<'a>(
+    left: &'a Filters,
+    right: &'a Filters,
+    both: &'a Filters,
+    groups: &'a impl Membership,
+) -> impl Iterator<Item = String> + 'a {
+    let of = move |filters: &'a Filters| {
+        let new = filters.difference(both);
+        new.filter(|(kind, _)| *kind == FilterKind::Group)
+            .map(|(_, group)| group.as_str())
+    };
+    of(left).flat_map(move |a| {
+        let users = groups.members(a).into_iter();
+        users.filter(move |user| of(right).any(|b| groups.contains(b, user)))
+    })
 }
 
 /// Expanded scopes: every name that is held, with how far it reaches. Bare filters and metascopes are resolved.
@@ -160,59 +174,68 @@ impl ScopeSet {
         set
     }
 
-    /// Expands scopes: children are added, `self` becomes what it stands for.
+    /// Expands scopes: children are added, `self` becomes what it stands for. What `catalogue` does not know grants nothing.
     ///
     /// Bare filters (`!user`) and `inherit` must have been resolved before (they depend on the credential, not on the
     /// scope); what is left of them grants nothing. `owner` is the user for whom `self` stands.
     #[must_use]
-    pub fn expand(scopes: impl IntoIterator<Item = Scope>, owner: Option<&str>) -> Self {
+    pub fn expand(
+        scopes: impl IntoIterator<Item = Scope>,
+        owner: Option<&str>,
+        catalogue: &Catalogue,
+    ) -> Self {
         let mut set = Self::new();
         for scope in scopes {
-            if scope.name == ScopeName::SelfScope {
-                for name in owner.map(|_| SELF_SCOPES).unwrap_or_default() {
-                    set.add_tree(
-                        name,
-                        &Filter::Is(FilterKind::User, owner.unwrap_or_default().to_owned()),
-                    );
+            match (&scope.name, owner) {
+                (ScopeName::SelfScope, Some(owner)) => {
+                    for name in SELF_SCOPES {
+                        let own = Scope::only(name.clone(), FilterKind::User, owner);
+                        set.add_tree(own, catalogue);
+                    }
                 }
-            } else {
-                set.add_tree(&scope.name, &scope.filter);
+                (ScopeName::SelfScope, None) => {}
+                (name, _) if catalogue.knows(name) => set.add_tree(scope, catalogue),
+                _ => {}
             }
         }
         set
     }
 
-    fn add_tree(&mut self, name: &ScopeName, filter: &Filter) {
-        self.add(Scope {
-            name: name.clone(),
-            filter: filter.clone(),
-        });
-        let server = matches!(filter, Filter::Is(FilterKind::Server, _));
-        for child in name
-            .children()
-            .iter()
-            .filter(|child| !server || child.takes_server_filter())
-        {
-            self.add_tree(child, filter);
+    /// Adds a scope with its children. Custom scopes may go round in circles: what is there already is not entered again.
+    fn add_tree(&mut self, scope: Scope, catalogue: &Catalogue) {
+        let of_server = matches!(scope.filter, Filter::Is(FilterKind::Server, _));
+        if of_server && !scope.name.takes_server_filter() {
+            return;
+        }
+        let (name, filter) = (scope.name.clone(), scope.filter.clone());
+        if !self.add(scope) {
+            return;
+        }
+        for child in catalogue.children(&name) {
+            let child = Scope {
+                name: child.clone(),
+                filter: filter.clone(),
+            };
+            self.add_tree(child, catalogue);
         }
     }
 
-    /// Adds one scope, without its children. Unresolved bare filters and metascopes are ignored.
-    pub fn add(&mut self, scope: Scope) {
+    /// Adds one scope, without its children; whether that was news. Unresolved bare filters and metascopes are ignored.
+    pub fn add(&mut self, scope: Scope) -> bool {
         if scope.name.is_meta() {
-            return;
+            return false;
         }
         match (self.reach.get_mut(&scope.name), scope.filter) {
-            (_, Filter::Own(_)) | (Some(Reach::All), _) => {}
+            (_, Filter::Own(_)) | (Some(Reach::All), _) => false,
             (_, Filter::All) => {
                 self.reach.insert(scope.name, Reach::All);
+                true
             }
-            (Some(Reach::Only(filters)), Filter::Is(kind, value)) => {
-                filters.insert((kind, value));
-            }
+            (Some(Reach::Only(filters)), Filter::Is(kind, value)) => filters.insert((kind, value)),
             (None, Filter::Is(kind, value)) => {
-                self.reach
-                    .insert(scope.name, Reach::Only([(kind, value)].into()));
+                let only = Reach::Only([(kind, value)].into());
+                self.reach.insert(scope.name, only);
+                true
             }
         }
     }
@@ -234,15 +257,9 @@ impl ScopeSet {
             };
             let common = match (mine, theirs) {
                 (Reach::All, both) | (both, Reach::All) => both.clone(),
-                (Reach::Only(mine), Reach::Only(theirs)) => Reach::Only(
-                    mine.iter()
-                        .flat_map(|(ka, a)| {
-                            theirs
-                                .iter()
-                                .flat_map(move |(kb, b)| meet((*ka, a), (*kb, b), groups))
-                        })
-                        .collect(),
-                ),
+                (Reach::Only(mine), Reach::Only(theirs)) => {
+                    Reach::Only(common(mine, theirs, groups))
+                }
             };
             if !matches!(&common, Reach::Only(filters) if filters.is_empty()) {
                 reach.insert(name.clone(), common);
@@ -267,26 +284,34 @@ impl ScopeSet {
     /// Whether everything in `other` is allowed by this set too.
     #[must_use]
     pub fn includes(&self, other: &ScopeSet, groups: &impl Membership) -> bool {
-        other
-            .iter()
-            .all(|scope| match (&scope.filter, self.reach(&scope.name)) {
-                (_, None) => false,
-                (_, Some(Reach::All)) => true,
-                (Filter::Is(FilterKind::User, user), Some(reach)) => {
-                    reach.covers(Target::User(user), groups)
-                }
-                (Filter::Is(FilterKind::Group, group), Some(reach)) => {
-                    reach.values(FilterKind::Group).any(|held| held == group)
-                }
-                (Filter::Is(FilterKind::Server, server), Some(reach)) => {
-                    let (user, name) = server.split_once('/').unwrap_or((server, ""));
-                    reach.covers(Target::Server(user, name), groups)
-                }
-                (Filter::Is(FilterKind::Service, service), Some(reach)) => {
-                    reach.covers(Target::Service(service), groups)
-                }
-                (Filter::All | Filter::Own(_), Some(_)) => false,
-            })
+        other.iter().all(|scope| self.grants(&scope, groups))
+    }
+
+    /// Whether `scope` is held with all that its filter reaches. A bare filter and a metascope never are: what they stand
+    /// for is not known here.
+    #[must_use]
+    pub fn grants(&self, scope: &Scope, groups: &impl Membership) -> bool {
+        let Some(reach) = self.reach(&scope.name) else {
+            return false;
+        };
+        match (reach, &scope.filter) {
+            (_, Filter::Own(_)) => false,
+            (Reach::All, _) => true,
+            (Reach::Only(_), Filter::All) => false,
+            (Reach::Only(_), Filter::Is(FilterKind::Group, group)) => {
+                reach.values(FilterKind::Group).any(|held| held == group)
+            }
+            (Reach::Only(_), Filter::Is(FilterKind::User, user)) => {
+                reach.covers(Target::User(user), groups)
+            }
+            (Reach::Only(_), Filter::Is(FilterKind::Server, server)) => {
+                let (user, name) = server.split_once('/').unwrap_or((server, ""));
+                reach.covers(Target::Server(user, name), groups)
+            }
+            (Reach::Only(_), Filter::Is(FilterKind::Service, service)) => {
+                reach.covers(Target::Service(service), groups)
+            }
+        }
     }
 
     /// HubAuth's rule: holding any one of `required` gives access. Returns the first that is held.
@@ -296,7 +321,7 @@ impl ScopeSet {
     pub fn satisfies<'a>(&self, required: &'a [Scope]) -> Option<&'a Scope> {
         required
             .iter()
-            .find(|scope| self.includes(&ScopeSet::of_expanded([scope.to_string()]), &NoMembership))
+            .find(|scope| self.grants(scope, &NoMembership))
     }
 
     /// Whether nothing is held.

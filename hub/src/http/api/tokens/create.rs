@@ -6,21 +6,21 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use hub_types::names::Username;
-use hub_types::scope::{Scope, ScopeName, ScopeSet};
+use hub_types::scope::{Catalogue, Scope};
 use hub_types::secret::Token;
 use hub_types::token::TokenModel;
 use serde_json::{Map, Value};
 
 use super::super::body::{object, python, quoted, shown};
-use super::{Holder, holder, model};
+use super::{holder, model};
 use crate::auth::LoginForm;
-use crate::auth::issue::MAX_SCOPES;
+use crate::auth::issue::{IssueError, Limit, MAX_SCOPES, TokenRequest, issue};
 use crate::auth::login;
-use crate::db::{NewTokenRow, roles, tokens, users};
+use crate::db::{roles, users};
 use crate::domain::action::ManageTokens;
+use crate::domain::authority::Authority;
 use crate::domain::principal::{Credential, Granted, Principal};
-use crate::domain::role::{Bearer, TOKEN_ROLE, expand_token};
-use crate::domain::token::{MAX_NOTE, TokenOwner, expiry};
+use crate::domain::token::TokenOwner;
 use crate::http::error::ApiError;
 use crate::http::extract::{JsonBody, MaybeAuth, UserPath};
 use crate::state::AppState;
@@ -40,8 +40,19 @@ pub(in crate::http::api) async fn create(
     let holder = holder(&state, &name)
         .await
         .map_err(|_| no_permission(&caller, &name))?;
-    let wanted = Wanted::read(&state, &caller, &holder, &fields).await?;
-    make(&state, granted, &holder, wanted).await
+    let request = TokenRequest {
+        scopes: scopes(&state, &holder.catalogue, &fields).await?,
+        expires_in: expires_in(&fields)?,
+        note: note(&caller, &holder, &fields)?,
+    };
+    let token =
+        caller.owner.is(&holder.owner) && matches!(caller.credential, Credential::Token { .. });
+    let limit = if token {
+        Limit::Asker(caller.scopes())
+    } else {
+        Limit::Owner
+    };
+    make(&state, granted, (&holder, limit), request).await
 }
 
 /// Refused alike whether the user exists or not.
@@ -90,69 +101,32 @@ async fn by_password(state: &AppState, fields: &Map<String, Value>) -> Result<Pr
         refused()
     })?;
     let found = state.identities.of_owner(TokenOwner::User(user.id)).await?;
-    let (owner, scopes, groups) = found.ok_or_else(refused)?;
+    let who = found.ok_or_else(refused)?;
     // As good as a login: the password stands in for the cookie of a session that is never made.
-    Ok(Principal::new(
-        owner,
-        Credential::Cookie {
-            session_id: String::new(),
-        },
-        scopes,
-        groups,
-    ))
+    let credential = Credential::Cookie {
+        session_id: String::new(),
+    };
+    Ok(Principal::new(who.owner, credential, who.held, who.groups))
 }
 
-/// What was asked for, checked.
-struct Wanted {
-    note: String,
-    scopes: Vec<Scope>,
-    expires: Option<chrono::DateTime<chrono::Utc>>,
-}
-
-impl Wanted {
-    async fn read(
-        state: &AppState,
-        caller: &Principal,
-        holder: &Holder,
-        fields: &Map<String, Value>,
-    ) -> Result<Self, ApiError> {
-        let scopes = scopes(state, caller, holder, fields).await?;
-        let max = state
-            .config
-            .jupyterhub
-            .token_expires_in_max_seconds
-            .map_or(0, |max| max.as_secs());
-        let max = i64::try_from(max).unwrap_or(i64::MAX);
-        let expires_in = match fields.get("expires_in") {
-            None | Some(Value::Null) => None,
-            Some(Value::Number(number)) if number.is_i64() => number.as_i64(),
-            Some(other) => {
-                let text = format!(
-                    "token expires_in must be null or integer, not {}",
-                    python(other)
-                );
-                return Err(ApiError::bad_request(text));
-            }
-        };
-        let expires = expiry(expires_in, max, state.clock.now())
-            .map_err(|error| ApiError::bad_request(error.to_string()))?;
-        Ok(Self {
-            note: note(caller, holder, fields)?,
-            scopes,
-            expires,
-        })
+/// Life in seconds: a whole number or nothing.
+fn expires_in(fields: &Map<String, Value>) -> Result<Option<i64>, ApiError> {
+    match fields.get("expires_in") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Number(number)) if number.is_i64() => Ok(number.as_i64()),
+        Some(other) => Err(ApiError::bad_request(format!(
+            "token expires_in must be null or integer, not {}",
+            python(other)
+        ))),
     }
 }
 
 fn note(
     caller: &Principal,
-    holder: &Holder,
+    holder: &Authority,
     fields: &Map<String, Value>,
 ) -> Result<String, ApiError> {
     match fields.get("note") {
-        Some(Value::String(note)) if note.chars().count() > MAX_NOTE => Err(ApiError::bad_request(
-            format!("token note must be at most {MAX_NOTE} characters"),
-        )),
         Some(Value::String(note)) if !note.is_empty() => Ok(note.clone()),
         None | Some(Value::Null | Value::String(_)) if caller.owner.is(&holder.owner) => {
             Ok("Requested via api".to_owned())
@@ -195,46 +169,24 @@ fn list(fields: &Map<String, Value>, key: &str) -> Result<Option<Vec<String>>, A
     }
 }
 
-/// The scopes of the new token: those asked for, those of the roles asked for, or those of the role `token`; never more
-/// than the owner holds, nor (when a token of the owner asks) than that token itself holds: security case 48.
+/// The scopes that are asked for, by their names or as those of roles; none to leave it to the role `token`.
 async fn scopes(
     state: &AppState,
-    caller: &Principal,
-    holder: &Holder,
+    catalogue: &Catalogue,
     fields: &Map<String, Value>,
-) -> Result<Vec<Scope>, ApiError> {
-    let own_token =
-        caller.owner.is(&holder.owner) && matches!(caller.credential, Credential::Token { .. });
-    let limit = if own_token {
-        caller.scopes()
-    } else {
-        &holder.held
-    };
-    let narrow = !limit.includes(&holder.held, &*holder.groups);
-    let asked = match (list(fields, "scopes")?, list(fields, "roles")?) {
+) -> Result<Option<Vec<Scope>>, ApiError> {
+    match (list(fields, "scopes")?, list(fields, "roles")?) {
         (Some(_), Some(roles)) if !roles.is_empty() => {
             let text = "Can only assign one of roles or scopes when creating tokens.";
-            return Err(ApiError::bad_request(text));
+            Err(ApiError::bad_request(text))
         }
-        (Some(scopes), _) => parse(&scopes)?,
-        (None, Some(names)) => of_roles(state, &names).await?,
-        (None, None) if narrow => return Ok(limit.iter().collect()),
-        (None, None) => of_roles(state, &[TOKEN_ROLE.to_owned()]).await?,
-    };
-    let missing = missing(&asked, limit, narrow, holder);
-    if missing.is_empty() {
-        return Ok(asked);
+        (Some(scopes), _) => parse(&scopes, catalogue).map(Some),
+        (None, Some(names)) => of_roles(state, &names).await.map(Some),
+        (None, None) => Ok(None),
     }
-    let whose = if narrow { "this token of User" } else { "User" };
-    let text = format!(
-        "Not assigning requested scopes {} not held by {whose} {}",
-        missing.join(","),
-        holder.user.name
-    );
-    Err(ApiError::bad_request(text))
 }
 
-fn parse(texts: &[String]) -> Result<Vec<Scope>, ApiError> {
+fn parse(texts: &[String], catalogue: &Catalogue) -> Result<Vec<Scope>, ApiError> {
     let mut scopes = Vec::new();
     for text in texts {
         let unknown = |_| {
@@ -243,7 +195,7 @@ fn parse(texts: &[String]) -> Result<Vec<Scope>, ApiError> {
                 quoted(text)
             ))
         };
-        let scope: Scope = text.parse().map_err(unknown)?;
+        let scope = catalogue.parse(text).map_err(unknown)?;
         if !scopes.contains(&scope) {
             scopes.push(scope);
         }
@@ -266,51 +218,21 @@ async fn of_roles(state: &AppState, names: &[String]) -> Result<Vec<Scope>, ApiE
     Ok(scopes)
 }
 
-/// Those of the asked scopes that `limit` does not cover, as texts.
-fn missing(asked: &[Scope], limit: &ScopeSet, narrow: bool, holder: &Holder) -> Vec<String> {
-    let bearer = Bearer {
-        user: Some(holder.user.name.as_str()),
-        ..Bearer::default()
-    };
-    let mut missing = Vec::new();
-    for scope in asked {
-        let covered = if scope.name == ScopeName::Inherit {
-            !narrow
-        } else {
-            limit.includes(
-                &expand_token(std::slice::from_ref(scope), bearer, &holder.held),
-                &*holder.groups,
-            )
-        };
-        if !covered {
-            missing.push(scope.to_string());
-        }
-    }
-    missing
-}
-
 async fn make(
     state: &AppState,
-    _granted: Granted<ManageTokens>,
-    holder: &Holder,
-    wanted: Wanted,
+    granted: Granted<ManageTokens>,
+    (holder, limit): (&Authority, Limit<'_>),
+    request: TokenRequest,
 ) -> Result<(StatusCode, Json<TokenModel>), ApiError> {
-    let secret = Token::generate();
-    let row = NewTokenRow {
-        hash: Some(secret.hash()),
-        owner: TokenOwner::User(holder.user.id),
-        server_id: None,
-        client_id: None,
-        code_hash: None,
-        session_id: None,
-        scopes: wanted.scopes,
-        note: wanted.note,
-        expires: wanted.expires,
-    };
-    let tx = state.db.write().await?;
-    let token = tokens::insert(&tx, &row, state.clock.now()).await?;
-    tx.commit().await?;
-    tracing::info!("token {} made for user {}", token.id, holder.user.name);
+    let longest = state.config.jupyterhub.longest_token();
+    let now = state.clock.now();
+    let (token, secret) = issue(&state.db, &granted, (holder, limit), request, longest, now)
+        .await
+        .map_err(|error| match error {
+            IssueError::Db(error) => error.into(),
+            other => ApiError::bad_request(other.to_string()),
+        })?;
+    tracing::info!("token {} made for user {}", token.id, holder.owner.name());
     let mut model = model(state, holder, &token).await?;
     model.token = Some(secret.expose().to_owned());
     Ok((StatusCode::CREATED, Json(model)))

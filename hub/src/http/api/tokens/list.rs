@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use super::{holder, model};
 use crate::db::tokens;
 use crate::domain::action::ReadTokens;
-use crate::domain::token::TokenOwner;
 use crate::http::error::ApiError;
 use crate::http::extract::{Auth, UserPath};
 use crate::state::AppState;
@@ -19,8 +18,7 @@ pub(in crate::http::api) async fn list(
 ) -> Result<Json<Value>, ApiError> {
     caller.require::<ReadTokens>(name.as_str().to_owned())?;
     let holder = holder(&state, &name).await?;
-    let owner = TokenOwner::User(holder.user.id);
-    let mut tokens = tokens::of_owner(state.db.read(), owner, state.clock.now()).await?;
+    let mut tokens = tokens::of_owner(state.db.read(), holder.id(), state.clock.now()).await?;
     tokens.sort_by_key(|token| (token.last_activity.unwrap_or(token.created), token.id));
     let mut models = Vec::with_capacity(tokens.len());
     for token in &tokens {
