@@ -15,21 +15,27 @@ use crate::config::LogLevel;
 /// The longest line, in characters (security case 121).
 const LONGEST: usize = 4_000;
 
-/// Logs to standard error from `level` on. Libraries are heard from warnings on only.
-///
-/// `log_internal_errors` is off: a terminal that has gone away must not end the hub.
-pub fn init(level: LogLevel) {
+/// What is logged: our own crates from `level` on; libraries are heard from warnings on only, and `sqlx` (which would show
+/// statements) hardly.
+#[must_use]
+pub fn filter(level: LogLevel) -> EnvFilter {
     let ours = match level {
         LogLevel::Debug => "debug",
         LogLevel::Info => "info",
         LogLevel::Warning => "warn",
         LogLevel::Error | LogLevel::Critical => "error",
     };
-    let filter = EnvFilter::new(format!(
+    EnvFilter::new(format!(
         "warn,hub={ours},services={ours},hub_proxy={ours},cull_idle={ours},sqlx=error"
-    ));
+    ))
+}
+
+/// Logs to standard error what passes [`filter`].
+///
+/// `log_internal_errors` is off: a terminal that has gone away must not end the hub.
+pub fn init(level: LogLevel) {
     let logger = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(filter(level))
         .with_writer(std::io::stderr)
         .log_internal_errors(false)
         .event_format(JupyterHubFormat);

@@ -37,6 +37,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use crate::watch::{Asked, Seen};
+
 /// Password of everybody.
 pub(crate) const PASSWORD: &str = "open-sesame";
 /// Token of the service `culler`, from the configuration.
@@ -51,8 +53,13 @@ pub(crate) struct Hub {
     pub(crate) clock: FakeClock,
     pub(crate) spawner: Arc<SpawnerDouble>,
     pub(crate) proxy: Arc<ProxyDouble>,
-    _folder: TempDir,
+    /// Everything that was asked and answered.
+    pub(crate) seen: Seen,
+    folder: TempDir,
 }
+
+/// The cookie secret of every hub that is not told another.
+pub(crate) const COOKIE_SECRET: [u8; 32] = [7; 32];
 
 /// Users `admin` (an administrator), `alice` and `bob`; group `lab` with bob; services `culler` (with its role) and
 /// `whoami` (external, which alice and the administrator may enter).
@@ -116,16 +123,36 @@ impl Hub {
 
     /// The same, changed.
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        // Another test may have been first.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut config = config();
         change(&mut config);
+        let clock = FakeClock::at("2026-11-22T03:30:07.624Z".parse().unwrap());
+        Self::build(config, COOKIE_SECRET, clock, TempDir::new().unwrap()).await
+    }
+
+    /// The hub that comes after this one has ended: same database and time, perhaps another configuration and cookie
+    /// secret. Running servers are not taken along.
+    pub(crate) async fn restarted(
+        self,
+        cookie_secret: [u8; 32],
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
+        let mut config = Config::clone(&self.state.config);
+        change(&mut config);
+        Self::build(config, cookie_secret, self.clock, self.folder).await
+    }
+
+    async fn build(
+        config: Config,
+        cookie_secret: [u8; 32],
+        fake: FakeClock,
+        folder: TempDir,
+    ) -> Self {
+        // Another test may have been first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let config = Arc::new(config);
-        let folder = TempDir::new().unwrap();
         let db = Db::open(&DbUrl::Sqlite(folder.path().join("hub.sqlite")))
             .await
             .unwrap();
-        let fake = FakeClock::at("2026-11-22T03:30:07.624Z".parse().unwrap());
         let clock: Arc<dyn Clock> = Arc::new(fake.clone());
         let bus = Bus::default();
         let identities = Identities::new(
@@ -141,7 +168,11 @@ impl Hub {
         let addresses = Arc::new(Addresses {
             base: BaseUrl::default(),
             public_origin: "http://127.0.0.1:8000".into(),
-            configured_public_origin: None,
+            configured_public_origin: config
+                .jupyterhub
+                .public_url
+                .as_ref()
+                .map(|url| url.origin().ascii_serialization()),
             hub_origin: "http://127.0.0.1:8081".into(),
             api_url: "http://127.0.0.1:8081/hub/api".into(),
         });
@@ -194,7 +225,7 @@ impl Hub {
             authenticator,
             identities,
             login,
-            cookies: CookieKeys::new(&[7; 32]),
+            cookies: CookieKeys::new(&cookie_secret),
             manager,
             proxy: client,
             managed,
@@ -207,7 +238,8 @@ impl Hub {
             clock: fake,
             spawner,
             proxy,
-            _folder: folder,
+            seen: Seen::default(),
+            folder,
         }
     }
 
@@ -303,6 +335,11 @@ impl Call<'_> {
         self.header("content-type", "application/json")
     }
 
+    pub(crate) fn bytes(mut self, body: &[u8]) -> Self {
+        self.body = Body::from(body.to_vec());
+        self
+    }
+
     pub(crate) fn text(mut self, body: &str) -> Self {
         self.body = Body::from(body.to_owned());
         self
@@ -318,14 +355,17 @@ impl Call<'_> {
 
     pub(crate) async fn send(self) -> Reply {
         let request = self.request.body(self.body).unwrap();
+        let asked = Asked::of(&request);
         let response = self.hub.app.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        Reply {
+        let reply = Reply {
             status: parts.status,
             headers: parts.headers,
             body: String::from_utf8(body.to_vec()).unwrap(),
-        }
+        };
+        self.hub.seen.note(asked, &reply);
+        reply
     }
 }
 
@@ -347,6 +387,30 @@ impl Reply {
             .get(name)
             .map(|value| value.to_str().unwrap())
             .unwrap_or_default()
+    }
+
+    /// The cookies that it sets, by name, with all that follows their names.
+    pub(crate) fn set_cookies(&self) -> Vec<(String, String)> {
+        let lines = self.headers.get_all("set-cookie").iter();
+        lines
+            .map(|line| line.to_str().unwrap().split_once('=').unwrap())
+            .map(|(name, rest)| (name.to_owned(), rest.to_owned()))
+            .collect()
+    }
+
+    /// The value of a cookie that it sets.
+    pub(crate) fn cookie(&self, name: &str) -> Option<String> {
+        let cookies = self.set_cookies();
+        let (_, rest) = cookies.into_iter().find(|(key, _)| key == name)?;
+        Some(rest.split(';').next().unwrap_or_default().to_owned())
+    }
+
+    /// An argument of the query in `Location`.
+    pub(crate) fn location_argument(&self, name: &str) -> Option<String> {
+        let (_, query) = self.header("location").split_once('?')?;
+        url::form_urlencoded::parse(query.as_bytes())
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
     }
 
     /// Status and message of an error.

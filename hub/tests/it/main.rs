@@ -10,3 +10,5 @@ mod manager;
 mod oauth;
 mod proxy_client;
 mod scene;
+mod security;
+mod watch;

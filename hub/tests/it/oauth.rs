@@ -1,4 +1,4 @@
-//! The OAuth provider: a browser gets a code, a client a token. Numbers are those of the security cases.
+//! The OAuth provider: a browser gets a code, a client a token. Numbers are those of the security cases; cases with a test of their own are in `security::oauth`.
 
 mod authorize;
 mod token;
@@ -11,24 +11,28 @@ use sha2::{Digest as _, Sha256};
 
 use crate::harness::{Browser, Call, Hub, Reply, WHOAMI_TOKEN};
 
-const AUTHORIZE: &str = "/hub/api/oauth2/authorize";
-const TOKEN: &str = "/hub/api/oauth2/token";
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-const SERVER_CALLBACK: &str = "/user/alice/oauth_callback";
-const SERVICE_CALLBACK: &str = "/services/whoami/oauth_callback";
+pub(crate) const AUTHORIZE: &str = "/hub/api/oauth2/authorize";
+pub(crate) const TOKEN: &str = "/hub/api/oauth2/token";
+pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub(crate) const SERVER_CALLBACK: &str = "/user/alice/oauth_callback";
+pub(crate) const SERVICE_CALLBACK: &str = "/services/whoami/oauth_callback";
 
-fn challenge() -> String {
+pub(crate) fn challenge() -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER))
 }
 
-fn query(pairs: &[(&str, &str)]) -> String {
+pub(crate) fn query(pairs: &[(&str, &str)]) -> String {
     url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(pairs)
         .finish()
 }
 
 /// The parameters of a request as our servers and services make it.
-fn usual<'a>(client: &'a str, callback: &'a str, challenge: &'a str) -> Vec<(&'a str, &'a str)> {
+pub(crate) fn usual<'a>(
+    client: &'a str,
+    callback: &'a str,
+    challenge: &'a str,
+) -> Vec<(&'a str, &'a str)> {
     vec![
         ("client_id", client),
         ("redirect_uri", callback),
@@ -39,21 +43,13 @@ fn usual<'a>(client: &'a str, callback: &'a str, challenge: &'a str) -> Vec<(&'a
     ]
 }
 
-fn authorize<'a>(hub: &'a Hub, browser: &Browser, pairs: &[(&str, &str)]) -> Call<'a> {
+pub(crate) fn authorize<'a>(hub: &'a Hub, browser: &Browser, pairs: &[(&str, &str)]) -> Call<'a> {
     hub.request("GET", &format!("{AUTHORIZE}?{}", query(pairs)))
         .browser(browser)
 }
 
-/// An argument of the query in `Location`.
-fn location_argument(reply: &Reply, name: &str) -> Option<String> {
-    let (_, query) = reply.header("location").split_once('?')?;
-    url::form_urlencoded::parse(query.as_bytes())
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value.into_owned())
-}
-
 /// A running server of alice, whose OAuth secret is replaced by a known one.
-async fn running_server(hub: &Hub) -> &'static str {
+pub(crate) async fn running_server(hub: &Hub) -> &'static str {
     const SECRET: &str = "server-secret-0001";
     let me = hub.token("alice", &["inherit"]).await;
     hub.call(&me, "POST", "/hub/api/users/alice/server")
@@ -75,7 +71,7 @@ async fn running_server(hub: &Hub) -> &'static str {
 }
 
 /// A code for alice's own server.
-async fn server_code(hub: &Hub, browser: &Browser) -> String {
+pub(crate) async fn server_code(hub: &Hub, browser: &Browser) -> String {
     let challenge = challenge();
     let reply = authorize(
         hub,
@@ -84,11 +80,11 @@ async fn server_code(hub: &Hub, browser: &Browser) -> String {
     )
     .send()
     .await;
-    location_argument(&reply.expect(302), "code").unwrap()
+    reply.expect(302).location_argument("code").unwrap()
 }
 
 /// The fields with which a client redeems `code`.
-fn redemption<'a>(code: &'a str, secret: &'a str) -> Vec<(&'a str, &'a str)> {
+pub(crate) fn redemption<'a>(code: &'a str, secret: &'a str) -> Vec<(&'a str, &'a str)> {
     vec![
         ("grant_type", "authorization_code"),
         ("client_id", "jupyterhub-user-alice"),
@@ -100,7 +96,7 @@ fn redemption<'a>(code: &'a str, secret: &'a str) -> Vec<(&'a str, &'a str)> {
 }
 
 /// Confirms the consent page for the service `whoami`; returns the code.
-async fn service_code(hub: &Hub, browser: &Browser, scopes: &[&str]) -> String {
+pub(crate) async fn service_code(hub: &Hub, browser: &Browser, scopes: &[&str]) -> String {
     let challenge = challenge();
     let path = format!(
         "{AUTHORIZE}?{}",
@@ -114,10 +110,10 @@ async fn service_code(hub: &Hub, browser: &Browser, scopes: &[&str]) -> String {
         .form(&fields)
         .send()
         .await;
-    location_argument(&reply.expect(302), "code").unwrap()
+    reply.expect(302).location_argument("code").unwrap()
 }
 
-async fn redeem_service(hub: &Hub, code: &str) -> Reply {
+pub(crate) async fn redeem_service(hub: &Hub, code: &str) -> Reply {
     let fields = [
         ("grant_type", "authorization_code"),
         ("client_id", "service-whoami"),

@@ -168,7 +168,7 @@ async fn pkce_can_be_demanded() {
     let bare = [("client_id", "service-whoami"), ("response_type", "code")];
     let reply = authorize(&hub, &browser, &bare).send().await.expect(302);
     assert_eq!(
-        location_argument(&reply, "error").as_deref(),
+        reply.location_argument("error").as_deref(),
         Some("invalid_request")
     );
 }
@@ -186,7 +186,7 @@ async fn ones_own_server_asks_nothing() {
             .header("location")
             .starts_with("/user/alice/oauth_callback?code=")
     );
-    assert_eq!(location_argument(&reply, "state").as_deref(), Some("s1"));
+    assert_eq!(reply.location_argument("state").as_deref(), Some("s1"));
     assert_eq!(
         (
             reply.header("cache-control"),
@@ -194,7 +194,7 @@ async fn ones_own_server_asks_nothing() {
         ),
         ("no-store", "same-origin")
     );
-    let code = location_argument(&reply, "code").unwrap();
+    let code = reply.location_argument("code").unwrap();
     assert!(
         code.len() >= 30 && code.bytes().all(|b| b.is_ascii_alphanumeric()),
         "{code}"
@@ -205,7 +205,7 @@ async fn ones_own_server_asks_nothing() {
         ("response_type", "code"),
     ];
     let reply = authorize(&hub, &browser, &bare).send().await.expect(302);
-    assert_eq!(location_argument(&reply, "state"), None);
+    assert_eq!(reply.location_argument("state"), None);
 }
 
 #[tokio::test]

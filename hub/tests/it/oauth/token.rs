@@ -4,7 +4,6 @@ use chrono::TimeDelta;
 use serde_json::json;
 
 use super::*;
-use crate::harness::Behaviour;
 
 #[tokio::test]
 async fn a_code_for_a_token() {
@@ -54,51 +53,6 @@ async fn a_code_for_a_token() {
         .send()
         .await
         .expect(403);
-}
-
-#[tokio::test]
-async fn a_replay_takes_back_what_was_given() {
-    // 1
-    let hub = Hub::start().await;
-    let secret = running_server(&hub).await;
-    let browser = hub.log_in("alice").await;
-    let code = server_code(&hub, &browser).await;
-    let redeem = || hub.request("POST", TOKEN).form(&redemption(&code, secret));
-    let token = redeem().send().await.expect(200).json()["access_token"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    hub.call(&token, "GET", "/hub/api/user")
-        .send()
-        .await
-        .expect(200);
-    assert_eq!(
-        redeem().send().await.expect(400).json(),
-        json!({"error": "invalid_grant"})
-    );
-    hub.call(&token, "GET", "/hub/api/user")
-        .send()
-        .await
-        .expect(403);
-}
-
-#[tokio::test]
-async fn of_many_at_once_one_wins() {
-    // 2
-    let hub = Hub::start().await;
-    let secret = running_server(&hub).await;
-    let browser = hub.log_in("alice").await;
-    let code = server_code(&hub, &browser).await;
-    let all = (0..64).map(|_| {
-        hub.request("POST", TOKEN)
-            .form(&redemption(&code, secret))
-            .send()
-    });
-    let replies = futures_util::future::join_all(all).await;
-    assert_eq!(
-        replies.iter().filter(|reply| reply.status == 200).count(),
-        1
-    );
 }
 
 #[tokio::test]
@@ -223,113 +177,6 @@ async fn what_is_refused() {
     assert_eq!(hub.request("GET", TOKEN).send().await.error(), (405, None));
     // None of this has burnt the code.
     post(&redemption(&code, secret)).send().await.expect(200);
-}
-
-#[tokio::test]
-async fn a_verifier_without_a_challenge() {
-    // 8
-    let hub = Hub::start().await;
-    let secret = running_server(&hub).await;
-    let browser = hub.log_in("alice").await;
-    let bare = [
-        ("client_id", "jupyterhub-user-alice"),
-        ("response_type", "code"),
-    ];
-    let reply = authorize(&hub, &browser, &bare).send().await.expect(302);
-    let code = location_argument(&reply, "code").unwrap();
-    let mut fields = redemption(&code, secret);
-    let reply = hub
-        .request("POST", TOKEN)
-        .form(&fields)
-        .send()
-        .await
-        .expect(400);
-    assert_eq!(reply.json(), json!({"error": "invalid_grant"}));
-    fields.retain(|(name, _)| *name != "code_verifier");
-    hub.request("POST", TOKEN)
-        .form(&fields)
-        .send()
-        .await
-        .expect(200);
-}
-
-#[tokio::test]
-async fn a_code_of_another_client() {
-    // 3: it stays the first client's.
-    let hub = Hub::start().await;
-    let secret = running_server(&hub).await;
-    let browser = hub.log_in("alice").await;
-    let code = server_code(&hub, &browser).await;
-    let reply = redeem_service(&hub, &code).await.expect(400);
-    assert_eq!(reply.json(), json!({"error": "invalid_grant"}));
-    hub.request("POST", TOKEN)
-        .form(&redemption(&code, secret))
-        .send()
-        .await
-        .expect(200);
-}
-
-#[tokio::test]
-async fn an_old_code_stays_dead() {
-    // 14
-    let hub = Hub::start().await;
-    let secret = running_server(&hub).await;
-    let browser = hub.log_in("alice").await;
-    let code = server_code(&hub, &browser).await;
-    let redeem = || hub.request("POST", TOKEN).form(&redemption(&code, secret));
-    hub.clock.advance(TimeDelta::seconds(300));
-    redeem().send().await.expect(400);
-    hub.clock.advance(TimeDelta::days(-1));
-    redeem().send().await.expect(400);
-    hub.clock
-        .advance(TimeDelta::days(1) - TimeDelta::seconds(1));
-    redeem().send().await.expect(200);
-}
-
-#[tokio::test]
-async fn what_changes_between_code_and_token() {
-    // 13, 15, 28
-    let hub = Hub::start().await;
-    let secret = running_server(&hub).await;
-    let admin = hub.token("admin", &["inherit"]).await;
-    let browser = hub.log_in("alice").await;
-    let code = server_code(&hub, &browser).await;
-    hub.state.login.end(&browser.session_id).await.unwrap();
-    let reply = hub
-        .request("POST", TOKEN)
-        .form(&redemption(&code, secret))
-        .send()
-        .await
-        .expect(400);
-    assert_eq!(
-        reply.json(),
-        json!({"error": "invalid_grant"}),
-        "logged out in another tab"
-    );
-
-    let browser = hub.log_in("alice").await;
-    let code = server_code(&hub, &browser).await;
-    hub.spawner.next(Behaviour::Answers);
-    hub.call(&admin, "DELETE", "/hub/api/users/alice/server")
-        .send()
-        .await
-        .expect(204);
-    hub.call(&admin, "POST", "/hub/api/users/alice/server")
-        .send()
-        .await
-        .expect(201);
-    hub.request("POST", TOKEN)
-        .form(&redemption(&code, secret))
-        .send()
-        .await
-        .expect(401);
-
-    let code = service_code(&hub, &browser, &[]).await;
-    hub.call(&admin, "DELETE", "/hub/api/users/alice")
-        .send()
-        .await
-        .expect(204);
-    redeem_service(&hub, &code).await.expect(400);
 }
 
 #[tokio::test]

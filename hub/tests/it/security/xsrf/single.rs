@@ -1,0 +1,295 @@
+//! Cases 36-41: single ways around the XSRF check.
+
+use super::*;
+
+#[tokio::test]
+async fn case_36_no_cors_posts() {
+    let (hub, browser) = with_admin().await;
+    let before = database(&hub).await;
+    for site in ["cross-site", "same-site"] {
+        for path in [
+            "/hub/spawn",
+            "/hub/spawn/alice",
+            "/hub/spawn/alice/gpu",
+            "/hub/accept-share",
+            "/hub/home/stop-server",
+            "/hub/token/revoke",
+        ] {
+            let reply = hub
+                .request("POST", path)
+                .browser(&browser)
+                .header("sec-fetch-mode", "no-cors")
+                .header("sec-fetch-site", site)
+                .form(&[("server", "gpu"), ("id", "a1"), ("code", "x")])
+                .send()
+                .await;
+            assert!(
+                [403, 404].contains(&reply.status.as_u16()),
+                "{path}: {reply:?}"
+            );
+            assert!(
+                !reply.body.contains(&browser.xsrf),
+                "{path}: no form comes back with a token"
+            );
+        }
+    }
+    assert_eq!(database(&hub).await, before);
+    hub.is_well().await;
+}
+
+#[tokio::test]
+async fn case_37_websocket_mode_is_no_exemption() {
+    let (hub, browser) = with_admin().await;
+    let before = database(&hub).await;
+    let challenge = challenge();
+    let authorize = format!(
+        "{AUTHORIZE}?{}",
+        query(&usual("service-whoami", SERVICE_CALLBACK, &challenge))
+    );
+    for (method, path) in [
+        ("POST", "/hub/login"),
+        ("POST", "/hub/spawn"),
+        ("POST", "/hub/token"),
+        ("POST", &authorize),
+        ("POST", "/hub/api/users/alice/tokens"),
+        ("DELETE", "/hub/api/users/alice/servers/gpu"),
+        ("GET", "/hub/api/users"),
+    ] {
+        for upgrade in [false, true] {
+            let mut call = hub
+                .request(method, path)
+                .browser(&browser)
+                .header("sec-fetch-mode", "websocket");
+            if upgrade {
+                call = call
+                    .header("connection", "upgrade")
+                    .header("upgrade", "websocket");
+            }
+            let form = [("username", "alice"), ("password", PASSWORD)];
+            let call = if path.starts_with("/hub/api/users") {
+                call.json(&json!({}))
+            } else {
+                call.form(&form)
+            };
+            call.send().await.expect(403);
+        }
+    }
+    assert_eq!(database(&hub).await, before);
+    hub.is_well().await;
+}
+
+#[tokio::test]
+async fn case_38_json_api_with_a_cookie() {
+    let (hub, browser) = with_admin().await;
+    let before = database(&hub).await;
+    let post = || hub.request("POST", "/hub/api/users").browser(&browser);
+    let text = r#"{"usernames": ["eve"]}"#;
+    for (kind, token) in [
+        (Some("application/json"), false),
+        (None, false),
+        (Some("text/plain"), true),
+        (Some("text/plain; charset=utf-8"), true),
+        (Some("application/x-www-form-urlencoded"), true),
+        (Some("multipart/form-data; boundary=x"), true),
+        (Some("application/jsonx"), true),
+        (Some("text/plain, application/json"), true),
+        (Some(""), true),
+    ] {
+        let mut call = post().text(text);
+        if let Some(kind) = kind {
+            call = call.header("content-type", kind);
+        }
+        if token {
+            call = call.header("x-xsrftoken", &browser.xsrf);
+        }
+        call.send().await.expect(403);
+    }
+    let wrong = post()
+        .header("content-type", "application/json")
+        .header("x-xsrftoken", &browser.xsrf);
+    wrong
+        .bytes(b"{\"usernames\": [\"\xff\xfe\"]}")
+        .send()
+        .await
+        .expect(400);
+    assert_eq!(database(&hub).await, before);
+    // The control: with everything right it works.
+    let right = post()
+        .text(text)
+        .header("content-type", "application/json; charset=utf-8");
+    right
+        .header("x-xsrftoken", &browser.xsrf)
+        .send()
+        .await
+        .expect(201);
+    hub.is_well().await;
+}
+
+#[tokio::test]
+async fn case_39_tokens_of_others() {
+    let (hub, browser) = with_admin().await;
+    let second = hub.log_in("alice").await;
+    let bob = hub.log_in("bob").await;
+    let now = hub.state.clock.now();
+    let anonymous = xsrf::issue(&hub.state.cookies, None, now);
+    let stranger = xsrf::issue(
+        &hub::auth::cookies::CookieKeys::new(&[1; 32]),
+        Some(&browser.session_id),
+        now,
+    );
+    let of_service = hub::domain::session::sign(
+        &[5; 32],
+        "_xsrf",
+        &format!("session:{}", browser.session_id),
+        now,
+    );
+    let before = database(&hub).await;
+    let post = |cookie: &str, shown: &str| {
+        let cookies = format!("jupyterhub-hub-login={}; _xsrf={cookie}", browser.login);
+        let call = hub
+            .request("POST", "/hub/api/users/alice/tokens")
+            .header("cookie", &cookies);
+        call.header("x-xsrftoken", shown).json(&json!({})).send()
+    };
+    for foreign in [&second.xsrf, &bob.xsrf, &anonymous, &stranger, &of_service] {
+        // As header alone, as both, as cookie alone.
+        post(&browser.xsrf, foreign).await.expect(403);
+        post(foreign, foreign).await.expect(403);
+        post(foreign, &browser.xsrf).await.expect(403);
+    }
+    assert_eq!(database(&hub).await, before);
+    post(&browser.xsrf, &browser.xsrf).await.expect(201);
+    // The token of before the login is worth nothing after it, nor one of a session that has ended.
+    let form = |cookies: &str, shown: &str| {
+        let fields = [("_xsrf", shown), ("note", "x")];
+        hub.request("POST", "/hub/token")
+            .header("cookie", cookies)
+            .form(&fields)
+            .send()
+    };
+    let cookies = format!("jupyterhub-hub-login={}; _xsrf={anonymous}", browser.login);
+    let tokens = count(&hub, "SELECT COUNT(*) FROM tokens").await;
+    form(&cookies, &anonymous).await.expect(403);
+    hub.request("GET", "/hub/logout")
+        .browser(&second)
+        .send()
+        .await
+        .expect(302);
+    form(&second.cookies, &second.xsrf).await.expect(403);
+    let cookies = format!(
+        "jupyterhub-hub-login={}; _xsrf={}",
+        browser.login, second.xsrf
+    );
+    form(&cookies, &second.xsrf).await.expect(403);
+    assert_eq!(count(&hub, "SELECT COUNT(*) FROM tokens").await, tokens);
+    hub.is_well().await;
+}
+
+/// Asks for a page by GET as a link, picture or frame on some page does.
+async fn by_get(hub: &Hub, browser: &Browser, path: &str, mode: &str, site: &str) -> Reply {
+    let call = hub.request("GET", path).browser(browser);
+    call.header("sec-fetch-mode", mode)
+        .header("sec-fetch-site", site)
+        .send()
+        .await
+}
+
+#[tokio::test]
+async fn case_40_changes_by_get() {
+    let (hub, browser) = with_admin().await;
+    let before = database(&hub).await;
+    for (mode, site) in [
+        ("navigate", "cross-site"),
+        ("navigate", "same-site"),
+        ("no-cors", "cross-site"),
+        ("cors", "cross-site"),
+    ] {
+        for path in [
+            "/hub/spawn",
+            "/hub/spawn/alice",
+            "/hub/spawn/alice/gpu",
+            "/hub/spawn/bob",
+        ] {
+            let reply = by_get(&hub, &browser, path, mode, site).await.expect(200);
+            assert!(reply.body.contains("spawn_form"), "{path} asks first");
+        }
+        for path in [
+            "/hub/token",
+            "/hub/home",
+            "/hub/login",
+            "/hub/spawn-pending/alice",
+            "/hub/home/stop-server",
+            "/hub/token/revoke",
+            "/hub/accept-share?code=x",
+        ] {
+            by_get(&hub, &browser, path, mode, site).await;
+        }
+    }
+    assert_eq!(database(&hub).await, before);
+    // One's own link does start it.
+    by_get(&hub, &browser, "/hub/spawn", "navigate", "same-origin")
+        .await
+        .expect(302);
+    assert_ne!(database(&hub).await, before);
+    // Logging out by a link of another site: ends that browser's own session, nobody else's, and stops nothing.
+    let (other, bob) = (hub.log_in("alice").await, hub.log_in("bob").await);
+    by_get(&hub, &browser, "/hub/logout", "navigate", "cross-site")
+        .await
+        .expect(302);
+    for (who, lives) in [(&browser, false), (&other, true), (&bob, true)] {
+        assert_eq!(is_logged_in(&hub, &who.cookies).await, lives);
+    }
+    assert_eq!(hub.proxy.0.lock().unwrap().len(), 1, "the server goes on");
+    hub.is_well().await;
+}
+
+#[tokio::test]
+async fn case_41_cors() {
+    let (hub, browser) = with_admin().await;
+    let me = hub.token("alice", &["inherit"]).await;
+    for path in [
+        "/hub/api",
+        "/hub/api/",
+        "/hub/api/users",
+        "/hub/api/user",
+        "/hub/api/users/alice/tokens",
+        "/hub/api/nope",
+        "/hub/home",
+        "/hub/login",
+        "/hub/api/oauth2/token",
+        "/hub/health",
+    ] {
+        for origin in ["https://evil.example", "null", "http://127.0.0.1:8000"] {
+            for method in ["OPTIONS", "GET"] {
+                for token in [true, false] {
+                    let call = hub
+                        .request(method, path)
+                        .header("origin", origin)
+                        .header("access-control-request-method", "POST")
+                        .header(
+                            "access-control-request-headers",
+                            "authorization, x-xsrftoken",
+                        );
+                    let call = match token {
+                        true => call.header("authorization", &format!("token {me}")),
+                        false => call.browser(&browser),
+                    };
+                    let reply = call.send().await;
+                    assert_eq!(
+                        reply.header("access-control-allow-credentials"),
+                        "",
+                        "{method} {path}"
+                    );
+                    let root = matches!(path, "/hub/api" | "/hub/api/");
+                    let allowed = reply.header("access-control-allow-origin");
+                    // The root says only which version this is.
+                    assert!(
+                        allowed.is_empty() || (root && allowed == "*"),
+                        "{method} {path}: {allowed}"
+                    );
+                }
+            }
+        }
+    }
+    hub.is_well().await;
+}
