@@ -3,13 +3,15 @@
 //! * [`Authenticator`]: the plug point; [`dummy`] and [`shared_password`] are built in, [`registry`] knows them by name;
 //! * [`login`]: from a form to a session;
 //! * [`cookies`], [`secret_file`]: what browsers hold, and the key that signs it;
-//! * [`identities`]: from a token or a session to a [`Principal`](crate::domain::principal::Principal), cached.
+//! * [`identities`]: from a token or a session to a [`Principal`](crate::domain::principal::Principal), cached;
+//! * [`answers`]: what was last answered to "who is this?".
 //!
 //! # To add an authenticator
 //!
 //! Implement [`Authenticator`] in a file here and give it a line in [`registry`]. It only says who somebody is:
 //! whether they may come in is decided by `domain::login` for all authenticators alike.
 
+pub mod answers;
 pub mod cookies;
 pub mod dummy;
 pub mod identities;

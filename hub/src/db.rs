@@ -26,6 +26,8 @@ pub mod tokens;
 pub mod users;
 
 use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -60,6 +62,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Db {
     readers: DatabaseConnection,
     writer: DatabaseConnection,
+    commits: Arc<AtomicU64>,
 }
 
 impl Db {
@@ -101,6 +104,7 @@ impl Db {
         Ok(Self {
             readers: SqlxSqliteConnector::from_sqlx_sqlite_pool(readers),
             writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
+            commits: Arc::default(),
         })
     }
 
@@ -119,13 +123,26 @@ impl Db {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        Ok(Tx(self.writer.begin_with_options(options).await?))
+        Ok(Tx {
+            inner: self.writer.begin_with_options(options).await?,
+            commits: Arc::clone(&self.commits),
+        })
+    }
+
+    /// Counts what this process has committed. Whatever was read before the count changed may be out of date; what was
+    /// read after is not, as far as this process writes.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::SeqCst)
     }
 }
 
 /// A transaction: dropped without [`Tx::commit`], it has changed nothing.
 #[derive(Debug)]
-pub struct Tx(DatabaseTransaction);
+pub struct Tx {
+    inner: DatabaseTransaction,
+    commits: Arc<AtomicU64>,
+}
 
 impl Tx {
     /// Makes everything that was written in this transaction permanent.
@@ -133,7 +150,7 @@ impl Tx {
     /// # Errors
     /// When the database refuses or is gone; nothing has been written then.
     pub async fn commit(self) -> Result<(), DbError> {
-        Ok(self.0.commit().await?)
+        self.commit_and_then(|| {}).await
     }
 
     /// Makes everything permanent and tells of it, as one step: when the caller is dropped half-way (a client went away),
@@ -148,14 +165,23 @@ impl Tx {
         events: impl IntoIterator<Item = Event>,
     ) -> Result<(), DbError> {
         let (bus, events) = (bus.clone(), events.into_iter().collect::<Vec<_>>());
-        let both = tokio::spawn(async move {
-            let done = self.0.commit().await;
+        self.commit_and_then(move || {
             for event in events {
                 bus.tell(event);
             }
+        })
+        .await
+    }
+
+    /// Commits, counts it, and goes on to `then`, whether or not somebody still waits for it.
+    async fn commit_and_then(self, then: impl FnOnce() + Send + 'static) -> Result<(), DbError> {
+        let all = tokio::spawn(async move {
+            let done = self.inner.commit().await;
+            self.commits.fetch_add(1, Ordering::SeqCst);
+            then();
             done
         });
-        match both.await {
+        match all.await {
             Ok(done) => Ok(done?),
             Err(error) => Err(DbError::Interrupted(error.to_string())),
         }
@@ -166,7 +192,7 @@ impl Deref for Tx {
     type Target = DatabaseTransaction;
 
     fn deref(&self) -> &Self::Target {
-        &self.0
+        &self.inner
     }
 }
 

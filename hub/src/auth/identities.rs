@@ -14,6 +14,7 @@ use hub_types::scope::{Catalogue, Scope};
 use hub_types::secret::{Token, TokenHash};
 use moka::future::Cache;
 
+use crate::auth::answers::Answers;
 use crate::bus::Bus;
 use crate::db::{
     Db, DbError, Session, groups, roles, servers, services, sessions, shares, tokens, users,
@@ -79,6 +80,7 @@ struct Inner {
     db: Db,
     bus: Bus,
     clock: Arc<dyn Clock>,
+    answers: Answers,
     /// The scopes that exist.
     catalogue: Arc<Catalogue>,
     resolution: TimeDelta,
@@ -112,7 +114,9 @@ impl Identities {
         catalogue: Arc<Catalogue>,
         resolution: TimeDelta,
     ) -> Self {
+        let answers = Answers::new(db.clone(), bus.clone(), Arc::clone(&clock));
         Self(Arc::new(Inner {
+            answers,
             db,
             bus,
             clock,
@@ -126,6 +130,12 @@ impl Identities {
             configured: RwLock::default(),
             uses: Mutex::default(),
         }))
+    }
+
+    /// What was last answered to tokens.
+    #[must_use]
+    pub fn answers(&self) -> &Answers {
+        &self.0.answers
     }
 
     /// Makes a secret of the configuration known as the token with this row id.

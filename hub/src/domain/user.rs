@@ -1,6 +1,6 @@
 //! Users.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use hub_types::names::Username;
@@ -30,28 +30,34 @@ pub struct User {
 
 /// Who is in which group: a snapshot of the database, shared by everything that compares `!group=` filters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Groups(BTreeMap<String, BTreeSet<String>>);
+pub struct Groups {
+    members: BTreeMap<String, BTreeSet<String>>,
+    /// The same from the other side: the groups of each user, sorted.
+    of: HashMap<String, Vec<String>>,
+}
 
 impl Groups {
     /// A snapshot of the given groups and members.
     #[must_use]
-    pub fn new(groups: BTreeMap<String, BTreeSet<String>>) -> Self {
-        Self(groups)
+    pub fn new(members: BTreeMap<String, BTreeSet<String>>) -> Self {
+        let mut of: HashMap<String, Vec<String>> = HashMap::new();
+        for (group, users) in &members {
+            for user in users {
+                of.entry(user.clone()).or_default().push(group.clone());
+            }
+        }
+        Self { members, of }
     }
 
     /// Names of the groups that `user` is in, sorted.
     #[must_use]
     pub fn of_user(&self, user: &str) -> Vec<String> {
-        self.0
-            .iter()
-            .filter(|(_, members)| members.contains(user))
-            .map(|(group, _)| group.clone())
-            .collect()
+        self.of.get(user).cloned().unwrap_or_default()
     }
 
     /// All groups with their members.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &BTreeSet<String>)> {
-        self.0
+        self.members
             .iter()
             .map(|(group, members)| (group.as_str(), members))
     }
@@ -59,11 +65,12 @@ impl Groups {
 
 impl Membership for Groups {
     fn members(&self, group: &str) -> Vec<String> {
-        self.0.get(group).into_iter().flatten().cloned().collect()
+        let members = self.members.get(group);
+        members.into_iter().flatten().cloned().collect()
     }
 
     fn contains(&self, group: &str, user: &str) -> bool {
-        self.0
+        self.members
             .get(group)
             .is_some_and(|members| members.contains(user))
     }

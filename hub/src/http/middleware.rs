@@ -6,6 +6,8 @@ mod catch_panic;
 mod log_request;
 mod response_headers;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -15,9 +17,10 @@ use crate::state::AppState;
 
 /// Wraps `router`; the last layer added is the outermost.
 pub fn wrap(router: Router<AppState>, state: &AppState) -> Router<AppState> {
+    let headers = Arc::new(response_headers::Headers::new(&state.addresses.base));
     router
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(from_fn_with_state(state.clone(), response_headers::add))
+        .layer(from_fn_with_state(headers, response_headers::add))
         .layer(from_fn(catch_panic::catch))
         .layer(from_fn_with_state(state.clone(), log_request::log))
 }

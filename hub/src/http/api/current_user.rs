@@ -1,9 +1,9 @@
 //! `GET /hub/api/user`: who is this? The call with which every server and service checks a token.
 
-use axum::Json;
 use axum::extract::{FromRequestParts, OriginalUri, Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use hub_types::scope::{ScopeName, Target};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -22,20 +22,37 @@ pub(super) async fn current_user(
     OriginalUri(uri): OriginalUri,
     request: Request,
 ) -> Result<Response, ApiError> {
+    let (answers, stopped) = (state.identities.answers(), include_stopped(&uri));
+    let moment = answers.moment();
     let (mut parts, _) = request.into_parts();
     let MaybeAuth(caller) = MaybeAuth::from_request_parts(&mut parts, &state).await?;
     // A message of null, as JupyterHub's: clients tell this 403 from others by the status alone.
     let caller = caller.ok_or_else(|| ApiError::silent(StatusCode::FORBIDDEN))?;
+    if let Some(body) = answers.get(&caller.credential, stopped, moment).await {
+        return Ok(json(body));
+    }
     let looking = caller.with_identify_scopes();
     let model = match &caller.owner {
-        Owner::User(user) => {
-            to_value(own_model(&state, &looking, user, include_stopped(&uri)).await?)?
-        }
+        Owner::User(user) => to_value(own_model(&state, &looking, user, stopped).await?)?,
         Owner::Service { id, name, admin } => {
             to_value(service_model(&state, &looking, *id, name, *admin).await?)?
         }
     };
-    Ok(Json(with_credential(model, &caller)).into_response())
+    let model = with_credential(model, &caller);
+    let body = Bytes::from(serde_json::to_vec(&model).map_err(ApiError::internal)?);
+    // How a service does is not in the database: nothing would tell that it changed.
+    if caller.owner.user().is_some() {
+        let kept = body.clone();
+        answers
+            .keep(&caller.credential, stopped, moment, kept)
+            .await;
+    }
+    Ok(json(body))
+}
+
+fn json(body: Bytes) -> Response {
+    let kind = HeaderValue::from_static("application/json");
+    ([(header::CONTENT_TYPE, kind)], body).into_response()
 }
 
 /// The model of the caller. When only the identity may be seen, what the credential's look-up brought suffices: no
