@@ -3,7 +3,7 @@
 use hub_types::page::PAGINATION_MEDIA_TYPE;
 use serde_json::{Value, json};
 
-use super::sharing::{SHARER, can_enter, hub, scopes_of, share};
+use super::sharing::{SHARER, can_enter, hub, more_than_identity, scopes_of, share};
 use crate::harness::Hub;
 
 /// A token of the administrator with nothing but these scopes.
@@ -511,7 +511,7 @@ async fn a_share_lets_somebody_in_at_once_and_out_at_once() {
         // A token made for just that works, and dies with the share.
         let narrow = hub.token("bob", &["access:servers!server=alice/"]).await;
         assert_eq!(
-            scopes_of(&hub, &narrow).await,
+            more_than_identity(&hub, &narrow).await,
             std::slice::from_ref(&granted)
         );
         let call = hub
@@ -519,7 +519,7 @@ async fn a_share_lets_somebody_in_at_once_and_out_at_once() {
             .json(&with);
         call.send().await.expect(200);
         assert!(!can_enter(&hub, &bob, "alice/").await, "{with}");
-        assert!(scopes_of(&hub, &narrow).await.is_empty(), "{with}");
+        assert!(more_than_identity(&hub, &narrow).await.is_empty(), "{with}");
         let page = hub.request("GET", "/hub/user/alice/").browser(&browser);
         page.send().await.expect(404);
     }

@@ -57,6 +57,14 @@ pub(crate) async fn scopes_of(hub: &Hub, token: &str) -> Vec<String> {
     serde_json::from_value(model["scopes"].clone()).unwrap()
 }
 
+/// The same without what says whose token it is, which every token has.
+pub(crate) async fn more_than_identity(hub: &Hub, token: &str) -> Vec<String> {
+    let identity = ["read:users:name!user=", "read:users:groups!user="];
+    let mut scopes = scopes_of(hub, token).await;
+    scopes.retain(|scope| !identity.iter().any(|known| scope.starts_with(known)));
+    scopes
+}
+
 /// Whether the token lets somebody into a server that does not run: 424 says so, 404 does not even say that it is there.
 pub(crate) async fn can_enter(hub: &Hub, token: &str, at: &str) -> bool {
     let path = format!("/hub/user/{at}");
