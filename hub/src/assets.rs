@@ -120,7 +120,9 @@ pub async fn static_file(
 }
 
 /// Weak comparison of `If-None-Match` (RFC 9110 section 13.1.2): a list of tags, or `*`.
-fn matches_etag(header: &HeaderValue, etag: &str) -> bool {
+/// Whether an `If-None-Match` header names this entity tag (weak comparison, RFC 9110 section 13.1.2).
+#[must_use]
+pub fn matches_etag(header: &HeaderValue, etag: &str) -> bool {
     let Ok(text) = header.to_str() else {
         return false;
     };

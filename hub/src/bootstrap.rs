@@ -109,7 +109,12 @@ impl Step<'_> {
             );
             wanted.push((ServiceName::stored(name.clone()), false));
         }
-        services::sync(self.tx, &wanted).await
+        for name in services::sync(self.tx, &wanted).await? {
+            tracing::warn!(
+                "service {name} of the configuration takes the place of one that was registered through the API"
+            );
+        }
+        Ok(())
     }
 
     async fn users(&self) -> Result<(), BootstrapError> {

@@ -32,6 +32,7 @@ pub use sections::authenticator::{
 pub use sections::jupyterhub::{
     AuthenticatorClass, GroupSpec, JupyterHub, LogLevel, RoleSpec, SpawnerClass,
 };
+pub use sections::metrics::PeriodicMetricsCollector;
 pub use sections::own::Own;
 pub use sections::proxy::ConfigurableHttpProxy;
 pub use sections::spawner::{LocalProcessSpawner, SimpleLocalProcessSpawner, Spawner};
@@ -58,6 +59,8 @@ pub struct Config {
     pub proxy: ConfigurableHttpProxy,
     /// `[hub]`: what only we have.
     pub own: Own,
+    /// `[PeriodicMetricsCollector]`: metrics that are computed from time to time.
+    pub metrics: PeriodicMetricsCollector,
     /// The file it was read from; `None` when only defaults and flags count.
     pub source: Option<PathBuf>,
 }

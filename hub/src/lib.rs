@@ -9,6 +9,7 @@
 //! * [`domain`]: decisions, pure.
 //! * [`config`], [`cli`]: `hub.toml`, flags, every trait with its default.
 //! * [`db`]: all SQL; rows in, domain values out. [`bus`]: who else has to know.
+//! * [`metrics`]: what is counted and timed, for Prometheus.
 //! * [`auth`]: authenticators, sessions, from a credential to a principal.
 //! * [`spawner`], [`proxy_client`], [`managed`]: servers, routes, services.
 //! * [`render`], [`assets`]: pages and static files.
@@ -26,6 +27,7 @@ pub mod domain;
 pub mod http;
 pub mod lifecycle;
 pub mod managed;
+pub mod metrics;
 pub mod programs;
 pub mod proxy_client;
 pub mod quickstart;

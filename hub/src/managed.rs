@@ -1,14 +1,18 @@
 //! Services: the hub's side of the supervisor. What each may do is its row, its token and its OAuth client; where it is,
 //! its route; how it is, its status.
 //!
-//! [`services::supervisor`] runs the processes. [`ledger`] remembers them in the database, [`tokens`] gives each a token.
+//! [`services::supervisor`] runs the processes. [`ledger`] remembers them in the database, [`tokens`] gives each a token,
+//! [`registry`] takes on external ones while the hub runs.
 
 pub mod ledger;
+mod registry;
 pub mod tokens;
+
+pub use registry::{RegisterError, UnregisterError};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use hub_types::clock::Clock;
 use hub_types::env::EnvSource;
@@ -118,10 +122,12 @@ pub fn check_commands(
 /// A service with its settled address.
 #[derive(Debug, Clone)]
 pub struct Service {
-    /// What the configuration says.
+    /// What the configuration says, or whoever registered it (without its token then).
     pub spec: ServiceSpec,
     /// Where it listens: the configured URL, with port 0 replaced. None without a web address.
     pub url: Option<String>,
+    /// Whether it stands in the configuration; if not it was registered while a hub ran.
+    pub from_config: bool,
 }
 
 /// The services of this hub, managed and external. Cheap to clone.
@@ -131,8 +137,12 @@ pub struct ManagedServices(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     supervisor: Supervisor,
-    services: BTreeMap<String, Service>,
+    /// What the configuration and the database say; changed after the database.
+    services: RwLock<BTreeMap<String, Arc<Service>>>,
     addresses: Arc<Addresses>,
+    db: Db,
+    bus: Bus,
+    clock: Arc<dyn Clock>,
 }
 
 impl ManagedServices {
@@ -153,13 +163,14 @@ impl ManagedServices {
                 deps.clock.clone(),
             )
         };
-        let specs: BTreeMap<String, ServiceSpec> = deps
-            .config
-            .jupyterhub
-            .services
-            .iter()
-            .map(|spec| (spec.name.clone(), spec.clone()))
+        let configured = deps.config.jupyterhub.services.iter().cloned();
+        let mut specs: BTreeMap<String, ServiceSpec> = registry::load(&deps.db)
+            .await?
+            .into_iter()
+            .map(|spec| (spec.name.clone(), spec))
             .collect();
+        let registered: BTreeSet<String> = specs.keys().cloned().collect();
+        specs.extend(configured.map(|spec| (spec.name.clone(), spec)));
         let givers = tokens::ServiceTokens::new(&deps, specs.clone());
         givers.register().await?;
         let ledger = Arc::new(ledger::DbLedger::new(deps.db.clone()));
@@ -171,24 +182,34 @@ impl ManagedServices {
             } else {
                 spec.url.clone()
             };
-            services.insert(name, Service { spec, url });
+            let service = Service {
+                from_config: !registered.contains(&name),
+                spec,
+                url,
+            };
+            services.insert(name, Arc::new(service));
         }
         Ok(Self(Arc::new(Inner {
             supervisor,
-            services,
+            services: RwLock::new(services),
             addresses: deps.addresses,
+            db: deps.db,
+            bus: deps.bus,
+            clock: deps.clock,
         })))
     }
 
-    /// The routes of all services that have a web address.
+    /// The routes of the configured services that have a web address. (Those of registered ones are in the database.)
     #[must_use]
     pub fn routes(&self) -> Vec<Route> {
         let base = &self.0.addresses.base;
-        let with_url = self
-            .all()
-            .filter_map(|service| Some((service, service.url.as_ref()?)));
-        with_url
-            .map(|(service, url)| Route::of_service(base, &service.spec.service_name(), url))
+        let all = self.all();
+        let configured = all.iter().filter(|service| service.from_config);
+        configured
+            .filter_map(|service| {
+                let url = service.url.as_ref()?;
+                Some(Route::of_service(base, &service.spec.service_name(), url))
+            })
             .collect()
     }
 
@@ -208,6 +229,7 @@ impl ManagedServices {
         }
         let managed: BTreeSet<String> = self
             .all()
+            .iter()
             .filter(|service| service.spec.is_managed())
             .map(|service| service.spec.name.clone())
             .collect();
@@ -225,14 +247,40 @@ impl ManagedServices {
     }
 
     /// All services, by name.
-    pub fn all(&self) -> impl Iterator<Item = &Service> {
-        self.0.services.values()
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Service>> {
+        self.services().values().cloned().collect()
+    }
+
+    fn services(&self) -> RwLockReadGuard<'_, BTreeMap<String, Arc<Service>>> {
+        self.0
+            .services
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep(&self, service: Service) {
+        let mut services = self
+            .0
+            .services
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        services.insert(service.spec.name.clone(), Arc::new(service));
+    }
+
+    fn drop_kept(&self, name: &str) {
+        let mut services = self
+            .0
+            .services
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        services.remove(name);
     }
 
     /// The service called `name`.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<&Service> {
-        self.0.services.get(name)
+    pub fn get(&self, name: &str) -> Option<Arc<Service>> {
+        self.services().get(name).cloned()
     }
 
     /// How a service is, with the last `log_lines` lines of its output. None when there is no such service, or it has
@@ -245,7 +293,8 @@ impl ManagedServices {
     /// Names of the services that pages list: they have a web address and are not hidden.
     #[must_use]
     pub fn displayed(&self) -> Vec<ServiceName> {
-        self.all()
+        self.services()
+            .values()
             .filter(|service| service.spec.display && service.url.is_some())
             .map(|service| service.spec.service_name())
             .collect()
@@ -254,7 +303,8 @@ impl ManagedServices {
     /// Names of the services that know their visitors by a cookie, as in JupyterHub 0.8.
     #[must_use]
     pub fn with_cookies(&self) -> Vec<ServiceName> {
-        self.all()
+        self.services()
+            .values()
             .filter(|service| service.spec.cookie_auth)
             .map(|service| service.spec.service_name())
             .collect()
@@ -263,7 +313,8 @@ impl ManagedServices {
     /// Whether users enter the service without being asked, because its spec says so.
     #[must_use]
     pub fn needs_no_confirmation(&self, client_id: &str) -> bool {
-        self.all()
+        self.services()
+            .values()
             .any(|service| service.spec.oauth_no_confirm && service.spec.client_id() == client_id)
     }
 }

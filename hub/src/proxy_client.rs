@@ -2,6 +2,7 @@
 //!
 //! * [`ProxyClient`]: what any proxy must be able to do; [`chp`] speaks the REST API of configurable-http-proxy, which
 //!   is also that of `hub proxy`;
+//! * [`measured`]: the same, timed;
 //! * [`plan`]: which routes have to change, as a pure comparison;
 //! * [`sync`]: carries the plan out and reads the activity back;
 //! * [`process`]: the proxy as a child of the hub that outlives it.
@@ -9,6 +10,7 @@
 //! To add another proxy (Traefik, a cloud's load balancer): implement [`ProxyClient`].
 
 pub mod chp;
+pub mod measured;
 pub mod plan;
 pub mod process;
 pub mod sync;
@@ -18,6 +20,7 @@ use chrono::{DateTime, Utc};
 use hub_types::names::ServiceName;
 use hub_types::paths::BaseUrl;
 use hub_types::route::RouteTable;
+use hub_types::secret::Token;
 use serde_json::{Map, Value};
 
 use crate::domain::server::ServerRef;
@@ -135,6 +138,13 @@ pub trait ProxyClient: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// [`ProxyError`] after a bounded time of trying.
     async fn routes(&self) -> Result<RouteTable, ProxyError>;
+
+    /// Drives another proxy from now on: at another API address, with another token, or both. False when this kind of
+    /// proxy cannot be moved.
+    fn move_to(&self, api_url: Option<String>, token: Option<Token>) -> bool {
+        let _ = (api_url, token);
+        false
+    }
 
     /// When the route was last used; none when there is no such route.
     ///

@@ -12,7 +12,7 @@ mod pid_file;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use chrono::TimeDelta;
@@ -33,8 +33,10 @@ use crate::db::{Db, DbError, servers};
 use crate::domain::action::StopServer;
 use crate::domain::principal::Granted;
 use crate::managed::{ManagedDeps, ManagedServices, check_commands};
+use crate::metrics::{Metrics, MetricsOptions};
 use crate::proxy_client::ProxyClient;
 use crate::proxy_client::chp::{ChpClient, Endpoint, RETRY_FOR};
+use crate::proxy_client::measured::Measured;
 use crate::proxy_client::process::{ProxyDeps, ProxyProcess};
 use crate::proxy_client::sync::RouteSync;
 use crate::render::{RenderOptions, Renderer};
@@ -65,6 +67,7 @@ pub async fn run(
     env: &'static ProcessEnv,
     welcome: impl FnOnce(&Started),
 ) -> anyhow::Result<()> {
+    let begin = Instant::now();
     let shutdown = CancellationToken::new();
     lifecycle::on_signals(shutdown.clone()).context("cannot handle signals")?;
     let config = Arc::new(config);
@@ -86,12 +89,16 @@ pub async fn run(
         env,
         &config.jupyterhub.cookie_secret_file,
     )?;
+    let metrics = Metrics::new(&MetricsOptions::from_env(env)?)?;
     let db = Db::open(&config.jupyterhub.db_url)
         .await
         .with_context(|| format!("cannot use {}", config.jupyterhub.db_url))?;
     let (listener, port) = listen::bind(&config.jupyterhub.hub_bind_url, &db).await?;
-    let base = Base::lay(config, env, db, &secret, port, shutdown).await?;
-    Hub::assemble(base).await?.serve(listener, welcome).await
+    let base = Base::lay(config, env, db, (&secret, metrics), port, shutdown).await?;
+    Hub::assemble(base)
+        .await?
+        .serve(listener, begin, welcome)
+        .await
 }
 
 /// What is there before anything runs.
@@ -104,6 +111,7 @@ struct Base {
     cookies: CookieKeys,
     identities: Identities,
     client: Arc<ChpClient>,
+    metrics: Metrics,
     launcher: PathBuf,
     data: PathBuf,
     port: u16,
@@ -117,7 +125,7 @@ impl Base {
         config: Arc<Config>,
         env: &'static ProcessEnv,
         db: Db,
-        secret: &[u8; 32],
+        (secret, metrics): (&[u8; 32], Metrics),
         port: u16,
         shutdown: CancellationToken,
     ) -> anyhow::Result<Self> {
@@ -144,6 +152,7 @@ impl Base {
         let url = config.proxy.api_url.local_origin(config.proxy.api_url.port);
         Ok(Self {
             client: Arc::new(ChpClient::new(Endpoint { url, token }, RETRY_FOR)?),
+            metrics,
             launcher,
             data: std::env::current_dir().context("cannot find the working folder")?,
             config,
@@ -194,6 +203,11 @@ impl Base {
         })
     }
 
+    fn measured(&self) -> Arc<dyn ProxyClient> {
+        let client: Arc<dyn ProxyClient> = Arc::<ChpClient>::clone(&self.client);
+        Arc::new(Measured::new(client, self.metrics.clone()))
+    }
+
     fn manager(&self, addresses: &Arc<Addresses>) -> Manager {
         let children = ChildDeps {
             config: Arc::clone(&self.config),
@@ -208,7 +222,8 @@ impl Base {
             addresses: Arc::clone(addresses),
             config: Arc::clone(&self.config),
             spawner: spawner::by_class(self.config.jupyterhub.spawner_class, children),
-            proxy: Arc::<ChpClient>::clone(&self.client),
+            proxy: self.measured(),
+            metrics: self.metrics.clone(),
             hub_id: random_urlsafe::<16>(),
         })
     }
@@ -227,7 +242,7 @@ impl Base {
             data: self.data.clone(),
         };
         let managed = ManagedServices::prepare(managed, self.env).await?;
-        let proxy: Arc<dyn ProxyClient> = self.client;
+        let proxy = self.measured();
         let authenticator = registry::build(&self.config);
         let login = Login::new(
             self.db.clone(),
@@ -256,6 +271,7 @@ impl Base {
             manager,
             proxy,
             managed,
+            metrics: self.metrics,
             shutdown: self.shutdown,
             shutdown_request: std::sync::Mutex::default(),
         }))
@@ -293,6 +309,7 @@ impl Hub {
     async fn serve(
         self,
         listener: tokio::net::TcpListener,
+        begin: Instant,
         welcome: impl FnOnce(&Started),
     ) -> anyhow::Result<()> {
         let state = self.state.clone();
@@ -326,12 +343,15 @@ impl Hub {
             url: format!("{}{}", self.public_origin(), state.addresses.base.as_str()),
         };
         tracing::info!("JupyterHub is now running at {}", started.url);
+        state.metrics.hub_started(begin.elapsed());
         welcome(&started);
 
         state.managed.start();
+        let begin = Instant::now();
         if let Err(error) = state.manager.adopt_all().await {
             tracing::error!("what earlier hubs left cannot be looked at yet: {error}");
         }
+        state.metrics.servers_found(begin.elapsed());
         // Returns when the hub was told to stop and no job is half-way.
         tasks::run(context, state.shutdown.clone()).await;
 

@@ -15,6 +15,7 @@ use crate::bus::Bus;
 use crate::config::Config;
 use crate::db::Db;
 use crate::managed::ManagedServices;
+use crate::metrics::Metrics;
 use crate::proxy_client::ProxyClient;
 use crate::proxy_client::sync::RouteSync;
 use crate::render::Renderer;
@@ -58,6 +59,8 @@ pub struct Parts {
     pub routes: RouteSync,
     /// Services that this hub runs or knows.
     pub managed: ManagedServices,
+    /// What is counted and timed.
+    pub metrics: Metrics,
     /// Pages.
     pub renderer: Renderer,
     /// Ends this process in order.

@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::db::{self, DbError};
+use crate::metrics::Period;
 use crate::proxy_client::process::{ProxyProcess, ProxyProcessError};
 use crate::proxy_client::sync::CheckError;
 use crate::spawner::manager::HubProcess;
@@ -65,6 +67,7 @@ pub enum TaskError {
 /// When the database refuses or is gone.
 pub async fn heartbeat(context: &Context) -> Result<(), TaskError> {
     let manager = &context.state.manager;
+    context.state.metrics.tidy();
     manager.heartbeat(&context.hub).await?;
     manager.bury_dead_hubs(&context.hub).await?;
     manager.adopt_all().await?;
@@ -85,7 +88,10 @@ pub async fn poll_servers(context: &Context) -> Result<(), TaskError> {
 /// # Errors
 /// When the proxy or the database does not answer.
 pub async fn check_routes(context: &Context) -> Result<(), TaskError> {
-    let checked = context.state.routes.check().await?;
+    let begin = Instant::now();
+    let checked = context.state.routes.check().await;
+    context.state.metrics.check_routes(begin.elapsed());
+    let checked = checked?;
     context
         .state
         .manager
@@ -144,6 +150,50 @@ pub async fn purge(context: &Context) -> Result<(), TaskError> {
     Ok(())
 }
 
+/// Counts the users who were active of late.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn count_active_users(context: &Context) -> Result<(), TaskError> {
+    let state = &context.state;
+    if !state.config.metrics.active_users_enabled {
+        return Ok(());
+    }
+    let now = state.clock.now();
+    for period in Period::ALL {
+        let since = now - period.length();
+        let count = db::users::count_active(state.db.read(), since).await?;
+        state.metrics.set_active_users(period, count);
+    }
+    Ok(())
+}
+
+/// Measures for ever how promptly tasks that are due are run, as JupyterHub measures its event loop.
+async fn measure_scheduling(state: AppState) {
+    let config = &state.config.metrics;
+    let resolution = config.event_loop_interval_resolution;
+    let mut last = Instant::now();
+    loop {
+        tokio::time::sleep(resolution).await;
+        let now = Instant::now();
+        let tick = now - last;
+        last = now;
+        // Nothing is known of what is shorter than the resolution.
+        let delay = if tick < resolution * 2 {
+            resolution
+        } else {
+            tick.saturating_sub(resolution)
+        };
+        if delay >= config.event_loop_interval_log_threshold && tick >= resolution * 2 {
+            tracing::warn!(
+                "the hub was unresponsive for at least {:.2} s",
+                delay.as_secs_f64()
+            );
+        }
+        state.metrics.event_loop(delay);
+    }
+}
+
 /// Shortens long files of output.
 ///
 /// # Errors
@@ -166,10 +216,11 @@ enum Job {
     WriteUses,
     Purge,
     TrimOutputs,
+    CountActiveUsers,
 }
 
 impl Job {
-    const ALL: [Job; 7] = [
+    const ALL: [Job; 8] = [
         Job::Heartbeat,
         Job::PollServers,
         Job::CheckRoutes,
@@ -177,6 +228,7 @@ impl Job {
         Job::WriteUses,
         Job::Purge,
         Job::TrimOutputs,
+        Job::CountActiveUsers,
     ];
 
     fn interval(self, config: &Config) -> Duration {
@@ -188,12 +240,13 @@ impl Job {
             Job::WriteUses => WRITE_USES,
             Job::Purge => PURGE,
             Job::TrimOutputs => TRIM,
+            Job::CountActiveUsers => config.metrics.active_users_update_interval,
         }
     }
 
-    /// Whether the first round is when the hub starts: adopted servers may have died meanwhile.
+    /// Whether the first round is when the hub starts: adopted servers may have died meanwhile, and numbers are asked for.
     fn at_once(self) -> bool {
-        self == Job::PollServers
+        matches!(self, Job::PollServers | Job::CountActiveUsers)
     }
 
     async fn round(self, context: &Context) -> Result<(), TaskError> {
@@ -205,6 +258,7 @@ impl Job {
             Job::WriteUses => write_uses(context).await,
             Job::Purge => purge(context).await,
             Job::TrimOutputs => trim_outputs(context).await,
+            Job::CountActiveUsers => count_active_users(context).await,
         }
     }
 
@@ -251,6 +305,10 @@ pub async fn run(context: Context, shutdown: CancellationToken) {
                 .clone()
                 .run_until_cancelled_owned(job.repeat(context.clone())),
         );
+    }
+    if context.state.config.metrics.event_loop_interval_enabled {
+        let measuring = measure_scheduling(context.state);
+        jobs.spawn(shutdown.run_until_cancelled_owned(measuring));
     }
     while jobs.join_next().await.is_some() {}
 }

@@ -265,6 +265,17 @@ impl Supervisor {
         }
     }
 
+    /// Ends the checks of an external service and forgets it; one of the same name may come later.
+    pub fn forget(&self, name: &str) {
+        let mut services = self.services();
+        let external = |kept: &Kept| kept.status.get().state == State::External;
+        if services.get(name).is_some_and(external)
+            && let Some(kept) = services.remove(name)
+        {
+            kept.stop.cancel();
+        }
+    }
+
     /// Stops all services at once; returns when all are gone, or cannot be killed.
     pub async fn stop_all(&self) {
         let tasks: Vec<JoinHandle<()>> = {

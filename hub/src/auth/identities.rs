@@ -147,6 +147,16 @@ impl Identities {
             .insert(secret.hash(), id);
     }
 
+    /// Whether `secret` is a token of the configuration, whoever's.
+    #[must_use]
+    pub fn is_any_configured(&self, secret: &Token) -> bool {
+        self.0
+            .configured
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains_key(&secret.hash())
+    }
+
     /// Whether `secret` is the configured token with this row id.
     #[must_use]
     pub fn is_configured(&self, secret: &Token, id: TokenId) -> bool {

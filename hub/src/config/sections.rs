@@ -4,6 +4,7 @@
 
 pub mod authenticator;
 pub mod jupyterhub;
+pub mod metrics;
 pub mod own;
 pub mod proxy;
 pub mod spawner;

@@ -156,9 +156,51 @@ pub async fn add_member(tx: &Tx, group: i64, user: UserId) -> Result<(), DbError
     Ok(())
 }
 
+/// Takes a user out of a group.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn remove_member(tx: &Tx, group: i64, user: UserId) -> Result<(), DbError> {
+    group_members::Entity::delete_by_id((group, user.0))
+        .exec(&**tx)
+        .await?;
+    Ok(())
+}
+
+/// Replaces the properties of a group; false when there is none of that name.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn set_properties(
+    tx: &Tx,
+    name: &str,
+    properties: &Map<String, Value>,
+) -> Result<bool, DbError> {
+    let done = groups::Entity::update_many()
+        .col_expr(groups::Column::Properties, Expr::value(json(properties)?))
+        .filter(groups::Column::Name.eq(name))
+        .exec(&**tx)
+        .await?;
+    Ok(done.rows_affected == 1)
+}
+
+/// Deletes a group with its memberships and grants; false when there is none of that name.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn delete(tx: &Tx, name: &str) -> Result<bool, DbError> {
+    let done = groups::Entity::delete_many()
+        .filter(groups::Column::Name.eq(name))
+        .exec(&**tx)
+        .await?;
+    Ok(done.rows_affected == 1)
+}
+
 /// A group, without its members.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GroupRow {
+    /// Row id.
+    pub id: i64,
     /// The name.
     pub name: String,
     /// Free-form properties.
@@ -167,6 +209,7 @@ pub struct GroupRow {
 
 fn read(row: groups::Model) -> Result<GroupRow, DbError> {
     Ok(GroupRow {
+        id: row.id,
         properties: from_json("user_groups", &row.properties)?,
         name: row.name,
     })

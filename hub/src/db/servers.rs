@@ -160,6 +160,17 @@ pub async fn count(c: &impl ConnectionTrait, state: ServerState) -> Result<u64, 
         .await?)
 }
 
+/// How many servers are not stopped.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn count_active(c: &impl ConnectionTrait) -> Result<u64, DbError> {
+    Ok(Entity::find()
+        .filter(Column::State.ne(ServerState::Stopped.as_str()))
+        .count(c)
+        .await?)
+}
+
 /// What a new server is made of.
 #[derive(Debug, Clone, Default)]
 pub struct NewServer {

@@ -76,6 +76,23 @@ pub async fn names(c: &impl ConnectionTrait) -> Result<Vec<String>, DbError> {
         .await?)
 }
 
+/// How many users there are.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn count(c: &impl ConnectionTrait) -> Result<u64, DbError> {
+    Ok(Entity::find().count(c).await?)
+}
+
+/// How many users were seen at or after `since`.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn count_active(c: &impl ConnectionTrait, since: DateTime<Utc>) -> Result<u64, DbError> {
+    let query = Entity::find().filter(Column::LastActivity.gte(to_micros(since)));
+    Ok(query.count(c).await?)
+}
+
 /// Registers a user. [`DbError::is_conflict`] when there is one of that name already.
 ///
 /// # Errors

@@ -74,6 +74,8 @@ actions! {
     StartServer(StartServers) on ServerRef => |at| Target::Server(at.user.as_str(), at.name.as_str());
     /// Stop a server.
     StopServer(DeleteServers) on ServerRef => |at| Target::Server(at.user.as_str(), at.name.as_str());
+    /// Ask for access to a user's servers: does nothing any more.
+    AdminAccess(Servers) on String => |name| Target::User(name);
     /// Enter a server.
     AccessServer(AccessServers) on ServerRef => |at| Target::Server(at.user.as_str(), at.name.as_str());
     /// See with whom a server is shared, and its share codes.
@@ -98,8 +100,18 @@ actions! {
     NameGroup(ReadGroupsName) on String => |name| Target::Group(name);
     /// Read a group.
     ReadGroup(ReadGroups | ReadGroupsName | ReadRolesGroups) on String => |name| Target::Group(name);
+    /// Make groups of any name.
+    CreateGroups(AdminGroups) on Hub => |_| Target::Everything;
+    /// Make one group.
+    CreateGroup(AdminGroups) on String => |name| Target::Group(name);
+    /// Change who is in a group, and its properties.
+    EditGroup(Groups) on String => |name| Target::Group(name);
+    /// Delete a group.
+    DeleteGroup(DeleteGroups) on String => |name| Target::Group(name);
     /// Enter a service.
     AccessService(AccessServices) on String => |name| Target::Service(name);
     /// Read a service's model, or part of it.
     ReadService(ReadServices | ReadServicesName | ReadRolesServices) on String => |name| Target::Service(name);
+    /// Register or delete a service at run time.
+    EditService(AdminServices) on String => |name| Target::Service(name);
 }

@@ -229,6 +229,15 @@ impl Principal {
         }
     }
 
+    /// The same principal with another snapshot of the groups: after a change that it made itself.
+    #[must_use]
+    pub fn with_groups(&self, groups: Groups) -> Self {
+        Self {
+            groups: Arc::new(groups),
+            ..self.clone()
+        }
+    }
+
     /// The user behind the request, if it is one.
     #[must_use]
     pub fn username(&self) -> Option<&Username> {

@@ -28,7 +28,7 @@ mod users;
 use axum::Router;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, delete, get, post};
+use axum::routing::{any, delete, get, post, put};
 use hub_types::paths::BaseUrl;
 
 use crate::http::error::ApiError;
@@ -67,7 +67,9 @@ pub fn routes(base: &BaseUrl) -> Router<AppState> {
         .route(&api("/shutdown"), post(shutdown::shutdown))
         .route(
             &api("/proxy"),
-            get(proxy::list::list).post(proxy::check::check),
+            get(proxy::list::list)
+                .post(proxy::check::check)
+                .patch(proxy::relocate::relocate),
         )
         // -- who is this?
         .route(&api("/user"), get(current_user::current_user))
@@ -115,6 +117,10 @@ pub fn routes(base: &BaseUrl) -> Router<AppState> {
             &api("/users/{user}/tokens/{token}"),
             get(tokens::get::get).delete(tokens::delete::delete),
         )
+        .route(
+            &api("/users/{user}/admin-access"),
+            post(users::admin_access::admin_access),
+        )
         // -- servers; the default one also has an empty name
         .route(&api("/users/{user}/server"), server())
         .route(&api("/users/{user}/servers/"), server())
@@ -133,9 +139,30 @@ pub fn routes(base: &BaseUrl) -> Router<AppState> {
         )
         // -- services and groups
         .route(&api("/services"), get(services::list::list))
-        .route(&api("/services/{service}"), get(services::get::get))
-        .route(&api("/groups"), get(groups::list::list))
-        .route(&api("/groups/{group}"), get(groups::get::get))
+        .route(
+            &api("/services/{service}"),
+            get(services::get::get)
+                .post(services::register::register)
+                .delete(services::delete::delete),
+        )
+        .route(
+            &api("/groups"),
+            get(groups::list::list).post(groups::create::create_many),
+        )
+        .route(
+            &api("/groups/{group}"),
+            get(groups::get::get)
+                .post(groups::create::create_one)
+                .delete(groups::delete::delete),
+        )
+        .route(
+            &api("/groups/{group}/users"),
+            post(groups::members::add).delete(groups::members::remove),
+        )
+        .route(
+            &api("/groups/{group}/properties"),
+            put(groups::properties::put),
+        )
         // -- shares; the default server has an empty name
         .route(
             &api("/shares/{user}"),

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use hub_types::error::ErrorBody;
 
 use crate::db::DbError;
+use crate::domain::limits::NamedServerRefused;
 use crate::domain::principal::Denied;
 use crate::http::xsrf::XsrfError;
 use crate::proxy_client::ProxyError;
@@ -115,6 +116,12 @@ impl From<Denied> for ApiError {
             Denied::OutOfReach => StatusCode::NOT_FOUND,
         };
         Self::new(status, denied.to_string())
+    }
+}
+
+impl From<NamedServerRefused> for ApiError {
+    fn from(refused: NamedServerRefused) -> Self {
+        Self::bad_request(refused.to_string())
     }
 }
 

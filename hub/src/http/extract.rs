@@ -6,9 +6,10 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use hub_types::names::{ServerName, Username};
 use hub_types::secret::Token;
+use hub_types::time;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -259,6 +260,29 @@ impl FromRequestParts<AppState> for SharedPath {
             Username::stored(part("owner")),
             server,
         )))
+    }
+}
+
+/// The condition `X-JupyterHub-If-Inactive-Since` of a `DELETE`: only if there was no use after this time, else 412. Ours:
+/// a culler that decided on older data then does no harm.
+#[derive(Debug, Clone, Copy)]
+pub struct IfInactiveSince(pub Option<DateTime<Utc>>);
+
+impl FromRequestParts<AppState> for IfInactiveSince {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
+        let Some(value) = parts.headers.get(hub_types::IF_INACTIVE_SINCE_HEADER) else {
+            return Ok(Self(None));
+        };
+        let text = value.to_str().unwrap_or_default();
+        let time = time::parse(text).ok_or_else(|| {
+            let shown: String = text.chars().take(64).flat_map(char::escape_debug).collect();
+            ApiError::bad_request(format!(
+                "X-JupyterHub-If-Inactive-Since is not a valid timestamp: '{shown}'"
+            ))
+        })?;
+        Ok(Self(Some(time)))
     }
 }
 

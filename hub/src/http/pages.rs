@@ -11,6 +11,7 @@ pub(crate) mod form;
 mod home;
 mod login;
 mod logout;
+mod metrics;
 mod redirects;
 mod root;
 mod spawn;
@@ -67,6 +68,9 @@ pub fn routes(state: &AppState) -> Router<AppState> {
             &hub("accept-share"),
             get(accept_share::ask).post(accept_share::accept),
         )
+        // -- for Prometheus
+        .route(&hub("metrics"), get(metrics::metrics))
+        .route(&hub("api/metrics"), get(metrics::metrics))
         // -- for the proxy and for browsers
         .route(&hub("error/{code}"), get(error_page::for_proxy))
         .route(&hub("static/{*path}"), get(assets::static_file))

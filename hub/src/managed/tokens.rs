@@ -60,39 +60,22 @@ impl ServiceTokens {
                 db::tokens::revoke_of_service(&tx, row.id, NOTE).await?;
             }
             if let Some(id) = id {
-                let known = db::oauth::find_client(&*tx, &id)
-                    .await?
-                    .and_then(|client| client.secret_hash);
-                let secret = known.filter(|_| spec.api_token.is_none());
-                db::oauth::put_client(&tx, &self.client(spec, row.id, secret)).await?;
+                let known = db::oauth::find_client(&*tx, &id).await?;
+                let known_owner = known.as_ref().map(|client| client.service_id);
+                let secret = known
+                    .filter(|client| client.service_id == Some(row.id))
+                    .and_then(|client| client.secret_hash)
+                    .filter(|_| spec.api_token.is_none());
+                if known_owner.is_some_and(|owner| owner != Some(row.id)) {
+                    // Whoever had the id before must not be mistaken for this service.
+                    db::oauth::delete_client(&tx, &id).await?;
+                }
+                db::oauth::put_client(&tx, &client(&self.base, spec, row.id, secret)).await?;
             }
         }
         tx.commit().await?;
         self.bus.tell(Event::Identities);
         Ok(())
-    }
-
-    fn client(&self, spec: &ServiceSpec, id: ServiceId, secret: Option<TokenHash>) -> OAuthClient {
-        let prefix = self.base.service(&spec.service_name());
-        let access = Scope::only(
-            ScopeName::AccessServices,
-            FilterKind::Service,
-            spec.name.clone(),
-        );
-        OAuthClient {
-            id: spec.client_id(),
-            secret_hash: secret,
-            redirect_uri: spec.redirect_uri(&format!("{prefix}oauth_callback")),
-            description: format!("Service {}", spec.name),
-            allowed_scopes: spec
-                .oauth_client_allowed_scopes
-                .iter()
-                .cloned()
-                .chain([access])
-                .collect(),
-            server_id: None,
-            service_id: Some(id),
-        }
     }
 
     async fn issue_in(&self, tx: &Tx, name: &ServiceName, token: &Token) -> Result<(), DbError> {
@@ -122,9 +105,39 @@ impl ServiceTokens {
             .get(name.as_str())
             .filter(|spec| spec.has_oauth())
         {
-            db::oauth::put_client(tx, &self.client(spec, row.id, Some(token.hash()))).await?;
+            let client = client(&self.base, spec, row.id, Some(token.hash()));
+            db::oauth::put_client(tx, &client).await?;
         }
         Ok(())
+    }
+}
+
+/// The OAuth client that a service is.
+pub(super) fn client(
+    base: &BaseUrl,
+    spec: &ServiceSpec,
+    id: ServiceId,
+    secret: Option<TokenHash>,
+) -> OAuthClient {
+    let prefix = base.service(&spec.service_name());
+    let access = Scope::only(
+        ScopeName::AccessServices,
+        FilterKind::Service,
+        spec.name.clone(),
+    );
+    OAuthClient {
+        id: spec.client_id(),
+        secret_hash: secret,
+        redirect_uri: spec.redirect_uri(&format!("{prefix}oauth_callback")),
+        description: format!("Service {}", spec.name),
+        allowed_scopes: spec
+            .oauth_client_allowed_scopes
+            .iter()
+            .cloned()
+            .chain([access])
+            .collect(),
+        server_id: None,
+        service_id: Some(id),
     }
 }
 

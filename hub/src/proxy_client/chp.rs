@@ -209,6 +209,20 @@ impl ProxyClient for ChpClient {
         self.json(reply).await
     }
 
+    fn move_to(&self, api_url: Option<String>, token: Option<Token>) -> bool {
+        let mut endpoint = self
+            .endpoint
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(url) = api_url {
+            endpoint.url = url;
+        }
+        if let Some(token) = token {
+            endpoint.token = token;
+        }
+        true
+    }
+
     async fn last_activity(&self, routespec: &str) -> Result<Option<DateTime<Utc>>, ProxyError> {
         let call = Call {
             method: Method::GET,

@@ -52,7 +52,7 @@ struct Inner {
     db: Db,
     proxy: Arc<dyn ProxyClient>,
     addresses: Arc<Addresses>,
-    /// Routes of services, settled when the hub starts.
+    /// Routes of configured services, settled when the hub starts.
     services: Vec<Route>,
     one_at_a_time: Mutex<()>,
     /// Whether routes may be wrong: until the first check is complete, and from when something went wrong.
@@ -60,7 +60,7 @@ struct Inner {
 }
 
 impl RouteSync {
-    /// Nothing is checked yet. `services` are the routes of services.
+    /// Nothing is checked yet. `services` are the routes of configured services; registered ones are in the database.
     #[must_use]
     pub fn new(
         db: Db,
@@ -172,6 +172,11 @@ impl RouteSync {
             .iter()
             .cloned()
             .for_each(|route| wanted.add(route));
+        for (row, spec) in db::services::registered(self.0.db.read()).await? {
+            if let Some(url) = spec.get("url").and_then(Value::as_str) {
+                wanted.add(Route::of_service(base, &row.name, url));
+            }
+        }
         for server in db::servers::active(self.0.db.read()).await? {
             match (server.state, server.target) {
                 (ServerState::Ready, Some(target)) => {

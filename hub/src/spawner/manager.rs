@@ -36,6 +36,7 @@ use crate::domain::action::{StartServer, StopServer};
 use crate::domain::lifecycle::{LEASE, Lease, ServerState};
 use crate::domain::principal::Granted;
 use crate::domain::server::{Failure, Server, ServerId};
+use crate::metrics::Metrics;
 use crate::proxy_client::ProxyClient;
 use crate::spawner::Spawner;
 
@@ -64,6 +65,8 @@ pub struct ManagerDeps {
     pub spawner: Arc<dyn Spawner>,
     /// How they are reached.
     pub proxy: Arc<dyn ProxyClient>,
+    /// What is timed.
+    pub metrics: Metrics,
     /// Id of this hub process, the owner of its leases.
     pub hub_id: String,
 }

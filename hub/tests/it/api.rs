@@ -1,10 +1,14 @@
 //! The REST API: status and message of every endpoint, who may see and do what.
 
 mod cached;
+mod groups;
+mod metrics;
 mod models;
 mod pages;
 mod permissions;
+mod proxy;
 mod servers;
+mod services;
 mod share_codes;
 mod shares;
 mod shares_attacked;

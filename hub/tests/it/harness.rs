@@ -21,6 +21,8 @@ use hub::db::{Db, NewTokenRow, tokens, users};
 use hub::domain::token::TokenOwner;
 use hub::http::{router, xsrf};
 use hub::managed::{ManagedDeps, ManagedServices};
+use hub::metrics::{Metrics, MetricsOptions};
+use hub::proxy_client::measured::Measured;
 use hub::proxy_client::sync::RouteSync;
 use hub::proxy_client::{ProxyClient, ProxyError, Route};
 use hub::render::{RenderOptions, Renderer};
@@ -67,6 +69,7 @@ fn config() -> Config {
     let mut config = Config::default();
     let hub = &mut config.jupyterhub;
     hub.authenticator_class = AuthenticatorClass::Dummy;
+    hub.allow_named_servers = true;
     hub.load_groups.insert(
         "lab".into(),
         GroupSpec {
@@ -141,6 +144,11 @@ impl Hub {
         Self::build(config, cookie_secret, self.clock, self.folder).await
     }
 
+    /// The same with another configuration only.
+    pub(crate) async fn restart(self, change: impl FnOnce(&mut Config)) -> Self {
+        self.restarted(COOKIE_SECRET, change).await
+    }
+
     async fn build(
         config: Config,
         cookie_secret: [u8; 32],
@@ -179,6 +187,8 @@ impl Hub {
         let spawner = Arc::new(SpawnerDouble::default());
         let proxy = Arc::new(ProxyDouble::default());
         let client: Arc<dyn ProxyClient> = Arc::<ProxyDouble>::clone(&proxy);
+        let metrics = Metrics::new(&MetricsOptions::default()).unwrap();
+        let client: Arc<dyn ProxyClient> = Arc::new(Measured::new(client, metrics.clone()));
         let manager = Manager::new(ManagerDeps {
             db: db.clone(),
             bus: bus.clone(),
@@ -187,6 +197,7 @@ impl Hub {
             config: Arc::clone(&config),
             spawner: Arc::<SpawnerDouble>::clone(&spawner),
             proxy: Arc::clone(&client),
+            metrics: metrics.clone(),
             hub_id: "this-hub".into(),
         });
         let deps = ManagedDeps {
@@ -229,6 +240,7 @@ impl Hub {
             manager,
             proxy: client,
             managed,
+            metrics,
             shutdown: CancellationToken::new(),
             shutdown_request: Mutex::default(),
         });
@@ -530,9 +542,12 @@ impl Spawner for SpawnerDouble {
     }
 }
 
+/// Where a proxy was moved to: API address and token.
+pub(crate) type Moved = (Option<String>, Option<Token>);
+
 /// A double of a proxy: a table.
 #[derive(Debug, Default)]
-pub(crate) struct ProxyDouble(pub(crate) Mutex<RouteTable>);
+pub(crate) struct ProxyDouble(pub(crate) Mutex<RouteTable>, pub(crate) Mutex<Vec<Moved>>);
 
 fn key(routespec: &str) -> String {
     match routespec.trim_end_matches('/') {
@@ -565,5 +580,10 @@ impl ProxyClient for ProxyDouble {
 
     async fn routes(&self) -> Result<RouteTable, ProxyError> {
         Ok(self.0.lock().unwrap().clone())
+    }
+
+    fn move_to(&self, api_url: Option<String>, token: Option<Token>) -> bool {
+        self.1.lock().unwrap().push((api_url, token));
+        true
     }
 }

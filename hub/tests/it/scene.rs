@@ -15,6 +15,7 @@ use hub::domain::action::{StartServer, StopServer};
 use hub::domain::principal::{Credential, Granted, Owner, Principal};
 use hub::domain::server::{Server, ServerRef};
 use hub::domain::user::{Groups, User, UserId};
+use hub::metrics::{Metrics, MetricsOptions};
 use hub::proxy_client::ProxyClient;
 use hub::proxy_client::chp::{ChpClient, Endpoint};
 use hub::spawner::child::ChildDeps;
@@ -149,6 +150,7 @@ impl Scene {
         let path = |name: &str| dir.path().join(name).display().to_string();
         let mut config = Config::default();
         config.jupyterhub.spawner_class = SpawnerClass::Simple;
+        config.jupyterhub.allow_named_servers = true;
         config.simple_spawner.home_dir_template = path("{username}");
         config.spawner.cmd = vec!["python3".into(), script.display().to_string()];
         config.spawner.environment = BTreeMap::from([
@@ -218,6 +220,7 @@ impl Scene {
             config: Arc::new(self.config.clone()),
             spawner,
             proxy,
+            metrics: Metrics::new(&MetricsOptions::default()).unwrap(),
             hub_id: id.to_owned(),
         })
     }

@@ -89,6 +89,12 @@ names! {
     JUPYTERHUB_API_URL;
     /// URL to which a server reports its activity.
     JUPYTERHUB_ACTIVITY_URL;
+    /// What the names of the hub's metrics begin with, `jupyterhub` by default. Read by the hub.
+    JUPYTERHUB_METRICS_PREFIX;
+    /// Upper bounds in seconds of the buckets in which starts are counted, e.g. `0.5,1,5,60`. Read by the hub.
+    JUPYTERHUB_SERVER_SPAWN_DURATION_SECONDS_BUCKETS;
+    /// The same for stops.
+    JUPYTERHUB_SERVER_STOP_DURATION_SECONDS_BUCKETS;
     /// Seconds between activity reports; read by single-user servers (300), never set by the hub.
     JUPYTERHUB_ACTIVITY_INTERVAL;
     /// Base URL of the deployment, `/` or `/pfx/`.

@@ -178,6 +178,26 @@ impl Kind for Positive {
     }
 }
 
+/// A whole number, where 0 has a meaning of its own (no limit).
+#[derive(Debug)]
+pub struct Count;
+
+impl Kind for Count {
+    type Target = u64;
+    const EXPECTS: &'static str = "a whole number, 0 or more";
+
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<u64> {
+        match node.value {
+            Value::Int(number) if number >= 0 => u64::try_from(number).ok(),
+            _ => faults.expected::<Self, _>(node),
+        }
+    }
+
+    fn show(value: &u64) -> Option<Json> {
+        Some((*value).into())
+    }
+}
+
 /// A number of bytes: `1073741824`, `"1G"`, `"512M"`, `"1.5G"`; not set means no limit.
 #[derive(Debug)]
 pub struct Bytes;

@@ -14,6 +14,7 @@ use services::spec::ServiceSpec;
 use url::Url;
 
 use crate::config::{BindUrl, DbUrl};
+use crate::domain::limits::{NamedServers, StartLimits};
 use crate::domain::role::{ADMIN_ROLE, Origin, Role, USER_ROLE, builtin_roles};
 
 /// Who checks passwords.
@@ -141,6 +142,16 @@ pub struct JupyterHub {
     pub api_page_default_limit: u64,
     /// Most items per page.
     pub api_page_max_limit: u64,
+    /// Whether users may have named servers beside the default one.
+    pub allow_named_servers: bool,
+    /// Most named servers of a user; 0 for no limit.
+    pub named_server_limit_per_user: u64,
+    /// Most servers that start at once; 0 for no limit.
+    pub concurrent_spawn_limit: u64,
+    /// Most servers that are not stopped at once; 0 for no limit.
+    pub active_server_limit: u64,
+    /// Whether metrics need the scope `read:metrics`.
+    pub authenticate_prometheus: bool,
     /// Whether logging out stops the user's servers.
     pub shutdown_on_logout: bool,
     /// Whether user servers are stopped with the hub.
@@ -190,6 +201,11 @@ impl Default for JupyterHub {
             token_expires_in_max_seconds: None,
             api_page_default_limit: 50,
             api_page_max_limit: 200,
+            allow_named_servers: false,
+            named_server_limit_per_user: 0,
+            concurrent_spawn_limit: 100,
+            active_server_limit: 0,
+            authenticate_prometheus: true,
             shutdown_on_logout: false,
             cleanup_servers: true,
             cleanup_proxy: true,
@@ -260,6 +276,24 @@ impl JupyterHub {
         match &self.hub_connect_ip {
             Some(host) => BindUrl::new(host, port).local_origin(port),
             None => self.hub_bind_url.local_origin(port),
+        }
+    }
+
+    /// The rule of named servers.
+    #[must_use]
+    pub fn named_servers(&self) -> NamedServers {
+        NamedServers {
+            allowed: self.allow_named_servers,
+            most: self.named_server_limit_per_user,
+        }
+    }
+
+    /// The rule of starts.
+    #[must_use]
+    pub fn start_limits(&self) -> StartLimits {
+        StartLimits {
+            starting: self.concurrent_spawn_limit,
+            active: self.active_server_limit,
         }
     }
 

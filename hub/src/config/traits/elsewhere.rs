@@ -1,5 +1,7 @@
-//! Classes that are not sections of the hub's file, or not yet.
+//! Metrics, and classes that are not sections of the hub's file, or not yet.
 
+use crate::config::kind::scalar::Bool;
+use crate::config::kind::time::Interval;
 use crate::config::traits::{Class, class};
 
 /// Authenticators, spawners and proxies of well-known packages.
@@ -74,14 +76,17 @@ pub(super) static CRYPT_KEEPER: Class = class! {
 
 pub(super) static METRICS: Class = class! {
     PeriodicMetricsCollector, "Metrics that are computed from time to time.";
-    later {
-        active_users_enabled "Whether active users are counted.";
-        active_users_update_interval "Seconds between two counts of active users.";
-    }
-    refused {
-        event_loop_interval_enabled "it measures Python's event loop, which is not used here; remove it";
-        event_loop_interval_log_threshold "it measures Python's event loop, which is not used here; remove it";
-        event_loop_interval_resolution "it measures Python's event loop, which is not used here; remove it";
+    works {
+        active_users_enabled: Bool => metrics.active_users_enabled,
+            "Whether the users who were active within 24 hours, 7 and 30 days are counted.";
+        active_users_update_interval: Interval => metrics.active_users_update_interval,
+            "Seconds between two counts of active users.";
+        event_loop_interval_enabled: Bool => metrics.event_loop_interval_enabled,
+            "Whether the hub measures how promptly it runs tasks that are due.";
+        event_loop_interval_resolution: Interval => metrics.event_loop_interval_resolution,
+            "Seconds between two such measurements; shorter delays are not told apart.";
+        event_loop_interval_log_threshold: Interval => metrics.event_loop_interval_log_threshold,
+            "Seconds of delay from which it is said in the log.";
     }
 };
 

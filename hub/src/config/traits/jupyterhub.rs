@@ -2,7 +2,9 @@
 
 use crate::config::kind::class::{AuthClass, SpawnClass};
 use crate::config::kind::collection::{Names, OptCommand, Scopes, Tokens};
-use crate::config::kind::scalar::{Bool, FilePath, OptFilePath, OptText, Port, Positive, Secret};
+use crate::config::kind::scalar::{
+    Bool, Count, FilePath, OptFilePath, OptText, Port, Positive, Secret,
+};
 use crate::config::kind::special::{Bind, Database, Host, Level, OptHost, Prefix, WebUrl};
 use crate::config::kind::structured::{CustomScopes, Groups, Roles, Services};
 use crate::config::kind::time::{Days, Interval, Seconds, SecondsOrNone};
@@ -73,6 +75,16 @@ pub(super) static JUPYTERHUB: Class = class! {
             "Items on a page of the REST API when the client names no limit.";
         api_page_max_limit: Positive => jupyterhub.api_page_max_limit,
             "Most items on a page of the REST API.";
+        allow_named_servers: Bool => jupyterhub.allow_named_servers,
+            "Whether users may have several servers, each with a name.";
+        named_server_limit_per_user: Count => jupyterhub.named_server_limit_per_user,
+            "Most named servers that a user may have; 0 means no limit. (In JupyterHub it may be a function; here it is a number.)";
+        concurrent_spawn_limit: Count => jupyterhub.concurrent_spawn_limit,
+            "Most servers that start at once: whoever comes then is told to try again. 0 means no limit.";
+        active_server_limit: Count => jupyterhub.active_server_limit,
+            "Most servers that run or start at once; 0 means no limit.";
+        authenticate_prometheus: Bool => jupyterhub.authenticate_prometheus,
+            "Whether /hub/metrics needs the scope read:metrics.";
         shutdown_on_logout: Bool => jupyterhub.shutdown_on_logout,
             "Whether logging out stops the user's servers.";
         cleanup_servers: Bool => jupyterhub.cleanup_servers,
@@ -107,12 +119,8 @@ pub(super) static JUPYTERHUB: Class = class! {
             "write [ConfigurableHTTPProxy] command";
     }
     later {
-        active_server_limit "Most servers that run at once; 0 means no limit.";
         active_user_window "Seconds without activity after which a user no longer counts as active.";
         allow_existing_invalid_named_servers "What becomes of named servers with names of older versions.";
-        allow_named_servers "Whether users may have several servers.";
-        authenticate_prometheus "Whether metrics need the scope read:metrics.";
-        concurrent_spawn_limit "Most servers that start at once; 0 means no limit.";
         data_files_path "Folder of templates and static files.";
         db_kwargs "Options of the database engine.";
         debug_db "Whether SQL statements are logged.";
@@ -130,7 +138,6 @@ pub(super) static JUPYTERHUB: Class = class! {
         log_datefmt "Form of times in the log.";
         log_format "Form of lines in the log.";
         logo_file "Picture at the top of every page.";
-        named_server_limit_per_user "Most named servers of a user; 0 means no limit.";
         proxy_class "Who forwards requests: configurable-http-proxy's API is the only one so far.";
         recreate_internal_certs "Whether certificates of internal TLS are renewed at start.";
         reset_db "Whether the database is emptied at start.";

@@ -62,28 +62,75 @@ fn python_type(value: &Value) -> &'static str {
     }
 }
 
-/// The fields of a user's model that a request may name, with their types.
-const USER_FIELDS: &[(&str, &str)] = &[
-    ("name", "<class 'str'>"),
-    ("admin", "<class 'bool'>"),
-    ("groups", "<class 'list'>"),
-    ("roles", "<class 'list'>"),
-    ("auth_state", "<class 'dict'>"),
+/// A field that the body of a request may have, with its type as Python names it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Field {
+    name: &'static str,
+    class: &'static str,
+}
+
+impl Field {
+    const fn new(name: &'static str, class: &'static str) -> Self {
+        Self { name, class }
+    }
+
+    /// A text.
+    pub(super) const fn text(name: &'static str) -> Self {
+        Self::new(name, "<class 'str'>")
+    }
+
+    /// Yes or no.
+    pub(super) const fn flag(name: &'static str) -> Self {
+        Self::new(name, "<class 'bool'>")
+    }
+
+    /// A whole number.
+    pub(super) const fn number(name: &'static str) -> Self {
+        Self::new(name, "<class 'int'>")
+    }
+
+    /// A list.
+    pub(super) const fn list(name: &'static str) -> Self {
+        Self::new(name, "<class 'list'>")
+    }
+
+    /// An object.
+    pub(super) const fn object(name: &'static str) -> Self {
+        Self::new(name, "<class 'dict'>")
+    }
+}
+
+/// The fields of a user's model that a request may name.
+const USER_FIELDS: &[Field] = &[
+    Field::text("name"),
+    Field::flag("admin"),
+    Field::list("groups"),
+    Field::list("roles"),
+    Field::object("auth_state"),
 ];
 
 /// Checks the keys and types of a user's model.
 pub(super) fn check_user(fields: &Map<String, Value>) -> Result<(), ApiError> {
-    let known = |key: &str| USER_FIELDS.iter().find(|(name, _)| *name == key);
-    if fields.keys().any(|key| known(key).is_none()) {
+    check_model("user", USER_FIELDS, fields)
+}
+
+/// Checks the keys and types of the model of a `what`.
+pub(super) fn check_model(
+    what: &str,
+    known: &[Field],
+    fields: &Map<String, Value>,
+) -> Result<(), ApiError> {
+    let find = |key: &str| known.iter().find(|field| field.name == key);
+    if fields.keys().any(|key| find(key).is_none()) {
         let all = python(&Value::Object(fields.clone()));
         return Err(ApiError::bad_request(format!("Invalid JSON keys: {all}")));
     }
     for (key, value) in fields {
-        let (_, wanted) = known(key).copied().unwrap_or_default();
+        let wanted = find(key).map(|field| field.class).unwrap_or_default();
         let found = python_type(value);
         if wanted != found {
             return Err(ApiError::bad_request(format!(
-                "user.{key} must be {wanted}, not: {found}"
+                "{what}.{key} must be {wanted}, not: {found}"
             )));
         }
     }

@@ -2,3 +2,4 @@
 
 pub(super) mod check;
 pub(super) mod list;
+pub(super) mod relocate;

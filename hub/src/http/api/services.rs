@@ -1,7 +1,9 @@
-//! Services: what they are stands in the configuration, how they do with the supervisor.
+//! Services: what they are stands in the configuration or was registered here, how they do with the supervisor.
 
+pub(super) mod delete;
 pub(super) mod get;
 pub(super) mod list;
+pub(super) mod register;
 
 use hub_types::names::ServiceName;
 use hub_types::scope::{ScopeName, Target};

@@ -1,6 +1,7 @@
 //! Users.
 
 pub(super) mod activity;
+pub(super) mod admin_access;
 pub(super) mod create;
 pub(super) mod delete;
 pub(super) mod get;

@@ -14,6 +14,7 @@ pub(super) async fn report(user: PageUser, body: String) -> StatusCode {
     if user.sender() == Sender::Elsewhere {
         return StatusCode::FORBIDDEN;
     }
+    user.state.metrics.csp_report();
     let text: String = body
         .chars()
         .take(LONGEST)

@@ -1,5 +1,7 @@
 //! The login page.
 
+use std::time::Instant;
+
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use hub_types::scope::{ScopeName, Target};
@@ -115,7 +117,10 @@ pub(super) async fn submit(visitor: Visitor, form: RawForm) -> Result<Response, 
         username: username.to_owned(),
         password: Token::from_config(form.field("password").unwrap_or_default()),
     };
-    let session = match visitor.state.login.begin(&login).await {
+    let begin = Instant::now();
+    let begun = visitor.state.login.begin(&login).await;
+    visitor.state.metrics.login(begun.is_ok(), begin.elapsed());
+    let session = match begun {
         Ok(session) => session,
         Err(LoginError::Refused(why)) => {
             let name: String = username

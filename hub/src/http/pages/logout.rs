@@ -1,5 +1,7 @@
 //! Logging out: the session ends for the hub, its servers and its services.
 
+use std::time::Instant;
+
 use axum::response::Response;
 
 use super::context::{PageUser, Visitor, add_cookie, found};
@@ -15,12 +17,19 @@ use crate::spawner::manager::StopRequest;
 ///
 /// A link on another site can end a session, but nobody else's, and nothing more (security case 40).
 pub(super) async fn logout(visitor: Visitor) -> Result<Response, PageError> {
+    let begin = Instant::now();
+    let done = end(&visitor).await;
+    visitor.state.metrics.logout(begin.elapsed());
+    done
+}
+
+async fn end(visitor: &Visitor) -> Result<Response, PageError> {
     let (Some(principal), Some(session)) = (&visitor.principal, visitor.session_id()) else {
         return Ok(found(&visitor.base().hub_path("login")));
     };
     visitor.state.login.end(session).await?;
     tracing::info!("User logged out: {}", principal.owner.name());
-    gone(&visitor).await
+    gone(visitor).await
 }
 
 /// `POST /hub/logout`: ends all sessions of the visitor, in every browser.

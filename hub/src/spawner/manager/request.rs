@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::db::DbError;
 use crate::domain::lifecycle::Refused;
+use crate::domain::limits::NamedServerRefused;
 use crate::domain::server::{Failure, ServerRef};
 
 /// What is asked for with a start.
@@ -45,11 +46,17 @@ pub enum StartError {
         why: Refused,
     },
     /// Too many servers are being started: 429.
-    #[error("Too many users trying to log in right now. Try again in {} seconds.", .retry_after.as_secs())]
+    #[error("Too many users trying to log in right now. Try again in {} seconds.", .retry_after.as_secs().div_ceil(10) * 10)]
     Throttled {
         /// For the header `Retry-After`.
         retry_after: Duration,
     },
+    /// Too many servers run: 429.
+    #[error("Active user limit exceeded. Try again in a few minutes.")]
+    Full,
+    /// The server has a name, and the user may not have (another) one: 400.
+    #[error(transparent)]
+    NamedServer(#[from] NamedServerRefused),
     /// The start failed: the status of the failure, 500 as a rule.
     #[error("{}", .0.message)]
     Failed(Failure),
@@ -63,10 +70,10 @@ impl StartError {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
-            Self::BadName(_) => 400,
+            Self::BadName(_) | Self::NamedServer(_) => 400,
             Self::NoSuchUser(_) => 404,
             Self::Refused { .. } => 400,
-            Self::Throttled { .. } => 429,
+            Self::Throttled { .. } | Self::Full => 429,
             Self::Failed(failure) => failure.status,
             Self::Db(_) => 503,
         }
@@ -188,7 +195,7 @@ mod tests {
         assert_eq!(
             (
                 throttled.status(),
-                throttled.to_string().contains("31 seconds")
+                throttled.to_string().contains("40 seconds")
             ),
             (429, true)
         );

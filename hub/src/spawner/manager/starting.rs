@@ -17,14 +17,14 @@ use crate::bus::Event;
 use crate::db::{self, DbError, NewServer, ServerChange, Tx};
 use crate::domain::action::StartServer;
 use crate::domain::lifecycle::{Refused, ServerState, Step, next};
+use crate::domain::limits::Crowded;
 use crate::domain::principal::Granted;
 use crate::domain::server::{Failure, Server, ServerId};
 use crate::domain::user::User;
+use crate::metrics::SpawnEnd;
 use crate::proxy_client::Route;
 use crate::spawner::{Commit, CommitError, Placed, SpawnError, StartContext};
 
-/// How many servers may be starting at once (JupyterHub's `concurrent_spawn_limit`).
-const MAX_STARTING: u64 = 100;
 /// How many lines of output are kept of a failed start.
 pub(super) const TAIL: usize = 20;
 /// Pauses between two questions whether the server answers: short at first, as small servers are fast.
@@ -73,6 +73,29 @@ impl Manager {
         granted: &Granted<StartServer>,
         request: StartRequest,
     ) -> Result<ServerId, StartError> {
+        let begin = Instant::now();
+        let begun = self.first_steps(granted, request).await;
+        let refused = match &begun {
+            Err(StartError::Throttled { .. }) => Some(SpawnEnd::Throttled),
+            Err(StartError::Full) => Some(SpawnEnd::TooManyUsers),
+            Err(StartError::Refused {
+                why: Refused::PendingStop,
+                ..
+            }) => Some(SpawnEnd::AlreadyPending),
+            Err(StartError::Db(_)) => Some(SpawnEnd::Error),
+            _ => None,
+        };
+        if let Some(end) = refused {
+            self.metrics.spawn(end, begin.elapsed());
+        }
+        begun
+    }
+
+    async fn first_steps(
+        &self,
+        granted: &Granted<StartServer>,
+        request: StartRequest,
+    ) -> Result<ServerId, StartError> {
         let at = granted.subject();
         let tx = self.db.write().await?;
         let user = db::users::find(&*tx, at.user.as_str())
@@ -89,12 +112,7 @@ impl Manager {
                 });
             }
         }
-        if db::servers::count(&*tx, ServerState::Spawning).await? >= MAX_STARTING {
-            let [random] = random_bytes::<1>();
-            return Err(StartError::Throttled {
-                retry_after: Duration::from_secs(30 + u64::from(random) % 31),
-            });
-        }
+        self.room_for_one_more(&tx).await?;
         let token = Token::generate();
         let starting = self.first_step(&tx, server, request, &token).await?;
         // Before others can see the step, and not before it is certain to be ours.
@@ -106,6 +124,28 @@ impl Manager {
         Ok(id)
     }
 
+    /// Whether the limits leave room for a start.
+    async fn room_for_one_more(&self, tx: &Tx) -> Result<(), StartError> {
+        let limits = self.config.jupyterhub.start_limits();
+        let (mut starting, mut active) = (0, 0);
+        for state in limits.counted() {
+            let count = db::servers::count(&**tx, *state).await?;
+            active += count;
+            if *state == ServerState::Spawning {
+                starting = count;
+            }
+        }
+        limits.check(starting, active).map_err(|why| match why {
+            Crowded::Running => StartError::Full,
+            Crowded::Starting => {
+                let [random] = random_bytes::<1>();
+                StartError::Throttled {
+                    retry_after: Duration::from_secs(30 + u64::from(random) % 31),
+                }
+            }
+        })
+    }
+
     async fn row_of(
         &self,
         tx: &Tx,
@@ -114,8 +154,16 @@ impl Manager {
         request: &StartRequest,
     ) -> Result<Server, StartError> {
         let at = crate::domain::server::ServerRef::new(user.name.clone(), name.clone());
+        let rule = self.config.jupyterhub.named_servers();
+        if !name.is_default() {
+            rule.check_enabled()?;
+        }
         if let Some(server) = db::servers::find(&**tx, &at).await? {
             return Ok(server);
+        }
+        if !name.is_default() {
+            let existing = db::servers::of_users(&**tx, &[user.id]).await?;
+            rule.check_one_more(user.name.as_str(), &existing)?;
         }
         // Whoever asks, API or page: a name that is no slug never becomes a row, a route or a folder.
         let name = ServerName::new(name.as_str()).map_err(StartError::BadName)?;
@@ -177,6 +225,16 @@ impl Manager {
     }
 }
 
+/// What is counted of a start; a cancelled one is nobody's failure.
+fn spawn_end(outcome: &Result<(), Ended>) -> Option<SpawnEnd> {
+    match outcome {
+        Ok(()) => Some(SpawnEnd::Success),
+        Err(Ended::Failed(_)) => Some(SpawnEnd::Failure),
+        Err(Ended::Db(_)) => Some(SpawnEnd::Error),
+        Err(Ended::Lost) => None,
+    }
+}
+
 fn row_gone(id: ServerId) -> DbError {
     DbError::Inconsistent {
         table: "servers",
@@ -201,10 +259,14 @@ impl Starting {
     pub(super) async fn run(self, mut turn: Turn, token: Option<Token>) {
         turn.begin(false).await;
         let cancelled = turn.cancelled().clone();
+        let (begin, asked_for) = (Instant::now(), token.is_some());
         let outcome = cancelled
             .run_until_cancelled(self.attempt(token))
             .await
             .unwrap_or(Err(Ended::Lost));
+        if let (true, Some(end)) = (asked_for, spawn_end(&outcome)) {
+            self.manager.metrics.spawn(end, begin.elapsed());
+        }
         let name = log_name(&self.server.at);
         match outcome {
             Ok(()) => tracing::info!(server = %name, "server {name} is ready"),

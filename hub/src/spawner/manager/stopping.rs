@@ -110,16 +110,21 @@ impl Manager {
     /// Does the work of a stop: route first, then the process, then what the server was at the hub.
     pub(super) async fn run_stop(self, server: Server, mut turn: Turn, remove: bool) {
         turn.begin(true).await;
-        let name = log_name(&server.at);
+        let (begin, name) = (Instant::now(), log_name(&server.at));
         self.unroute(&server).await;
         if let Some(state) = &server.spawner_state
             && let Err(error) = self.spawner.stop(state, false).await
         {
             // The row stays at `stopping`: the next look at unfinished work tries again.
             tracing::error!(server = %name, %error, "server {name} cannot be stopped");
+            self.metrics.stop(false, begin.elapsed());
             return;
         }
-        match self.stopped_step(&server, remove).await {
+        let stopped = self.stopped_step(&server, remove).await;
+        if !matches!(stopped, Ok(false)) {
+            self.metrics.stop(stopped.is_ok(), begin.elapsed());
+        }
+        match stopped {
             Ok(true) => tracing::info!(server = %name, "server {name} is stopped"),
             Ok(false) => tracing::info!(server = %name, "server {name} is in other hands"),
             Err(error) => {

@@ -1,6 +1,7 @@
 //! Looking whether ready servers still run.
 
 use futures_util::StreamExt as _;
+use tokio::time::Instant;
 
 use super::request::log_name;
 use super::starting::TAIL;
@@ -57,10 +58,13 @@ impl Manager {
 
     /// Asks for one server, and cleans up after it; true when it had died. What goes wrong is left for the next look.
     async fn poll_one(&self, server: Server) -> bool {
+        let begin = Instant::now();
         let poll = match &server.spawner_state {
             Some(state) => self.spawner.poll(state).await,
             None => Poll::Exited("is not known to the spawner".into()),
         };
+        let running = !matches!(poll, Poll::Exited(_));
+        self.metrics.server_poll(running, begin.elapsed());
         let Poll::Exited(how) = poll else {
             return false;
         };

@@ -77,6 +77,34 @@ const TABLE: &[(&str, &str, [u16; 5])] = &[
     ),
     ("GET", "/hub/api/services", [403, 403, 403, 403, 200]),
     ("GET", "/hub/api/services/whoami", [403, 403, 403, 403, 200]),
+    (
+        "POST",
+        "/hub/api/services/whoami",
+        [403, 403, 403, 403, 409],
+    ),
+    (
+        "DELETE",
+        "/hub/api/services/whoami",
+        [403, 403, 403, 403, 405],
+    ),
+    ("POST", "/hub/api/groups", [403, 403, 403, 403, 400]),
+    ("POST", "/hub/api/groups/lab", [403, 403, 403, 403, 409]),
+    ("DELETE", "/hub/api/groups/nope", [403, 403, 403, 403, 404]),
+    (
+        "POST",
+        "/hub/api/groups/lab/users",
+        [403, 403, 403, 403, 400],
+    ),
+    (
+        "DELETE",
+        "/hub/api/groups/lab/users",
+        [403, 403, 403, 403, 400],
+    ),
+    (
+        "PUT",
+        "/hub/api/groups/lab/properties",
+        [403, 403, 403, 403, 200],
+    ),
     ("GET", "/hub/api/groups", [403, 403, 403, 403, 200]),
     ("GET", "/hub/api/groups/lab", [403, 403, 403, 403, 200]),
     ("GET", "/hub/api/shares/alice", [403, 200, 404, 403, 200]),
@@ -130,6 +158,12 @@ const TABLE: &[(&str, &str, [u16; 5])] = &[
     ),
     ("GET", "/hub/api/proxy", [403, 403, 403, 403, 200]),
     ("POST", "/hub/api/proxy", [403, 403, 403, 403, 200]),
+    ("PATCH", "/hub/api/proxy", [403, 403, 403, 403, 200]),
+    (
+        "POST",
+        "/hub/api/users/alice/admin-access",
+        [403, 403, 404, 403, 403],
+    ),
     ("POST", "/hub/api/shutdown", [403, 403, 403, 403, 202]),
 ];
 

@@ -397,3 +397,85 @@ async fn a_servers_own_token_dies_with_it() {
         .json();
     assert_eq!(tokens["api_tokens"].as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn named_servers_have_to_be_allowed_and_can_be_limited() {
+    let hub = Hub::with(|config| config.jupyterhub.allow_named_servers = false).await;
+    let me = hub.token("alice", &["inherit"]).await;
+    for (method, body) in [
+        ("PUT", json!({})),
+        ("POST", json!({})),
+        ("PATCH", json!({"display_name": "G"})),
+        ("DELETE", json!({})),
+    ] {
+        let path = "/hub/api/users/alice/servers/gpu";
+        let reply = hub.call(&me, method, path).json(&body).send().await;
+        let message = "Named servers are not enabled.".to_owned();
+        assert_eq!(reply.error(), (400, Some(message)), "{method}");
+    }
+    let reply = hub
+        .call(&me, "POST", "/hub/api/users/alice/servers/")
+        .send()
+        .await;
+    reply.expect(201);
+
+    let hub = Hub::with(|config| config.jupyterhub.named_server_limit_per_user = 1).await;
+    let me = hub.token("alice", &["inherit"]).await;
+    let call = |method: &str, name: &str| {
+        hub.call(&me, method, &format!("/hub/api/users/alice/servers/{name}"))
+            .send()
+    };
+    call("POST", "").await.expect(201);
+    call("PUT", "one").await.expect(201);
+    let full = "User alice already has the maximum of 1 named servers.  One must be deleted before a new server can be created";
+    for method in ["PUT", "POST"] {
+        assert_eq!(call(method, "two").await.error(), (400, Some(full.into())));
+    }
+    call("POST", "one").await.expect(201);
+}
+
+#[tokio::test]
+async fn starts_are_limited() {
+    let hub = Hub::with(|config| config.jupyterhub.active_server_limit = 1).await;
+    let admin = hub.token("admin", &["inherit"]).await;
+    let start = |user: &str| {
+        let path = format!("/hub/api/users/{user}/server");
+        hub.call(&admin, "POST", &path).send()
+    };
+    start("alice").await.expect(201);
+    let reply = start("bob").await;
+    assert_eq!(reply.header("retry-after"), "");
+    let full = "Active user limit exceeded. Try again in a few minutes.";
+    assert_eq!(reply.error(), (429, Some(full.into())));
+
+    let hub = Hub::with(|config| config.jupyterhub.concurrent_spawn_limit = 1).await;
+    let admin = hub.token("admin", &["inherit"]).await;
+    hub.spawner.next(Behaviour::Hangs);
+    let first = hub
+        .call(&admin, "POST", "/hub/api/users/alice/server")
+        .send();
+    let second = async {
+        let path = "/hub/api/users/alice/server";
+        loop {
+            let model = hub.call(&admin, "GET", path).send().await;
+            if model.status == 200 && model.json()["pending"] == "spawn" {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        let reply = hub
+            .call(&admin, "POST", "/hub/api/users/bob/server")
+            .send()
+            .await;
+        hub.call(&admin, "DELETE", path).send().await.expect(204);
+        reply
+    };
+    let (_, reply) = tokio::join!(first, second);
+    let retry_after: u64 = reply.header("retry-after").parse().unwrap();
+    assert!((30..=60).contains(&retry_after));
+    let (status, message) = reply.error();
+    let message = message.unwrap();
+    assert_eq!(status, 429);
+    assert!(message.starts_with("Too many users trying to log in right now. Try again in "));
+    assert!(message.ends_with("0 seconds."), "{message}");
+}

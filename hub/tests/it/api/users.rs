@@ -1,5 +1,6 @@
 //! Making, changing and deleting users; their activity.
 
+use hub_types::clock::Clock as _;
 use serde_json::{Value, json};
 
 use crate::harness::{Behaviour, Hub};
@@ -313,4 +314,51 @@ async fn only_administrators_delete_administrators() {
     // The rest of the managing still works.
     let call = hub.call(&manager, "POST", "/hub/api/users/newcomer");
     call.json(&json!({})).send().await.expect(201);
+}
+
+#[tokio::test]
+async fn a_user_who_came_back_is_not_deleted() {
+    let hub = Hub::start().await;
+    let admin = hub.token("admin", &["inherit"]).await;
+    let alice = hub.token("alice", &["inherit"]).await;
+    let delete = |since: &str| {
+        hub.call(&admin, "DELETE", "/hub/api/users/alice")
+            .header("x-jupyterhub-if-inactive-since", since)
+            .send()
+    };
+    let (status, message) = delete("yesterday").await.error();
+    assert_eq!(status, 400);
+    assert!(message.unwrap().contains("'yesterday'"));
+    // A use that is noted and not written yet counts.
+    let before = "2026-11-22T03:30:07.000000Z";
+    hub.call(&alice, "GET", "/hub/api/user")
+        .send()
+        .await
+        .expect(200);
+    let text = "alice was active in the meantime".to_owned();
+    assert_eq!(delete(before).await.error(), (412, Some(text)));
+
+    // A running server is only stopped if it was not used either; its stop does not save the user.
+    hub.call(&alice, "POST", "/hub/api/users/alice/server")
+        .send()
+        .await
+        .expect(201);
+    let started = "2026-11-22T03:30:07.624000Z";
+    hub.clock.advance(chrono::TimeDelta::minutes(5));
+    hub.call(&alice, "POST", "/hub/api/users/alice/activity")
+        .json(&json!({"servers": {"": {"last_activity": "2026-11-22T03:32:00Z"}}}))
+        .send()
+        .await
+        .expect(200);
+    let (status, message) = delete(started).await.error();
+    assert_eq!(status, 412, "{message:?}");
+    let model = hub
+        .call(&admin, "GET", "/hub/api/users/alice")
+        .send()
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(model["servers"][""]["ready"], true);
+    let now = hub_types::time::format(hub.clock.now());
+    delete(&now).await.expect(204);
 }

@@ -61,7 +61,7 @@ async fn methods_and_unknown_urls() {
         ("PUT", "/hub/api/users/alice", 405),
         ("POST", "/hub/api/user", 405),
         ("GET", "/hub/api/shutdown", 405),
-        ("PATCH", "/hub/api/proxy", 405),
+        ("PUT", "/hub/api/proxy", 405),
         ("GET", "/hub/api/oauth2/token", 405),
     ] {
         let reply = hub.request(method, path).send().await;
@@ -296,4 +296,54 @@ async fn look_ups_of_old_services() {
             "{path}"
         );
     }
+}
+
+#[tokio::test]
+async fn whoever_has_the_answer_already_gets_none() {
+    let hub = Hub::start().await;
+    let admin = hub.token("admin", &["inherit"]).await;
+    for path in ["/hub/api", "/hub/api/users", "/hub/api/groups/lab"] {
+        let reply = hub.call(&admin, "GET", path).send().await.expect(200);
+        let tag = reply.header("etag").to_owned();
+        assert!(tag.len() == 42 && tag.starts_with('"'), "{path}: {tag}");
+        for condition in [&tag, &format!("\"other\", W/{tag}"), "*"] {
+            let again = hub
+                .call(&admin, "GET", path)
+                .header("if-none-match", condition)
+                .send()
+                .await
+                .expect(304);
+            assert_eq!((again.header("etag"), &*again.body), (&*tag, ""));
+            assert_eq!(again.header("content-type"), "");
+        }
+        let other = hub
+            .call(&admin, "GET", path)
+            .header("if-none-match", "\"other\"")
+            .send()
+            .await
+            .expect(200);
+        assert_eq!(other.body, reply.body);
+    }
+    let before = hub.call(&admin, "GET", "/hub/api/groups").send().await;
+    hub.call(&admin, "POST", "/hub/api/groups/new")
+        .send()
+        .await
+        .expect(201);
+    let after = hub
+        .call(&admin, "GET", "/hub/api/groups")
+        .header("if-none-match", before.header("etag"))
+        .send()
+        .await
+        .expect(200);
+    assert_ne!(before.header("etag"), after.header("etag"));
+    // Only answers to GET, and only good ones.
+    let post = hub
+        .call(&admin, "POST", "/hub/api/groups/newer")
+        .send()
+        .await;
+    let missing = hub
+        .call(&admin, "GET", "/hub/api/users/nobody")
+        .send()
+        .await;
+    assert_eq!((post.header("etag"), missing.header("etag")), ("", ""));
 }

@@ -4,8 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use hub_types::group::GroupModel;
 
-use super::super::body::shown;
-use super::model;
+use super::{model, no_such_group};
 use crate::db::{groups, roles};
 use crate::domain::action::ReadGroup;
 use crate::http::error::ApiError;
@@ -20,8 +19,7 @@ pub(in crate::http::api) async fn get(
     let granted = caller.require::<ReadGroup>(name)?;
     let name = granted.subject();
     let group = groups::find(state.db.read(), name).await?;
-    let group =
-        group.ok_or_else(|| ApiError::not_found(format!("No such group: {}", shown(name))))?;
+    let group = group.ok_or_else(|| no_such_group(name))?;
     let roles = roles::held_by_group(state.db.read(), name).await?;
     Ok(Json(model(&caller, &group, roles)))
 }

@@ -1,5 +1,7 @@
 //! `POST /proxy`: compares the proxy's routes with what they should be, now.
 
+use std::time::Instant;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 
@@ -19,12 +21,15 @@ pub(in crate::http::api) async fn check(
     Ok(StatusCode::OK)
 }
 
-async fn run(state: &AppState, _granted: Granted<ManageProxy>) -> Result<(), ApiError> {
+pub(super) async fn run(state: &AppState, _granted: Granted<ManageProxy>) -> Result<(), ApiError> {
     let answer = |error| match error {
         CheckError::Proxy(error) => ApiError::from(error),
         CheckError::Db(error) => ApiError::from(error),
     };
-    let checked = state.routes.check().await.map_err(answer)?;
+    let begin = Instant::now();
+    let checked = state.routes.check().await;
+    state.metrics.check_routes(begin.elapsed());
+    let checked = checked.map_err(answer)?;
     state.manager.report_activity(checked.activity).await?;
     checked.failed.map_or(Ok(()), |error| Err(answer(error)))
 }

@@ -38,6 +38,7 @@ pub(in crate::http::api) async fn create(
         )));
     }
     let body = ServerBody::read(body)?;
+    state.config.jupyterhub.named_servers().check_enabled()?;
     check_new_name(&at.name)?;
     let display_name = body
         .display_name
@@ -62,6 +63,9 @@ async fn insert(
 ) -> Result<Server, ApiError> {
     let name = &granted.subject().name;
     let tx = state.db.write().await?;
+    let existing = servers::of_users(&*tx, &[user.id]).await?;
+    let rule = state.config.jupyterhub.named_servers();
+    rule.check_one_more(user.name.as_str(), &existing)?;
     let id = servers::insert(&tx, user.id, name, new)
         .await
         .map_err(|error| {

@@ -30,6 +30,9 @@ pub(in crate::http::api) async fn start(
     let granted = caller.require::<StartServer>(at.clone())?;
     find(&state, &at.user).await?;
     let body = ServerBody::read(body)?;
+    if !at.name.is_default() {
+        state.config.jupyterhub.named_servers().check_enabled()?;
+    }
     let known = servers::find(state.db.read(), &at).await?;
     let display_name = match (&known, body.display_name) {
         (None, None) if at.name.is_default() => None,

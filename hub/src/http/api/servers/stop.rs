@@ -4,35 +4,29 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
-use chrono::{DateTime, Utc};
-use hub_types::time;
 use serde_json::Value;
 
-use super::super::body::{object, python, quoted};
+use super::super::body::{object, python};
 use super::super::users::find;
 use super::empty;
 use crate::db::servers;
 use crate::domain::action::StopServer;
 use crate::domain::lifecycle::ServerState;
 use crate::http::error::ApiError;
-use crate::http::extract::{Auth, JsonBody, ServerPath};
+use crate::http::extract::{Auth, IfInactiveSince, JsonBody, ServerPath};
 use crate::spawner::manager::{StopOutcome, StopRequest};
 use crate::state::AppState;
 
 /// How long a stop is waited for. Source: JupyterHub's `slow_stop_timeout`.
 const SLOW_STOP: Duration = Duration::from_secs(10);
 
-/// Ours: stop only if the server was not used after this time, else 412. A culler that decided on older data then does
-/// no harm.
-const PRECONDITION: &str = hub_types::IF_INACTIVE_SINCE_HEADER;
-
 pub(in crate::http::api) async fn stop(
     State(state): State<AppState>,
     Auth(caller): Auth,
     ServerPath(at): ServerPath,
-    headers: HeaderMap,
+    IfInactiveSince(since): IfInactiveSince,
     JsonBody(body): JsonBody<Value>,
 ) -> Result<Response, ApiError> {
     let granted = caller.require::<StopServer>(at.clone())?;
@@ -50,9 +44,12 @@ pub(in crate::http::api) async fn stop(
             )));
         }
     };
+    if !at.name.is_default() {
+        state.config.jupyterhub.named_servers().check_enabled()?;
+    }
     let request = StopRequest {
         remove,
-        unless_active_since: precondition(&headers)?,
+        unless_active_since: since,
     };
     let known = servers::find(state.db.read(), &at).await?;
     if !remove && known.is_some_and(|server| server.state == ServerState::Stopping) {
@@ -62,18 +59,4 @@ pub(in crate::http::api) async fn stop(
         StopOutcome::Stopped => Ok(empty(StatusCode::NO_CONTENT)),
         StopOutcome::Pending => Ok(empty(StatusCode::ACCEPTED)),
     }
-}
-
-fn precondition(headers: &HeaderMap) -> Result<Option<DateTime<Utc>>, ApiError> {
-    let Some(value) = headers.get(PRECONDITION) else {
-        return Ok(None);
-    };
-    let text = value.to_str().unwrap_or_default();
-    let time = time::parse(text).ok_or_else(|| {
-        ApiError::bad_request(format!(
-            "X-JupyterHub-If-Inactive-Since is not a valid timestamp: {}",
-            quoted(text)
-        ))
-    })?;
-    Ok(Some(time))
 }

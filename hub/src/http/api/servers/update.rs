@@ -31,6 +31,9 @@ pub(in crate::http::api) async fn update(
     let granted = caller.require::<StartServer>(at.clone())?;
     find(&state, &at.user).await?;
     let change = Change::read(&object(body, "Body must be a JSON object")?.unwrap_or_default())?;
+    if change.name.is_some() || change.display_name.is_some() {
+        state.config.jupyterhub.named_servers().check_enabled()?;
+    }
     if let Some(name) = &change.name {
         // The new name must be within reach too, or a filter on servers could be left by renaming.
         caller.require::<StartServer>(ServerRef::new(at.user.clone(), name.clone()))?;
@@ -112,6 +115,12 @@ async fn apply(
     // Scopes carry the names of servers.
     let told = renamed.is_some().then_some(Event::Identities);
     if let Some(name) = renamed {
+        if at.name.is_default() {
+            // The user gets another default server: one more in all.
+            let existing = servers::of_users(&*tx, &[server.user_id]).await?;
+            let rule = state.config.jupyterhub.named_servers();
+            rule.check_one_more(at.user.as_str(), &existing)?;
+        }
         servers::rename(&tx, server.id, &name)
             .await
             .map_err(|error| {

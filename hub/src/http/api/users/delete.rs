@@ -1,9 +1,11 @@
-//! `DELETE /users/:name`: stops all servers of a user, then forgets the user.
+//! `DELETE /users/:name`: stops all servers of a user, then forgets the user. With `X-JupyterHub-If-Inactive-Since` only
+//! if neither the user nor a running server was active after that time, else 412.
 
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
 
 use super::find;
 use crate::bus::Event;
@@ -11,9 +13,10 @@ use crate::db::{servers, users};
 use crate::domain::action::DeleteUser;
 use crate::domain::lifecycle::ServerState;
 use crate::domain::principal::Granted;
+use crate::domain::server::{Server, ServerId};
 use crate::domain::user::User;
 use crate::http::error::ApiError;
-use crate::http::extract::{Auth, UserPath};
+use crate::http::extract::{Auth, IfInactiveSince, UserPath};
 use crate::spawner::manager::{StopOutcome, StopRequest};
 use crate::state::AppState;
 
@@ -24,6 +27,7 @@ pub(in crate::http::api) async fn delete(
     State(state): State<AppState>,
     Auth(caller): Auth,
     UserPath(name): UserPath,
+    IfInactiveSince(since): IfInactiveSince,
 ) -> Result<StatusCode, ApiError> {
     let granted = caller.require::<DeleteUser>(name.as_str().to_owned())?;
     let user = find(&state, &name).await?;
@@ -37,8 +41,14 @@ pub(in crate::http::api) async fn delete(
             "Only admins can delete other admins",
         ));
     }
-    stop_servers(&state, &granted, &user).await?;
-    forget(&state, granted, &user).await?;
+    if since.is_some() {
+        // What this hub has noted and not yet written counts as well.
+        state.identities.write_uses().await?;
+        let user = find(&state, &name).await?;
+        refuse_if_used(&user, since)?;
+    }
+    let stopped = stop_servers(&state, &granted, &user, since).await?;
+    forget(&state, granted, &user, (since, &stopped)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -49,37 +59,55 @@ fn still_stopping(user: &User) -> ApiError {
     ))
 }
 
+fn refuse_if_used(user: &User, since: Option<DateTime<Utc>>) -> Result<(), ApiError> {
+    match since {
+        Some(since) if user.last_activity.is_some_and(|last| last > since) => Err(ApiError::new(
+            StatusCode::PRECONDITION_FAILED,
+            format!("{} was active in the meantime", user.name),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Stops what runs, on the same condition; says what was stopped.
 async fn stop_servers(
     state: &AppState,
     _granted: &Granted<DeleteUser>,
     user: &User,
-) -> Result<(), ApiError> {
+    since: Option<DateTime<Utc>>,
+) -> Result<Vec<ServerId>, ApiError> {
     let all = servers::of_users(state.db.read(), &[user.id]).await?;
-    let active = all
+    let active: Vec<Server> = all
         .into_iter()
-        .filter(|server| server.state != ServerState::Stopped);
-    let stops = active.map(|server| {
+        .filter(|server| server.state != ServerState::Stopped)
+        .collect();
+    let stopped = active.iter().map(|server| server.id).collect();
+    let request = StopRequest {
+        remove: false,
+        unless_active_since: since,
+    };
+    let stops = active.into_iter().map(|server| {
         let permission = Granted::by_hub(
             server.at,
             "who may delete a user may stop the user's servers",
         );
-        state
-            .manager
-            .stop(permission, StopRequest::default(), STOP_WAIT)
+        state.manager.stop(permission, request.clone(), STOP_WAIT)
     });
     for outcome in futures_util::future::join_all(stops).await {
         if outcome? == StopOutcome::Pending {
             return Err(still_stopping(user));
         }
     }
-    Ok(())
+    Ok(stopped)
 }
 
-/// Deletes the row, unless a server was started meanwhile.
+/// Deletes the row, unless a server was started, or the user seen, meanwhile. That a server was `stopped` here counts as
+/// activity of its user, but not as a reason to keep them.
 async fn forget(
     state: &AppState,
     _granted: Granted<DeleteUser>,
     user: &User,
+    (since, stopped): (Option<DateTime<Utc>>, &[ServerId]),
 ) -> Result<(), ApiError> {
     let tx = state.db.write().await?;
     let servers = servers::of_users(&*tx, &[user.id]).await?;
@@ -88,6 +116,16 @@ async fn forget(
         .any(|server| server.state != ServerState::Stopped)
     {
         return Err(still_stopping(user));
+    }
+    let own_stops = servers
+        .iter()
+        .filter(|server| stopped.contains(&server.id))
+        .filter_map(|server| server.last_activity);
+    if let Some(now_known) = users::get(&*tx, user.id).await? {
+        refuse_if_used(
+            &now_known,
+            since.map(|since| own_stops.fold(since, Ord::max)),
+        )?;
     }
     users::delete(&tx, user.id).await?;
     tx.commit().await?;

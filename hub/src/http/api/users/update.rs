@@ -1,7 +1,5 @@
 //! `PATCH /users/:name`: renames a user, makes them an administrator or no longer.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -35,13 +33,7 @@ pub(in crate::http::api) async fn update(
     let change = Change::read(&state, &caller, &user, &fields)?;
     let changed = apply(&state, &caller, granted, user, &change).await?;
     // Groups are known by the names of their members: the caller's view of them is from before.
-    let groups = Arc::new(groups::snapshot(state.db.read()).await?);
-    let caller = Principal::new(
-        caller.owner.clone(),
-        caller.credential.clone(),
-        caller.scopes().clone(),
-        groups,
-    );
+    let caller = caller.with_groups(groups::snapshot(state.db.read()).await?);
     let mut models = user_models(&state, &caller, &[changed], false).await?;
     let mut model = models.pop().ok_or_else(ApiError::out_of_reach)?;
     model.auth_state = Some(None);
