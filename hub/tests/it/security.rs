@@ -1,9 +1,12 @@
 //! The security cases of `docs/security.md`, one test each, named by number. Each asserts its own outcome, and (through
 //! [`Watched`]) what holds for all of them.
 
+mod names;
 mod oauth;
 mod redirects;
 mod sessions;
+mod table;
+mod tokens;
 mod xsrf;
 
 use sea_orm::{ConnectionTrait as _, DbBackend, Statement};

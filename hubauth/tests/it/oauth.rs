@@ -224,7 +224,7 @@ async fn parallel_tabs_all_finish() {
 }
 
 #[tokio::test]
-async fn two_hundred_browsers_at_once() {
+async fn case_16_two_hundred_browsers_at_once() {
     let site = Arc::new(Site::start().await);
     site.hub.log_in(Some("alice"));
     let tasks: Vec<_> = (0..200)

@@ -40,6 +40,10 @@ pub(in crate::http::api) async fn create(
     let holder = holder(&state, &name)
         .await
         .map_err(|_| no_permission(&caller, &name))?;
+    // A token of an administrator makes an administrator of whoever has it: the scope alone is no promotion.
+    if holder.user().is_some_and(|user| user.admin) && !caller.owner.admin() {
+        return Err(no_permission(&caller, &name));
+    }
     let request = TokenRequest {
         scopes: scopes(&state, &holder.catalogue, &fields).await?,
         expires_in: expires_in(&fields)?,
