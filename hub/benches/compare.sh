@@ -131,7 +131,8 @@ load() { # path, token
     echo "$best"
 }
 
-cases=("/user" "/users?limit=50&offset=5000" "/users?limit=200&offset=5000")
+half=$((users / 2))
+cases=("/user" "/users?limit=50&offset=$half" "/users?limit=200&offset=$half")
 declare -A got
 echo "$(nproc) cores: $(awk -F': ' '/model name/ {print $2; exit}' /proc/cpuinfo); load average $(cut -d' ' -f1-3 /proc/loadavg)"
 for name in ours jupyterhub; do
