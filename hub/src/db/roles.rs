@@ -48,6 +48,48 @@ pub async fn all(c: &impl ConnectionTrait) -> Result<RoleTable, DbError> {
         .collect()
 }
 
+/// The role called `name`.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn find(c: &impl ConnectionTrait, name: &str) -> Result<Option<Role>, DbError> {
+    let query = roles::Entity::find().filter(roles::Column::Name.eq(name));
+    query.one(c).await?.as_ref().map(read).transpose()
+}
+
+/// Names of the users, groups and services that hold a role by a grant, each sorted.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn holders(
+    c: &impl ConnectionTrait,
+    name: &str,
+) -> Result<(Vec<String>, Vec<String>, Vec<String>), DbError> {
+    let query = roles::Entity::find().filter(roles::Column::Name.eq(name));
+    let Some(role) = query.one(c).await? else {
+        return Ok(Default::default());
+    };
+    let query = role_grants::Entity::find().filter(role_grants::Column::RoleId.eq(role.id));
+    let grants = query.all(c).await?;
+    let (mut in_users, mut in_groups, mut in_services) = (Vec::new(), Vec::new(), Vec::new());
+    // In portions: databases bound the number of values in a statement.
+    for chunk in grants.chunks(500) {
+        let ids = users::Column::Id.is_in(chunk.iter().filter_map(|grant| grant.user_id));
+        let rows = users::Entity::find().filter(ids).all(c).await?;
+        in_users.extend(rows.into_iter().map(|row| row.name));
+        let ids = groups::Column::Id.is_in(chunk.iter().filter_map(|grant| grant.group_id));
+        let rows = groups::Entity::find().filter(ids).all(c).await?;
+        in_groups.extend(rows.into_iter().map(|row| row.name));
+        let ids = services::Column::Id.is_in(chunk.iter().filter_map(|grant| grant.service_id));
+        let rows = services::Entity::find().filter(ids).all(c).await?;
+        in_services.extend(rows.into_iter().map(|row| row.name));
+    }
+    in_users.sort();
+    in_groups.sort();
+    in_services.sort();
+    Ok((in_users, in_groups, in_services))
+}
+
 /// Names of the roles that a user (also through groups) or a service holds, sorted.
 ///
 /// The built-in `user` and `admin` are not stored as grants: they follow from being a user, and from the admin flag.

@@ -100,6 +100,16 @@ actions! {
     NameGroup(ReadGroupsName) on String => |name| Target::Group(name);
     /// Read a group.
     ReadGroup(ReadGroups | ReadGroupsName | ReadRolesGroups) on String => |name| Target::Group(name);
+    /// Read all roles and who holds them.
+    ReadRoles(ReadRoles) on Hub => |_| Target::Everything;
+    /// Make, change and delete roles.
+    EditRoles(AdminUsers) on Hub => |_| Target::Everything;
+    /// Give a role to a user, or take it away.
+    GiveRoleToUser(AdminUsers) on String => |name| Target::User(name);
+    /// Give a role to a group, or take it away.
+    GiveRoleToGroup(AdminGroups) on String => |name| Target::Group(name);
+    /// Give a role to a service, or take it away.
+    GiveRoleToService(AdminServices) on String => |name| Target::Service(name);
     /// Make groups of any name.
     CreateGroups(AdminGroups) on Hub => |_| Target::Everything;
     /// Make one group.

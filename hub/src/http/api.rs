@@ -9,12 +9,14 @@
 
 mod authorizations;
 mod body;
+mod bulk;
 mod current_user;
 mod groups;
 mod health;
 mod info;
 mod page;
 mod proxy;
+mod roles;
 mod root;
 mod servers;
 mod services;
@@ -193,6 +195,20 @@ pub fn routes(base: &BaseUrl) -> Router<AppState> {
             &api("/groups/{group}/shared/{owner}/{server}"),
             with_group(),
         )
+        // -- ours: roles at run time, many users at once
+        .route(&api("/roles"), get(roles::read::list))
+        .route(
+            &api("/roles/{role}"),
+            get(roles::read::get)
+                .post(roles::write::create)
+                .put(roles::write::replace)
+                .delete(roles::delete::delete),
+        )
+        .route(
+            &api("/roles/{role}/{kind}/{holder}"),
+            put(roles::assign::give).delete(roles::assign::take),
+        )
+        .route(&api("/bulk/users"), post(bulk::users))
         // -- everything else
         .route(&api("/{*unknown}"), any(unknown))
         .method_not_allowed_fallback(wrong_method)

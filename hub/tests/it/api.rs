@@ -1,5 +1,6 @@
 //! The REST API: status and message of every endpoint, who may see and do what.
 
+mod bulk;
 mod cached;
 mod groups;
 mod metrics;
@@ -7,6 +8,7 @@ mod models;
 mod pages;
 mod permissions;
 mod proxy;
+mod roles;
 mod servers;
 mod services;
 mod share_codes;

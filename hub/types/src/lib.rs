@@ -31,6 +31,7 @@ pub mod page;
 pub mod paths;
 pub mod progress;
 pub mod redact;
+pub mod role;
 pub mod route;
 pub mod scope;
 pub mod secret;
