@@ -20,6 +20,7 @@ use crate::db::groups::GroupRow;
 use crate::db::{Tx, groups, roles, users};
 use crate::domain::membership::check_addition;
 use crate::domain::principal::Principal;
+use crate::domain::role::ADMIN_ROLE;
 use crate::domain::user::User;
 use crate::http::error::ApiError;
 use crate::state::AppState;
@@ -143,6 +144,10 @@ async fn add_members(
     members: &[User],
 ) -> Result<(), ApiError> {
     let held = roles::held_by_group(&**tx, group.1).await?;
+    if !caller.owner.admin() && !members.is_empty() && held.iter().any(|role| role == ADMIN_ROLE) {
+        let text = "Only admins can grant admin permissions";
+        return Err(ApiError::new(StatusCode::FORBIDDEN, text));
+    }
     let table = roles::all(&**tx).await?;
     let scopes: Vec<Scope> = held
         .iter()
