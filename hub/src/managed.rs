@@ -2,7 +2,7 @@
 //! its route; how it is, its status.
 //!
 //! [`services::supervisor`] runs the processes. [`ledger`] remembers them in the database, [`tokens`] gives each a token,
-//! [`registry`] takes on external ones while the hub runs.
+//! `registry` takes on external ones while the hub runs.
 
 pub mod ledger;
 mod registry;
