@@ -36,6 +36,8 @@ impl Setting<'_> {
             [[JupyterHub.services]]
             name = ADMIN_SERVICE
             api_token = token
+            // Only administrators make tokens for administrators.
+            admin = true
 
             [[JupyterHub.load_roles]]
             name = "e2e"
