@@ -40,7 +40,8 @@ impl Default for Bus {
 }
 
 impl Bus {
-    /// Tells everybody. Call it after the commit, never before.
+    /// Tells everybody. [`Tx::commit_and_tell`](crate::db::Tx::commit_and_tell) does it after the commit, in one step with
+    /// it; nobody else does.
     pub fn tell(&self, event: Event) {
         if event == Event::Identities {
             self.identities.fetch_add(1, Ordering::SeqCst);

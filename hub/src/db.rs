@@ -11,6 +11,7 @@ mod error;
 pub mod events;
 pub mod groups;
 pub mod hubs;
+pub mod last_activity;
 pub mod oauth;
 pub mod processes;
 pub mod roles;
@@ -211,4 +212,33 @@ fn to_micros(time: DateTime<Utc>) -> i64 {
 /// Reads what [`to_micros`] wrote.
 fn from_micros(micros: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(micros).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A request that is dropped while the commit is under way.
+    #[tokio::test]
+    async fn what_was_committed_is_told_also_when_nobody_waits_for_it() {
+        let folder = TempDir::new().unwrap();
+        let url = DbUrl::Sqlite(folder.path().join("hub.sqlite"));
+        let (db, bus) = (Db::open(&url).await.unwrap(), Bus::default());
+        let mut told = bus.listen();
+        let tx = db.write().await.unwrap();
+        settings::set(&tx, "name", "value").await.unwrap();
+        let mut commit = Box::pin(tx.commit_and_tell(&bus, [Event::Identities]));
+        assert!(
+            commit.as_mut().now_or_never().is_none(),
+            "a commit takes time"
+        );
+        drop(commit);
+        let told = tokio::time::timeout(BUSY_TIMEOUT, told.recv()).await;
+        assert_eq!(told.unwrap().unwrap(), Event::Identities);
+        let stored = settings::get(db.read(), "name").await.unwrap();
+        assert_eq!(stored.as_deref(), Some("value"));
+    }
 }

@@ -17,7 +17,8 @@ use moka::future::Cache;
 use crate::auth::answers::Answers;
 use crate::bus::Bus;
 use crate::db::{
-    Db, DbError, Session, groups, roles, servers, services, sessions, shares, tokens, users,
+    Db, DbError, Session, groups, last_activity, roles, servers, services, sessions, shares,
+    tokens, users,
 };
 use crate::domain::activity::worth_a_write;
 use crate::domain::authority::{Authority, bearer, wants_server};
@@ -276,12 +277,10 @@ impl Identities {
 
     async fn write_all(&self, uses: &Uses) -> Result<(), DbError> {
         let tx = self.0.db.write().await?;
-        for (id, at) in &uses.tokens {
-            tokens::touch(&tx, *id, *at).await?;
-        }
-        for (id, at) in &uses.users {
-            users::touch(&tx, *id, *at).await?;
-        }
+        let tokens: Vec<_> = uses.tokens.iter().map(|(id, at)| (*id, *at)).collect();
+        last_activity::of_tokens(&tx, &tokens).await?;
+        let users: Vec<_> = uses.users.iter().map(|(id, at)| (*id, *at)).collect();
+        last_activity::of_users(&tx, &users).await?;
         tx.commit().await
     }
 

@@ -12,7 +12,7 @@ use super::{AuthModel, AuthUnavailable, Authenticator, LoginForm};
 use crate::bus::{Bus, Event};
 use crate::config::Config;
 use crate::db::sessions::Session;
-use crate::db::{Db, DbError, sessions, users};
+use crate::db::{Db, DbError, last_activity, sessions, users};
 use crate::domain::login::{LoginPolicy, Refusal};
 use crate::domain::user::{User, UserId};
 
@@ -158,11 +158,9 @@ impl Login {
         if model.user_info.is_some() {
             users::set_info(&tx, user.id, model.user_info.as_ref()).await?;
         }
-        users::touch(&tx, user.id, now).await?;
-        tx.commit().await?;
-        if changed {
-            self.bus.tell(Event::Identities);
-        }
+        last_activity::of_users(&tx, &[(user.id, now)]).await?;
+        let told = changed.then_some(Event::Identities);
+        tx.commit_and_tell(&self.bus, told).await?;
         Ok(User {
             admin: admin.unwrap_or(user.admin),
             last_activity: Some(now),
@@ -200,9 +198,7 @@ impl Login {
     pub async fn end_all(&self, user: UserId) -> Result<(), DbError> {
         let tx = self.db.write().await?;
         sessions::end_all(&tx, user).await?;
-        tx.commit().await?;
-        self.bus.tell(Event::Identities);
-        Ok(())
+        tx.commit_and_tell(&self.bus, [Event::Identities]).await
     }
 
     /// Ends a session and revokes every token that belongs to it, here and at once.
@@ -212,8 +208,6 @@ impl Login {
     pub async fn end(&self, session_id: &str) -> Result<(), DbError> {
         let tx = self.db.write().await?;
         sessions::end(&tx, session_id).await?;
-        tx.commit().await?;
-        self.bus.tell(Event::Identities);
-        Ok(())
+        tx.commit_and_tell(&self.bus, [Event::Identities]).await
     }
 }

@@ -340,22 +340,3 @@ pub async fn renew_leases(tx: &Tx, owner: &str, expires: DateTime<Utc>) -> Resul
         .await?;
     Ok(done.rows_affected)
 }
-
-/// Moves `last_activity` of a server forward; an older time changes nothing.
-///
-/// # Errors
-/// When the database refuses or is gone.
-pub async fn touch(tx: &Tx, id: ServerId, at: DateTime<Utc>) -> Result<(), DbError> {
-    let at = to_micros(at);
-    Entity::update_many()
-        .col_expr(Column::LastActivity, Expr::value(at))
-        .filter(Column::Id.eq(id.0))
-        .filter(
-            Condition::any()
-                .add(Column::LastActivity.is_null())
-                .add(Column::LastActivity.lt(at)),
-        )
-        .exec(&**tx)
-        .await?;
-    Ok(())
-}

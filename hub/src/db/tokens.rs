@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 use hub_types::scope::Scope;
 use hub_types::secret::TokenHash;
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, Order, QueryFilter, QueryOrder,
 };
@@ -251,25 +250,6 @@ pub async fn revoke_of_code(tx: &Tx, code: TokenHash) -> Result<u64, DbError> {
         .exec(&**tx)
         .await?
         .rows_affected)
-}
-
-/// Moves `last_activity` of a token forward.
-///
-/// # Errors
-/// When the database refuses or is gone.
-pub async fn touch(tx: &Tx, id: TokenId, at: DateTime<Utc>) -> Result<(), DbError> {
-    let at = to_micros(at);
-    Entity::update_many()
-        .col_expr(Column::LastActivity, Expr::value(at))
-        .filter(Column::Id.eq(id.0))
-        .filter(
-            Condition::any()
-                .add(Column::LastActivity.is_null())
-                .add(Column::LastActivity.lt(at)),
-        )
-        .exec(&**tx)
-        .await?;
-    Ok(())
 }
 
 /// Forgets tokens that have expired; returns how many.

@@ -164,25 +164,6 @@ pub async fn set_info(tx: &Tx, id: UserId, info: Option<&Value>) -> Result<(), D
     Ok(())
 }
 
-/// Moves `last_activity` of a user forward; an older time changes nothing.
-///
-/// # Errors
-/// When the database refuses or is gone.
-pub async fn touch(tx: &Tx, id: UserId, at: DateTime<Utc>) -> Result<(), DbError> {
-    let at = to_micros(at);
-    Entity::update_many()
-        .col_expr(Column::LastActivity, Expr::value(at))
-        .filter(Column::Id.eq(id.0))
-        .filter(
-            Condition::any()
-                .add(Column::LastActivity.is_null())
-                .add(Column::LastActivity.lt(at)),
-        )
-        .exec(&**tx)
-        .await?;
-    Ok(())
-}
-
 /// Which users by what their servers do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserState {

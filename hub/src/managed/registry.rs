@@ -117,8 +117,7 @@ impl ManagedServices {
             let client = super::tokens::client(&self.0.addresses.base, &spec, row.id, secret);
             db::oauth::put_client(&tx, &client).await?;
         }
-        tx.commit().await?;
-        self.0.bus.tell(Event::Identities);
+        tx.commit_and_tell(&self.0.bus, [Event::Identities]).await?;
         self.0.supervisor.watch_external(&spec);
         self.keep(Service {
             url: spec.url.clone(),
@@ -146,8 +145,7 @@ impl ManagedServices {
             return Err(UnregisterError::FromConfig(name.clone()));
         }
         db::services::delete(&tx, row.id).await?;
-        tx.commit().await?;
-        self.0.bus.tell(Event::Identities);
+        tx.commit_and_tell(&self.0.bus, [Event::Identities]).await?;
         self.drop_kept(name);
         self.0.supervisor.forget(name);
         Ok(())

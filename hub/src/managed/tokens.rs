@@ -73,8 +73,7 @@ impl ServiceTokens {
                 db::oauth::put_client(&tx, &client(&self.base, spec, row.id, secret)).await?;
             }
         }
-        tx.commit().await?;
-        self.bus.tell(Event::Identities);
+        tx.commit_and_tell(&self.bus, [Event::Identities]).await?;
         Ok(())
     }
 
@@ -147,8 +146,7 @@ impl Tokens for ServiceTokens {
         let token = Token::generate();
         let tx = self.db.write().await?;
         self.issue_in(&tx, service, &token).await?;
-        tx.commit().await?;
-        self.bus.tell(Event::Identities);
+        tx.commit_and_tell(&self.bus, [Event::Identities]).await?;
         Ok(token)
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 
 use async_trait::async_trait;
 use axum::Router;
@@ -27,7 +28,7 @@ use hub::proxy_client::sync::RouteSync;
 use hub::proxy_client::{ProxyClient, ProxyError, Route};
 use hub::render::{RenderOptions, Renderer};
 use hub::spawner::manager::{Manager, ManagerDeps};
-use hub::spawner::{Placed, Poll, SpawnError, Spawner, StartContext};
+use hub::spawner::{self, Placed, SpawnError, Spawner, StartContext};
 use hub::state::{AppState, Parts};
 use hub_types::clock::{Clock, FakeClock};
 use hub_types::paths::BaseUrl;
@@ -365,6 +366,22 @@ impl Call<'_> {
         self.header("content-type", "application/x-www-form-urlencoded")
     }
 
+    /// Sends, and goes away when something has happened for the `turns`th time for which the handler waits: it never
+    /// hears of that. The status, if the answer came before.
+    pub(crate) async fn gone_after(self, turns: usize) -> Option<StatusCode> {
+        let request = self.request.body(self.body).unwrap();
+        let mut answer = Box::pin(self.hub.app.clone().oneshot(request));
+        let mut left = turns;
+        let answer = std::future::poll_fn(|context| {
+            if left == 0 {
+                return Poll::Ready(None);
+            }
+            left -= 1;
+            answer.as_mut().poll(context).map(Some)
+        });
+        answer.await.map(|response| response.unwrap().status())
+    }
+
     pub(crate) async fn send(self) -> Reply {
         let request = self.request.body(self.body).unwrap();
         let asked = Asked::of(&request);
@@ -510,10 +527,10 @@ impl Spawner for SpawnerDouble {
         Ok(())
     }
 
-    async fn poll(&self, state: &Value) -> Poll {
+    async fn poll(&self, state: &Value) -> spawner::Poll {
         match self.stopped(state) {
-            Some(_) => Poll::Running,
-            None => Poll::Exited("is gone".into()),
+            Some(_) => spawner::Poll::Running,
+            None => spawner::Poll::Exited("is gone".into()),
         }
     }
 

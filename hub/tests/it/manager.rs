@@ -383,6 +383,35 @@ fn a_start_goes_on_after_the_hub_crashed() {
     });
 }
 
+#[tokio::test]
+async fn hubs_of_other_machines_are_forgotten_after_an_hour() {
+    let scene = Scene::new("");
+    let proxy = TestProxy::start().await;
+    let clock = FakeClock::at(SystemClock.now());
+    let here = HubProcess::of_this().unwrap();
+    let elsewhere = HubProcess {
+        host: "elsewhere".to_owned(),
+        ..here.clone()
+    };
+    let client = proxy.client();
+    let other = scene.hub("other", &client, Arc::new(clock.clone())).await;
+    other.heartbeat(&elsewhere).await.unwrap();
+    let own = scene.hub("own", &client, Arc::new(clock.clone())).await;
+    own.heartbeat(&here).await.unwrap();
+    assert_eq!(own.bury_dead_hubs(&here).await.unwrap(), 0);
+    clock.advance(TimeDelta::minutes(60));
+    assert_eq!(own.bury_dead_hubs(&here).await.unwrap(), 0);
+    clock.advance(TimeDelta::seconds(1));
+    assert_eq!(own.bury_dead_hubs(&here).await.unwrap(), 1);
+    let left = db::hubs::list(own.db.read()).await.unwrap();
+    let left: Vec<_> = left.iter().map(|hub| hub.id.as_str()).collect();
+    assert_eq!(left, ["own"]);
+    // It was only asleep: it comes back.
+    other.heartbeat(&elsewhere).await.unwrap();
+    assert_eq!(own.bury_dead_hubs(&here).await.unwrap(), 0);
+    assert_eq!(db::hubs::list(own.db.read()).await.unwrap().len(), 2);
+}
+
 #[test]
 fn a_stop_goes_on_after_the_hub_crashed() {
     let scene = Scene::new("");

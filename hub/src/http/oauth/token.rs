@@ -273,8 +273,7 @@ async fn replayed(
 ) -> Result<Failure, Failure> {
     let tx = state.db.write().await?;
     let revoked = tokens::revoke_of_code(&tx, code).await?;
-    tx.commit().await?;
-    state.bus.tell(Event::Identities);
+    tx.commit_and_tell(&state.bus, [Event::Identities]).await?;
     tracing::warn!(audit = true, client = %client.id, revoked, "an OAuth code was used twice; its tokens are revoked");
     Ok(TokenError::InvalidGrant.into())
 }

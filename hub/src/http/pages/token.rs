@@ -219,7 +219,7 @@ pub(super) async fn revoke(user: PageUser, form: RawForm) -> Result<Response, Pa
     if let Some(row) = row {
         tokens::revoke(&tx, &row).await?;
     }
-    tx.commit().await?;
-    user.state.bus.tell(Event::Identities);
+    tx.commit_and_tell(&user.state.bus, [Event::Identities])
+        .await?;
     Ok(found(&user.base().hub_path("token")))
 }

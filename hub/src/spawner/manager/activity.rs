@@ -47,10 +47,12 @@ impl Manager {
             return Ok(());
         }
         let tx = self.db.write().await?;
-        for (server, user, at) in newer {
-            db::servers::touch(&tx, server, at).await?;
-            db::users::touch(&tx, user, at).await?;
-        }
+        let (servers, users): (Vec<_>, Vec<_>) = newer
+            .iter()
+            .map(|(server, user, at)| ((*server, *at), (*user, *at)))
+            .unzip();
+        db::last_activity::of_servers(&tx, &servers).await?;
+        db::last_activity::of_users(&tx, &users).await?;
         tx.commit().await
     }
 

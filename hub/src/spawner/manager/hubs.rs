@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use services::process::{Liveness, ProcessRecord, poll};
 
 use super::Manager;
@@ -48,6 +49,19 @@ impl HubProcess {
     }
 }
 
+/// Without a word for so long, a hub of another machine is gone: its leases ran out long ago, and machines of containers
+/// get another name each time. Much longer than any difference of clocks.
+const SILENCE: TimeDelta = TimeDelta::hours(1);
+
+/// Whether a hub process has ended: on this machine by looking, elsewhere by its silence.
+fn is_gone(hub: &HubRow, here: &HubProcess, now: DateTime<Utc>) -> bool {
+    if hub.host != here.host {
+        return now - hub.heartbeat > SILENCE;
+    }
+    let record = serde_json::from_value::<ProcessRecord>(hub.record.clone());
+    !record.is_ok_and(|record| poll(&record) == Liveness::Alive)
+}
+
 impl Manager {
     /// Says that this hub process lives, and renews the leases that it holds.
     ///
@@ -71,17 +85,15 @@ impl Manager {
         tx.commit().await
     }
 
-    /// Forgets hub processes of this machine that are gone, so that nobody need wait for their leases to run out.
-    /// Returns how many.
+    /// Forgets hub processes that are gone, so that nobody need wait for their leases to run out. Returns how many.
     ///
     /// # Errors
     /// When the database refuses or is gone.
     pub async fn bury_dead_hubs(&self, here: &HubProcess) -> Result<usize, DbError> {
+        let now = self.clock.now();
         let mut dead = Vec::new();
         for hub in db::hubs::list(self.db.read()).await? {
-            let record = serde_json::from_value::<ProcessRecord>(hub.record);
-            let alive = record.is_ok_and(|record| poll(&record) == Liveness::Alive);
-            if hub.id != self.hub_id && hub.host == here.host && !alive {
+            if hub.id != self.hub_id && is_gone(&hub, here, now) {
                 dead.push(hub.id);
             }
         }
@@ -119,5 +131,31 @@ mod tests {
             ..here.record
         };
         assert!(matches!(poll(&other), Liveness::Exited(_)));
+    }
+
+    #[test]
+    fn elsewhere_only_silence_tells() {
+        let here = HubProcess::of_this().unwrap();
+        let mut other = here.record.clone();
+        other.start_ticks += 1;
+        let now = DateTime::UNIX_EPOCH + TimeDelta::days(1);
+        let minutes = |minutes| now - TimeDelta::minutes(minutes);
+        for (record, host, heartbeat, expected) in [
+            (&here.record, here.host.as_str(), minutes(600), false),
+            (&other, here.host.as_str(), now, true),
+            (&here.record, "elsewhere", minutes(61), true),
+            (&other, "elsewhere", minutes(60), false),
+            (&other, "elsewhere", now, false),
+            // Its clock is ahead of ours.
+            (&other, "elsewhere", minutes(-600), false),
+        ] {
+            let hub = HubRow {
+                id: "x".to_owned(),
+                record: serde_json::to_value(record).unwrap(),
+                host: host.to_owned(),
+                heartbeat,
+            };
+            assert_eq!(is_gone(&hub, &here, now), expected, "{host} {heartbeat}");
+        }
     }
 }

@@ -117,9 +117,8 @@ impl Manager {
         let starting = self.first_step(&tx, server, request, &token).await?;
         // Before others can see the step, and not before it is certain to be ours.
         let turn = self.0.work.announce(starting.server.id);
-        tx.commit().await?;
         let id = starting.server.id;
-        self.bus.tell(Event::Server(id));
+        tx.commit_and_tell(&self.bus, [Event::Server(id)]).await?;
         tokio::spawn(starting.run(turn, Some(token)));
         Ok(id)
     }
@@ -201,7 +200,7 @@ impl Manager {
             .await?
             .ok_or_else(|| row_gone(server.id))?;
         server.user_options = request.user_options.unwrap_or(server.user_options);
-        db::users::touch(tx, server.user_id, now).await?;
+        db::last_activity::of_users(tx, &[(server.user_id, now)]).await?;
         identity::issue(
             tx,
             &self.0.deps,
@@ -394,9 +393,8 @@ impl Starting {
             manager.clock.now(),
         )
         .await?;
-        tx.commit().await?;
-        manager.bus.tell(Event::Server(self.server.id));
-        Ok(())
+        let told = [Event::Server(self.server.id)];
+        Ok(tx.commit_and_tell(&manager.bus, told).await?)
     }
 
     /// Cleans up after a start that went wrong, then says so.
@@ -434,9 +432,8 @@ impl Starting {
         let manager = &self.manager;
         let tx = manager.db.write().await?;
         db::events::append(&tx, self.server.id, self.start, event, manager.clock.now()).await?;
-        tx.commit().await?;
-        manager.bus.tell(Event::Server(self.server.id));
-        Ok(())
+        let told = [Event::Server(self.server.id)];
+        tx.commit_and_tell(&manager.bus, told).await
     }
 
     fn row(&self) -> RowState {
@@ -492,9 +489,8 @@ impl Manager {
             identity::revoke(&tx, server).await?;
         }
         db::events::append(&tx, server.id, start, &event, self.clock.now()).await?;
-        tx.commit().await?;
-        self.bus.tell(Event::Server(server.id));
-        self.bus.tell(Event::Identities);
+        let told = [Event::Server(server.id), Event::Identities];
+        tx.commit_and_tell(&self.bus, told).await?;
         Ok(true)
     }
 

@@ -75,10 +75,9 @@ impl Manager {
         };
         // A stop that is refused must not touch a start that goes on.
         let turn = self.0.work.announce(server.id);
-        tx.commit_and_tell(&self.bus, [Event::Server(server.id)])
-            .await?;
         server.epoch = epoch;
         let id = server.id;
+        tx.commit_and_tell(&self.bus, [Event::Server(id)]).await?;
         tokio::spawn(self.clone().run_stop(server, turn, request.remove));
         Ok(Some(id))
     }
@@ -152,7 +151,7 @@ impl Manager {
             return Ok(false);
         }
         identity::revoke(&tx, server).await?;
-        db::users::touch(&tx, server.user_id, now).await?;
+        db::last_activity::of_users(&tx, &[(server.user_id, now)]).await?;
         if remove {
             db::servers::delete(&tx, server.id).await?;
         }

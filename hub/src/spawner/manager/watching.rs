@@ -134,9 +134,8 @@ impl Manager {
         if gone {
             identity::revoke(&tx, server).await?;
         }
-        tx.commit().await?;
-        self.bus.tell(Event::Server(server.id));
-        self.bus.tell(Event::Identities);
+        let told = [Event::Server(server.id), Event::Identities];
+        tx.commit_and_tell(&self.bus, told).await?;
         Ok(true)
     }
 }

@@ -155,6 +155,39 @@ async fn case_55_deleted_users_leave_no_shares() {
 }
 
 #[tokio::test]
+async fn case_55_who_leaves_a_group_leaves_what_is_shared_with_it() {
+    let hub = hub().await;
+    let admin = hub.token("admin", &["inherit"]).await;
+    let alice = hub.token("alice", &["inherit"]).await;
+    let bob = hub.token("bob", &["inherit"]).await;
+    let members = async |method: &str| {
+        let call = hub.call(&admin, method, "/hub/api/groups/lab/users");
+        let body = json!({"users": ["bob"]});
+        call.json(&body).send().await.expect(200);
+    };
+    share(&hub, &alice, "alice/", json!({"group": "lab"})).await;
+    assert!(can_enter(&hub, &bob, "alice/").await);
+    members("DELETE").await;
+    assert!(!can_enter(&hub, &bob, "alice/").await);
+    members("POST").await;
+    assert!(can_enter(&hub, &bob, "alice/").await);
+    let delete = hub.call(&admin, "DELETE", "/hub/api/groups/lab");
+    delete.send().await.expect(204);
+    assert!(!can_enter(&hub, &bob, "alice/").await);
+    // Another group of that name is another group.
+    let body = json!({"users": ["bob"]});
+    let make = hub.call(&admin, "POST", "/hub/api/groups/lab");
+    make.json(&body).send().await.expect(201);
+    members("POST").await;
+    assert!(!can_enter(&hub, &bob, "alice/").await);
+    let list = hub
+        .call(&alice, "GET", "/hub/api/shares/alice")
+        .send()
+        .await;
+    assert_eq!(list.expect(200).json()["items"], json!([]));
+}
+
+#[tokio::test]
 async fn cases_53_and_55_shares_follow_renames_and_old_names_grant_nothing() {
     let hub = hub().await;
     let admin = hub.token("admin", &["inherit"]).await;

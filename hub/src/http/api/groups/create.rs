@@ -103,8 +103,7 @@ async fn insert(
         let id = groups::ensure_exists(&tx, name).await?;
         add_members((state, &tx), caller, (id, name), &members).await?;
     }
-    tx.commit().await?;
-    state.bus.tell(Event::Identities);
+    tx.commit_and_tell(&state.bus, [Event::Identities]).await?;
     tracing::info!(
         "{} made groups {wanted:?} with {} members",
         caller.owner.name(),

@@ -33,7 +33,5 @@ async fn forget(state: &AppState, granted: &Granted<DeleteGroup>) -> Result<(), 
     if !groups::delete(&tx, name).await? {
         return Err(no_such_group(name));
     }
-    tx.commit().await?;
-    state.bus.tell(Event::Identities);
-    Ok(())
+    Ok(tx.commit_and_tell(&state.bus, [Event::Identities]).await?)
 }

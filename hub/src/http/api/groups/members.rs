@@ -73,8 +73,7 @@ async fn edit(
             }
         }
     }
-    tx.commit().await?;
-    state.bus.tell(Event::Identities);
+    tx.commit_and_tell(&state.bus, [Event::Identities]).await?;
     tracing::info!(
         "{}: {edit:?} {} members of group {name:?}",
         caller.owner.name(),

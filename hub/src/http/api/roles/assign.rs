@@ -32,8 +32,7 @@ pub(in crate::http::api) async fn give(
     if !roles::grant(&tx, &role, kind, &holder, Origin::Api).await? {
         return Err(no_such_holder(&holder));
     }
-    tx.commit().await?;
-    state.bus.tell(Event::Identities);
+    tx.commit_and_tell(&state.bus, [Event::Identities]).await?;
     tracing::warn!(
         "{} gave role {role} to {kind:?} {holder:?}",
         caller.owner.name()
@@ -53,8 +52,7 @@ pub(in crate::http::api) async fn take(
     if !roles::revoke(&tx, &role, kind, &holder).await? {
         return Err(no_such_holder(&holder));
     }
-    tx.commit().await?;
-    state.bus.tell(Event::Identities);
+    tx.commit_and_tell(&state.bus, [Event::Identities]).await?;
     tracing::warn!(
         "{} took role {role} from {kind:?} {holder:?}",
         caller.owner.name()

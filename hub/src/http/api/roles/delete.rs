@@ -32,8 +32,7 @@ async fn forget(
     let role = changeable(&tx, name).await?;
     within(caller, &anybodys(state, &role.scopes))?;
     roles::delete(&tx, name).await?;
-    tx.commit().await?;
-    state.bus.tell(Event::Identities);
+    tx.commit_and_tell(&state.bus, [Event::Identities]).await?;
     tracing::warn!("{} deleted role {name}", caller.owner.name());
     Ok(())
 }

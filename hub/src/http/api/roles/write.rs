@@ -132,8 +132,7 @@ async fn store(
         return Err(ApiError::conflict(text));
     }
     roles::put(&tx, role).await?;
-    tx.commit().await?;
-    state.bus.tell(Event::Identities);
+    tx.commit_and_tell(&state.bus, [Event::Identities]).await?;
     tracing::warn!(
         "{} wrote role {} ({write:?})",
         caller.owner.name(),

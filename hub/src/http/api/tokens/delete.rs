@@ -34,7 +34,5 @@ async fn revoke(
 ) -> Result<(), ApiError> {
     let tx = state.db.write().await?;
     tokens::revoke(&tx, token).await?;
-    tx.commit().await?;
-    state.bus.tell(Event::Identities);
-    Ok(())
+    Ok(tx.commit_and_tell(&state.bus, [Event::Identities]).await?)
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::super::body::python;
 use super::super::body::{object, quoted};
-use crate::db::{servers, users};
+use crate::db::{last_activity, servers, users};
 use crate::domain::action::ReportActivity;
 use crate::domain::activity::{Verdict, judge};
 use crate::domain::principal::Granted;
@@ -138,11 +138,14 @@ async fn store(
         return Ok(());
     }
     let tx = state.db.write().await?;
-    if let Some(time) = report.user {
-        users::touch(&tx, user.id, time).await?;
-    }
-    for (server, time) in &report.servers {
-        servers::touch(&tx, server.id, *time).await?;
-    }
+    let of_user: Vec<_> = report
+        .user
+        .map(|time| (user.id, time))
+        .into_iter()
+        .collect();
+    last_activity::of_users(&tx, &of_user).await?;
+    let servers = report.servers.iter();
+    let of_servers: Vec<_> = servers.map(|(server, time)| (server.id, *time)).collect();
+    last_activity::of_servers(&tx, &of_servers).await?;
     Ok(tx.commit().await?)
 }

@@ -137,9 +137,7 @@ async fn register(
             created.push(users::insert(&tx, name, admin, now).await?);
         }
     }
-    tx.commit().await?;
-    if !created.is_empty() {
-        state.bus.tell(Event::Identities);
-    }
+    let told = (!created.is_empty()).then_some(Event::Identities);
+    tx.commit_and_tell(&state.bus, told).await?;
     Ok(created)
 }

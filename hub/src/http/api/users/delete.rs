@@ -128,7 +128,5 @@ async fn forget(
         )?;
     }
     users::delete(&tx, user.id).await?;
-    tx.commit().await?;
-    state.bus.tell(Event::Identities);
-    Ok(())
+    Ok(tx.commit_and_tell(&state.bus, [Event::Identities]).await?)
 }

@@ -135,8 +135,7 @@ async fn apply(
     if let Some(admin) = change.admin {
         users::set_admin(&tx, user.id, admin).await?;
     }
-    tx.commit().await?;
-    state.bus.tell(Event::Identities);
+    tx.commit_and_tell(&state.bus, [Event::Identities]).await?;
     let name = change.name.clone().unwrap_or(user.name);
     Ok(User {
         name,
