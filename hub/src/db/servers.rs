@@ -249,7 +249,7 @@ pub struct ServerChange {
     pub target: Option<Option<String>>,
     /// When its start began.
     pub started: Option<Option<DateTime<Utc>>>,
-    /// When it was last used; unlike [`touch`] this also sets it back.
+    /// When it was last used; unlike [`last_activity`](super::last_activity) this also sets it back.
     pub last_activity: Option<DateTime<Utc>>,
     /// What people call it.
     pub display_name: Option<String>,
