@@ -9,6 +9,7 @@ mod peers_sdk;
 mod python_services;
 mod quickstart;
 mod restart;
+mod secrets_in_logs;
 mod shares;
 mod spec;
 mod tokens;
