@@ -59,12 +59,12 @@ struct Uses {
 
 impl Uses {
     /// Takes older uses back; newer ones count.
-    fn keep(&mut self, older: Uses) {
-        for (id, at) in older.tokens {
-            self.tokens.entry(id).or_insert(at);
+    fn keep(&mut self, older: &Uses) {
+        for (id, at) in &older.tokens {
+            self.tokens.entry(*id).or_insert(*at);
         }
-        for (id, at) in older.users {
-            self.users.entry(id).or_insert(at);
+        for (id, at) in &older.users {
+            self.users.entry(*id).or_insert(*at);
         }
     }
 }
@@ -90,7 +90,15 @@ struct Inner {
     groups: Mutex<Option<GroupsSeen>>,
     /// Tokens whose secret stands in the configuration: the database knows their row, not their hash.
     configured: RwLock<BTreeMap<TokenHash, TokenId>>,
-    uses: Mutex<Uses>,
+    uses: Mutex<Pending>,
+}
+
+/// Uses that are not in the database yet.
+#[derive(Debug, Default)]
+struct Pending {
+    noted: Uses,
+    /// Those that are being written just now.
+    writing: Arc<Uses>,
 }
 
 /// Answers "who is this?". Cheap to clone.
@@ -263,16 +271,49 @@ impl Identities {
     /// # Errors
     /// When the database refuses or is gone; the uses are kept for the next call then.
     pub async fn write_uses(&self) -> Result<(), DbError> {
-        let uses = std::mem::take(&mut *self.0.uses.lock().unwrap_or_else(PoisonError::into_inner));
+        let uses = {
+            let mut pending = self.pending();
+            pending.writing = Arc::new(std::mem::take(&mut pending.noted));
+            Arc::clone(&pending.writing)
+        };
         if uses.tokens.is_empty() && uses.users.is_empty() {
             return Ok(());
         }
         let written = self.write_all(&uses).await;
+        let mut pending = self.pending();
+        pending.writing = Arc::default();
         if written.is_err() {
-            let mut noted = self.0.uses.lock().unwrap_or_else(PoisonError::into_inner);
-            noted.keep(uses);
+            pending.noted.keep(&uses);
         }
         written
+    }
+
+    /// The later of what is stored and of what is still to be written.
+    #[must_use]
+    pub fn last_activity(
+        &self,
+        user: UserId,
+        stored: Option<DateTime<Utc>>,
+    ) -> Option<DateTime<Utc>> {
+        let pending = self.pending();
+        let noted = pending.noted.users.get(&user).copied();
+        stored
+            .max(noted)
+            .max(pending.writing.users.get(&user).copied())
+    }
+
+    /// The same for a token.
+    #[must_use]
+    pub fn last_use(&self, token: TokenId, stored: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
+        let pending = self.pending();
+        let noted = pending.noted.tokens.get(&token).copied();
+        stored
+            .max(noted)
+            .max(pending.writing.tokens.get(&token).copied())
+    }
+
+    fn pending(&self) -> std::sync::MutexGuard<'_, Pending> {
+        self.0.uses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn write_all(&self, uses: &Uses) -> Result<(), DbError> {
@@ -321,7 +362,8 @@ impl Identities {
         let last = last.filter(|_| known.noted.load(Ordering::Relaxed) != i64::MIN);
         if worth_a_write(last, now, self.0.resolution) {
             known.noted.store(now.timestamp_micros(), Ordering::Relaxed);
-            let mut uses = self.0.uses.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut pending = self.pending();
+            let uses = &mut pending.noted;
             let counts = match &known.principal.credential {
                 Credential::Cookie { .. } => true,
                 Credential::Token {

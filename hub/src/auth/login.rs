@@ -158,12 +158,10 @@ impl Login {
         if model.user_info.is_some() {
             users::set_info(&tx, user.id, model.user_info.as_ref()).await?;
         }
-        last_activity::of_users(&tx, &[(user.id, now)]).await?;
         let told = changed.then_some(Event::Identities);
         tx.commit_and_tell(&self.bus, told).await?;
         Ok(User {
             admin: admin.unwrap_or(user.admin),
-            last_activity: Some(now),
             ..user
         })
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hub_types::identity::Kind;
 use hub_types::names::{ServiceName, Username};
-use hub_types::scope::{Membership as _, Reach, ScopeName, ScopeSet, Target};
+use hub_types::scope::{Membership as _, Reach, Scope, ScopeName, ScopeSet, Target};
 
 use super::action::Action;
 use super::authority::identify;
@@ -219,8 +219,14 @@ impl Principal {
     /// The same principal with what everybody may read about themselves; for `GET /user` only.
     #[must_use]
     pub fn with_identify_scopes(&self) -> Self {
+        self.lent(identify(&self.owner))
+    }
+
+    /// The same principal with scopes that it does not hold, lent for one look: nothing may be done with them.
+    #[must_use]
+    pub fn lent(&self, more: impl IntoIterator<Item = Scope>) -> Self {
         let mut scopes = ScopeSet::clone(&self.scopes);
-        for scope in identify(&self.owner) {
+        for scope in more {
             scopes.add(scope);
         }
         Self {

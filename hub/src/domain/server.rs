@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::lifecycle::{Lease, ServerState};
-use super::user::UserId;
+use super::user::{User, UserId};
 
 /// Row id of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -76,4 +76,27 @@ pub struct Server {
     pub spawner_state: Option<Value>,
     /// Why the last start failed or the last run ended by itself.
     pub last_failure: Option<Failure>,
+}
+
+impl Server {
+    /// The default server of a user who never had one. It is there like everybody's, but has no row yet (its id is 0,
+    /// which no row has): good for showing, not for doing anything.
+    #[must_use]
+    pub fn unused_default(owner: &User) -> Self {
+        Self {
+            id: ServerId(0),
+            user_id: owner.id,
+            at: ServerRef::new(owner.name.clone(), ServerName::default_server()),
+            display_name: String::new(),
+            state: ServerState::Stopped,
+            epoch: 0,
+            lease: None,
+            target: None,
+            started: None,
+            last_activity: None,
+            user_options: Map::new(),
+            spawner_state: None,
+            last_failure: None,
+        }
+    }
 }

@@ -28,9 +28,11 @@ mod tokens;
 mod users;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::http::{Method, StatusCode};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, delete, get, post, put};
+use axum::routing::{MethodRouter, any, delete, get, post, put};
 use hub_types::paths::BaseUrl;
 
 use crate::http::error::ApiError;
@@ -46,6 +48,7 @@ pub fn routes(base: &BaseUrl) -> Router<AppState> {
             .patch(servers::update::update)
             .delete(servers::stop::stop)
     };
+    let token = || get(tokens::get::get).delete(tokens::delete::delete);
     let shares = || {
         get(shares::list::of_server)
             .post(shares::grant::grant)
@@ -64,8 +67,6 @@ pub fn routes(base: &BaseUrl) -> Router<AppState> {
         .route(&api(""), get(root::root))
         .route(&api("/"), get(root::root))
         .route(&api("/info"), get(info::info))
-        .route(&api("/health"), get(health::health))
-        .route(&base.hub_path("health"), get(health::health))
         .route(&api("/shutdown"), post(shutdown::shutdown))
         .route(
             &api("/proxy"),
@@ -81,7 +82,7 @@ pub fn routes(base: &BaseUrl) -> Router<AppState> {
         )
         .route(
             &api("/authorizations/token"),
-            post(authorizations::token::gone),
+            get(authorizations::token::nameless).post(authorizations::token::gone),
         )
         .route(
             &api("/authorizations/cookie/{name}/{value}"),
@@ -115,10 +116,8 @@ pub fn routes(base: &BaseUrl) -> Router<AppState> {
             &api("/users/{user}/tokens"),
             get(tokens::list::list).post(tokens::create::create),
         )
-        .route(
-            &api("/users/{user}/tokens/{token}"),
-            get(tokens::get::get).delete(tokens::delete::delete),
-        )
+        .route(&api("/users/{user}/tokens/"), token())
+        .route(&api("/users/{user}/tokens/{token}"), token())
         .route(
             &api("/users/{user}/admin-access"),
             post(users::admin_access::admin_access),
@@ -209,26 +208,39 @@ pub fn routes(base: &BaseUrl) -> Router<AppState> {
             put(roles::assign::give).delete(roles::assign::take),
         )
         .route(&api("/bulk/users"), post(bulk::users))
-        // -- everything else
+        .route_layer(from_fn(no_head))
+        // -- health, which also answers who only wants the head; and everything else
+        .route(&api("/health"), health())
+        .route(&base.hub_path("health"), health())
         .route(&api("/{*unknown}"), any(unknown))
         .method_not_allowed_fallback(wrong_method)
 }
 
-/// A URL of the API that is none: JSON 404, `OPTIONS` aside.
-async fn unknown(method: Method) -> Response {
-    preflight_or(&method, StatusCode::NOT_FOUND)
+/// A URL of the API that is none: JSON 404.
+async fn unknown() -> ApiError {
+    ApiError::silent(StatusCode::NOT_FOUND)
 }
 
-/// A URL of the API with a method that it does not have: JSON 405, `OPTIONS` aside.
+fn health() -> MethodRouter<AppState> {
+    let refused = async || ApiError::silent(StatusCode::METHOD_NOT_ALLOWED);
+    get(health::health).options(refused)
+}
+
+/// A URL of the API with a method that it does not have: JSON 405. `OPTIONS` gets an empty 200: what may be sent is in the
+/// headers of every response.
 pub(super) async fn wrong_method(method: Method) -> Response {
-    preflight_or(&method, StatusCode::METHOD_NOT_ALLOWED)
-}
-
-/// `OPTIONS` gets an empty 200 (what may be sent is in the headers of every response).
-fn preflight_or(method: &Method, status: StatusCode) -> Response {
-    if *method == Method::OPTIONS {
+    if method == Method::OPTIONS {
         StatusCode::OK.into_response()
     } else {
-        ApiError::silent(status).into_response()
+        ApiError::silent(StatusCode::METHOD_NOT_ALLOWED).into_response()
+    }
+}
+
+/// `HEAD` is no method of JupyterHub's API.
+pub(super) async fn no_head(request: Request, next: Next) -> Response {
+    if *request.method() == Method::HEAD {
+        ApiError::silent(StatusCode::METHOD_NOT_ALLOWED).into_response()
+    } else {
+        next.run(request).await
     }
 }

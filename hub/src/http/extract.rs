@@ -5,12 +5,11 @@ use std::sync::{Arc, OnceLock};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use chrono::{DateTime, TimeDelta, Utc};
 use hub_types::names::{ServerName, Username};
 use hub_types::secret::Token;
 use hub_types::time;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::auth::cookies::{RequestCookies, login_cookie};
@@ -139,7 +138,7 @@ async fn api_caller(parts: &Parts, state: &AppState) -> Result<Option<Principal>
             value
                 .split(';')
                 .next()
-                .is_some_and(|kind| kind.trim() == "application/json")
+                .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
         })
     });
     if parts.method == Method::POST && !is_json {
@@ -147,7 +146,7 @@ async fn api_caller(parts: &Parts, state: &AppState) -> Result<Option<Principal>
     }
     let reading = matches!(parts.method, Method::HEAD | Method::OPTIONS);
     if !reading && xsrf::needed(&parts.method, &parts.headers) {
-        let argument = query_argument(parts, "_xsrf");
+        let argument = argument(&parts.uri, "_xsrf");
         let shown = xsrf::shown(argument.as_deref(), &parts.headers);
         let jar = cookies(&parts.headers);
         xsrf::check(
@@ -162,13 +161,13 @@ async fn api_caller(parts: &Parts, state: &AppState) -> Result<Option<Principal>
     Ok(Some(principal))
 }
 
-/// The value of a query argument.
+/// The value of a query argument, without space around it; of several the last, as in JupyterHub.
 #[must_use]
-pub fn query_argument(parts: &Parts, name: &str) -> Option<String> {
-    let query = parts.uri.query()?;
-    url::form_urlencoded::parse(query.as_bytes())
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value.into_owned())
+pub fn argument(uri: &Uri, name: &str) -> Option<String> {
+    url::form_urlencoded::parse(uri.query()?.as_bytes())
+        .filter(|(key, _)| key == name)
+        .last()
+        .map(|(_, value)| value.trim().to_owned())
 }
 
 impl FromRequestParts<AppState> for MaybeAuth {
@@ -263,6 +262,19 @@ impl FromRequestParts<AppState> for SharedPath {
     }
 }
 
+/// The id of the token that the URL names; empty when the URL ends before it.
+#[derive(Debug, Clone)]
+pub struct TokenPath(pub String);
+
+impl FromRequestParts<AppState> for TokenPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let map = path_map(parts, state).await?;
+        Ok(Self(map.get("token").cloned().unwrap_or_default()))
+    }
+}
+
 /// The condition `X-JupyterHub-If-Inactive-Since` of a `DELETE`: only if there was no use after this time, else 412. Ours:
 /// a culler that decided on older data then does no harm.
 #[derive(Debug, Clone, Copy)]
@@ -286,31 +298,60 @@ impl FromRequestParts<AppState> for IfInactiveSince {
     }
 }
 
-/// A JSON body, whatever its content type says (clients of old send forms' types). An empty body is `None`.
-#[derive(Debug, Clone)]
-pub struct JsonBody<T>(pub Option<T>);
+/// The body of a request as JSON, whatever its content type says (clients of old send forms' types). What is wrong with it
+/// is kept until somebody reads it: that is only for those who may act.
+#[derive(Debug)]
+pub struct JsonBody(Result<Option<Value>, ApiError>);
 
 /// The largest body that the API reads, in bytes.
 pub const MAX_BODY: usize = 1 << 20;
 
-impl<T: DeserializeOwned> FromRequest<AppState> for JsonBody<T> {
+impl JsonBody {
+    /// The body; `None` when it is empty.
+    ///
+    /// # Errors
+    /// 400 when it is not JSON, 413 when it is too large.
+    pub fn read(self) -> Result<Option<Value>, ApiError> {
+        self.0
+    }
+
+    /// A body that did not come with the request itself.
+    #[must_use]
+    pub fn of(body: Option<Value>) -> Self {
+        Self(Ok(body))
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Option<Value>, ApiError> {
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Ok(None);
+        }
+        json::read(bytes)
+            .map(Some)
+            .map_err(|_| ApiError::bad_request("Invalid JSON in body of request"))
+    }
+}
+
+/// Whether the content calls itself the parts of a form, which JSON cannot be.
+fn is_multipart(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    kind.is_some_and(|kind| kind.starts_with(b"multipart/form-data"))
+}
+
+impl FromRequest<AppState> for JsonBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
-        let bytes = Bytes::from_request(request, state).await.map_err(|_| {
-            ApiError::new(
+        if is_multipart(request.headers()) {
+            return Err(ApiError::bad_request("Invalid multipart/form-data"));
+        }
+        let body = match Bytes::from_request(request, state).await {
+            Ok(bytes) => Self::parse(&bytes),
+            Err(_) => Err(ApiError::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 format!("The body is larger than {MAX_BODY} bytes or incomplete"),
-            )
-        })?;
-        if bytes.iter().all(u8::is_ascii_whitespace) {
-            return Ok(Self(None));
-        }
-        let value: Value = json::read(&bytes)
-            .map_err(|_| ApiError::bad_request("Invalid JSON in body of request"))?;
-        serde_json::from_value(value)
-            .map(|body| Self(Some(body)))
-            .map_err(|error| ApiError::bad_request(error.to_string()))
+            )),
+        };
+        Ok(Self(body))
     }
 }
 

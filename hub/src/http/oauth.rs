@@ -7,6 +7,7 @@ mod consent;
 mod token;
 
 use axum::Router;
+use axum::middleware::from_fn;
 use axum::routing::{get, post};
 use hub_types::paths::BaseUrl;
 
@@ -23,5 +24,6 @@ pub fn routes(base: &BaseUrl) -> Router<AppState> {
         )
         // -- the client
         .route(&base.hub_path("api/oauth2/token"), post(token::token))
+        .route_layer(from_fn(api::no_head))
         .method_not_allowed_fallback(api::wrong_method)
 }

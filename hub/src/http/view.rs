@@ -93,20 +93,17 @@ impl View<'_> {
             let target = Target::Server(server.at.user.as_str(), server.at.name.as_str());
             self.caller.may(&ScopeName::ReadServers, target)
         };
-        let some = servers.iter().any(|server| readable(&server));
-        if !some
-            && !self
-                .caller
-                .may(&ScopeName::ReadServers, Target::User(user.name.as_str()))
-        {
-            return None;
-        }
-        let shown = servers
+        let has_default = servers.iter().any(|server| server.at.name.is_default());
+        let unused = (!has_default).then(|| Server::unused_default(user));
+        let shown: BTreeMap<_, _> = servers
             .iter()
+            .chain(&unused)
             .filter(readable)
             .filter(|server| self.include_stopped || server.state != ServerState::Stopped)
-            .map(|server| (server.at.name.as_str().to_owned(), self.server(server)));
-        Some(shown.collect())
+            .map(|server| (server.at.name.as_str().to_owned(), self.server(server)))
+            .collect();
+        let all = Target::User(user.name.as_str());
+        (!shown.is_empty() || self.caller.may(&ScopeName::ReadServers, all)).then_some(shown)
     }
 
     /// A server. That the caller may read it has been checked.

@@ -79,9 +79,10 @@ impl Refused {
 /// The client that a request names.
 ///
 /// # Errors
-/// When none is named, or two.
+/// When none is named, or two, or when it is not clear what would be sent where.
 pub fn client_id(parameters: &Parameters) -> Result<&str, Untrusted> {
-    if let Some(name) = parameters.repeated(&["client_id", "redirect_uri"]) {
+    let once = ["client_id", "redirect_uri", "scope", "state"];
+    if let Some(name) = parameters.repeated(&once) {
         return Err(Untrusted::Repeated(name));
     }
     parameters.get("client_id").ok_or(Untrusted::NoClient)
@@ -97,17 +98,17 @@ pub fn redirect_uri<'a>(
 ) -> Result<&'a str, Untrusted> {
     match parameters.get("redirect_uri") {
         Some(asked) if asked != registered => Err(Untrusted::OtherRedirect),
+        // Sent, but empty: JupyterHub does not take that for "the usual one".
+        None if parameters.any(&["redirect_uri"]) => Err(Untrusted::OtherRedirect),
         _ if registered.is_empty() => Err(Untrusted::NoRedirect),
         _ => Ok(registered),
     }
 }
 
-/// The client's `state`; one that came twice is none.
+/// The client's `state`.
 #[must_use]
 pub fn state(parameters: &Parameters) -> Option<&str> {
-    parameters
-        .get("state")
-        .filter(|_| parameters.repeated(&["state"]).is_none())
+    parameters.get("state")
 }
 
 /// What the administrator demands of PKCE.
@@ -138,20 +139,17 @@ pub const PLAIN: &str = "plain";
 /// # Errors
 /// What the client is told.
 pub fn check(parameters: &Parameters, rules: PkceRules) -> Result<Option<Challenge>, Refused> {
-    let once = [
-        "response_type",
-        "scope",
-        "state",
-        "code_challenge",
-        "code_challenge_method",
-    ];
+    let once = ["response_type", "code_challenge", "code_challenge_method"];
     if let Some(name) = parameters.repeated(&once) {
         return Err(Refused::Repeated(name));
     }
     match parameters.get("response_type") {
         Some("code") => {}
-        Some(_) => return Err(Refused::ResponseType),
-        None => return Err(Refused::NoResponseType),
+        None if !parameters.any(&["response_type"]) => return Err(Refused::NoResponseType),
+        _ => return Err(Refused::ResponseType),
+    }
+    if parameters.any(&["scope"]) && parameters.get("scope").is_none() {
+        return Err(Refused::Scope);
     }
     match (
         parameters.get("code_challenge"),
@@ -202,11 +200,7 @@ mod tests {
     #[test]
     fn redirects_match_byte_for_byte() {
         let registered = "/user/alice/oauth_callback";
-        for good in [
-            "",
-            "redirect_uri=",
-            "redirect_uri=%2Fuser%2Falice%2Foauth_callback",
-        ] {
+        for good in ["", "redirect_uri=%2Fuser%2Falice%2Foauth_callback"] {
             assert_eq!(
                 redirect_uri(&parameters(good), registered),
                 Ok(registered),
@@ -214,6 +208,7 @@ mod tests {
             );
         }
         for bad in [
+            "",
             "/user/alice/oauth_callback/",
             "/user/alice/oauth_callback?x",
             "/user/alice/oauth_callback#f",
@@ -248,6 +243,8 @@ mod tests {
         );
         let twice = parameters("client_id=a&redirect_uri=x&redirect_uri=x");
         assert_eq!(client_id(&twice), Err(Untrusted::Repeated("redirect_uri")));
+        let twice = parameters("client_id=a&state=x&state=y");
+        assert_eq!(client_id(&twice), Err(Untrusted::Repeated("state")));
     }
 
     #[test]
@@ -289,10 +286,8 @@ mod tests {
                 "response_type=code&response_type=code",
                 Refused::Repeated("response_type"),
             ),
-            (
-                "response_type=code&state=a&state=b",
-                Refused::Repeated("state"),
-            ),
+            ("response_type=", Refused::ResponseType),
+            ("response_type=code&scope=", Refused::Scope),
             ("response_type=code", Refused::Challenge),
             (
                 "response_type=code&code_challenge_method=S256",

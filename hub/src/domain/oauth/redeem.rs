@@ -32,6 +32,9 @@ pub enum TokenError {
     /// Unknown client, or wrong secret: which one is not said.
     #[error("")]
     InvalidClient,
+    /// A grant type that exists, but that no client may use: `refresh_token`.
+    #[error("")]
+    UnauthorizedClient,
     /// Something is missing, doubled, or elsewhere than it must be.
     #[error("{0}")]
     InvalidRequest(String),
@@ -51,23 +54,40 @@ impl TokenError {
         match self {
             TokenError::UnsupportedGrantType => "unsupported_grant_type",
             TokenError::InvalidClient => "invalid_client",
+            TokenError::UnauthorizedClient => "unauthorized_client",
             TokenError::InvalidRequest(_) => "invalid_request",
             TokenError::InvalidGrant => "invalid_grant",
         }
     }
 }
 
-/// A token request whose parameters are complete. The secret is still to be checked.
+/// Who asks for a token, and how they prove it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Client<'a> {
+    /// The name.
+    pub id: &'a str,
+    /// The secret.
+    pub secret: &'a str,
+}
+
+/// A token request. The secret is still to be checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenRequest<'a> {
     /// Who asks.
+    pub client: Client<'a>,
+    /// What for; none for a grant that nobody may use.
+    pub code: Option<CodeRequest<'a>>,
+}
+
+/// A code that is to be exchanged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodeRequest<'a> {
+    /// Who asks.
     pub client_id: &'a str,
-    /// How they prove it.
-    pub client_secret: &'a str,
     /// The code.
     pub code: &'a str,
     /// Where the code was sent.
-    pub redirect_uri: &'a str,
+    pub redirect_uri: Option<&'a str>,
     /// PKCE verifier.
     pub verifier: Option<&'a str>,
 }
@@ -83,24 +103,30 @@ pub fn read<'a>(body: &'a Parameters, in_url: &Parameters) -> Result<TokenReques
     if let Some(name) = body.repeated(PARAMETERS) {
         return Err(TokenError::request(format!("Duplicate {name} parameter.")));
     }
-    if body.get("grant_type") != Some("authorization_code") {
-        return Err(TokenError::UnsupportedGrantType);
-    }
-    let code = body
-        .get("code")
-        .ok_or_else(|| TokenError::request("Missing code parameter."))?;
-    let client_id = body.get("client_id").ok_or(TokenError::InvalidClient)?;
-    let client_secret = body.get("client_secret").ok_or(TokenError::InvalidClient)?;
-    let redirect_uri = body
-        .get("redirect_uri")
-        .ok_or_else(|| TokenError::request("Missing redirect_uri parameter."))?;
-    Ok(TokenRequest {
-        client_id,
-        client_secret,
+    let value = |name: &str| {
+        let missing = || TokenError::request(format!("Missing {name} parameter."));
+        body.get(name).ok_or_else(missing)
+    };
+    let code = match body.get("grant_type") {
+        Some("authorization_code") => Some(value("code")?),
+        Some("refresh_token") => {
+            body.get("refresh_token")
+                .ok_or_else(|| TokenError::request("Missing refresh token parameter."))?;
+            None
+        }
+        _ => return Err(TokenError::UnsupportedGrantType),
+    };
+    let client = Client {
+        id: body.get("client_id").ok_or(TokenError::InvalidClient)?,
+        secret: body.get("client_secret").ok_or(TokenError::InvalidClient)?,
+    };
+    let code = code.map(|code| CodeRequest {
+        client_id: client.id,
         code,
-        redirect_uri,
+        redirect_uri: body.get("redirect_uri"),
         verifier: body.get("code_verifier"),
-    })
+    });
+    Ok(TokenRequest { client, code })
 }
 
 /// A code as it was issued.
@@ -123,7 +149,7 @@ pub struct IssuedCode<'a> {
 /// # Errors
 /// What the client is told.
 pub fn check(
-    request: &TokenRequest<'_>,
+    request: &CodeRequest<'_>,
     issued: &IssuedCode<'_>,
     now: DateTime<Utc>,
 ) -> Result<(), TokenError> {
@@ -132,8 +158,10 @@ pub fn check(
     if request.client_id != issued.client_id || !alive {
         return Err(TokenError::InvalidGrant);
     }
-    if request.redirect_uri != issued.redirect_uri {
-        return Err(TokenError::request("Mismatching redirect URI."));
+    match request.redirect_uri {
+        Some(uri) if uri == issued.redirect_uri => {}
+        Some(_) => return Err(TokenError::request("Mismatching redirect URI.")),
+        None => return Err(TokenError::request("Missing redirect_uri parameter.")),
     }
     match (issued.challenge, request.verifier) {
         (None, None) => Ok(()),
@@ -180,9 +208,23 @@ mod tests {
         let body = parameters(&format!("{all}&code_verifier=v"));
         let request = read(&body, &Parameters::default()).unwrap();
         assert_eq!(
-            (request.client_id, request.code, request.verifier),
-            ("i", "c", Some("v"))
+            request,
+            TokenRequest {
+                client: Client {
+                    id: "i",
+                    secret: "s"
+                },
+                code: Some(CodeRequest {
+                    client_id: "i",
+                    code: "c",
+                    redirect_uri: Some("/cb"),
+                    verifier: Some("v"),
+                }),
+            }
         );
+        let refresh =
+            parameters("grant_type=refresh_token&refresh_token=r&client_id=i&client_secret=s");
+        assert_eq!(read(&refresh, &Parameters::default()).unwrap().code, None);
         assert_eq!(
             read(&body, &parameters("client_secret=s")),
             Err(TokenError::request("URL query parameters are not allowed"))
@@ -207,8 +249,8 @@ mod tests {
                 TokenError::InvalidClient,
             ),
             (
-                "grant_type=authorization_code&code=c&client_id=i&client_secret=s",
-                TokenError::request("Missing redirect_uri parameter."),
+                "grant_type=refresh_token&client_id=i&client_secret=s",
+                TokenError::request("Missing refresh token parameter."),
             ),
         ] {
             assert_eq!(
@@ -234,14 +276,17 @@ mod tests {
             challenge: None,
             ..issued
         };
-        let request = TokenRequest {
+        let request = CodeRequest {
             client_id: "i",
-            client_secret: "s",
             code: "c",
-            redirect_uri: "/cb",
+            redirect_uri: Some("/cb"),
             verifier: Some(VERIFIER),
         };
-        let bare = TokenRequest {
+        let nowhere = CodeRequest {
+            redirect_uri: None,
+            ..request
+        };
+        let bare = CodeRequest {
             verifier: None,
             ..request
         };
@@ -256,7 +301,7 @@ mod tests {
             (request, issued, at(300), grant()),
             (request, issued, at(-3_600), grant()),
             (
-                TokenRequest {
+                CodeRequest {
                     client_id: "j",
                     ..request
                 },
@@ -265,13 +310,19 @@ mod tests {
                 grant(),
             ),
             (
-                TokenRequest {
-                    redirect_uri: "/cb/",
+                CodeRequest {
+                    redirect_uri: Some("/cb/"),
                     ..request
                 },
                 issued,
                 at(0),
                 mismatch(),
+            ),
+            (
+                nowhere,
+                issued,
+                at(0),
+                Err(TokenError::request("Missing redirect_uri parameter.")),
             ),
             (
                 bare,
@@ -281,7 +332,7 @@ mod tests {
             ),
             (request, plain, at(0), grant()),
             (
-                TokenRequest {
+                CodeRequest {
                     verifier: Some(&wrong),
                     ..request
                 },
@@ -290,7 +341,7 @@ mod tests {
                 grant(),
             ),
             (
-                TokenRequest {
+                CodeRequest {
                     verifier: Some(CHALLENGE),
                     ..request
                 },
@@ -299,7 +350,7 @@ mod tests {
                 grant(),
             ),
             (
-                TokenRequest {
+                CodeRequest {
                     verifier: Some(&VERIFIER[..42]),
                     ..request
                 },
@@ -308,7 +359,7 @@ mod tests {
                 grant(),
             ),
             (
-                TokenRequest {
+                CodeRequest {
                     verifier: Some(&long),
                     ..request
                 },

@@ -9,8 +9,9 @@ pub(super) mod token;
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
-use super::services::service_model;
+use super::services::stored_service_model;
 use super::users::{find, user_models};
+use crate::domain::authority::identify;
 use crate::domain::principal::{Owner, Principal};
 use crate::http::error::ApiError;
 use crate::http::extract::token_caller;
@@ -23,9 +24,10 @@ async fn caller(state: &AppState, headers: &HeaderMap) -> Result<Principal, ApiE
         .ok_or_else(|| ApiError::silent(StatusCode::FORBIDDEN))
 }
 
-/// The model of whoever was found: what the caller may read, and always who it is. (JupyterHub 6.1 answers `{}` to
-/// callers without scopes, which the clients that this is for take for nobody.)
+/// The model of whoever was found: what the caller may read, and always who it is. (For cookies JupyterHub 6.1 answers
+/// `{}` to callers without scopes, which the clients that this is for take for nobody.)
 async fn found(state: &AppState, caller: &Principal, found: &Principal) -> Result<Value, ApiError> {
+    let caller = &caller.lent(identify(&found.owner));
     let mut model = match &found.owner {
         Owner::User(user) => {
             let user = find(state, &user.name).await?;
@@ -33,8 +35,7 @@ async fn found(state: &AppState, caller: &Principal, found: &Principal) -> Resul
             serde_json::to_value(seen.unwrap_or_default()).map_err(ApiError::internal)?
         }
         Owner::Service { id, name, admin } => {
-            let seen = service_model(state, caller, *id, name, *admin).await?;
-            serde_json::to_value(seen).map_err(ApiError::internal)?
+            stored_service_model(state, caller, *id, name, *admin).await?
         }
     };
     model["kind"] = json!(found.owner.kind());

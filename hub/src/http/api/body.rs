@@ -137,13 +137,26 @@ pub(super) fn check_model(
     Ok(())
 }
 
+/// What JupyterHub takes for nothing where something may be left out: null, false, zero and what is empty.
+pub(super) fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(value) => !value,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+    }
+}
+
 /// A body that must be an object, if there is one.
 pub(super) fn object(
     body: Option<Value>,
     otherwise: &str,
 ) -> Result<Option<Map<String, Value>>, ApiError> {
     match body {
-        None | Some(Value::Null) => Ok(None),
+        None => Ok(None),
+        Some(nothing) if is_nothing(&nothing) => Ok(None),
         Some(Value::Object(fields)) => Ok(Some(fields)),
         Some(_) => Err(ApiError::bad_request(otherwise)),
     }

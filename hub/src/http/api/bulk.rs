@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::StreamExt as _;
 use hub_types::names::{ServerName, Username};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{groups, servers, users};
 use crate::domain::principal::Principal;
@@ -70,9 +70,12 @@ pub(super) struct Results {
 pub(super) async fn users(
     State(state): State<AppState>,
     Auth(caller): Auth,
-    JsonBody(body): JsonBody<Request>,
+    body: JsonBody,
 ) -> Result<Json<Results>, ApiError> {
-    let request = body.ok_or_else(|| ApiError::bad_request("need JSON body"))?;
+    let body = body.read()?;
+    let body = body.ok_or_else(|| ApiError::bad_request("need JSON body"))?;
+    let request: Request =
+        serde_json::from_value(body).map_err(|error| ApiError::bad_request(error.to_string()))?;
     if request.users.len() > MAX_USERS {
         let text = format!("At most {MAX_USERS} users in one request");
         return Err(ApiError::bad_request(text));
@@ -119,11 +122,11 @@ async fn one(
     let name = Username::stored(user);
     let (state, auth) = (State(state), Auth(caller));
     let server = ServerPath(ServerRef::new(name.clone(), ServerName::default_server()));
-    let members = || JsonBody(Some(json!({ "users": [user] })));
+    let members = || JsonBody::of(Some(json!({ "users": [user] })));
     let status = |response: Response| response.status();
     Ok(match action {
         Action::Create => {
-            let nothing = JsonBody::<Value>(None);
+            let nothing = JsonBody::of(None);
             let made = users::create::create_one(state, auth, UserPath(name), nothing).await?;
             status(made.into_response())
         }
@@ -131,10 +134,12 @@ async fn one(
             let always = IfInactiveSince(None);
             users::delete::delete(state, auth, UserPath(name), always).await?
         }
-        Action::Start => status(servers::start::start(state, auth, server, JsonBody(None)).await?),
+        Action::Start => {
+            status(servers::start::start(state, auth, server, JsonBody::of(None)).await?)
+        }
         Action::Stop => {
             let always = IfInactiveSince(None);
-            status(servers::stop::stop(state, auth, server, always, JsonBody(None)).await?)
+            status(servers::stop::stop(state, auth, server, always, JsonBody::of(None)).await?)
         }
         Action::AddToGroup => {
             let done = groups::members::add(state, auth, Path(group), members()).await?;

@@ -8,7 +8,7 @@ use hub_types::scope::{ScopeName, Target};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::services::service_model;
+use super::services::stored_service_model;
 use super::users::{include_stopped, user_model};
 use crate::domain::principal::{Credential, Owner, Principal};
 use crate::domain::user::User;
@@ -35,7 +35,7 @@ pub(super) async fn current_user(
     let model = match &caller.owner {
         Owner::User(user) => to_value(own_model(&state, &looking, user, stopped).await?)?,
         Owner::Service { id, name, admin } => {
-            to_value(service_model(&state, &looking, *id, name, *admin).await?)?
+            stored_service_model(&state, &looking, *id, name, *admin).await?
         }
     };
     let model = with_credential(model, &caller);

@@ -10,9 +10,23 @@ use serde::Serialize;
 use url::form_urlencoded;
 
 use crate::http::error::ApiError;
-use crate::http::extract::query_argument;
+use crate::http::extract::argument;
 use crate::http::origin;
 use crate::state::AppState;
+
+/// The page that a request asks for, not looked at yet: what is wrong with it is only for those who may see the list.
+#[derive(Debug)]
+pub(super) struct Asked(Result<PageRequest, ApiError>);
+
+impl Asked {
+    /// The page.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub(super) fn page(self) -> Result<PageRequest, ApiError> {
+        self.0
+    }
+}
 
 /// Which page of a list was asked for, and in which form.
 #[derive(Debug, Clone)]
@@ -77,29 +91,48 @@ fn wants_page(headers: &HeaderMap) -> bool {
         .get_all(header::ACCEPT)
         .iter()
         .filter_map(|value| value.to_str().ok());
-    accepts.flat_map(|list| list.split(',')).any(|kind| {
-        kind.split(';')
-            .next()
-            .is_some_and(|kind| kind.trim().eq_ignore_ascii_case(PAGINATION_MEDIA_TYPE))
-    })
+    accepts
+        .flat_map(|list| list.split(','))
+        .any(|kind| kind.trim().eq_ignore_ascii_case(PAGINATION_MEDIA_TYPE))
 }
 
+/// A number as Python reads it, `1_000` included. One that is too large is the largest.
 fn number(text: Option<String>) -> Result<Option<u64>, ApiError> {
     let Some(text) = text else { return Ok(None) };
-    match text.trim().parse::<i64>() {
-        Ok(number) => u64::try_from(number).map(Some).map_err(|_| {
-            ApiError::bad_request("Invalid argument value, offset and limit must not be negative")
-        }),
-        Err(_) => Err(ApiError::bad_request(
+    let (digits, negative) = match text.strip_prefix('-') {
+        Some(digits) => (digits, true),
+        None => (text.strip_prefix('+').unwrap_or(&text), false),
+    };
+    let is_number = digits
+        .split('_')
+        .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+    if !is_number {
+        return Err(ApiError::bad_request(
             "Invalid argument type, offset and limit must be integers",
-        )),
+        ));
+    }
+    let number = digits.replace('_', "").parse().unwrap_or(u64::MAX);
+    if negative && number > 0 {
+        return Err(ApiError::bad_request(
+            "Invalid argument value, offset and limit must not be negative",
+        ));
+    }
+    Ok(Some(number))
+}
+
+impl FromRequestParts<AppState> for Asked {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &AppState,
+    ) -> Result<Self, Self::Rejection> {
+        Ok(Self(PageRequest::read(parts, state)))
     }
 }
 
-impl FromRequestParts<AppState> for PageRequest {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+impl PageRequest {
+    fn read(parts: &Parts, state: &AppState) -> Result<Self, ApiError> {
         let config = &state.config.jupyterhub;
         let max = config.api_page_max_limit.max(1);
         let wants_page = wants_page(&parts.headers);
@@ -109,13 +142,13 @@ impl FromRequestParts<AppState> for PageRequest {
         } else {
             max
         };
-        let offset = number(query_argument(parts, "offset"))?.unwrap_or(0);
+        let offset = number(argument(&parts.uri, "offset"))?.unwrap_or(0);
         if offset > i64::MAX as u64 {
             return Err(ApiError::bad_request(
                 "Invalid argument value, offset is too large",
             ));
         }
-        let limit = number(query_argument(parts, "limit"))?
+        let limit = number(argument(&parts.uri, "limit"))?
             .unwrap_or(default)
             .clamp(1, max);
         let origin = origin::of_client(&state.addresses, &parts.headers);
@@ -158,10 +191,9 @@ mod tests {
         };
         for (accept, expected) in [
             ("application/jupyterhub-pagination+json", true),
-            (
-                "text/html, application/jupyterhub-pagination+json;q=0.5",
-                true,
-            ),
+            ("text/html, Application/JupyterHub-Pagination+JSON", true),
+            // As in JupyterHub.
+            ("application/jupyterhub-pagination+json;q=0.5", false),
             ("application/json", false),
             ("*/*", false),
         ] {
@@ -176,8 +208,26 @@ mod tests {
     #[test]
     fn numbers() {
         assert_eq!(number(None).unwrap(), None);
-        assert_eq!(number(Some("7".into())).unwrap(), Some(7));
-        for bad in ["x", "", "1.5", "-1", "99999999999999999999"] {
+        for (good, expected) in [
+            ("7", 7),
+            ("+7", 7),
+            ("-0", 0),
+            ("1_000", 1_000),
+            ("99999999999999999999", u64::MAX),
+        ] {
+            assert_eq!(number(Some(good.into())).unwrap(), Some(expected), "{good}");
+        }
+        for bad in [
+            "x",
+            "",
+            "1.5",
+            "-1",
+            "-",
+            "_1",
+            "1__0",
+            "--1",
+            "-99999999999999999999",
+        ] {
             assert!(number(Some(bad.into())).is_err(), "{bad}");
         }
     }

@@ -8,6 +8,7 @@ pub(super) mod register;
 use hub_types::names::ServiceName;
 use hub_types::scope::{ScopeName, Target};
 use hub_types::service::ServiceModel;
+use serde_json::Value;
 
 use crate::db::roles;
 use crate::domain::principal::Principal;
@@ -41,6 +42,28 @@ pub(super) async fn service_model(
     }
     if whole {
         describe(state, name, &mut model);
+    }
+    Ok(model)
+}
+
+/// The same, where the service itself or its token is asked about: JupyterHub shows what its database has, and of services
+/// of the configuration that is less.
+pub(super) async fn stored_service_model(
+    state: &AppState,
+    caller: &Principal,
+    id: ServiceId,
+    name: &ServiceName,
+    admin: bool,
+) -> Result<Value, ApiError> {
+    let model = service_model(state, caller, id, name, admin).await?;
+    let mut model = serde_json::to_value(model).map_err(ApiError::internal)?;
+    let configured = state.managed.get(name.as_str());
+    if configured.is_some_and(|service| service.from_config)
+        && let Some(fields) = model.as_object_mut()
+    {
+        for key in ["url", "info", "display"] {
+            fields.entry(key).and_modify(|value| *value = Value::Null);
+        }
     }
     Ok(model)
 }

@@ -20,10 +20,10 @@ use crate::state::{AppState, ShutdownRequest};
 pub(super) async fn shutdown(
     State(state): State<AppState>,
     Auth(caller): Auth,
-    JsonBody(body): JsonBody<Value>,
+    body: JsonBody,
 ) -> Result<Response, ApiError> {
     let granted = caller.require::<Shutdown>(Hub)?;
-    let fields = object(body, "Body must be a JSON object")?.unwrap_or_default();
+    let fields = object(body.read()?, "Body must be a JSON object")?.unwrap_or_default();
     let flag = |name: &str| match fields.get(name) {
         None => Ok(None),
         Some(Value::Bool(value)) => Ok(Some(*value)),

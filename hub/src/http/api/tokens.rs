@@ -64,10 +64,7 @@ async fn model(
         }
         None => None,
     };
-    Ok(view::token(
-        token,
-        &holder.owner,
-        scopes.to_strings(),
-        client.as_deref(),
-    ))
+    let mut model = view::token(token, &holder.owner, scopes.to_strings(), client.as_deref());
+    model.last_activity = state.identities.last_use(token.id, token.last_activity);
+    Ok(model)
 }

@@ -12,7 +12,6 @@ pub(super) mod update;
 use axum::http::{StatusCode, Uri};
 use hub_types::names::{Username, normalise};
 use hub_types::user::UserModel;
-use url::form_urlencoded;
 
 use super::body::shown;
 use crate::auth::login;
@@ -21,14 +20,14 @@ use crate::domain::login::{ByPattern, new_name as unused_name};
 use crate::domain::principal::Principal;
 use crate::domain::user::User;
 use crate::http::error::ApiError;
+use crate::http::extract::argument;
 use crate::http::view::View;
 use crate::state::AppState;
 
 /// Whether `?include_stopped_servers` asks for stopped servers: with any value but `0` and `false`.
 pub(super) fn include_stopped(uri: &Uri) -> bool {
-    form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
-        .find(|(name, _)| name == "include_stopped_servers")
-        .is_some_and(|(_, value)| !matches!(value.to_lowercase().as_str(), "0" | "false"))
+    argument(uri, "include_stopped_servers")
+        .is_some_and(|value| !matches!(value.to_lowercase().as_str(), "0" | "false"))
 }
 
 /// How `caller` sees things.
@@ -89,22 +88,31 @@ pub(super) async fn user_models(
             .get(&user.id)
             .map(Vec::as_slice)
             .unwrap_or_default();
-        view.user(user, servers, &names)
+        let user = User {
+            last_activity: state.identities.last_activity(user.id, user.last_activity),
+            ..user.clone()
+        };
+        view.user(&user, servers, &names)
     });
     Ok(models.collect())
 }
 
 /// The name that a new user gets: normalised as at the login, and checked.
 fn new_name(state: &AppState, typed: &str) -> Result<Username, ApiError> {
+    // The login's form forgives space around a name, the API does not.
+    if typed.trim() != typed {
+        return Err(invalid_name(typed));
+    }
     let name = login::policy(&state.config).normalise(typed);
     let pattern = state.config.authenticator.by_pattern(&name);
     match unused_name(&name, pattern) {
         Ok(name) if pattern != ByPattern::No => Ok(name),
-        _ => Err(ApiError::bad_request(format!(
-            "Invalid username: {}",
-            shown(&name)
-        ))),
+        _ => Err(invalid_name(&name)),
     }
+}
+
+fn invalid_name(name: &str) -> ApiError {
+    ApiError::bad_request(format!("Invalid username: {}", shown(name)))
 }
 
 /// The configuration gives a role to whoever holds such a name: a name that has become free is not for others than

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{OriginalUri, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::TimeDelta;
 use hub_types::secret::{Token, TokenHash};
@@ -15,9 +15,11 @@ use crate::bus::Event;
 use crate::db::{CodeOutcome, NewTokenRow, OAuthClient, RedeemedCode, Tx, oauth, sessions, tokens};
 use crate::db::{servers, services};
 use crate::domain::oauth::Parameters;
-use crate::domain::oauth::redeem::{IssuedCode, TokenError, TokenRequest, check, read};
+use crate::domain::oauth::redeem::{CodeRequest, IssuedCode, TokenError, check, read};
 use crate::domain::token::TokenOwner;
 use crate::http::error::ApiError;
+use crate::http::extract::token_caller;
+use crate::http::xsrf::XsrfError;
 use crate::state::AppState;
 use hub_types::scope::{ScopeName, Target};
 
@@ -73,26 +75,23 @@ pub(super) async fn token(
     let in_url = Parameters::new(
         form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned(),
     );
-    let body = if is_form(&headers) {
-        Parameters::new(form_urlencoded::parse(&body).into_owned())
-    } else {
-        Parameters::default()
-    };
+    // As a form, whatever it says it is; what is none has no parameters.
+    let body = Parameters::new(form_urlencoded::parse(&body).into_owned());
+    if let Err(error) = no_foreign_page(&state, &headers).await {
+        return (NO_STORE, error).into_response();
+    }
     match exchange(&state, &headers, &body, &in_url).await {
         Ok(response) => response,
         Err(failure) => failure.into_response(),
     }
 }
 
-fn is_form(headers: &HeaderMap) -> bool {
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    kind.split(';').next().is_some_and(|kind| {
-        kind.trim()
-            .eq_ignore_ascii_case("application/x-www-form-urlencoded")
-    })
+/// Clients are programs: a page that sends a form here (browsers say so by `Origin`) is none, unless it has a token.
+async fn no_foreign_page(state: &AppState, headers: &HeaderMap) -> Result<(), ApiError> {
+    if headers.contains_key(header::ORIGIN) && token_caller(state, headers).await?.is_none() {
+        return Err(XsrfError::Missing(Method::POST).into());
+    }
+    Ok(())
 }
 
 /// Whether the client shows its secret in a header too, which this provider does not read: two ways are one too many.
@@ -115,11 +114,12 @@ async fn exchange(
     if has_basic(headers) {
         return Err(TokenError::InvalidClient.into());
     }
-    let client = oauth::find_client(state.db.read(), request.client_id).await?;
+    let client = oauth::find_client(state.db.read(), request.client.id).await?;
     let client = client.ok_or(TokenError::InvalidClient)?;
-    if !authentic(state, &client, request.client_secret).await? {
+    if !authentic(state, &client, request.client.secret).await? {
         return Err(TokenError::InvalidClient.into());
     }
+    let request = request.code.ok_or(TokenError::UnauthorizedClient)?;
     let code = Token::parse(request.code)
         .ok_or(TokenError::InvalidGrant)?
         .hash();
@@ -164,7 +164,7 @@ async fn authentic(state: &AppState, client: &OAuthClient, secret: &str) -> Resu
 /// Whether the code is good, and the user may still enter what the client is.
 async fn may_redeem(
     state: &AppState,
-    request: &TokenRequest<'_>,
+    request: &CodeRequest<'_>,
     client: &OAuthClient,
     issued: &RedeemedCode,
 ) -> Result<(), Failure> {

@@ -24,6 +24,15 @@ pub(in crate::http::api) async fn token(
     Ok(Json(found(&state, &caller, &owner).await?))
 }
 
+/// `GET /authorizations/token`, without a token to look up.
+pub(in crate::http::api) async fn nameless(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+) -> Result<(), ApiError> {
+    caller(&state, &headers).await?;
+    Err(ApiError::silent(StatusCode::METHOD_NOT_ALLOWED))
+}
+
 /// `POST /authorizations/token`: how tokens were made before JupyterHub 2.
 pub(in crate::http::api) async fn gone() -> ApiError {
     ApiError::not_found(

@@ -22,10 +22,10 @@ use crate::state::AppState;
 pub(in crate::http::api) async fn create_many(
     State(state): State<AppState>,
     Auth(caller): Auth,
-    JsonBody(body): JsonBody<Value>,
+    body: JsonBody,
 ) -> Result<Created<Vec<GroupModel>>, ApiError> {
     let granted = caller.require::<CreateGroups>(Hub)?;
-    let mut fields = match body {
+    let mut fields = match body.read()? {
         Some(Value::Object(fields)) => fields,
         _ => Map::new(),
     };
@@ -56,10 +56,10 @@ pub(in crate::http::api) async fn create_one(
     State(state): State<AppState>,
     Auth(caller): Auth,
     Path(name): Path<String>,
-    JsonBody(body): JsonBody<Value>,
+    body: JsonBody,
 ) -> Result<Created<GroupModel>, ApiError> {
     let granted = caller.require::<CreateGroup>(name.clone())?;
-    let fields = match body {
+    let fields = match body.read()? {
         None | Some(Value::Null) => Map::new(),
         body => group_fields(body)?,
     };

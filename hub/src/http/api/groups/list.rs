@@ -1,13 +1,13 @@
 //! `GET /groups`: a page of the groups that the caller may list.
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
 use hub_types::scope::{FilterKind, Reach, ScopeName};
 
-use super::super::page::PageRequest;
+use super::super::page::Asked;
 use super::model;
 use crate::db::{groups, roles};
-use crate::domain::principal::Denied;
 use crate::http::error::ApiError;
 use crate::http::extract::Auth;
 use crate::state::AppState;
@@ -17,7 +17,7 @@ const LIST: &[ScopeName] = &[ScopeName::ListGroups];
 pub(in crate::http::api) async fn list(
     State(state): State<AppState>,
     Auth(caller): Auth,
-    page: PageRequest,
+    asked: Asked,
 ) -> Result<Response, ApiError> {
     let reach = caller.reach(LIST)?;
     let only = match reach {
@@ -27,11 +27,12 @@ pub(in crate::http::api) async fn list(
             let names = reach.values(FilterKind::Group).map(ToOwned::to_owned);
             let names: Vec<String> = names.collect();
             if names.is_empty() {
-                return Err(Denied::Missing(LIST).into());
+                return Err(ApiError::silent(StatusCode::FORBIDDEN));
             }
             Some(names)
         }
     };
+    let page = asked.page()?;
     let (found, total) =
         groups::page(state.db.read(), only.as_deref(), page.offset, page.limit).await?;
     let mut models = Vec::with_capacity(found.len());

@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use hub_types::group::GroupModel;
-use serde_json::Value;
 
 use super::{add_members, changed_model, find_users, group_fields, names, no_such_group};
 use crate::bus::Event;
@@ -18,7 +17,7 @@ pub(in crate::http::api) async fn add(
     State(state): State<AppState>,
     Auth(caller): Auth,
     Path(name): Path<String>,
-    JsonBody(body): JsonBody<Value>,
+    body: JsonBody,
 ) -> Result<Json<GroupModel>, ApiError> {
     let granted = caller.require::<EditGroup>(name)?;
     edit(&state, &caller, &granted, body, Edit::Add).await
@@ -28,7 +27,7 @@ pub(in crate::http::api) async fn remove(
     State(state): State<AppState>,
     Auth(caller): Auth,
     Path(name): Path<String>,
-    JsonBody(body): JsonBody<Value>,
+    body: JsonBody,
 ) -> Result<Json<GroupModel>, ApiError> {
     let granted = caller.require::<EditGroup>(name)?;
     edit(&state, &caller, &granted, body, Edit::Remove).await
@@ -44,7 +43,7 @@ async fn edit(
     state: &AppState,
     caller: &Principal,
     granted: &Granted<EditGroup>,
-    body: Option<Value>,
+    body: JsonBody,
     edit: Edit,
 ) -> Result<Json<GroupModel>, ApiError> {
     let name = granted.subject();
@@ -52,7 +51,7 @@ async fn edit(
     if groups::find(state.db.read(), name).await?.is_none() {
         return Err(no_such_group(name));
     }
-    let fields = group_fields(body)?;
+    let fields = group_fields(body.read()?)?;
     let Some(listed) = fields.get("users") else {
         let to = match edit {
             Edit::Add => "add",

@@ -17,14 +17,14 @@ pub(in crate::http::api) async fn put(
     State(state): State<AppState>,
     Auth(caller): Auth,
     Path(name): Path<String>,
-    JsonBody(body): JsonBody<Value>,
+    body: JsonBody,
 ) -> Result<Json<GroupModel>, ApiError> {
     let granted = caller.require::<EditGroup>(name)?;
     let name = granted.subject();
     if groups::find(state.db.read(), name).await?.is_none() {
         return Err(no_such_group(name));
     }
-    let Some(Value::Object(properties)) = body else {
+    let Some(Value::Object(properties)) = body.read()? else {
         return Err(ApiError::bad_request("Must specify properties"));
     };
     store(&state, &granted, &properties).await?;

@@ -8,7 +8,7 @@ use hub_types::route::{ProxyRoute, RouteModel};
 use hub_types::time;
 use serde_json::json;
 
-use super::super::page::PageRequest;
+use super::super::page::Asked;
 use crate::domain::action::{Hub, ManageProxy};
 use crate::domain::principal::Granted;
 use crate::http::error::ApiError;
@@ -19,9 +19,10 @@ use crate::state::AppState;
 pub(in crate::http::api) async fn list(
     State(state): State<AppState>,
     Auth(caller): Auth,
-    page: PageRequest,
+    asked: Asked,
 ) -> Result<Response, ApiError> {
     let granted = caller.require::<ManageProxy>(Hub)?;
+    let page = asked.page()?;
     let routes = routes(&state, granted).await?;
     let total = routes.len() as u64;
     let skip = usize::try_from(page.offset).unwrap_or(usize::MAX);

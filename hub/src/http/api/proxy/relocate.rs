@@ -22,10 +22,10 @@ const OLD: &[&str] = &["ip", "port", "protocol"];
 pub(in crate::http::api) async fn relocate(
     State(state): State<AppState>,
     Auth(caller): Auth,
-    JsonBody(body): JsonBody<Value>,
+    body: JsonBody,
 ) -> Result<StatusCode, ApiError> {
     let granted = caller.require::<ManageProxy>(Hub)?;
-    let fields = match body {
+    let fields = match body.read()? {
         None => return Err(ApiError::bad_request("need JSON body")),
         Some(Value::Object(fields)) => fields,
         Some(_) => return Err(ApiError::bad_request("Request body must be JSON dict")),

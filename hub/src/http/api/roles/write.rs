@@ -27,7 +27,7 @@ pub(in crate::http::api) async fn create(
     State(state): State<AppState>,
     Auth(caller): Auth,
     Path(name): Path<String>,
-    JsonBody(body): JsonBody<Value>,
+    body: JsonBody,
 ) -> Result<(StatusCode, Json<RoleModel>), ApiError> {
     let granted = caller.require::<EditRoles>(Hub)?;
     if roles::find(state.db.read(), &name).await?.is_some() {
@@ -40,7 +40,7 @@ pub(in crate::http::api) async fn create(
             shown(&name)
         )));
     }
-    let role = read(&state, name, body)?;
+    let role = read(&state, name, body.read()?)?;
     store(&state, &caller, &granted, &role, Write::New).await?;
     let model = model(&state, &role.name).await?;
     Ok((StatusCode::CREATED, Json(model)))
@@ -50,13 +50,13 @@ pub(in crate::http::api) async fn replace(
     State(state): State<AppState>,
     Auth(caller): Auth,
     Path(name): Path<String>,
-    JsonBody(body): JsonBody<Value>,
+    body: JsonBody,
 ) -> Result<Json<RoleModel>, ApiError> {
     let granted = caller.require::<EditRoles>(Hub)?;
     if roles::find(state.db.read(), &name).await?.is_none() {
         return Err(super::no_such_role(&name));
     }
-    let role = read(&state, name, body)?;
+    let role = read(&state, name, body.read()?)?;
     store(&state, &caller, &granted, &role, Write::Anew).await?;
     Ok(Json(model(&state, &role.name).await?))
 }

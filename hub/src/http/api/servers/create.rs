@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use hub_types::server::ServerModel;
-use serde_json::Value;
 
 use super::super::users::{find, view};
 use super::{ServerBody, check_display_name, check_new_name, default_display_name};
@@ -21,7 +20,7 @@ pub(in crate::http::api) async fn create(
     State(state): State<AppState>,
     Auth(caller): Auth,
     ServerPath(at): ServerPath,
-    JsonBody(body): JsonBody<Value>,
+    body: JsonBody,
 ) -> Result<(StatusCode, Json<ServerModel>), ApiError> {
     let granted = caller.require::<StartServer>(at.clone())?;
     let user = find(&state, &at.user).await?;
@@ -37,7 +36,7 @@ pub(in crate::http::api) async fn create(
             at.user, at.name
         )));
     }
-    let body = ServerBody::read(body)?;
+    let body = ServerBody::read(body.read()?)?;
     state.config.jupyterhub.named_servers().check_enabled()?;
     check_new_name(&at.name)?;
     let display_name = body

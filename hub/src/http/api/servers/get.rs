@@ -5,9 +5,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use hub_types::server::ServerModel;
 
-use super::super::users::view;
+use super::super::users::{find, view};
 use crate::db::servers;
 use crate::domain::action::ReadServer;
+use crate::domain::server::Server;
 use crate::http::error::ApiError;
 use crate::http::extract::{Auth, ServerPath};
 use crate::state::AppState;
@@ -18,7 +19,11 @@ pub(in crate::http::api) async fn server(
     ServerPath(at): ServerPath,
 ) -> Result<Json<ServerModel>, ApiError> {
     let granted = caller.require::<ReadServer>(at)?;
-    let server = servers::find(state.db.read(), granted.subject()).await?;
-    let server = server.ok_or_else(|| ApiError::silent(StatusCode::NOT_FOUND))?;
+    let at = granted.subject();
+    let server = match servers::find(state.db.read(), at).await? {
+        Some(server) => server,
+        None if at.name.is_default() => Server::unused_default(&find(&state, &at.user).await?),
+        None => return Err(ApiError::silent(StatusCode::NOT_FOUND)),
+    };
     Ok(Json(view(&state, &caller, true).server(&server)))
 }

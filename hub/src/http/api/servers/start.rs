@@ -6,7 +6,6 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::Value;
 
 use super::super::users::find;
 use super::{ServerBody, check_display_name, check_new_name, default_display_name, empty};
@@ -25,11 +24,11 @@ pub(in crate::http::api) async fn start(
     State(state): State<AppState>,
     Auth(caller): Auth,
     ServerPath(at): ServerPath,
-    JsonBody(body): JsonBody<Value>,
+    body: JsonBody,
 ) -> Result<Response, ApiError> {
     let granted = caller.require::<StartServer>(at.clone())?;
     find(&state, &at.user).await?;
-    let body = ServerBody::read(body)?;
+    let body = ServerBody::read(body.read()?)?;
     if !at.name.is_default() {
         state.config.jupyterhub.named_servers().check_enabled()?;
     }

@@ -6,9 +6,8 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::Value;
 
-use super::super::body::{object, python};
+use super::super::body::{is_nothing, object};
 use super::super::users::find;
 use super::empty;
 use crate::db::servers;
@@ -27,23 +26,12 @@ pub(in crate::http::api) async fn stop(
     Auth(caller): Auth,
     ServerPath(at): ServerPath,
     IfInactiveSince(since): IfInactiveSince,
-    JsonBody(body): JsonBody<Value>,
+    body: JsonBody,
 ) -> Result<Response, ApiError> {
     let granted = caller.require::<StopServer>(at.clone())?;
     find(&state, &at.user).await?;
-    let remove = match object(body, "Body must be a JSON object")?
-        .unwrap_or_default()
-        .get("remove")
-    {
-        None | Some(Value::Null) => false,
-        Some(Value::Bool(remove)) => *remove,
-        Some(other) => {
-            return Err(ApiError::bad_request(format!(
-                "remove must be true or false, got {}",
-                python(other)
-            )));
-        }
-    };
+    let fields = object(body.read()?, "Body must be a JSON object")?.unwrap_or_default();
+    let remove = fields.get("remove").is_some_and(|value| !is_nothing(value));
     if !at.name.is_default() {
         state.config.jupyterhub.named_servers().check_enabled()?;
     }

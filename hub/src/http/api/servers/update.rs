@@ -11,11 +11,12 @@ use super::super::body::{object, quoted, shown};
 use super::super::users::{find, view};
 use super::{check_display_name, check_new_name, log_name};
 use crate::bus::Event;
-use crate::db::{ServerChange, servers};
+use crate::db::{NewServer, ServerChange, Tx, servers};
 use crate::domain::action::StartServer;
 use crate::domain::lifecycle::ServerState;
 use crate::domain::principal::Granted;
 use crate::domain::server::{Server, ServerRef};
+use crate::domain::user::User;
 use crate::http::error::ApiError;
 use crate::http::extract::{Auth, JsonBody, ServerPath};
 use crate::state::AppState;
@@ -26,11 +27,12 @@ pub(in crate::http::api) async fn update(
     State(state): State<AppState>,
     Auth(caller): Auth,
     ServerPath(at): ServerPath,
-    JsonBody(body): JsonBody<Value>,
+    body: JsonBody,
 ) -> Result<Json<ServerModel>, ApiError> {
     let granted = caller.require::<StartServer>(at.clone())?;
-    find(&state, &at.user).await?;
-    let change = Change::read(&object(body, "Body must be a JSON object")?.unwrap_or_default())?;
+    let user = find(&state, &at.user).await?;
+    let change =
+        Change::read(&object(body.read()?, "Body must be a JSON object")?.unwrap_or_default())?;
     if change.name.is_some() || change.display_name.is_some() {
         state.config.jupyterhub.named_servers().check_enabled()?;
     }
@@ -38,8 +40,17 @@ pub(in crate::http::api) async fn update(
         // The new name must be within reach too, or a filter on servers could be left by renaming.
         caller.require::<StartServer>(ServerRef::new(at.user.clone(), name.clone()))?;
     }
-    let server = apply(&state, granted, change).await?;
-    Ok(Json(view(&state, &caller, true).server(&server)))
+    let options = change.user_options.is_some();
+    let server = apply(&state, granted, &user, change).await?;
+    let mut model = view(&state, &caller, true).server(&server);
+    // JupyterHub shows here what it has stored: nothing, until there is something.
+    if server.last_activity.is_none() {
+        model.state = model.state.map(|_| Value::Null);
+    }
+    if server.user_options.is_empty() && !options {
+        model.user_options = None;
+    }
+    Ok(Json(model))
 }
 
 /// What is to be changed; `None` stays.
@@ -77,10 +88,10 @@ impl Change {
         let name = text("name")?.map(ServerName::stored);
         let display_name = text("display_name")?.filter(|name| !name.is_empty());
         if let Some(name) = &name {
-            if name.is_default() {
-                return Err(ApiError::bad_request("Invalid server_name: "));
+            // The default server always exists: moving another one there is a conflict, said below.
+            if !name.is_default() {
+                check_new_name(name)?;
             }
-            check_new_name(name)?;
         }
         if let Some(name) = &display_name {
             check_display_name(name)?;
@@ -93,17 +104,31 @@ impl Change {
     }
 }
 
+/// The default server of a user who has not had one: it can be changed like any other.
+async fn first_default(tx: &Tx, user: &User, at: &ServerRef) -> Result<Server, ApiError> {
+    let missing = || {
+        let name = shown(at.name.as_str());
+        ApiError::not_found(format!("User {} has no such server {name}", at.user))
+    };
+    if !at.name.is_default() {
+        return Err(missing());
+    }
+    let id = servers::insert(tx, user.id, &at.name, &NewServer::default()).await?;
+    servers::get(&**tx, id).await?.ok_or_else(missing)
+}
+
 async fn apply(
     state: &AppState,
     granted: Granted<StartServer>,
+    user: &User,
     change: Change,
 ) -> Result<Server, ApiError> {
     let at = granted.subject();
     let tx = state.db.write().await?;
-    let server = servers::find(&*tx, at).await?.ok_or_else(|| {
-        let name = shown(at.name.as_str());
-        ApiError::not_found(format!("User {} has no such server {}", at.user, name))
-    })?;
+    let server = match servers::find(&*tx, at).await? {
+        Some(server) => server,
+        None => first_default(&tx, user, at).await?,
+    };
     if server.state != ServerState::Stopped {
         let text = format!(
             "{} is active. Please stop it before modifying it.",
@@ -111,7 +136,17 @@ async fn apply(
         );
         return Err(ApiError::bad_request(text));
     }
-    let renamed = change.name.filter(|name| *name != at.name);
+    let taken = |name: &ServerName| {
+        let name = quoted(name.as_str());
+        ApiError::conflict(format!("User {} already has server {name}", at.user))
+    };
+    let renamed = change.name;
+    if let Some(name) = renamed
+        .iter()
+        .find(|name| **name == at.name || name.is_default())
+    {
+        return Err(taken(name));
+    }
     // Scopes carry the names of servers.
     let told = renamed.is_some().then_some(Event::Identities);
     if let Some(name) = renamed {
@@ -125,11 +160,7 @@ async fn apply(
             .await
             .map_err(|error| {
                 if error.is_conflict() {
-                    ApiError::conflict(format!(
-                        "User {} already has server {}",
-                        at.user,
-                        quoted(name.as_str())
-                    ))
+                    taken(&name)
                 } else {
                     error.into()
                 }

@@ -51,9 +51,10 @@ pub(in crate::http::api) async fn register(
     State(state): State<AppState>,
     Auth(caller): Auth,
     Path(name): Path<String>,
-    JsonBody(body): JsonBody<Value>,
+    body: JsonBody,
 ) -> Result<(StatusCode, Json<ServiceModel>), ApiError> {
     let granted = caller.require::<EditService>(name.clone())?;
+    let body = body.read()?;
     if find(state.db.read(), &name).await?.is_some() {
         let text = format!("Service {} already exists", shown(&name));
         return Err(ApiError::conflict(text));

@@ -24,11 +24,11 @@ pub(in crate::http::api) async fn create(
     State(state): State<AppState>,
     Auth(caller): Auth,
     ServerPath(at): ServerPath,
-    JsonBody(body): JsonBody<Value>,
+    body: JsonBody,
 ) -> Result<Json<ShareCodeModel>, ApiError> {
     let granted = caller.require::<ShareServer>(at)?;
     let at = granted.subject();
-    let fields = fields(body, &["scopes", "expires_in"])?;
+    let fields = fields(body.read()?, &["scopes", "expires_in"])?;
     let asked = scopes(&fields)?;
     let expires = code_expiry(expires_in(&fields)?, state.clock.now())
         .map_err(|error| ApiError::bad_request(error.to_string()))?;

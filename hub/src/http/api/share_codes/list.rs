@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 
-use super::super::page::PageRequest;
+use super::super::page::{Asked, PageRequest};
 use super::super::shares::find_server;
 use super::super::users;
 use crate::db::{ShareCodesOf, share_codes};
@@ -17,23 +17,23 @@ pub(in crate::http::api) async fn of_owner(
     State(state): State<AppState>,
     Auth(caller): Auth,
     UserPath(owner): UserPath,
-    page: PageRequest,
+    asked: Asked,
 ) -> Result<Response, ApiError> {
     caller.require::<ReadOwnersShares>(owner.as_str().to_owned())?;
     let owner = users::find(&state, &owner).await?;
-    answer(&state, Some(ShareCodesOf::Owner(owner.id)), &page).await
+    answer(&state, Some(ShareCodesOf::Owner(owner.id)), &asked.page()?).await
 }
 
 pub(in crate::http::api) async fn of_server(
     State(state): State<AppState>,
     Auth(caller): Auth,
     ServerPath(at): ServerPath,
-    page: PageRequest,
+    asked: Asked,
 ) -> Result<Response, ApiError> {
     let granted = caller.require::<ReadServerShares>(at)?;
     let server = find_server(&state, granted.subject()).await?;
     let which = server.map(|server| ShareCodesOf::Server(server.id));
-    answer(&state, which, &page).await
+    answer(&state, which, &asked.page()?).await
 }
 
 async fn answer(

@@ -7,7 +7,7 @@ use axum::response::Response;
 use hub_types::share::ShareModel;
 
 use super::super::body::shown;
-use super::super::page::PageRequest;
+use super::super::page::Asked;
 use super::super::shares::{list::answer, model};
 use super::{drop_share, find};
 use crate::db::{SharesOf, groups};
@@ -23,11 +23,11 @@ pub(in crate::http::api) async fn list(
     State(state): State<AppState>,
     Auth(caller): Auth,
     GroupPath(name): GroupPath,
-    page: PageRequest,
+    asked: Asked,
 ) -> Result<Response, ApiError> {
     let granted = caller.require::<ReadSharedWithGroup>(name)?;
     let group = group_id(&state, granted.subject()).await?;
-    answer(&state, Some(SharesOf::Group(group)), &page).await
+    answer(&state, Some(SharesOf::Group(group)), &asked.page()?).await
 }
 
 pub(in crate::http::api) async fn get(

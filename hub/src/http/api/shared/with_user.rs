@@ -8,7 +8,7 @@ use hub_types::names::Username;
 use hub_types::share::ShareModel;
 
 use super::super::body::shown;
-use super::super::page::PageRequest;
+use super::super::page::Asked;
 use super::super::shares::{list::answer, model};
 use super::{drop_share, find};
 use crate::db::{SharesOf, users};
@@ -25,13 +25,13 @@ pub(in crate::http::api) async fn list(
     State(state): State<AppState>,
     Auth(caller): Auth,
     UserPath(name): UserPath,
-    page: PageRequest,
+    asked: Asked,
 ) -> Result<Response, ApiError> {
     caller.require::<ReadSharedWithUser>(name.as_str().to_owned())?;
     let user = users::find(state.db.read(), name.as_str()).await?;
     let missing = || ApiError::not_found(format!("No such user: {}", shown(name.as_str())));
     let which = SharesOf::User(user.ok_or_else(missing)?.id);
-    answer(&state, Some(which), &page).await
+    answer(&state, Some(which), &asked.page()?).await
 }
 
 pub(in crate::http::api) async fn get(

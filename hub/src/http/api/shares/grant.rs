@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use hub_types::share::ShareModel;
-use serde_json::Value;
 
 use super::super::body::shown;
 use super::{ShareBody, With, find_server, model, server_row};
@@ -21,11 +20,11 @@ pub(in crate::http::api) async fn grant(
     State(state): State<AppState>,
     Auth(caller): Auth,
     ServerPath(at): ServerPath,
-    JsonBody(body): JsonBody<Value>,
+    body: JsonBody,
 ) -> Result<Json<ShareModel>, ApiError> {
     let granted = caller.require::<ShareServer>(at)?;
     let at = granted.subject();
-    let asked = ShareBody::read(body)?;
+    let asked = ShareBody::read(body.read()?)?;
     let scopes = SharedScopes::asked(&asked.scopes, at)
         .map_err(|error| ApiError::bad_request(error.to_string()))?;
     find_server(&state, at).await?;

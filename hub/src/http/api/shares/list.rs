@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 
-use super::super::page::PageRequest;
+use super::super::page::{Asked, PageRequest};
 use super::super::users;
 use super::{find_server, model};
 use crate::db::{SharesOf, shares};
@@ -16,25 +16,25 @@ pub(in crate::http::api) async fn of_owner(
     State(state): State<AppState>,
     Auth(caller): Auth,
     UserPath(owner): UserPath,
-    page: PageRequest,
+    asked: Asked,
 ) -> Result<Response, ApiError> {
     caller.require::<ReadOwnersShares>(owner.as_str().to_owned())?;
     let owner = users::find(&state, &owner).await?;
-    answer(&state, Some(SharesOf::Owner(owner.id)), &page).await
+    answer(&state, Some(SharesOf::Owner(owner.id)), &asked.page()?).await
 }
 
 pub(in crate::http::api) async fn of_server(
     State(state): State<AppState>,
     Auth(caller): Auth,
     ServerPath(at): ServerPath,
-    page: PageRequest,
+    asked: Asked,
 ) -> Result<Response, ApiError> {
     let granted = caller.require::<ReadServerShares>(at)?;
     let server = find_server(&state, granted.subject()).await?;
     answer(
         &state,
         server.map(|server| SharesOf::Server(server.id)),
-        &page,
+        &asked.page()?,
     )
     .await
 }

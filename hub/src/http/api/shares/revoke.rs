@@ -23,10 +23,10 @@ pub(in crate::http::api) async fn revoke(
     State(state): State<AppState>,
     Auth(caller): Auth,
     ServerPath(at): ServerPath,
-    JsonBody(body): JsonBody<Value>,
+    body: JsonBody,
 ) -> Result<Json<Value>, ApiError> {
     let granted = caller.require::<ShareServer>(at)?;
-    let asked = ShareBody::read(body)?;
+    let asked = ShareBody::read(body.read()?)?;
     let server = find_server(&state, granted.subject()).await?;
     let with = recipient(&state, &asked.with).await?;
     let left = match server.zip(with) {

@@ -11,7 +11,7 @@ use hub_types::secret::Token;
 use hub_types::token::TokenModel;
 use serde_json::{Map, Value};
 
-use super::super::body::{object, python, quoted, shown};
+use super::super::body::{is_nothing, object, python, quoted, shown};
 use super::{holder, model};
 use crate::auth::LoginForm;
 use crate::auth::issue::{IssueError, Limit, MAX_SCOPES, TokenRequest, issue};
@@ -29,9 +29,9 @@ pub(in crate::http::api) async fn create(
     State(state): State<AppState>,
     MaybeAuth(caller): MaybeAuth,
     UserPath(name): UserPath,
-    JsonBody(body): JsonBody<Value>,
+    body: JsonBody,
 ) -> Result<(StatusCode, Json<TokenModel>), ApiError> {
-    let fields = object(body, "Body must be a JSON dict or empty")?.unwrap_or_default();
+    let fields = object(body.read()?, "Body must be a JSON dict or empty")?.unwrap_or_default();
     let caller = match caller {
         Some(caller) => caller,
         None => by_password(&state, &fields).await?,
@@ -85,7 +85,9 @@ async fn by_password(state: &AppState, fields: &Map<String, Value>) -> Result<Pr
             .and_then(|auth| auth.get(name))
             .and_then(Value::as_str)
     };
-    let (Some(username), Some(password)) = (text("username"), text("password")) else {
+    // Whether there must be a password is for the authenticator to say.
+    let (Some(username), password) = (text("username"), text("password").unwrap_or_default())
+    else {
         return Err(refused());
     };
     let known = users::find(
@@ -132,17 +134,19 @@ fn note(
 ) -> Result<String, ApiError> {
     match fields.get("note") {
         Some(Value::String(note)) if !note.is_empty() => Ok(note.clone()),
-        None | Some(Value::Null | Value::String(_)) if caller.owner.is(&holder.owner) => {
-            Ok("Requested via api".to_owned())
-        }
-        None | Some(Value::Null | Value::String(_)) => Ok(format!(
-            "Requested via api by {} {}",
-            caller.owner.kind(),
-            caller.owner.name()
-        )),
-        Some(other) => Err(ApiError::bad_request(format!(
+        Some(Value::Number(note)) if note.as_f64() != Some(0.0) => Ok(note.to_string()),
+        other if other.is_none_or(is_nothing) => Ok(if caller.owner.is(&holder.owner) {
+            "Requested via api".to_owned()
+        } else {
+            format!(
+                "Requested via api by {} {}",
+                caller.owner.kind(),
+                caller.owner.name()
+            )
+        }),
+        other => Err(ApiError::bad_request(format!(
             "token note must be a string, not {}",
-            python(other)
+            python(other.unwrap_or(&Value::Null))
         ))),
     }
 }
@@ -180,7 +184,7 @@ async fn scopes(
     fields: &Map<String, Value>,
 ) -> Result<Option<Vec<Scope>>, ApiError> {
     match (list(fields, "scopes")?, list(fields, "roles")?) {
-        (Some(_), Some(roles)) if !roles.is_empty() => {
+        (Some(_), Some(_)) => {
             let text = "Can only assign one of roles or scopes when creating tokens.";
             Err(ApiError::bad_request(text))
         }

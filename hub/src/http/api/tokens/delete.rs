@@ -1,6 +1,6 @@
 //! `DELETE /users/:name/tokens/:id`: revokes a token; the very next request with it is refused.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::{find, holder};
@@ -10,7 +10,7 @@ use crate::domain::action::ManageTokens;
 use crate::domain::principal::Granted;
 use crate::domain::token::ApiToken;
 use crate::http::error::ApiError;
-use crate::http::extract::{Auth, UserPath};
+use crate::http::extract::{Auth, TokenPath, UserPath};
 use crate::state::AppState;
 
 /// A token of an OAuth client takes all tokens of that client and user with it.
@@ -18,7 +18,7 @@ pub(in crate::http::api) async fn delete(
     State(state): State<AppState>,
     Auth(caller): Auth,
     UserPath(name): UserPath,
-    Path((_, id)): Path<(String, String)>,
+    TokenPath(id): TokenPath,
 ) -> Result<StatusCode, ApiError> {
     let granted = caller.require::<ManageTokens>(name.as_str().to_owned())?;
     let holder = holder(&state, &name).await?;

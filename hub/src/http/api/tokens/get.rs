@@ -1,20 +1,20 @@
 //! `GET /users/:name/tokens/:id`.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use hub_types::token::TokenModel;
 
 use super::{find, holder, model};
 use crate::domain::action::ReadTokens;
 use crate::http::error::ApiError;
-use crate::http::extract::{Auth, UserPath};
+use crate::http::extract::{Auth, TokenPath, UserPath};
 use crate::state::AppState;
 
 pub(in crate::http::api) async fn get(
     State(state): State<AppState>,
     Auth(caller): Auth,
     UserPath(name): UserPath,
-    Path((_, id)): Path<(String, String)>,
+    TokenPath(id): TokenPath,
 ) -> Result<Json<TokenModel>, ApiError> {
     caller.require::<ReadTokens>(name.as_str().to_owned())?;
     let holder = holder(&state, &name).await?;

@@ -24,7 +24,7 @@ pub(in crate::http::api) async fn activity(
     State(state): State<AppState>,
     Auth(caller): Auth,
     UserPath(name): UserPath,
-    JsonBody(body): JsonBody<Value>,
+    body: JsonBody,
 ) -> Result<StatusCode, ApiError> {
     let granted = caller.require::<ReportActivity>(name.as_str().to_owned())?;
     let user = users::find(state.db.read(), name.as_str()).await?;
@@ -32,7 +32,7 @@ pub(in crate::http::api) async fn activity(
         .ok_or_else(|| ApiError::not_found(format!("No such user: {}", quoted(name.as_str()))))?;
     let not_an_object = "body must be a json dict";
     let fields =
-        object(body, not_an_object)?.ok_or_else(|| ApiError::bad_request(not_an_object))?;
+        object(body.read()?, not_an_object)?.ok_or_else(|| ApiError::bad_request(not_an_object))?;
     let known = servers::of_users(state.db.read(), &[user.id]).await?;
     let report = Report::read(&user, &known, &fields, state.clock.now())?;
     store(&state, granted, &user, &report).await?;

@@ -24,20 +24,16 @@ const MAX_NAMES: usize = 1_000;
 pub(in crate::http::api) async fn create_many(
     State(state): State<AppState>,
     Auth(caller): Auth,
-    JsonBody(body): JsonBody<Value>,
+    body: JsonBody,
 ) -> Result<(StatusCode, Json<Vec<UserModel>>), ApiError> {
     let granted = caller.require::<CreateUsers>(Hub)?;
     let nobody = "Must specify at least one user to create";
-    let mut fields = object(body, nobody)?.unwrap_or_default();
+    let mut fields = object(body.read()?, nobody)?.unwrap_or_default();
     let typed = usernames(fields.remove("usernames"))?;
     let admin = wants_admin(&fields, &caller)?;
-    let mut names: Vec<Username> = Vec::new();
-    for name in &typed {
-        let name = new_name(&state, name)?;
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
+    let names: Result<Vec<Username>, ApiError> =
+        typed.iter().map(|name| new_name(&state, name)).collect();
+    let names = names?;
     let created = register(&state, &caller, Permission::All(&granted), &names, admin).await?;
     if created.is_empty() {
         return Err(ApiError::conflict(format!(
@@ -55,16 +51,19 @@ pub(in crate::http::api) async fn create_one(
     State(state): State<AppState>,
     Auth(caller): Auth,
     UserPath(typed): UserPath,
-    JsonBody(body): JsonBody<Value>,
+    body: JsonBody,
 ) -> Result<(StatusCode, Json<UserModel>), ApiError> {
     // The scope first: what is wrong with a name is for those who may create users.
     caller.require::<EditUser>(typed.as_str().to_owned())?;
+    let body = body.read()?;
     let name = new_name(&state, typed.as_str())?;
     let granted = caller.require::<EditUser>(name.as_str().to_owned())?;
-    let admin = wants_admin(
-        &object(body, "Invalid JSON data: not an object")?.unwrap_or_default(),
-        &caller,
-    )?;
+    let conflict = || ApiError::conflict(format!("User {name} already exists"));
+    if users::find(state.db.read(), name.as_str()).await?.is_some() {
+        return Err(conflict());
+    }
+    let not_an_object = "Invalid JSON data: not an object";
+    let admin = wants_admin(&object(body, not_an_object)?.unwrap_or_default(), &caller)?;
     let created = register(
         &state,
         &caller,
@@ -74,8 +73,7 @@ pub(in crate::http::api) async fn create_one(
     )
     .await?;
     let model = user_models(&state, &caller, &created, false).await?.pop();
-    let model = model.ok_or_else(|| ApiError::conflict(format!("User {name} already exists")))?;
-    Ok((StatusCode::CREATED, Json(model)))
+    Ok((StatusCode::CREATED, Json(model.ok_or_else(conflict)?)))
 }
 
 fn usernames(value: Option<Value>) -> Result<Vec<String>, ApiError> {
@@ -116,7 +114,7 @@ enum Permission<'a> {
     One(&'a Granted<EditUser>),
 }
 
-/// Registers those of `names` that do not exist yet, all or none.
+/// Registers those of `names` that do not exist yet, all or none. One that comes twice is given back twice.
 async fn register(
     state: &AppState,
     caller: &Principal,
@@ -132,7 +130,9 @@ async fn register(
     let tx = state.db.write().await?;
     let mut created = Vec::new();
     for name in names.iter().filter(|name| allowed(name)) {
-        if users::find(&*tx, name.as_str()).await?.is_none() {
+        if let Some(again) = created.iter().find(|user: &&User| user.name == *name) {
+            created.push(again.clone());
+        } else if users::find(&*tx, name.as_str()).await?.is_none() {
             may_take_name(state, caller, name)?;
             created.push(users::insert(&tx, name, admin, now).await?);
         }

@@ -1,18 +1,17 @@
 //! `GET /users`: a page of the users that the caller may list.
 
 use axum::extract::{OriginalUri, State};
-use axum::http::Uri;
+use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use hub_types::scope::{FilterKind, Reach, ScopeName};
-use url::form_urlencoded;
 
 use super::super::body::quoted;
-use super::super::page::PageRequest;
+use super::super::page::Asked;
 use super::{include_stopped, user_models};
 use crate::db::{UserFilter, UserOrder, UserState, UsersOnly, users};
-use crate::domain::principal::{Denied, Principal};
+use crate::domain::principal::Principal;
 use crate::http::error::ApiError;
-use crate::http::extract::Auth;
+use crate::http::extract::{Auth, argument};
 use crate::state::AppState;
 
 const LIST: &[ScopeName] = &[ScopeName::ListUsers];
@@ -21,9 +20,10 @@ pub(in crate::http::api) async fn list(
     State(state): State<AppState>,
     Auth(caller): Auth,
     OriginalUri(uri): OriginalUri,
-    page: PageRequest,
+    asked: Asked,
 ) -> Result<Response, ApiError> {
     let only = reachable(&caller)?;
+    let page = asked.page()?;
     let filter = UserFilter {
         only,
         ..filter(&uri)?
@@ -46,18 +46,13 @@ fn reachable(caller: &Principal) -> Result<Option<UsersOnly>, ApiError> {
         groups: names(FilterKind::Group),
     };
     if only == UsersOnly::default() {
-        return Err(Denied::Missing(LIST).into());
+        return Err(ApiError::silent(StatusCode::FORBIDDEN));
     }
     Ok(Some(only))
 }
 
 fn filter(uri: &Uri) -> Result<UserFilter, ApiError> {
-    let query = uri.query().unwrap_or_default();
-    let argument = |name: &str| {
-        form_urlencoded::parse(query.as_bytes())
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.into_owned())
-    };
+    let argument = |name: &str| argument(uri, name);
     let state = match argument("state").as_deref() {
         None | Some("") => None,
         Some("active") => Some(UserState::Active),

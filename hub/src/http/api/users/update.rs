@@ -8,7 +8,7 @@ use hub_types::scope::{FilterKind, ScopeName};
 use hub_types::user::UserModel;
 use serde_json::{Map, Value};
 
-use super::super::body::{check_user, object};
+use super::super::body::check_user;
 use super::{find, may_grant_admin, may_take_name, new_name, user_models};
 use crate::bus::Event;
 use crate::db::{groups, servers, sessions, tokens, users};
@@ -25,11 +25,13 @@ pub(in crate::http::api) async fn update(
     State(state): State<AppState>,
     Auth(caller): Auth,
     UserPath(name): UserPath,
-    JsonBody(body): JsonBody<Value>,
+    body: JsonBody,
 ) -> Result<Json<UserModel>, ApiError> {
     let granted = caller.require::<EditUser>(name.as_str().to_owned())?;
     let user = find(&state, &name).await?;
-    let fields = object(body, "Invalid JSON data: not an object")?.unwrap_or_default();
+    let Some(Value::Object(fields)) = body.read()? else {
+        return Err(ApiError::bad_request("Invalid JSON data: not an object"));
+    };
     let change = Change::read(&state, &caller, &user, &fields)?;
     let changed = apply(&state, &caller, granted, user, &change).await?;
     // Groups are known by the names of their members: the caller's view of them is from before.
