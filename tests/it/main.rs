@@ -5,6 +5,7 @@ mod bad_input;
 mod browser;
 mod cull;
 mod login;
+mod manual;
 mod peers_sdk;
 mod python_services;
 mod quickstart;

@@ -12,7 +12,7 @@ use super::{AuthModel, AuthUnavailable, Authenticator, LoginForm};
 use crate::bus::{Bus, Event};
 use crate::config::Config;
 use crate::db::sessions::Session;
-use crate::db::{Db, DbError, last_activity, sessions, users};
+use crate::db::{Db, DbError, sessions, users};
 use crate::domain::login::{LoginPolicy, Refusal};
 use crate::domain::user::{User, UserId};
 

@@ -109,6 +109,13 @@ pub fn is_full_admin(caller: &Principal) -> bool {
         .all(|scope| caller.may(scope, Target::Everything))
 }
 
+/// Whether the caller may make administrators: one who is one, with everything that an administrator holds. A token of an
+/// administrator that holds less must not become more by somebody whom it promotes. (JupyterHub looks at the owner alone.)
+#[must_use]
+pub fn may_make_admins(caller: &Principal) -> bool {
+    caller.owner.admin() && is_full_admin(caller)
+}
+
 /// The first of `scopes` that the caller does not hold.
 #[must_use]
 pub fn first_not_held(caller: &Principal, scopes: &ScopeSet) -> Option<Scope> {

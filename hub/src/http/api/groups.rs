@@ -18,7 +18,7 @@ use super::body::{Field, check_model, python, shown};
 use crate::auth::login;
 use crate::db::groups::GroupRow;
 use crate::db::{Tx, groups, roles, users};
-use crate::domain::membership::check_addition;
+use crate::domain::membership::{check_addition, may_make_admins};
 use crate::domain::principal::Principal;
 use crate::domain::role::ADMIN_ROLE;
 use crate::domain::user::User;
@@ -144,7 +144,8 @@ async fn add_members(
     members: &[User],
 ) -> Result<(), ApiError> {
     let held = roles::held_by_group(&**tx, group.1).await?;
-    if !caller.owner.admin() && !members.is_empty() && held.iter().any(|role| role == ADMIN_ROLE) {
+    if !may_make_admins(caller) && !members.is_empty() && held.iter().any(|role| role == ADMIN_ROLE)
+    {
         let text = "Only admins can grant admin permissions";
         return Err(ApiError::new(StatusCode::FORBIDDEN, text));
     }

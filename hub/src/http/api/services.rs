@@ -35,7 +35,7 @@ pub(super) async fn service_model(
     if whole || may(ScopeName::ReadServicesName) || may(ScopeName::ReadRolesServices) {
         model.admin = Some(admin);
     }
-    if whole || may(ScopeName::ReadRolesServices) {
+    if may(ScopeName::ReadRolesServices) {
         let mut roles: Vec<String> = admin.then(|| ADMIN_ROLE.to_owned()).into_iter().collect();
         roles.extend(roles::held_by(state.db.read(), TokenOwner::Service(id)).await?);
         model.roles = Some(roles);

@@ -17,6 +17,7 @@ use super::body::shown;
 use crate::auth::login;
 use crate::db::{roles, servers, users};
 use crate::domain::login::{ByPattern, new_name as unused_name};
+use crate::domain::membership::may_make_admins;
 use crate::domain::principal::Principal;
 use crate::domain::user::User;
 use crate::http::error::ApiError;
@@ -136,7 +137,7 @@ fn may_take_name(state: &AppState, caller: &Principal, name: &Username) -> Resul
 
 /// Only administrators make administrators.
 fn may_grant_admin(caller: &Principal) -> Result<(), ApiError> {
-    if caller.owner.admin() {
+    if may_make_admins(caller) {
         return Ok(());
     }
     Err(ApiError::new(

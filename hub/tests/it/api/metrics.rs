@@ -129,9 +129,12 @@ async fn active_users_are_counted_by_period() {
         proxy: None,
     };
     for (user, days) in [("alice", 17), ("bob", 3), ("admin", 0)] {
-        hub.log_in(user).await;
+        let browser = hub.log_in(user).await;
+        let home = hub.request("GET", "/hub/home");
+        home.browser(&browser).send().await.expect(200);
         hub.clock.advance(chrono::TimeDelta::days(days));
     }
+    hub.state.identities.write_uses().await.unwrap();
     tasks::count_active_users(&context).await.unwrap();
     let page = hub
         .request("GET", "/hub/metrics")

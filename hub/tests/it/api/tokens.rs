@@ -151,10 +151,10 @@ async fn what_cannot_be_asked_for() {
             "token note must be at most 1000 characters".to_owned(),
         ),
         (
-            json!({"note": 1}),
-            "token note must be a string, not 1".to_owned(),
+            json!({"note": ["x"]}),
+            "token note must be a string, not ['x']".to_owned(),
         ),
-        (json!([]), "Body must be a JSON dict or empty".to_owned()),
+        (json!([1]), "Body must be a JSON dict or empty".to_owned()),
     ] {
         let (status, text) = hub
             .call(&me, "POST", TOKENS)

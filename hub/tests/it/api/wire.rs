@@ -35,7 +35,6 @@ async fn methods_and_unknown_urls() {
     for path in [
         "/hub/api",
         "/hub/api/users",
-        "/hub/api/nope/x",
         "/hub/api/users/alice/server/progress",
     ] {
         let reply = hub
@@ -53,6 +52,7 @@ async fn methods_and_unknown_urls() {
     }
     for (method, path, status) in [
         ("GET", "/hub/api/nope", 404),
+        ("OPTIONS", "/hub/api/nope/x", 404),
         ("POST", "/hub/api/nope/deeper", 404),
         ("GET", "/hub/api/users/", 404),
         ("GET", "/hub/api/users/alice/", 404),

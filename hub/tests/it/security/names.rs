@@ -184,7 +184,9 @@ async fn case_58_one_person_one_name() {
         // The API means the same person.
         let root = hub.token("admin", &["inherit"]).await;
         for form in forms {
-            assert_eq!(create(&hub, &root, form).await, 409, "{form:?}");
+            // The form of the login forgives space around a name, the API does not.
+            let expected = if form.trim() == *form { 409 } else { 400 };
+            assert_eq!(create(&hub, &root, form).await, expected, "{form:?}");
         }
     }
     for form in ["mallory", "MALLORY", "\u{ff4d}allory"] {

@@ -43,8 +43,8 @@ pub(in crate::http::api) async fn update(
     let options = change.user_options.is_some();
     let server = apply(&state, granted, &user, change).await?;
     let mut model = view(&state, &caller, true).server(&server);
-    // JupyterHub shows here what it has stored: nothing, until there is something.
-    if server.last_activity.is_none() {
+    // JupyterHub shows here what it has stored: nothing, until the server has been started for the first time.
+    if server.epoch == 0 {
         model.state = model.state.map(|_| Value::Null);
     }
     if server.user_options.is_empty() && !options {

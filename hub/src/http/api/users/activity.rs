@@ -8,8 +8,7 @@ use chrono::{DateTime, Utc};
 use hub_types::time;
 use serde_json::{Map, Value};
 
-use super::super::body::python;
-use super::super::body::{object, quoted};
+use super::super::body::{python, quoted};
 use crate::db::{last_activity, servers, users};
 use crate::domain::action::ReportActivity;
 use crate::domain::activity::{Verdict, judge};
@@ -30,9 +29,9 @@ pub(in crate::http::api) async fn activity(
     let user = users::find(state.db.read(), name.as_str()).await?;
     let user = user
         .ok_or_else(|| ApiError::not_found(format!("No such user: {}", quoted(name.as_str()))))?;
-    let not_an_object = "body must be a json dict";
-    let fields =
-        object(body.read()?, not_an_object)?.ok_or_else(|| ApiError::bad_request(not_an_object))?;
+    let Some(Value::Object(fields)) = body.read()? else {
+        return Err(ApiError::bad_request("body must be a json dict"));
+    };
     let known = servers::of_users(state.db.read(), &[user.id]).await?;
     let report = Report::read(&user, &known, &fields, state.clock.now())?;
     store(&state, granted, &user, &report).await?;

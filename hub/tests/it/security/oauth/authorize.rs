@@ -188,7 +188,7 @@ async fn case_10_response_types() {
         (changed(&usual, "response_type", None), "invalid_request"),
         (
             changed(&usual, "response_type", Some("")),
-            "invalid_request",
+            "unsupported_response_type",
         ),
         (twice, "invalid_request"),
     ] {

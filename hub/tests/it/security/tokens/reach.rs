@@ -231,6 +231,38 @@ const ROLES: &[&[&str]] = &[
 ];
 
 #[tokio::test]
+async fn case_52_a_narrow_token_makes_no_administrator() {
+    let hub = Watched::with(|config| {
+        config.jupyterhub.load_roles.push(hub::config::RoleSpec {
+            name: "admin".into(),
+            groups: Some(vec!["bosses".into()]),
+            users: Some(vec!["admin".into()]),
+            ..Default::default()
+        });
+    })
+    .await;
+    let narrow = hub.token("admin", &["admin:users", "groups"]).await;
+    let whole = hub.token("admin", &["inherit"]).await;
+    for (method, path, body, done) in [
+        ("POST", "/users/eve", r#"{"admin": true}"#, 201),
+        (
+            "POST",
+            "/users",
+            r#"{"usernames": ["mallory"], "admin": true}"#,
+            201,
+        ),
+        ("PATCH", "/users/alice", r#"{"admin": true}"#, 200),
+        ("POST", "/groups/bosses/users", r#"{"users": ["bob"]}"#, 200),
+    ] {
+        for (token, status) in [(&narrow, 403), (&whole, done)] {
+            let call = hub.call(token, method, &format!("/hub/api{path}"));
+            call.text(body).send().await.expect(status);
+        }
+    }
+    hub.is_well().await;
+}
+
+#[tokio::test]
 async fn case_52_self_promotion() {
     for scopes in ROLES {
         let hub = Watched::with(|config| {
