@@ -53,6 +53,8 @@ pub enum Command {
     CullIdle(Vec<OsString>),
     /// `hub whoami …`: the service's own arguments.
     Whoami(Vec<OsString>),
+    /// `hub forward-auth …`: the service's own arguments.
+    ForwardAuth(Vec<OsString>),
     /// `hub demo-server …`: the server's own arguments.
     DemoServer(Vec<OsString>),
     /// `hub launch …`: waits until the hub has noted the process, then becomes the command.
@@ -112,6 +114,7 @@ fn command(cli: Cli, mut flags: Vec<crate::config::load::Flag>) -> Command {
         Some(Sub::Proxy(raw)) => Command::Proxy(raw.args),
         Some(Sub::CullIdle(raw)) => Command::CullIdle(raw.args),
         Some(Sub::Whoami(raw)) => Command::Whoami(raw.args),
+        Some(Sub::ForwardAuth(raw)) => Command::ForwardAuth(raw.args),
         Some(Sub::DemoServer(raw)) => Command::DemoServer(raw.args),
         Some(Sub::Launch(raw)) => Command::Launch(raw.args),
         None if cli.serve.help_all => Command::HelpAll,

@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Command::Proxy(args) => programs::proxy(args),
         Command::CullIdle(args) => programs::cull_idle(args),
         Command::Whoami(_) => services::whoami::run(),
+        Command::ForwardAuth(args) => programs::forward_auth(args),
         Command::DemoServer(_) => services::demo::run(),
     }
 }

@@ -216,6 +216,12 @@ pub fn proxy(args: Vec<OsString>) -> ExitCode {
     }
 }
 
+/// `hub forward-auth …`: the login in front of other web applications.
+#[must_use]
+pub fn forward_auth(args: Vec<OsString>) -> ExitCode {
+    services::forward_auth::run(under_name("hub forward-auth", args))
+}
+
 /// `hub cull-idle …`: the service that stops idle servers.
 #[must_use]
 pub fn cull_idle(args: Vec<OsString>) -> ExitCode {

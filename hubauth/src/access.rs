@@ -8,7 +8,7 @@ use hub_types::identity::Kind;
 use hub_types::scope::Scope;
 
 use crate::config::DefaultAccess;
-use crate::user::HubUser;
+use crate::user::{HubUser, Source};
 
 /// What was decided, and why: for the log, and for the page that says no.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,11 +117,15 @@ impl Access {
         Self(Rule::Custom(name, Arc::new(rule)))
     }
 
-    /// What the environment says.
+    /// What the environment says. Scopes are not asked of those whom the hub vouches for by its cookie for services
+    /// ([`Source::ServicesCookie`]): it tells none with it.
     #[must_use]
     pub fn from_default(access: &DefaultAccess) -> Self {
         match access {
-            DefaultAccess::Scopes(scopes) => Self::scopes(scopes.iter().cloned()),
+            DefaultAccess::Scopes(scopes) => Self::scopes(scopes.iter().cloned())
+                .or(Self::when("let in by the hub itself", |user| {
+                    user.source() == Source::ServicesCookie
+                })),
             DefaultAccess::AnyUser => Self::any_user(),
             DefaultAccess::Nobody => Self(Rule::Nobody("no access scopes are configured here")),
         }
@@ -261,7 +265,6 @@ impl fmt::Debug for Access {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::user::Source;
 
     fn user(json: &str) -> HubUser {
         HubUser::new(serde_json::from_str(json).unwrap(), Source::Header)

@@ -12,6 +12,8 @@ use crate::cache::{CachePolicy, CacheStats, CacheUse, Cached};
 use crate::client::{ClientError, HubClient};
 use crate::config::{ConfigError, HubAuthConfig};
 use crate::credential::{cookies, session_id, tokens};
+#[cfg(feature = "tower")]
+use crate::fetch::original_uri;
 use crate::fetch::{is_websocket_upgrade, may_come_from_own_page};
 use crate::resolve::{Lookup, Resolve};
 use crate::user::HubUser;
@@ -23,6 +25,9 @@ const CONCURRENCY: usize = 64;
 const MAX_CANDIDATES: usize = 3;
 
 pub use crate::config::SERVICES_COOKIE;
+
+/// A visitor, and with what they were recognised.
+type Found = (HubUser, Lookup);
 
 /// Asks the hub who a token belongs to, and remembers the answer. Cheap to clone; clones share the cache.
 ///
@@ -152,10 +157,11 @@ impl HubAuth {
     /// # Errors
     /// As [`HubAuth::user_for_token`].
     pub async fn user_for_request(&self, request: &Parts) -> Result<Option<HubUser>, ClientError> {
-        Ok(match self.by_token(request).await? {
-            Some(user) => Some(user),
+        let found = match self.by_token(request).await? {
             None => self.by_services_cookie(request).await?.ok().flatten(),
-        })
+            found => found,
+        };
+        Ok(found.map(|(user, _)| user))
     }
 
     /// The same, with the reason why a cookie did not count.
@@ -164,16 +170,18 @@ impl HubAuth {
         &self,
         request: &Parts,
     ) -> Result<crate::gate::Recognised, ClientError> {
-        let mut recognised = crate::gate::Recognised {
-            user: self.by_token(request).await?,
-            ..Default::default()
+        let mut recognised = crate::gate::Recognised::default();
+        let found = match self.by_token(request).await? {
+            None => match self.by_services_cookie(request).await? {
+                Ok(found) => found,
+                Err(reason) => {
+                    recognised.refused_cookie = Some(reason);
+                    None
+                }
+            },
+            found => found,
         };
-        if recognised.user.is_none() {
-            match self.by_services_cookie(request).await? {
-                Ok(user) => recognised.user = user,
-                Err(reason) => recognised.refused_cookie = Some(reason),
-            }
-        }
+        (recognised.user, recognised.credential) = found.unzip();
         Ok(recognised)
     }
 
@@ -186,7 +194,7 @@ impl HubAuth {
             return None;
         }
         let login = config.login_url();
-        let path = request.uri.path_and_query()?.as_str();
+        let path = original_uri(request).path_and_query()?.as_str();
         // A login page on another host must be told which one to come back to.
         let next = match config.public_origin().filter(|_| login.contains("://")) {
             Some(origin) => format!("{origin}{path}"),
@@ -202,7 +210,7 @@ impl HubAuth {
     async fn by_services_cookie(
         &self,
         request: &Parts,
-    ) -> Result<Result<Option<HubUser>, &'static str>, ClientError> {
+    ) -> Result<Result<Option<Found>, &'static str>, ClientError> {
         let config = self.config();
         let headers = &request.headers;
         if !config.cookie_auth || cookies(headers, &config.cookie_name).next().is_none() {
@@ -224,13 +232,13 @@ impl HubAuth {
             };
             let session = session_id(headers);
             if let Some(user) = self.look_up(session, &lookup, CacheUse::Normal).await? {
-                return Ok(Ok(Some(user)));
+                return Ok(Ok(Some((user, lookup))));
             }
         }
         Ok(Ok(None))
     }
 
-    async fn by_token(&self, request: &Parts) -> Result<Option<HubUser>, ClientError> {
+    async fn by_token(&self, request: &Parts) -> Result<Option<Found>, ClientError> {
         let Parts {
             method,
             uri,
@@ -241,7 +249,7 @@ impl HubAuth {
         for (source, token) in tokens(method, uri, headers, self.config().allow_token_in_url) {
             let lookup = Lookup::Token(token);
             if let Some(user) = self.look_up(session, &lookup, CacheUse::Normal).await? {
-                return Ok(Some(user.recognised_by(source)));
+                return Ok(Some((user.recognised_by(source), lookup)));
             }
         }
         Ok(None)

@@ -249,7 +249,7 @@ impl Inner {
         self.counters.calls.fetch_add(1, Ordering::Relaxed);
         let source = match lookup {
             Lookup::Token(_) => Source::Header,
-            Lookup::Cookie { .. } => Source::Cookie,
+            Lookup::Cookie { .. } => Source::ServicesCookie,
         };
         let identity = self.resolve.resolve(lookup).await?;
         Ok(identity.map(|identity| HubUser::new(identity, source)))

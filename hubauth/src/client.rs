@@ -1,7 +1,7 @@
 //! [`HubClient`]: a typed client of the hub's REST API.
 //!
 //! It owns the connection, the `Authorization` header, time-outs and the mapping of replies to [`ClientError`]; it must
-//! not decide anything about visitors (that is [`HubAuth`](crate::HubAuth)'s job). To add a call: one method in the
+//! not decide anything about visitors (that is [`HubAuth`]'s job). To add a call: one method in the
 //! file of its resource, built from `request`, `send` and `json` of `call.rs`.
 
 mod builder;
@@ -28,6 +28,9 @@ use hub_types::secret::Token;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
+
+use crate::auth::HubAuth;
+use crate::config::ConfigError;
 
 pub use builder::HubClientBuilder;
 pub use call::Dated;
@@ -97,6 +100,15 @@ impl HubClient {
     /// As [`HubClientBuilder::build`].
     pub fn new(api_url: impl Into<String>, token: Token) -> Result<Self, ClientError> {
         Self::builder(api_url).token(token).build()
+    }
+
+    /// A client for a script or service with its token and the hub's address in the environment
+    /// (`JUPYTERHUB_API_TOKEN`, `JUPYTERHUB_API_URL`, certificates; see [`HubAuthConfig`](crate::HubAuthConfig)).
+    ///
+    /// # Errors
+    /// [`ConfigError`] when something is missing or malformed.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        HubAuth::from_env().map(|auth| auth.client().clone())
     }
 
     /// The API's URL, without a trailing slash.

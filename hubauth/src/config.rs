@@ -5,6 +5,7 @@
 
 mod cookies;
 mod env;
+mod listen;
 mod setters;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use url::Url;
 
 pub use cookies::{CookieLife, CookieOptions, SameSite};
 pub use env::HUBAUTH_CACHE_MAX_AGE;
+pub use listen::listen_address;
 
 /// Where a hub listens when nothing says otherwise. Source: `HubAuth.api_url` of JupyterHub 6.1.
 pub const DEFAULT_API_URL: &str = "http://127.0.0.1:8081/hub/api";
@@ -112,6 +114,7 @@ pub enum XsrfCheck {
 /// | `hub_host` | `JUPYTERHUB_HOST` | `hub_host` | empty: same host |
 /// | `public_url` | `JUPYTERHUB_PUBLIC_URL` | – | none |
 /// | `service_prefix` | `JUPYTERHUB_SERVICE_PREFIX` | `base_url` | `/` |
+/// | `service_url` | `JUPYTERHUB_SERVICE_URL` | – | none |
 /// | `client_id` | `JUPYTERHUB_CLIENT_ID` | `oauth_client_id` | `service-{JUPYTERHUB_SERVICE_NAME}` |
 /// | `callback_url` | `JUPYTERHUB_OAUTH_CALLBACK_URL` | `oauth_redirect_uri` | `{service_prefix}oauth_callback` |
 /// | `authorization_url` | – | `oauth_authorization_url` | `{hub_host}{hub_prefix}api/oauth2/authorize` |
@@ -153,6 +156,8 @@ pub struct HubAuthConfig {
     pub public_url: Option<Url>,
     /// Path of this service under the proxy, with slashes at both ends.
     pub service_prefix: String,
+    /// URL on which the hub expects this service; see [`listen_address`](Self::listen_address).
+    pub service_url: Option<String>,
     /// OAuth client id; also the name of the token cookie.
     pub client_id: String,
     /// Where the hub sends the browser back to: a path, or a URL.
@@ -215,6 +220,7 @@ impl HubAuthConfig {
             hub_host: String::new(),
             public_url: None,
             service_prefix: "/".to_owned(),
+            service_url: None,
             client_id: String::new(),
             callback_url: "/oauth_callback".to_owned(),
             authorization_url: None,

@@ -12,6 +12,7 @@ use http::request::Parts;
 use crate::access::{Access, Decision};
 use crate::service::{Checked, XsrfToken};
 use crate::user::HubUser;
+use crate::watch::LoginWatch;
 
 /// Why a handler did not get its user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +27,9 @@ pub enum UserRejection {
     /// The layer is `optional()` and the visitor is unknown; the handler should take `Option<HubUser>`.
     #[error("the visitor is unknown: behind an optional layer, take `Option<HubUser>`")]
     Unknown,
+    /// The handler watches a login, but the request opens no WebSocket.
+    #[error("this address speaks WebSocket")]
+    NoUpgrade,
     /// The visitor is known, but the handler's [`Rule`] does not let them in.
     #[error("you are not allowed to do this")]
     NotAllowed,
@@ -37,6 +41,7 @@ impl UserRejection {
     pub fn status(&self) -> StatusCode {
         match self {
             UserRejection::NoLayer => StatusCode::INTERNAL_SERVER_ERROR,
+            UserRejection::NoUpgrade => StatusCode::BAD_REQUEST,
             UserRejection::Unknown | UserRejection::NotAllowed => StatusCode::FORBIDDEN,
         }
     }
@@ -155,6 +160,20 @@ impl<S: Send + Sync, R: Rule> FromRequestParts<S> for Require<R> {
                 Err(UserRejection::NotAllowed)
             }
         }
+    }
+}
+
+/// For handlers of WebSockets.
+impl<S: Send + Sync> FromRequestParts<S> for LoginWatch {
+    type Rejection = UserRejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, UserRejection> {
+        if let Some(watch) = parts.extensions.get::<LoginWatch>() {
+            return Ok(watch.clone());
+        }
+        // Says whether the layer or the visitor is missing.
+        <HubUser as FromRequestParts<S>>::from_request_parts(parts, state).await?;
+        Err(UserRejection::NoUpgrade)
     }
 }
 

@@ -127,6 +127,16 @@ pub fn may_come_from_own_page(
     }
 }
 
+/// The URL before a router of axum has taken prefixes off.
+#[cfg(feature = "tower")]
+pub(crate) fn original_uri(request: &http::request::Parts) -> &Uri {
+    #[cfg(feature = "axum")]
+    if let Some(original) = request.extensions.get::<axum::extract::OriginalUri>() {
+        return &original.0;
+    }
+    &request.uri
+}
+
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok().map(str::trim)
 }

@@ -8,10 +8,14 @@ use http::{HeaderValue, StatusCode};
 use crate::access::{Access, Decision};
 use crate::auth::HubAuth;
 use crate::client::ClientError;
+use crate::credential::session_id;
+use crate::fetch::is_websocket_upgrade;
 #[cfg(feature = "oauth")]
 use crate::oauth::HubOAuth;
 use crate::reply::{Reply, hub_unavailable, redirect, refusal};
+use crate::resolve::Lookup;
 use crate::user::HubUser;
+use crate::watch::LoginWatch;
 
 /// What recognises visitors.
 #[derive(Debug, Clone)]
@@ -35,6 +39,8 @@ pub struct Recognised {
     pub xsrf: Option<String>,
     /// Why a cookie that was there did not count; for the refusal.
     pub refused_cookie: Option<&'static str>,
+    /// With what the visitor was recognised.
+    pub(crate) credential: Option<Lookup>,
 }
 
 /// What to do with a request.
@@ -85,6 +91,22 @@ impl Gate {
             None if self.optional => Verdict::Enter(recognised),
             None => Verdict::Reply(self.anonymous(request, recognised)),
         }
+    }
+
+    /// What tells when the login ends with which a WebSocket is opened; other requests are over before.
+    pub(crate) fn watch(&self, request: &Parts, recognised: &Recognised) -> Option<LoginWatch> {
+        if !is_websocket_upgrade(&request.method, &request.headers) {
+            return None;
+        }
+        let credential = recognised.credential.clone()?;
+        let auth = match &self.front {
+            Front::Tokens(auth) => auth,
+            #[cfg(feature = "oauth")]
+            Front::Login(oauth) => oauth.auth(),
+        };
+        let session = session_id(&request.headers);
+        let watch = LoginWatch::new(auth.clone(), self.access.clone(), session, credential);
+        Some(watch)
     }
 
     /// Reads of the body what the check needs.

@@ -62,6 +62,8 @@ pub mod service;
 #[cfg(feature = "test-util")]
 pub mod testing;
 pub mod user;
+#[cfg(feature = "tower")]
+pub mod watch;
 
 pub use access::{Access, Decision};
 #[cfg(feature = "client")]
@@ -78,6 +80,8 @@ pub use config::{ConfigError, HubAuthConfig};
 pub use extract::Require;
 #[cfg(feature = "tower")]
 pub use gate::Recognised;
+/// The models, names, scopes and environment variables that this crate speaks of.
+pub use hub_types as types;
 pub use hub_types::identity::{Identity, Kind};
 pub use hub_types::secret::Token;
 #[cfg(feature = "tower")]
@@ -89,3 +93,5 @@ pub use resolve::{Lookup, Resolve};
 #[cfg(feature = "tower")]
 pub use service::{HubAuthService, XsrfToken};
 pub use user::{HubUser, Source};
+#[cfg(feature = "tower")]
+pub use watch::{LoginEnd, LoginWatch};

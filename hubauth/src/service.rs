@@ -73,6 +73,9 @@ where
                 }
                 Verdict::Enter(recognised) => recognised,
             };
+            if let Some(watch) = gate.watch(&parts, &recognised) {
+                parts.extensions.insert(watch);
+            }
             if let Some(user) = &recognised.user {
                 parts.extensions.insert(user.clone());
             }

@@ -13,15 +13,18 @@ pub enum Source {
     Url,
     /// `Authorization: token …` or `Bearer …`.
     Header,
-    /// A cookie: requests that change something need `_xsrf` too.
+    /// The cookie of a login at this service: requests that change something need `_xsrf` too.
     Cookie,
+    /// The cookie that the hub set for services (JupyterHub 0.7 and 0.8, and our hub for services that ask for it). The
+    /// hub tells no scopes with it; our hub answers only for those who may access the service.
+    ServicesCookie,
 }
 
 impl Source {
     /// Whether a token came with the request itself, so that no other site can have caused it (no XSRF check).
     #[must_use]
     pub fn is_token(self) -> bool {
-        self != Source::Cookie
+        matches!(self, Source::Url | Source::Header)
     }
 }
 

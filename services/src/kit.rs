@@ -25,5 +25,5 @@ mod program;
 mod serve;
 
 pub use environment::{EnvError, ServiceEnv};
-pub use program::run;
+pub use program::{SettingsError, run};
 pub use serve::{BindError, Shutdown, mount, serve};

@@ -4,6 +4,8 @@
 pub mod contract;
 #[cfg(feature = "kit")]
 pub mod demo;
+#[cfg(feature = "forward-auth")]
+pub mod forward_auth;
 #[cfg(feature = "kit")]
 pub mod kit;
 #[cfg(feature = "kit")]

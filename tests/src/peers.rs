@@ -55,6 +55,12 @@ pub fn node_bin() -> PathBuf {
     required(peers().join("node/node_modules/.bin"))
 }
 
+/// nginx, which serves sites behind the hub's login.
+#[must_use]
+pub fn nginx() -> PathBuf {
+    required(PathBuf::from("/usr/sbin/nginx"))
+}
+
 /// Chromium's driver, which starts the browser.
 #[must_use]
 pub fn chromedriver() -> PathBuf {

@@ -212,6 +212,9 @@ pub(super) enum Sub {
     ///   command = ["hub", "whoami"]
     #[command(verbatim_doc_comment)]
     Whoami(Raw),
+    /// Put other web applications behind the hub's login, with nginx, Traefik or Caddy; run it as a service of the hub.
+    #[command(disable_help_flag = true)]
+    ForwardAuth(Raw),
     /// A small server for users, for machines without Jupyter.
     ///
     /// It takes no options: the hub tells it what it needs in JUPYTERHUB_* variables. In hub.toml:

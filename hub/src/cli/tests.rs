@@ -113,6 +113,10 @@ fn other_commands() {
             Command::CullIdle(raw(&["--IdleCuller.timeout=5"])),
         ),
         ("whoami", Command::Whoami(Vec::new())),
+        (
+            "forward-auth --site=https://x/ --help",
+            Command::ForwardAuth(raw(&["--site=https://x/", "--help"])),
+        ),
         ("demo-server x -y", Command::DemoServer(raw(&["x", "-y"]))),
         (
             "launch -- a --b.c=d",

@@ -8,8 +8,8 @@ use hub_types::env::{
     JUPYTERHUB_BASE_URL, JUPYTERHUB_CLIENT_ID, JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED,
     JUPYTERHUB_COOKIE_OPTIONS, JUPYTERHUB_HOST, JUPYTERHUB_OAUTH_ACCESS_SCOPES,
     JUPYTERHUB_OAUTH_CALLBACK_URL, JUPYTERHUB_OAUTH_SCOPES, JUPYTERHUB_PUBLIC_URL,
-    JUPYTERHUB_SERVICE_NAME, JUPYTERHUB_SERVICE_PREFIX, JUPYTERHUB_SSL_CERTFILE,
-    JUPYTERHUB_SSL_CLIENT_CA, JUPYTERHUB_SSL_KEYFILE, JUPYTERHUB_USER,
+    JUPYTERHUB_SERVICE_NAME, JUPYTERHUB_SERVICE_PREFIX, JUPYTERHUB_SERVICE_URL,
+    JUPYTERHUB_SSL_CERTFILE, JUPYTERHUB_SSL_CLIENT_CA, JUPYTERHUB_SSL_KEYFILE, JUPYTERHUB_USER,
 };
 use hub_types::scope::{Filter, FilterKind, Scope, ScopeName};
 use hub_types::secret::Token;
@@ -56,6 +56,7 @@ impl HubAuthConfig {
         {
             config = config.with_callback_url(url);
         }
+        config.service_url = env.get_nonempty(JUPYTERHUB_SERVICE_URL);
         config.client_id = client_id(env);
         config.public_url = public_url(env)?;
         config.access = default_access(env)?;

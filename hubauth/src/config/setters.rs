@@ -183,7 +183,8 @@ impl HubAuthConfig {
     }
 
     /// Whether `HubAuth` looks at the cookie that the hub set for services at login (JupyterHub 0.7, 0.8, and our hub for
-    /// services with `cookie_auth`). Visitors without credentials are then sent to the hub's login page.
+    /// services with `cookie_auth`). Visitors without credentials are then sent to the hub's login page. The hub tells no
+    /// scopes with that cookie: who may enter is decided by name and group, as services of that time did.
     #[must_use]
     pub fn with_cookie_auth(mut self, enabled: bool) -> Self {
         self.cookie_auth = enabled;

@@ -9,12 +9,12 @@ use oauth2::AuthorizationCode;
 use subtle::ConstantTimeEq as _;
 
 use super::exchange::Granted;
-use super::next::original_uri;
 use super::state::Login;
 use super::{HubOAuth, append};
 use crate::cache::CacheUse;
 use crate::client::ClientError;
 use crate::credential::session_id;
+use crate::fetch::original_uri;
 use crate::reply::{Reply, hub_unavailable, redirect, refusal};
 use crate::resolve::Lookup;
 use crate::user::HubUser;

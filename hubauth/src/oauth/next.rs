@@ -1,8 +1,9 @@
 //! Where a visitor goes after the login: always inside this service. Pure.
 
-use http::Uri;
 use http::request::Parts;
 use url::Url;
+
+use crate::fetch::original_uri;
 
 /// Longest `next` that is carried through a login, in bytes; it travels in URLs.
 const MAX_LEN: usize = 2000;
@@ -55,14 +56,6 @@ pub(crate) fn of_request(request: &Parts, prefix: &str) -> String {
         _ => uri.path().to_owned(),
     };
     within(prefix, &path).unwrap_or_else(|| prefix.to_owned())
-}
-
-/// The URL before a router has taken prefixes off.
-pub(super) fn original_uri(request: &Parts) -> &Uri {
-    request
-        .extensions
-        .get::<axum::extract::OriginalUri>()
-        .map_or(&request.uri, |original| &original.0)
 }
 
 fn without_token(query: &str) -> String {

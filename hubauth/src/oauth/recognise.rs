@@ -62,6 +62,7 @@ impl HubOAuth {
             self.set_xsrf(request, token, &mut recognised);
         }
         recognised.user = Some(user);
+        recognised.credential = Some(Lookup::Token(token.clone()));
         recognised
     }
 
@@ -87,6 +88,7 @@ impl HubOAuth {
             if let Some(user) = self.look_up(session, &token).await? {
                 recognised.user = Some(user.recognised_by(Source::Cookie));
                 self.renew_xsrf(request, &token, current, &mut recognised);
+                recognised.credential = Some(Lookup::Token(token));
                 return Ok(recognised);
             }
         }

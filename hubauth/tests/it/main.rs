@@ -13,6 +13,7 @@ mod oauth;
 mod pieces;
 mod public_api;
 mod requests;
+mod security;
 mod services_cookie;
 mod websocket;
 mod xsrf;

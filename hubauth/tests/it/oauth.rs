@@ -9,10 +9,10 @@ use hubauth::testing::Mood;
 
 use crate::harness::{Browser, PREFIX, Site};
 
-const CALLBACK: &str = "/services/demo/oauth_callback";
+pub(crate) const CALLBACK: &str = "/services/demo/oauth_callback";
 
 /// Runs the first half of a login: gives the URL of the callback.
-async fn to_callback(browser: &mut Browser, site: &Site, path: &str) -> String {
+pub(crate) async fn to_callback(browser: &mut Browser, site: &Site, path: &str) -> String {
     let start = browser.get(site, path).await;
     assert_eq!(start.status(), StatusCode::FOUND, "{start:?}");
     let authorize = start.location().to_owned();

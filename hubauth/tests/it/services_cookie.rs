@@ -16,11 +16,8 @@ async fn service(
 ) -> (FakeHub, HubAuth, Router) {
     let hub = FakeHub::start().await.unwrap();
     hub.add_cookie(SERVICES_COOKIE, VALUE, "alice");
-    // A cookie says nothing of scopes; as in the Python class, the service then decides by name and group.
-    let config = hub
-        .config("demo")
-        .unwrap()
-        .with_access(hubauth::config::DefaultAccess::AnyUser);
+    // The hub says nothing of scopes with a cookie; those that tokens need are not asked for.
+    let config = hub.config("demo").unwrap();
     let auth = HubAuth::new(change(config)).unwrap();
     let hello = |user: HubUser| async move { user.name.clone() };
     let app = Router::new()
@@ -70,6 +67,13 @@ async fn it_counts_where_it_is_asked_for() {
 #[tokio::test]
 async fn strangers_are_sent_to_the_login_page_and_back() {
     let (_hub, _, app) = service(|config| config.with_cookie_auth(true)).await;
+    let mounted = Router::new().nest("/outer/", app.clone());
+    let request = Request::get("/outer/services/demo/").body(Body::empty());
+    let reply = mounted.oneshot(request.unwrap()).await.unwrap();
+    assert_eq!(
+        reply.headers()["location"],
+        "/hub/login?next=%2Fouter%2Fservices%2Fdemo%2F"
+    );
     let reply = ask(&app, Method::GET, &[]).await;
     assert_eq!(reply.status(), StatusCode::FOUND);
     assert_eq!(

@@ -10,14 +10,16 @@ const UPGRADE: [(&str, &str); 3] = [
     ("sec-websocket-version", "13"),
 ];
 
-async fn logged_in(site: &Site) -> Browser {
+pub(crate) async fn logged_in(site: &Site) -> Browser {
     site.hub.log_in(Some("alice"));
     let mut browser = Browser::new();
     assert_eq!(browser.open(site, PREFIX).await.status(), StatusCode::OK);
     browser
 }
 
-fn handshake(extra: &[(&str, &str)]) -> http::Request<http_body_util::Full<bytes::Bytes>> {
+pub(crate) fn handshake(
+    extra: &[(&str, &str)],
+) -> http::Request<http_body_util::Full<bytes::Bytes>> {
     let mut headers = UPGRADE.to_vec();
     headers.extend_from_slice(extra);
     request(Method::GET, PREFIX, &headers)

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
+use hubauth::LoginWatch;
 
 use super::Demo;
 
@@ -10,10 +11,19 @@ use super::Demo;
 const MAX_MESSAGE: usize = 64 << 10;
 
 /// Opens the WebSocket.
-pub(super) async fn upgrade(State(demo): State<Demo>, upgrade: WebSocketUpgrade) -> Response {
+pub(super) async fn upgrade(
+    State(demo): State<Demo>,
+    watch: LoginWatch,
+    upgrade: WebSocketUpgrade,
+) -> Response {
     upgrade
         .max_message_size(MAX_MESSAGE)
-        .on_upgrade(move |socket| echo(socket, demo))
+        .on_upgrade(async move |socket| {
+            tokio::select! {
+                () = echo(socket, demo) => {}
+                end = watch.ended() => tracing::info!(?end, "closing a WebSocket: its login has ended"),
+            }
+        })
 }
 
 async fn echo(mut socket: WebSocket, demo: Demo) {

@@ -4,7 +4,6 @@ use hub_types::env::{
     self, EnvSource, JUPYTERHUB_SERVICE_NAME, JUPYTERHUB_SERVICE_PREFIX, JUPYTERHUB_SERVICE_URL,
 };
 use hub_types::paths::BaseUrl;
-use url::{Host, Url};
 
 /// What is wrong with the environment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -72,29 +71,11 @@ impl ServiceEnv {
     }
 }
 
-/// Host and port of the URL. An empty host (`http://:8888/`), which URL parsers refuse, means all interfaces.
 fn parse(text: &str) -> Result<(String, u16), EnvError> {
-    let wrong = |why: &str| EnvError::Url {
+    hubauth::config::listen_address(text).map_err(|why| EnvError::Url {
         url: text.to_owned(),
-        why: why.to_owned(),
-    };
-    if text.starts_with("https://") {
-        return Err(wrong(
-            "this service does not speak TLS itself; turn internal_ssl off, or use an http:// url",
-        ));
-    }
-    let filled = text.replacen("http://:", "http://0.0.0.0:", 1);
-    let url = Url::parse(&filled).map_err(|error| wrong(&error.to_string()))?;
-    if url.scheme() != "http" {
-        return Err(wrong("it must start with http://"));
-    }
-    let host = match url.host() {
-        _ if filled != text => String::new(),
-        Some(Host::Ipv6(ip)) => ip.to_string(),
-        Some(host) => host.to_string(),
-        None => return Err(wrong("it names no host")),
-    };
-    Ok((host, url.port_or_known_default().unwrap_or(80)))
+        why,
+    })
 }
 
 #[cfg(test)]
@@ -133,20 +114,6 @@ mod tests {
         let read = ServiceEnv::from_env(&server).unwrap();
         assert_eq!(read.label(&server), "alice/");
         assert_eq!((&*read.host, read.port), ("::1", 0));
-    }
-
-    #[test]
-    fn urls() {
-        for (text, expected) in [
-            ("http://:8888/user/a/", Ok((String::new(), 8888))),
-            ("http://0.0.0.0:1/", Ok(("0.0.0.0".to_owned(), 1))),
-            ("http://localhost", Ok(("localhost".to_owned(), 80))),
-        ] {
-            assert_eq!(parse(text), expected, "{text}");
-        }
-        for text in ["", "127.0.0.1:80", "https://h/", "ftp://h/"] {
-            assert!(parse(text).is_err(), "{text}");
-        }
     }
 
     #[test]

@@ -12,6 +12,11 @@ use super::{EnvError, ServiceEnv, Shutdown, mount, serve};
 /// Exit code for an environment that cannot be used (`EX_USAGE` of sysexits).
 const BAD_ENVIRONMENT: u8 = 64;
 
+/// A setting of the service's own that cannot be used, in words for its administrator; [`run`] then gives 64.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct SettingsError(pub String);
+
 /// Runs a service until it is asked to stop: reads the environment, builds the router (without prefix), serves it.
 ///
 /// Logs go to standard error, at level `info` unless `RUST_LOG` says otherwise, or to the subscriber that is installed
@@ -34,9 +39,11 @@ where
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
-            let environment = error
-                .chain()
-                .any(|cause| cause.is::<EnvError>() || cause.is::<hubauth::ConfigError>());
+            let environment = error.chain().any(|cause| {
+                cause.is::<EnvError>()
+                    || cause.is::<hubauth::ConfigError>()
+                    || cause.is::<SettingsError>()
+            });
             if environment {
                 ExitCode::from(BAD_ENVIRONMENT)
             } else {

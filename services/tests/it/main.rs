@@ -1,7 +1,8 @@
 //! Tests with real processes and sockets.
-#![cfg(all(feature = "supervisor", feature = "kit"))]
+#![cfg(all(feature = "supervisor", feature = "kit", feature = "forward-auth"))]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod forward_auth;
 mod launching;
 mod programs;
 mod scene;
