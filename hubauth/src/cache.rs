@@ -100,8 +100,10 @@ pub struct CacheStats {
     pub misses: u64,
     /// Calls that were made.
     pub calls: u64,
-    /// Answers kept now (approximate).
+    /// Answers kept now, [`CachePolicy::size`] at most.
     pub size: u64,
+    /// Misses kept now, a tenth of [`CachePolicy::size`] at most.
+    pub negative_size: u64,
 }
 
 #[derive(Debug, Default)]
@@ -228,15 +230,20 @@ impl Cached {
     #[must_use]
     pub fn stats(&self) -> CacheStats {
         let Inner {
-            answers, counters, ..
+            answers,
+            misses,
+            counters,
+            ..
         } = &*self.0;
         answers.run_pending_tasks();
+        misses.run_pending_tasks();
         CacheStats {
             hits: counters.hits.load(Ordering::Relaxed),
             negative_hits: counters.negative_hits.load(Ordering::Relaxed),
             misses: counters.misses.load(Ordering::Relaxed),
             calls: counters.calls.load(Ordering::Relaxed),
             size: answers.entry_count(),
+            negative_size: misses.entry_count(),
         }
     }
 }

@@ -10,7 +10,7 @@ use http::StatusCode;
 use http::request::Parts;
 
 use crate::access::{Access, Decision};
-use crate::service::{Checked, XsrfToken};
+use crate::service::{UnknownVisitor, XsrfToken};
 use crate::user::HubUser;
 use crate::watch::LoginWatch;
 
@@ -56,15 +56,20 @@ impl IntoResponse for UserRejection {
     }
 }
 
+/// Whom the layer recognised; `None` for a visitor whom it does not know.
+fn recognised(parts: &Parts) -> Result<Option<HubUser>, UserRejection> {
+    match parts.extensions.get::<HubUser>() {
+        Some(user) => Ok(Some(user.clone())),
+        None if parts.extensions.get::<UnknownVisitor>().is_some() => Ok(None),
+        None => Err(UserRejection::NoLayer),
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for HubUser {
     type Rejection = UserRejection;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, UserRejection> {
-        let Checked(user) = parts
-            .extensions
-            .get::<Checked>()
-            .ok_or(UserRejection::NoLayer)?;
-        user.clone().ok_or(UserRejection::Unknown)
+        recognised(parts)?.ok_or(UserRejection::Unknown)
     }
 }
 
@@ -75,11 +80,7 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for HubUser {
         parts: &mut Parts,
         _state: &S,
     ) -> Result<Option<Self>, UserRejection> {
-        let Checked(user) = parts
-            .extensions
-            .get::<Checked>()
-            .ok_or(UserRejection::NoLayer)?;
-        Ok(user.clone())
+        recognised(parts)
     }
 }
 

@@ -17,13 +17,9 @@ use crate::user::HubUser;
 /// Body of a protected service: the service's own, or that of a refusal.
 pub type AuthBody<B> = Either<B, Full<Bytes>>;
 
-/// What the layer found out, for the extractors: their way to tell "unknown visitor" from "no layer".
-#[derive(Debug, Clone)]
-#[cfg_attr(
-    not(feature = "axum"),
-    expect(dead_code, reason = "read by the extractors of axum")
-)]
-pub(crate) struct Checked(pub(crate) Option<HubUser>);
+/// Nobody is known to have sent this request; what tells the extractors "unknown visitor" from "no layer".
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct UnknownVisitor;
 
 /// The value that forms of this visitor send back as `_xsrf`; in the request's extensions when the visitor was
 /// recognised by a cookie. Put it into a hidden field `_xsrf` of forms (or `action="…?_xsrf=VALUE"`, for `multipart/form-data`
@@ -76,13 +72,17 @@ where
             if let Some(watch) = gate.watch(&parts, &recognised) {
                 parts.extensions.insert(watch);
             }
-            if let Some(user) = &recognised.user {
-                parts.extensions.insert(user.clone());
+            match recognised.user {
+                Some(user) => drop(parts.extensions.insert(user)),
+                None => {
+                    // Another layer, further out, may have recognised somebody by its own rules.
+                    parts.extensions.remove::<HubUser>();
+                    parts.extensions.insert(UnknownVisitor);
+                }
             }
             if let Some(xsrf) = recognised.xsrf {
                 parts.extensions.insert(XsrfToken(xsrf));
             }
-            parts.extensions.insert(Checked(recognised.user));
             let mut response = inner.call(Request::from_parts(parts, body)).await?;
             for cookie in recognised.set_cookies {
                 response.headers_mut().append(SET_COOKIE, cookie);

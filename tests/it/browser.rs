@@ -110,7 +110,7 @@ async fn run_cell(browser: &Browser) {
 }
 
 /// Agrees to the hub's question whether the service may know who this is, if it asks.
-async fn agree(browser: &Browser) {
+pub(crate) async fn agree(browser: &Browser) {
     if browser.path().await.ends_with("/api/oauth2/authorize") {
         browser.click("form[method=post] [type=submit]").await;
     }

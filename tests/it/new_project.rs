@@ -51,13 +51,8 @@ async fn a_new_project_is_protected_in_twenty_lines() {
     cargo(folder.path(), &["new", "--quiet", "hello"]);
     let project = folder.path().join("hello");
     let manifest = fs::read_to_string(project.join("Cargo.toml")).expect("it is there");
-    let dependencies = block(&page, "```toml\n").replace(
-        "{ git = \"…\" }",
-        &format!(
-            "{{ path = {:?} }}",
-            workspace.join("hubauth").display().to_string()
-        ),
-    );
+    let repository = workspace.to_str().expect("UTF-8");
+    let dependencies = block(&page, "```toml\n").replace("/path/to/this/repository", repository);
     let manifest = manifest.replace("[dependencies]\n", &dependencies);
     fs::write(project.join("Cargo.toml"), manifest).expect("it is there");
     fs::write(project.join("src/main.rs"), program).expect("it is there");

@@ -2,6 +2,7 @@
 //! the manual of 0.8 writes down.
 
 use e2e::{Stack, programs};
+use hubauth::{CacheUse, HubAuth, HubAuthConfig, Lookup, Token};
 use reqwest::header::AUTHORIZATION;
 
 use crate::spec;
@@ -64,6 +65,18 @@ async fn a_service_of_old_recognises_browsers_by_the_hub_s_cookie() {
     let api = stack.api();
     ask(api.token()).await.expect(404);
 
+    // The SDK's look-up: the second answer comes from the cache.
+    let config = HubAuthConfig::new(Token::from_config(TOKEN)).expect("a configuration");
+    let api_url = stack.client().url("/hub/api");
+    let sdk = HubAuth::new(config.with_api_url(api_url)).expect("a client");
+    let value = Token::from_config(&*cookie.value);
+    for answered_from_cache in [0, 1] {
+        let user = sdk.user_for_cookie(&value).await.expect("an answer");
+        assert_eq!(user.expect("mal").name, "mal");
+        let stats = sdk.cache_stats();
+        assert_eq!((stats.calls, stats.hits), (1, answered_from_cache));
+    }
+
     // Other pages cannot use it, and another visitor's session is another visitor.
     let foreign = stack
         .client()
@@ -79,6 +92,12 @@ async fn a_service_of_old_recognises_browsers_by_the_hub_s_cookie() {
     let kept = visitor.jar.header("/services/old/").expect("cookies");
     visitor.logout().await;
     ask(TOKEN).await.expect(404);
+    let lookup = Lookup::Cookie {
+        name: "jupyterhub-services".into(),
+        value,
+    };
+    let asked_anew = sdk.look_up("", &lookup, CacheUse::Skip).await;
+    assert!(asked_anew.expect("an answer").is_none());
     let again = visitor.get("services/old/").await;
     assert_eq!(again.location(), "/hub/login?next=%2Fservices%2Fold%2F");
     let without_session: Vec<_> = kept

@@ -61,6 +61,12 @@ pub fn nginx() -> PathBuf {
     required(PathBuf::from("/usr/sbin/nginx"))
 }
 
+/// Caddy, which serves applications behind the hub's login.
+#[must_use]
+pub fn caddy() -> PathBuf {
+    required(PathBuf::from("/usr/bin/caddy"))
+}
+
 /// Chromium's driver, which starts the browser.
 #[must_use]
 pub fn chromedriver() -> PathBuf {

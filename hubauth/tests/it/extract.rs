@@ -42,6 +42,28 @@ async fn a_handler_that_needs_a_user_behind_an_optional_layer_says_so() {
     );
 }
 
+#[tokio::test]
+async fn what_an_outer_layer_found_does_not_pass_an_inner_one() {
+    let (outer, inner) = (Site::start().await, Site::start().await);
+    let app = Router::new()
+        .route(
+            "/",
+            get(|user: Option<HubUser>| async move { user.is_some().to_string() }),
+        )
+        .layer(inner.auth.layer().optional())
+        .layer(outer.auth.layer());
+    let origin = format!("http://{}/", serve(app).await);
+    let http = hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new())
+        .build_http();
+    let token = outer.hub.add_user("alice");
+    let value = format!("token {}", token.expose());
+    let asked = request(Method::GET, &origin, &[("authorization", &value)]);
+    let reply = http.request(asked).await.unwrap();
+    assert_eq!(reply.status(), 200);
+    let body = reply.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body, "false");
+}
+
 struct Crew;
 
 impl Rule for Crew {

@@ -15,7 +15,10 @@ pub(super) fn any_of(groups: &[String], users: &[String], admin: bool) -> Option
 
 /// A query that cannot be read: a misspelt rule must not open what it should close.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the query of the question has {0:?}; known are group=NAME, user=NAME and admin=true")]
+#[error(
+    "the query of the question has {0:?}; known are group=NAME, user=NAME and admin=true. If it is the \
+     client's, the web server must not pass it on (Caddy: uri …/forward?)"
+)]
 pub(super) struct UnknownRule(String);
 
 impl UnknownRule {
