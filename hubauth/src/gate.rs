@@ -27,6 +27,16 @@ pub(crate) enum Front {
     Login(HubOAuth),
 }
 
+impl Front {
+    fn auth(&self) -> &HubAuth {
+        match self {
+            Self::Tokens(auth) => auth,
+            #[cfg(feature = "oauth")]
+            Self::Login(oauth) => oauth.auth(),
+        }
+    }
+}
+
 /// Who a visitor turned out to be, and what to tell their browser.
 #[derive(Debug, Default)]
 #[non_exhaustive]
@@ -99,13 +109,9 @@ impl Gate {
             return None;
         }
         let credential = recognised.credential.clone()?;
-        let auth = match &self.front {
-            Front::Tokens(auth) => auth,
-            #[cfg(feature = "oauth")]
-            Front::Login(oauth) => oauth.auth(),
-        };
+        let auth = self.front.auth().clone();
         let session = session_id(&request.headers);
-        let watch = LoginWatch::new(auth.clone(), self.access.clone(), session, credential);
+        let watch = LoginWatch::new(auth, self.access.clone(), session, credential);
         Some(watch)
     }
 

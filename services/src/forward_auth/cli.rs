@@ -18,8 +18,8 @@ use crate::kit::ServiceEnv;
 #[derive(Debug, Clone, clap::Parser)]
 #[command(name = "hub forward-auth", version)]
 pub struct Args {
-    /// The site to protect, as browsers see it, e.g. https://docs.example.com/ or https://example.com/docs/.
-    #[arg(long, value_name = "URL")]
+    /// The site to protect, as browsers see it: a host of its own, or a path on one that it shares.
+    #[arg(long, value_name = "https://HOST/PATH/")]
     pub site: Url,
 
     /// Let members of this group in; may be repeated.
