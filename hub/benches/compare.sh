@@ -105,7 +105,9 @@ def post(path, body):
     return json.load(urllib.request.urlopen(request, timeout=600))
 names = [f"user-{n:05}" for n in range(count)]
 for at in range(0, count, 250):
+    print(f"\rregistering users: {at} of {count} ", end="", file=sys.stderr, flush=True)
     post("/users", {"usernames": names[at : at + 250]})
+print("\r\x1b[K", end="", file=sys.stderr)
 print(post("/users/user-00007/tokens", {"note": "bench"})["token"])
 PY
 }
@@ -136,8 +138,10 @@ cases=("/user" "/users?limit=50&offset=$half" "/users?limit=200&offset=$half")
 declare -A got
 echo "$(nproc) cores: $(awk -F': ' '/model name/ {print $2; exit}' /proc/cpuinfo); load average $(cut -d' ' -f1-3 /proc/loadavg)"
 for name in ours jupyterhub; do
+    echo "$name: starting (JupyterHub takes minutes to register 10,000 users)" >&2
     start $name
     token=$(seed)
+    echo "$name: measuring" >&2
     for path in "${cases[@]}"; do
         case $path in /user) who=$token ;; *) who=$secret ;; esac
         got[$name,$path]=$(load "$path" "$who")

@@ -14,6 +14,7 @@ pub mod hubs;
 pub mod last_activity;
 pub mod oauth;
 pub mod processes;
+mod register;
 pub mod roles;
 mod row;
 mod schema;
@@ -28,7 +29,7 @@ pub mod users;
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -46,6 +47,7 @@ pub use error::DbError;
 pub use hubs::HubRow;
 pub use oauth::{CodeOutcome, NewCode, OAuthClient, RedeemedCode};
 pub use processes::ProcessRow;
+pub use register::Register;
 pub use roles::RoleTable;
 pub use servers::{NewServer, ServerChange};
 pub use services::ServiceRow;
@@ -58,12 +60,17 @@ pub use users::{UserFilter, UserOrder, UserPage, UserState, UsersOnly};
 /// How long a statement waits for SQLite's write lock before it fails.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How many rows SQLite's thread may be ahead of who reads them. More than the longest page, so that the two threads need
+/// not wait for each other.
+const ROWS_AT_ONCE: usize = 1_000;
+
 /// The hub's database.
 #[derive(Debug, Clone)]
 pub struct Db {
     readers: DatabaseConnection,
     writer: DatabaseConnection,
     commits: Arc<AtomicU64>,
+    register: Register,
 }
 
 impl Db {
@@ -83,8 +90,11 @@ impl Db {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT);
+            .busy_timeout(BUSY_TIMEOUT)
+            .row_buffer_size(ROWS_AT_ONCE);
+        // A file does not go away as a server may: nothing is asked before each use.
         let forever = SqlitePoolOptions::new()
+            .test_before_acquire(false)
             .idle_timeout(None)
             .max_lifetime(None)
             .min_connections(1);
@@ -106,7 +116,14 @@ impl Db {
             readers: SqlxSqliteConnector::from_sqlx_sqlite_pool(readers),
             writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
             commits: Arc::default(),
+            register: Register::default(),
         })
+    }
+
+    /// The users in the order of their registration.
+    #[must_use]
+    pub fn register(&self) -> &Register {
+        &self.register
     }
 
     /// A connection for reading.
@@ -127,6 +144,8 @@ impl Db {
         Ok(Tx {
             inner: self.writer.begin_with_options(options).await?,
             commits: Arc::clone(&self.commits),
+            register: self.register.clone(),
+            users_change: AtomicBool::new(false),
         })
     }
 
@@ -143,9 +162,16 @@ impl Db {
 pub struct Tx {
     inner: DatabaseTransaction,
     commits: Arc<AtomicU64>,
+    register: Register,
+    users_change: AtomicBool,
 }
 
 impl Tx {
+    /// Users come or go in this transaction: [`Db::register`] is read again after it.
+    fn changes_users(&self) {
+        self.users_change.store(true, Ordering::SeqCst);
+    }
+
     /// Makes everything that was written in this transaction permanent.
     ///
     /// # Errors
@@ -179,6 +205,9 @@ impl Tx {
         let all = tokio::spawn(async move {
             let done = self.inner.commit().await;
             self.commits.fetch_add(1, Ordering::SeqCst);
+            if self.users_change.into_inner() {
+                self.register.outdated();
+            }
             then();
             done
         });

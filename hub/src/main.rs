@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use hub::cli::{self, Command};
 use hub::programs;
 
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // Installed before anything can open a TLS connection; an error only says that somebody was faster.
     let _ = rustls::crypto::ring::default_provider().install_default();

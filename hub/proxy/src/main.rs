@@ -4,6 +4,10 @@ use std::process::ExitCode;
 
 use hub_types::env::ProcessEnv;
 
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let args = match hub_proxy::cli::parse_from(std::env::args_os()) {
         Ok(args) => args,

@@ -1,10 +1,9 @@
 //! Pages of lists. Source: wire contract 5.1; security case 64 (a negative number is an error, not its absolute value).
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, extract::OriginalUri};
 use hub_types::page::{NextPage, PAGINATION_MEDIA_TYPE, Page, Pagination};
 use serde::Serialize;
 use url::form_urlencoded;
@@ -13,6 +12,11 @@ use crate::http::error::ApiError;
 use crate::http::extract::argument;
 use crate::http::origin;
 use crate::state::AppState;
+
+const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Bytes that a page often has.
+const USUAL_PAGE: usize = 16 << 10;
 
 /// The page that a request asks for, not looked at yet: what is wrong with it is only for those who may see the list.
 #[derive(Debug)]
@@ -48,7 +52,7 @@ impl PageRequest {
         if self.wants_page {
             self.envelope(items, total)
         } else {
-            Json(items).into_response()
+            json(&items)
         }
     }
 
@@ -60,7 +64,7 @@ impl PageRequest {
             limit: self.limit,
             url: next_url(&self.origin, &self.uri, end, self.limit),
         });
-        Json(Page {
+        json(&Page {
             items,
             pagination: Pagination {
                 offset: self.offset,
@@ -69,7 +73,15 @@ impl PageRequest {
                 next,
             },
         })
-        .into_response()
+    }
+}
+
+/// A list is long: it is written to one buffer, which is made large enough at once.
+fn json(list: &impl Serialize) -> Response {
+    let mut body = Vec::with_capacity(USUAL_PAGE);
+    match serde_json::to_writer(&mut body, list) {
+        Ok(()) => ([(header::CONTENT_TYPE, APPLICATION_JSON)], body).into_response(),
+        Err(error) => ApiError::internal(error).into_response(),
     }
 }
 

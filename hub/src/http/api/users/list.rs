@@ -28,7 +28,7 @@ pub(in crate::http::api) async fn list(
         only,
         ..filter(&uri)?
     };
-    let found = users::page(state.db.read(), &filter, page.offset, page.limit).await?;
+    let found = users::page(&state.db, &filter, page.offset, page.limit).await?;
     let models = user_models(&state, &caller, &found.users, include_stopped(&uri)).await?;
     Ok(page.answer(models, found.total))
 }
