@@ -192,6 +192,6 @@ async fn a_group_may_have_more_members_than_a_statement_has_values() {
         }),
         ..UserFilter::default()
     };
-    let found = hub::db::users::page(hub.state.db.read(), &filter, 0, 1).await;
+    let found = hub::db::users::page(&hub.state.db, &filter, 0, 1).await;
     assert_eq!(found.unwrap().total, MEMBERS);
 }
