@@ -210,4 +210,18 @@ mod tests {
         assert_eq!(server_path("a b", ""), "/users/a%20b/server");
         assert_eq!(server_path("a", "gpu/.."), "/users/a/servers/gpu%2F..");
     }
+
+    #[test]
+    fn what_a_start_sends() {
+        let nothing = serde_json::to_value(StartOptions::default()).unwrap();
+        assert_eq!(nothing, serde_json::json!({}));
+        let mut options = Map::new();
+        options.insert("gpu".into(), true.into());
+        let start = StartOptions::default().with_user_options(options);
+        let sent = serde_json::to_value(start.with_display_name("Big one")).unwrap();
+        let wanted = serde_json::json!({
+            "user_options": { "gpu": true }, "display_name": "Big one",
+        });
+        assert_eq!(sent, wanted);
+    }
 }

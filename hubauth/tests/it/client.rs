@@ -1,8 +1,11 @@
 //! The typed client.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::TryStreamExt as _;
+use hub_types::clock::{Clock as _, FakeClock, SystemClock};
 use hub_types::server::ServerModel;
 use hub_types::token::NewToken;
 use hub_types::user::{ActivityReport, ServerActivity};
@@ -22,10 +25,21 @@ async fn hub_and_client() -> (FakeHub, HubClient) {
 
 #[tokio::test]
 async fn version_and_clock() {
-    let (_hub, client) = hub_and_client().await;
+    let (hub, client) = hub_and_client().await;
     assert_eq!(client.clock_offset(), None);
     assert_eq!(client.api_root().await.unwrap().version, "6.1.1");
     assert_eq!(client.clock_offset().unwrap().num_seconds(), 0);
+
+    // A machine whose clock is wrong still reckons in the hub's time.
+    let wrong = FakeClock::at(DateTime::<Utc>::UNIX_EPOCH + TimeDelta::days(20_000));
+    let lost = HubClient::builder(hub.api_url())
+        .clock(Arc::new(wrong.clone()))
+        .build()
+        .unwrap();
+    assert_eq!(lost.hub_now(), wrong.now());
+    lost.api_root().await.unwrap();
+    let apart = lost.hub_now() - SystemClock.now();
+    assert!(apart.abs() < TimeDelta::seconds(30), "{apart}");
 }
 
 #[tokio::test]
@@ -220,6 +234,8 @@ async fn errors_name_the_url_and_what_to_do() {
         hub.set_mood(mood.clone());
         let error = client.whoami(&token).await.unwrap_err();
         assert_eq!(error.status_for_visitor(), status, "{mood:?}");
+        let later = matches!(mood, Mood::Status(429 | 500 | 503));
+        assert_eq!(error.is_transient(), later, "{mood:?}");
         let message = error.to_string();
         assert!(
             message.contains(text) && message.contains(&hub.api_url()),

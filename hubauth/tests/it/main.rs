@@ -15,5 +15,6 @@ mod public_api;
 mod requests;
 mod security;
 mod services_cookie;
+mod settings;
 mod websocket;
 mod xsrf;
