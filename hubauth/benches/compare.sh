@@ -66,7 +66,7 @@ report() { # name, plain, protected
 per_second() { awk '/^cached look-up: / { print int($3); exit }' "$1"; }
 
 verdict() { # what, figure, aim
-    awk -v what="$1" -v figure="$2" -v aim="$3" 'BEGIN { printf "  %s: %s (aim: %s): %s\n", what, figure, aim, figure >= aim ? "reached" : "NOT reached" }'
+    awk -v what="$1" -v figure="$2" -v aim="$3" 'BEGIN { printf "  %s: %s (aim: %s): %s\n", what, figure, aim, (figure >= aim) ? "reached" : "NOT reached" }'
 }
 
 echo "$(nproc) cores: $(awk -F': ' '/model name/ {print $2; exit}' /proc/cpuinfo); load average $(cut -d' ' -f1-3 /proc/loadavg)"

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use e2e::{Browser, Stack, StackBuilder, eventually, programs};
+use e2e::{Browser, Stack, StackBuilder, eventually, peers, programs};
 use fantoccini::key::Key;
 use serde_json::json;
 
@@ -217,4 +217,25 @@ async fn the_same_examples_serve_our_hub_and_a_real_jupyterhub() {
     let theirs = with_examples(Stack::builder().python_hub().base_url("/python/"));
     let hubs = tokio::join!(ours.start(), theirs.start());
     tokio::join!(Box::pin(serve(hubs.0)), Box::pin(serve(hubs.1)));
+}
+
+#[test]
+fn every_example_is_run_by_a_test() {
+    let tests = [
+        include_str!("examples.rs"),
+        include_str!("forward_auth/caddy.rs"),
+        include_str!("forward_auth/nginx.rs"),
+    ]
+    .concat();
+    let folder = peers::workspace().join("examples");
+    let names: Vec<_> = std::fs::read_dir(folder)
+        .expect("the examples")
+        .map(|entry| entry.expect("an entry").file_name())
+        .map(|name| name.into_string().expect("UTF-8"))
+        .collect();
+    assert!(names.len() > 5, "{names:?}");
+    for name in names {
+        let run = [format!("\"example-{name}\""), format!("examples/{name}")];
+        assert!(run.iter().any(|text| tests.contains(text)), "{name}");
+    }
 }
