@@ -45,6 +45,11 @@ pub enum Command {
         /// Where the configuration comes from, which names the database.
         sources: Sources,
     },
+    /// Print the description of the REST API.
+    OpenApi {
+        /// Prefix of every URL.
+        base_url: String,
+    },
     /// Set up a folder where there is none yet, and run the hub in it.
     Quickstart(Options),
     /// `hub proxy …`: the proxy's own arguments.
@@ -110,6 +115,7 @@ fn command(cli: Cli, mut flags: Vec<crate::config::load::Flag>) -> Command {
             user,
             sources: common.sources(flags),
         },
+        Some(Sub::Openapi { base_url }) => Command::OpenApi { base_url },
         Some(Sub::Quickstart(quickstart)) => Command::Quickstart(quickstart.options(flags)),
         Some(Sub::Proxy(raw)) => Command::Proxy(raw.args),
         Some(Sub::CullIdle(raw)) => Command::CullIdle(raw.args),

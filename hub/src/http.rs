@@ -4,6 +4,7 @@
 //! * [`extract`]: who calls and what the URL names; [`origin`]: where the client sees us; [`json`]: bodies;
 //! * [`xsrf`]: what cookies alone may not do;
 //! * [`error`]: errors of the API; [`view`]: domain values as wire models;
+//! * [`openapi`]: what the API says of itself;
 //! * [`middleware`]: what happens around every request.
 
 pub mod api;
@@ -12,6 +13,7 @@ pub mod extract;
 pub mod json;
 pub mod middleware;
 pub mod oauth;
+pub mod openapi;
 pub mod origin;
 pub mod pages;
 pub mod view;

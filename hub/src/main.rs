@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Command::GenerateConfig(file) => programs::generate_config(&file),
         Command::ShowConfig { sources, json } => programs::show_config(&sources, json),
         Command::HelpAll => programs::help_all(),
+        Command::OpenApi { base_url } => programs::openapi(&base_url),
         Command::Proxy(args) => programs::proxy(args),
         Command::CullIdle(args) => programs::cull_idle(args),
         Command::Whoami(_) => services::whoami::run(),

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use hub_types::env::{EnvSource as _, ProcessEnv, USER};
+use hub_types::paths::BaseUrl;
 
 use crate::cli::{EXIT_FAILURE, EXIT_USAGE, NewFile};
 use crate::config::load::{Loaded, Sources, TOML_FILE, load};
@@ -197,6 +198,13 @@ pub fn show_config(sources: &Sources, json: bool) -> ExitCode {
 #[must_use]
 pub fn help_all() -> ExitCode {
     say(show::flags_help())
+}
+
+/// `hub openapi`: prints the description of the REST API.
+#[must_use]
+pub fn openapi(base_url: &str) -> ExitCode {
+    let document = crate::http::openapi::document(&BaseUrl::new(base_url));
+    say(format_args!("{document:#}\n"))
 }
 
 /// The arguments of a program that we hand over to, with a name for its messages in front.

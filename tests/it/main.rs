@@ -9,6 +9,7 @@ mod forward_auth;
 mod login;
 mod manual;
 mod new_project;
+mod openapi;
 mod peers_sdk;
 mod python_services;
 mod quickstart;

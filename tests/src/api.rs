@@ -44,6 +44,11 @@ impl Api {
         self.client.post(&self.path(path), body).await
     }
 
+    /// PUT of a JSON body.
+    pub async fn put(&self, path: &str, body: &Value) -> Reply {
+        self.client.put(&self.path(path), body).await
+    }
+
     /// DELETE.
     pub async fn delete(&self, path: &str) -> Reply {
         self.client.delete(&self.path(path)).await

@@ -43,6 +43,12 @@ pub fn python(program: &str) -> PathBuf {
     required(python_bin().join(program))
 }
 
+/// A program that reads OpenAPI documents: `schemathesis`, `openapi-spec-validator`.
+#[must_use]
+pub fn openapi(program: &str) -> PathBuf {
+    required(peers().join("openapi/bin").join(program))
+}
+
 /// Upstream's unpacked source archive, with its examples and `docs/source/_static/rest-api.yml`.
 #[must_use]
 pub fn sdist() -> PathBuf {

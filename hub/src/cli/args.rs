@@ -28,6 +28,11 @@ Examples:
 Tokens with an expiry, a note or fewer scopes are made on the page Tokens, or with
 POST /hub/api/users/NAME/tokens.";
 
+const OPENAPI_EXAMPLES: &str = "\
+Examples:
+  hub openapi > openapi.json
+  openapi-generator generate -g python -i openapi.json -o client";
+
 /// A JupyterHub: users log in and get their own notebook servers.
 ///
 /// Without a subcommand it runs the hub, with the proxy and the services that its configuration names. It reads
@@ -190,6 +195,15 @@ pub(super) enum Sub {
         user: Option<String>,
         #[command(flatten)]
         common: Common,
+    },
+    /// Print the OpenAPI 3.1 document of the REST API, for generators of clients.
+    ///
+    /// A running hub serves the same as /hub/api/openapi.json, and as a page for people as /hub/api-docs.
+    #[command(after_help = OPENAPI_EXAMPLES)]
+    Openapi {
+        /// Prefix of every URL, e.g. /jupyter/.
+        #[arg(long, value_name = "PATH", default_value = "/")]
+        base_url: String,
     },
     /// Try it: set up a folder with a configuration, then run the hub in it.
     ///

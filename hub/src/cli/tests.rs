@@ -124,6 +124,12 @@ fn other_commands() {
         ),
         ("--help-all", Command::HelpAll),
         (
+            "openapi --base-url /x",
+            Command::OpenApi {
+                base_url: "/x".into(),
+            },
+        ),
+        (
             "--generate-config",
             Command::GenerateConfig(NewFile {
                 path: "hub.toml".into(),

@@ -1,11 +1,12 @@
 //! What happens around every request, in one order.
 //!
-//! From the outside in: log line → panics become 500 → headers of the response → entity tag → body limit → handler.
+//! From the outside in: log line → panics become 500 → headers of the response → entity tag → whole body → handler.
 
 mod catch_panic;
 mod entity_tag;
 mod log_request;
 mod response_headers;
+mod whole_body;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ pub fn wrap(router: Router<AppState>, state: &AppState) -> Router<AppState> {
     let headers = Arc::new(response_headers::Headers::new(&state.addresses.base));
     router
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn(whole_body::read))
         .layer(from_fn(entity_tag::tag))
         .layer(from_fn_with_state(headers, response_headers::add))
         .layer(from_fn(catch_panic::catch))

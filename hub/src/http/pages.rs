@@ -4,6 +4,7 @@
 //! (somebody who has logged in) and answers with a page, a redirect, or a [`PageError`], which becomes the error page.
 
 mod accept_share;
+mod api_docs;
 mod context;
 mod csp_report;
 mod error_page;
@@ -68,6 +69,8 @@ pub fn routes(state: &AppState) -> Router<AppState> {
             &hub("accept-share"),
             get(accept_share::ask).post(accept_share::accept),
         )
+        // -- for those who write clients
+        .route(&hub("api-docs"), get(api_docs::page))
         // -- for Prometheus
         .route(&hub("metrics"), get(metrics::metrics))
         .route(&hub("api/metrics"), get(metrics::metrics))

@@ -64,12 +64,15 @@ pub fn current<'a>(
         .find(|token| is_valid(keys, token, session_id, now))
 }
 
+/// The header that shows the token.
+pub const XSRF_HEADER: &str = "x-xsrftoken";
+
 /// What the request shows: the argument if the caller found one, else a header.
 #[must_use]
 pub fn shown<'a>(argument: Option<&'a str>, headers: &'a HeaderMap) -> Option<&'a str> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     argument
-        .or_else(|| header("x-xsrftoken"))
+        .or_else(|| header(XSRF_HEADER))
         .or_else(|| header("x-csrftoken"))
         .filter(|token| !token.is_empty())
 }

@@ -22,8 +22,10 @@ macro_rules! page {
 }
 
 mod accept_share;
+pub mod api_docs;
 
 pub use accept_share::{AcceptSharePage, Called};
+pub use api_docs::ApiDocsPage;
 
 /// `login.html`: a form with `_xsrf`, `username`, `password` and perhaps `otp`, or a link to the login service.
 #[derive(Debug, Clone, Default, Serialize)]

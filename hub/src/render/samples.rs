@@ -4,6 +4,9 @@ use chrono::{DateTime, Utc};
 use http::StatusCode;
 use hub_types::time;
 
+use super::pages::api_docs::{
+    ApiAnswer, ApiDocsPage, ApiField, ApiGroup, ApiModel, ApiOperation, ApiScope, ApiType, Piece,
+};
 use super::pages::{
     AcceptSharePage, Called, ClientRow, ConsentClient, ExpiryOption, Failure, HomePage, LoginPage,
     LogoutPage, NotRunningPage, Notice, NoticeKind, OAuthPage, ScopeDescription, ServerCard,
@@ -57,6 +60,70 @@ fn card(text: &str, state: ServerState) -> ServerCard {
         last_activity: Some(at("2026-11-22T03:30:07Z")),
         started: Some(at("2026-11-22T02:00:00Z")),
         failure: (state == ServerState::Stopped).then(|| format!("No such file {text}")),
+    }
+}
+
+fn api_docs(text: &str) -> ApiDocsPage {
+    let words = || vec![piece(text, false), piece(text, true)];
+    let kind = || ApiType {
+        words: format!("list of {text}"),
+        model: Some(format!("Model{text}")),
+    };
+    let field = || ApiField {
+        name: format!("name{text}"),
+        place: "path".to_owned(),
+        kind: kind(),
+        required: true,
+        text: words(),
+    };
+    let operation = ApiOperation {
+        id: format!("get-it{text}"),
+        method: "GET".to_owned(),
+        path: format!("/hub/api/it/{text}"),
+        summary: format!("Get it{text}"),
+        text: vec![words()],
+        scopes: vec![format!("read:it{text}")],
+        extension: true,
+        deprecated: true,
+        parameters: vec![field()],
+        body_kind: Some("application/json".to_owned()),
+        body: vec![field()],
+        answers: vec![ApiAnswer {
+            status: 200,
+            text: words(),
+            kind: Some(kind()),
+        }],
+        errors: vec![403, 500],
+        curl: format!("curl {text}"),
+        ..ApiOperation::default()
+    };
+    ApiDocsPage {
+        chrome: chrome(text),
+        document_url: "/hub/api/openapi.json".to_owned(),
+        api_url: format!("http://hub/{text}"),
+        about: vec![words()],
+        groups: vec![ApiGroup {
+            id: "it".to_owned(),
+            name: format!("It{text}"),
+            text: text.to_owned(),
+            operations: vec![operation],
+        }],
+        models: vec![ApiModel {
+            name: format!("Model{text}"),
+            text: words(),
+            fields: vec![field()],
+        }],
+        scopes: vec![ApiScope {
+            name: format!("read:it{text}"),
+            description: text.to_owned(),
+        }],
+    }
+}
+
+fn piece(text: &str, code: bool) -> Piece {
+    Piece {
+        text: format!("words {text}"),
+        code,
     }
 }
 
@@ -228,6 +295,7 @@ pub(crate) fn all(
                 chrome: anonymous(text),
             }),
         ),
+        ("api-docs", renderer.render(&api_docs(text))),
         ("home-stopped", renderer.render(&home(ServerState::Stopped))),
         (
             "home-spawning",

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod cached;
+mod described;
 mod dropped;
 mod groups;
 mod metrics;

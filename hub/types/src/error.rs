@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 /// `{"status": 404, "message": "No such user"}`.
 ///
 /// `message` is null where JupyterHub 6.1 sends null (unknown URL, wrong method, missing credentials on `/user`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ErrorBody {
     /// The HTTP status code, repeated.
     pub status: u16,

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 /// What kind of principal a token or cookie belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// A person.

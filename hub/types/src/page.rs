@@ -16,7 +16,8 @@ pub struct Page<T> {
 }
 
 /// Where a page stands in the whole list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Pagination {
     /// Number of items before this page.
     pub offset: u64,
@@ -30,6 +31,7 @@ pub struct Pagination {
 
 /// How to get the next page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NextPage {
     /// Number of items before the next page.
     pub offset: u64,

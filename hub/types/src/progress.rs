@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 /// One event. The stream ends after an event with `ready` or `failed`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProgressEvent {
     /// 0 to 100.
     #[serde(default)]

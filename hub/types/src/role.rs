@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::scope::Scope;
 
 /// A role with whoever holds it by a grant. (That every user holds `user`, and administrators `admin`, is no grant.)
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RoleModel {
     /// Always `role`.
     pub kind: String,
@@ -14,6 +15,7 @@ pub struct RoleModel {
     /// For people.
     pub description: String,
     /// What it gives, as written.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub scopes: Vec<Scope>,
     /// Who made it: `builtin`, `config`, `api` or `authenticator`. Only those of `api` can be changed here.
     pub origin: String,

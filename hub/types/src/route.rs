@@ -27,7 +27,8 @@ pub struct ProxyRoute {
 pub type RouteTable = BTreeMap<String, ProxyRoute>;
 
 /// A route as the hub's `GET /proxy` shows it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RouteModel {
     /// `/path/` or `host/path/`, always with a trailing slash.
     pub routespec: String,

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 /// What a server is in the middle of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Pending {
     /// Being started.
@@ -20,6 +21,7 @@ pub enum Pending {
 
 /// A server. Old hubs omit some fields: readers must bear any of them missing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ServerModel {
     /// Empty for the default server.
     #[serde(default)]

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 /// A service. Fields other than kind and name are absent when the caller may not read them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ServiceModel {
     /// Always `service`.
     #[serde(default)]

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// A user or group of which nothing but the name is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Named {
     /// The name.
     pub name: String,
@@ -18,7 +19,8 @@ impl Named {
 }
 
 /// As much of a server as somebody sees with whom it is shared.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SharedServer {
     /// The owner.
     pub user: Named,
@@ -33,7 +35,8 @@ pub struct SharedServer {
 }
 
 /// A share: what a user or a group may do with somebody else's server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ShareModel {
     /// What is shared.
     pub server: SharedServer,
@@ -51,7 +54,8 @@ pub struct ShareModel {
 }
 
 /// A share code: an invitation that becomes a share when somebody accepts it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ShareCodeModel {
     /// What is shared.
     pub server: SharedServer,
@@ -72,11 +76,13 @@ pub struct ShareCodeModel {
     pub last_exchanged_at: Option<DateTime<Utc>>,
     /// The code and where to accept it: only in the reply to its creation.
     #[serde(flatten)]
+    #[cfg_attr(feature = "openapi", schema(ignore))]
     pub secret: Option<ShareCodeSecret>,
 }
 
 /// What is only told once of a share code.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ShareCodeSecret {
     /// The code itself.
     pub code: String,

@@ -11,6 +11,7 @@ use crate::server::{Pending, ServerModel};
 /// A user. Every field but the name is absent when the caller may not read it, so all are options; a field that the
 /// caller may read but that has no value is `Some(None)` (null on the wire).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UserModel {
     /// `user`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -9,6 +9,8 @@ use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
+use crate::guard::head::FORWARDED;
+
 /// How long unread input is drained, so that the kernel does not cut off our answer with a reset.
 const LINGER: Duration = Duration::from_secs(2);
 /// How much of it.
@@ -100,8 +102,12 @@ impl Closing {
 fn answer(status: StatusCode) -> Vec<u8> {
     let reason = status.canonical_reason().unwrap_or("Refused");
     let code = status.as_u16();
+    let allow = match status {
+        StatusCode::METHOD_NOT_ALLOWED => format!("allow: {FORWARDED}\r\n"),
+        _ => String::new(),
+    };
     format!(
-        "HTTP/1.1 {code} {reason}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\nconnection: \
+        "HTTP/1.1 {code} {reason}\r\n{allow}content-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\nconnection: \
          close\r\n\r\n{reason}",
         reason.len()
     )

@@ -2,12 +2,12 @@
 //! to be written as HTTP/1.1. Malformed frames, connection headers (`Connection`, `Transfer-Encoding`, `Upgrade`…) and
 //! bodies that do not have the announced length were refused by the HTTP/2 layer before (RFC 9113 8.1.1, 8.2.2).
 
-use http::header::{CONNECTION, COOKIE, HOST, HeaderValue};
+use http::header::{ALLOW, CONNECTION, COOKIE, HOST, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 
 use crate::error_page;
 use crate::forward::body::ResponseBody;
-use crate::guard::head::{HeadLimits, Refusal, Seen};
+use crate::guard::head::{FORWARDED, HeadLimits, Refusal, Seen};
 
 /// Judges a request of HTTP/2 and gives it the form of one of HTTP/1.1: a single `Host`, a single `Cookie`.
 pub(crate) fn judge<B>(
@@ -91,7 +91,12 @@ pub(crate) fn refuse(refusal: Refusal) -> Response<ResponseBody> {
         "refused a request: {}",
         refusal.reason
     );
-    error_page::plain(refusal.status)
+    let mut response = error_page::plain(refusal.status);
+    if refusal.status == StatusCode::METHOD_NOT_ALLOWED {
+        let allow = HeaderValue::from_static(FORWARDED);
+        response.headers_mut().insert(ALLOW, allow);
+    }
+    response
 }
 
 #[cfg(test)]

@@ -182,6 +182,10 @@ fn request_line(line: &[u8], limits: &HeadLimits) -> Result<bool, Refusal> {
     Ok(http10)
 }
 
+/// The methods that an answer to others says are allowed (RFC 9110 15.5.6): those that everybody knows of all that are
+/// forwarded.
+pub(crate) const FORWARDED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
 /// `name: value` with the white space around the value removed.
 pub(crate) fn header_line(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
     if matches!(line.first(), Some(b' ' | b'\t')) {

@@ -79,6 +79,11 @@ async fn request_lines_that_are_not_for_us() {
             answer.starts_with(&format!("HTTP/1.1 {status} ")),
             "{line}: {answer}"
         );
+        assert_eq!(
+            answer.contains("\r\nallow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"),
+            status == "405",
+            "{line}: {answer}"
+        );
         assert!(seen.lock().unwrap().is_empty(), "{line}");
     }
 }

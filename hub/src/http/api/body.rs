@@ -1,6 +1,6 @@
 //! Bodies of requests, checked in JupyterHub's words.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::http::error::ApiError;
 
@@ -74,6 +74,18 @@ impl Field {
         Self { name, class }
     }
 
+    /// The field's name and its type as a JSON schema.
+    pub(super) fn schema(&self) -> (String, Value) {
+        let schema = match self.class {
+            "<class 'str'>" => json!({"type": "string"}),
+            "<class 'bool'>" => json!({"type": "boolean"}),
+            "<class 'int'>" => json!({"type": "integer"}),
+            "<class 'list'>" => json!({"type": "array"}),
+            _ => json!({"type": "object"}),
+        };
+        (self.name.to_owned(), schema)
+    }
+
     /// A text.
     pub(super) const fn text(name: &'static str) -> Self {
         Self::new(name, "<class 'str'>")
@@ -101,7 +113,7 @@ impl Field {
 }
 
 /// The fields of a user's model that a request may name.
-const USER_FIELDS: &[Field] = &[
+pub(super) const USER_FIELDS: &[Field] = &[
     Field::text("name"),
     Field::flag("admin"),
     Field::list("groups"),

@@ -10,13 +10,15 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::StreamExt as _;
 use hub_types::names::{ServerName, Username};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
+use utoipa::{PartialSchema as _, ToSchema};
 
 use super::{groups, servers, users};
 use crate::domain::principal::Principal;
 use crate::domain::server::ServerRef;
 use crate::http::error::ApiError;
 use crate::http::extract::{Auth, IfInactiveSince, JsonBody, ServerPath, UserPath};
+use crate::http::openapi::schemas::Models;
 use crate::state::AppState;
 
 /// Most users in one request.
@@ -25,7 +27,7 @@ const MAX_USERS: usize = 1_000;
 const AT_ONCE: usize = 16;
 
 /// What to do.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Action {
     /// `POST /users/:user`.
@@ -42,18 +44,23 @@ enum Action {
     RemoveFromGroup,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Request {
+    #[schema(inline)]
     action: Action,
+    /// Names of users.
+    #[schema(max_items = 1_000)]
     users: Vec<String>,
     /// For the two actions with groups.
     group: Option<String>,
 }
 
 /// What became of one user.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = BulkItem)]
 pub(super) struct Item {
+    /// The name, as it was given.
     user: String,
     /// The status that its own request would have got.
     status: u16,
@@ -62,9 +69,23 @@ pub(super) struct Item {
     message: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+/// What became of all users, in the order of the request.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = BulkResults)]
 pub(super) struct Results {
+    /// One for each user.
     results: Vec<Item>,
+}
+
+/// The schema of the body.
+pub(super) fn request_schema() -> Value {
+    serde_json::to_value(Request::schema()).unwrap_or_default()
+}
+
+/// Adds what is only used here.
+pub(super) fn add_models(all: &mut Models) {
+    all.add(&Item::default(), &[]);
+    all.add(&Results::default(), &[]);
 }
 
 pub(super) async fn users(

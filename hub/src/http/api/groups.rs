@@ -26,14 +26,14 @@ use crate::http::error::ApiError;
 use crate::state::AppState;
 
 /// The fields of a group's model that a request may name.
-const FIELDS: &[Field] = &[
+pub(super) const FIELDS: &[Field] = &[
     Field::text("name"),
     Field::list("users"),
     Field::list("roles"),
 ];
 
 /// Most groups or users in one request.
-const MAX_NAMES: usize = 1_000;
+pub(super) const MAX_NAMES: usize = 1_000;
 
 /// A group as `caller` may see it.
 fn model(caller: &Principal, group: &GroupRow, roles: Vec<String>) -> GroupModel {

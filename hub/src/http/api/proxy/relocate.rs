@@ -17,7 +17,7 @@ use crate::http::extract::{Auth, JsonBody};
 use crate::state::AppState;
 
 /// Keys that JupyterHub's documentation names and its code passes over: here they are a mistake.
-const OLD: &[&str] = &["ip", "port", "protocol"];
+pub(in crate::http::api) const OLD: &[&str] = &["ip", "port", "protocol"];
 
 pub(in crate::http::api) async fn relocate(
     State(state): State<AppState>,

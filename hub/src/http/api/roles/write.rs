@@ -18,10 +18,11 @@ use crate::http::error::ApiError;
 use crate::http::extract::{Auth, JsonBody};
 use crate::state::AppState;
 
-const FIELDS: &[Field] = &[Field::text("description"), Field::list("scopes")];
+pub(in crate::http::api) const FIELDS: &[Field] =
+    &[Field::text("description"), Field::list("scopes")];
 
 /// Most scopes of a role, and characters of its description.
-const MOST: usize = 1_000;
+pub(in crate::http::api) const MOST: usize = 1_000;
 
 pub(in crate::http::api) async fn create(
     State(state): State<AppState>,

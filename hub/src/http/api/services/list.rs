@@ -13,7 +13,7 @@ use crate::http::error::ApiError;
 use crate::http::extract::Auth;
 use crate::state::AppState;
 
-const LIST: &[ScopeName] = &[ScopeName::ListServices];
+pub(in crate::http::api) const LIST: &[ScopeName] = &[ScopeName::ListServices];
 
 pub(in crate::http::api) async fn list(
     State(state): State<AppState>,

@@ -25,7 +25,7 @@ use crate::state::AppState;
 
 /// The fields of a service's model that a request may name. (JupyterHub 6.1 has forgotten `timeout`; `cookie_auth`
 /// is ours.)
-const FIELDS: &[Field] = &[
+pub(in crate::http::api) const FIELDS: &[Field] = &[
     Field::text("name"),
     Field::flag("admin"),
     Field::text("url"),

@@ -19,7 +19,7 @@ use crate::http::extract::{Auth, JsonBody, UserPath};
 use crate::state::AppState;
 
 /// Most users in one request.
-const MAX_NAMES: usize = 1_000;
+pub(in crate::http::api) const MAX_NAMES: usize = 1_000;
 
 pub(in crate::http::api) async fn create_many(
     State(state): State<AppState>,

@@ -14,7 +14,7 @@ use crate::http::error::ApiError;
 use crate::http::extract::{Auth, argument};
 use crate::state::AppState;
 
-const LIST: &[ScopeName] = &[ScopeName::ListUsers];
+pub(in crate::http::api) const LIST: &[ScopeName] = &[ScopeName::ListUsers];
 
 pub(in crate::http::api) async fn list(
     State(state): State<AppState>,

@@ -1,0 +1,101 @@
+//! Users' servers.
+
+use hub_types::progress::ProgressEvent;
+use hub_types::server::ServerModel;
+use serde_json::{Value, json};
+
+use super::users::if_inactive_since;
+use super::{at_least, exactly, or_null};
+use crate::domain::action::{ReadServer, StartServer, StopServer};
+use crate::http::openapi::document::EVENTS;
+use crate::http::openapi::{Body, Operation, Tag, schemas};
+
+/// What a server is called and started with.
+fn options() -> Body {
+    let fields = json!({
+        "display_name": {"type": "string", "maxLength": 255, "description": "What people call it."},
+        "user_options": {"type": ["object", "null"], "description": "What the spawner is told."},
+    });
+    let mut schema = at_least(fields, &[]);
+    schema["description"] = json!(
+        "An object with neither of the fields is itself the options, as in JupyterHub before 6.0."
+    );
+    let example = json!({"display_name": "GPU", "user_options": {"profile": "gpu"}});
+    Body::optional(or_null(schema), example)
+}
+
+pub(in crate::http::api) fn get() -> Operation {
+    Operation::needs::<ReadServer>(Tag::Servers, "Get a server")
+        .model::<ServerModel>(200, "The server, stopped or not.")
+}
+
+pub(in crate::http::api) fn create() -> Operation {
+    Operation::needs::<StartServer>(Tag::Servers, "Create a named server without starting it")
+        .body(options())
+        .model::<ServerModel>(201, "The new server.")
+        .error(409, "The user has a server of this name already.")
+}
+
+pub(in crate::http::api) fn start() -> Operation {
+    Operation::needs::<StartServer>(Tag::Servers, "Start a server")
+        .text("A named server that does not exist is created.")
+        .body(options())
+        .empty(201, "It is ready.")
+        .empty(202, "It is still starting; see its progress.")
+        .error(
+            429,
+            "Too many servers are starting or running; try again after `Retry-After` seconds.",
+        )
+        .error(500, "The start failed; the message says why.")
+}
+
+pub(in crate::http::api) fn stop() -> Operation {
+    let remove = json!({"remove": {
+        "type": ["boolean", "null"], "description": "Forget a named server altogether.",
+    }});
+    Operation::needs::<StopServer>(Tag::Servers, "Stop a server")
+        .text("One that is starting is stopped too.")
+        .parameter(if_inactive_since())
+        .body(Body::optional(
+            or_null(at_least(remove, &[])),
+            json!({"remove": true}),
+        ))
+        .empty(204, "It does not run.")
+        .empty(202, "It is still stopping.")
+        .error(412, "It was used after the time of the header.")
+}
+
+pub(in crate::http::api) fn update() -> Operation {
+    let text = |says: &str| json!({"type": ["string", "null"], "description": says});
+    let mut schema: Value = exactly(
+        json!({
+            "name": text("Its new name."),
+            "display_name": text("What people call it."),
+            "user_options": {"type": "object", "description": "What the spawner is told at the next start."},
+        }),
+        &[],
+    );
+    schema["minProperties"] = json!(1);
+    Operation::needs::<StartServer>(Tag::Servers, "Rename a server, or change its options")
+        .text("The server must be stopped.")
+        .body(Body::json(schema, json!({"display_name": "GPU (large)"})))
+        .model::<ServerModel>(200, "The server after the change.")
+        .error(409, "The user has a server of that name already, or the server was changed by somebody else meanwhile.")
+}
+
+pub(in crate::http::api) fn progress() -> Operation {
+    // What a reader of the stream sees of each event.
+    let event = json!({
+        "type": "object",
+        "required": ["data"],
+        "properties": {"data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": schemas::of::<ProgressEvent>(),
+        }},
+    });
+    Operation::needs::<ReadServer>(Tag::Servers, "Follow the progress of a start")
+        .text("Server-Sent Events. The data of each is a `ProgressEvent`; the last one has `ready` or `failed`.")
+        .with(200, "The events, as they happen.", EVENTS, event)
+        .error(400, "The server is not starting, and its last start did not fail.")
+}

@@ -1,0 +1,258 @@
+//! The description of the API against the API: nothing is served without being described, and nothing described is not
+//! served; what it says of permission is what callers meet.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hub::http::{openapi, router};
+use hub_types::paths::BaseUrl;
+use serde_json::{Value, json};
+
+use crate::harness::{Hub, WHOAMI_TOKEN};
+
+type Route = (String, String);
+
+/// The description of every operation, by method and path.
+fn operations() -> BTreeMap<Route, Value> {
+    let document = openapi::document(&BaseUrl::default());
+    let paths = document["paths"].as_object().unwrap();
+    let mut all = BTreeMap::new();
+    for (path, methods) in paths {
+        for (method, operation) in methods.as_object().unwrap() {
+            let route = (method.to_uppercase(), path.clone());
+            all.insert(route, operation.clone());
+        }
+    }
+    all
+}
+
+/// Method and path of every route of the hub's whole router under `/hub/api`, as the router itself prints them:
+/// `RouteId(7): MethodRouter(… allow_header: Bytes(b"GET,HEAD") …)` and `RouteId(7): "/hub/api/users"`.
+fn routes(hub: &Hub) -> BTreeSet<Route> {
+    let text = format!("{:?}", router(hub.state.clone()));
+    // Fallbacks are numbered again from the start.
+    let text = text.split("fallback_router").next().unwrap();
+    let (mut paths, mut methods) = (BTreeMap::new(), BTreeMap::new());
+    for entry in text.split("RouteId(").skip(1) {
+        let (id, rest) = entry.split_once("): ").unwrap();
+        if let Some(path) = rest.strip_prefix('"') {
+            paths.insert(id.to_owned(), path.split('"').next().unwrap().to_owned());
+        } else if let Some((_, allowed)) = rest.split_once("allow_header: Bytes(b\"") {
+            methods.insert(id.to_owned(), allowed.split('"').next().unwrap().to_owned());
+        }
+    }
+    let mut all = BTreeSet::new();
+    for (id, path) in paths {
+        let Some(path) = path.strip_prefix("/hub/api") else {
+            continue;
+        };
+        // `/hub/api-docs` is a page; what catches unknown URLs has no methods of its own.
+        if !(path.is_empty() || path.starts_with('/')) || path.starts_with("/{*") {
+            continue;
+        }
+        let path = if path.is_empty() { "/" } else { path };
+        let allowed = methods
+            .get(&id)
+            .unwrap_or_else(|| panic!("{path} has no methods"));
+        for method in allowed.split(',').filter(|method| *method != "HEAD") {
+            all.insert((method.to_owned(), path.to_owned()));
+        }
+    }
+    all
+}
+
+#[tokio::test]
+async fn every_route_is_described_and_every_description_is_served() {
+    let hub = Hub::start().await;
+    let served = routes(&hub);
+    assert!(served.len() > 80, "the walk has lost its way: {served:?}");
+    let described: BTreeSet<Route> = operations().into_keys().collect();
+    let missing: Vec<_> = served.difference(&described).collect();
+    assert!(missing.is_empty(), "served, but not described: {missing:?}");
+    let gone: Vec<_> = described.difference(&served).collect();
+    assert!(gone.is_empty(), "described, but not served: {gone:?}");
+}
+
+/// A URL of the path, with names that mean nothing.
+fn filled(path: &str, kind: &str) -> String {
+    let segments = path.split('/').map(|segment| match segment {
+        "{kind}" => kind,
+        "{user}" => "alice",
+        segment if segment.starts_with('{') => "x1",
+        segment => segment,
+    });
+    format!("/hub/api{}", segments.collect::<Vec<_>>().join("/"))
+}
+
+/// The scopes that a refusal names: `… requires any of [a, b]`.
+fn named(message: &str) -> BTreeSet<String> {
+    let list = message.split('[').nth(1).unwrap_or_default();
+    let list = list.split(']').next().unwrap_or_default();
+    let names = list.split(", ").filter(|name| !name.is_empty());
+    names.map(ToOwned::to_owned).collect()
+}
+
+#[tokio::test]
+async fn whoever_lacks_the_scopes_is_told_of_those_that_are_described() {
+    let hub = Hub::start().await;
+    // Everybody may know who they are themselves: users are asked for by a service, and services by a user.
+    let bob = hub.token("bob", &["(no_scope)"]).await;
+    let mut checked = 0;
+    for ((method, path), operation) in operations() {
+        let Some(scopes) = operation["x-scopes-any-of"].as_array() else {
+            continue;
+        };
+        let scopes: BTreeSet<_> = scopes
+            .iter()
+            .map(|one| one.as_str().unwrap().to_owned())
+            .collect();
+        let mut seen = BTreeSet::new();
+        for kind in ["users", "groups", "services"] {
+            let url = filled(&path, kind);
+            let token = if path.starts_with("/services") {
+                &bob
+            } else {
+                WHOAMI_TOKEN
+            };
+            let reply = hub.call(token, &method, &url).json(&json!({})).send().await;
+            assert_eq!(reply.status, 403, "{method} {url}: {}", reply.body);
+            if path == "/metrics" {
+                assert!(reply.body.contains("read:metrics"), "{}", reply.body);
+                seen.extend(scopes.clone());
+                continue;
+            }
+            let message = reply.json()["message"].as_str().unwrap().to_owned();
+            if (method.as_str(), path.as_str()) == ("POST", "/users/{user}/tokens") {
+                // JupyterHub's own words, which do not name the scope.
+                assert!(
+                    message.contains("no permissions to generate tokens"),
+                    "{message}"
+                );
+                seen.insert("tokens".to_owned());
+                continue;
+            }
+            seen.extend(named(&message));
+        }
+        assert_eq!(seen, scopes, "{method} {path}");
+        checked += 1;
+    }
+    assert!(checked > 70, "{checked}");
+}
+
+#[tokio::test]
+async fn what_needs_no_scope_says_who_may() {
+    let hub = Hub::start().await;
+    for ((method, path), operation) in operations() {
+        let anybody = operation["security"] == json!([]);
+        let url = filled(&path, "users");
+        let reply = hub.request(&method, &url).json(&json!({})).send().await;
+        let refused = reply.status == 403 || (reply.status == 302 && path == "/oauth2/authorize");
+        assert_eq!(!refused, anybody, "{method} {path}: {}", reply.status);
+    }
+}
+
+/// The operations of JupyterHub 6.1.1, as its `rest-api.yml` lists them, with our names for what stands in braces.
+const JUPYTERHUB: &str = "
+    GET /
+    GET /info
+    GET /user
+    GET /users
+    POST /users
+    GET /users/{user}
+    POST /users/{user}
+    DELETE /users/{user}
+    PATCH /users/{user}
+    POST /users/{user}/activity
+    POST /users/{user}/server
+    DELETE /users/{user}/server
+    GET /users/{user}/servers/{server}
+    PUT /users/{user}/servers/{server}
+    POST /users/{user}/servers/{server}
+    DELETE /users/{user}/servers/{server}
+    PATCH /users/{user}/servers/{server}
+    GET /users/{user}/shared
+    GET /users/{user}/shared/{owner}/{server}
+    DELETE /users/{user}/shared/{owner}/{server}
+    GET /users/{user}/tokens
+    POST /users/{user}/tokens
+    GET /users/{user}/tokens/{token}
+    DELETE /users/{user}/tokens/{token}
+    GET /groups
+    GET /groups/{group}
+    POST /groups/{group}
+    DELETE /groups/{group}
+    GET /groups/{group}/shared
+    GET /groups/{group}/shared/{owner}/{server}
+    DELETE /groups/{group}/shared/{owner}/{server}
+    POST /groups/{group}/users
+    DELETE /groups/{group}/users
+    PUT /groups/{group}/properties
+    GET /shares/{user}
+    GET /shares/{user}/{server}
+    POST /shares/{user}/{server}
+    PATCH /shares/{user}/{server}
+    DELETE /shares/{user}/{server}
+    GET /share-codes/{user}
+    GET /share-codes/{user}/{server}
+    POST /share-codes/{user}/{server}
+    DELETE /share-codes/{user}/{server}
+    GET /services
+    GET /services/{service}
+    GET /proxy
+    POST /proxy
+    PATCH /proxy
+    POST /authorizations/token
+    GET /authorizations/token/{token}
+    GET /authorizations/cookie/{name}/{value}
+    GET /oauth2/authorize
+    POST /oauth2/token
+    POST /shutdown
+";
+
+#[test]
+fn all_operations_of_jupyterhub_are_there() {
+    let described = operations();
+    let wanted: Vec<_> = JUPYTERHUB.split_whitespace().collect();
+    assert_eq!(wanted.len(), 2 * 54);
+    for pair in wanted.chunks(2) {
+        let route = (pair[0].to_owned(), pair[1].to_owned());
+        let operation = described.get(&route);
+        let operation = operation.unwrap_or_else(|| panic!("{route:?} is missing"));
+        assert!(
+            operation["x-extension"].is_null(),
+            "{route:?} is no extension"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_document_and_the_page_are_for_anybody() {
+    let hub = Hub::start().await;
+    let reply = hub.request("GET", "/hub/api/openapi.json").send().await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.header("content-type"), "application/json");
+    let document = reply.json();
+    assert_eq!(document, openapi::document(&BaseUrl::default()));
+    assert_eq!(document["servers"][0]["url"], "/hub/api");
+    let tag = reply.header("etag").to_owned();
+    let again = hub
+        .request("GET", "/hub/api/openapi.json")
+        .header("if-none-match", &tag);
+    assert_eq!(again.send().await.status, 304);
+
+    let page = hub.request("GET", "/hub/api-docs").send().await;
+    assert_eq!(page.status, 200);
+    for operation in operations().values() {
+        let anchor = format!("id=\"{}\"", operation["operationId"].as_str().unwrap());
+        assert_eq!(page.body.matches(&anchor).count(), 1, "{anchor}");
+    }
+    for model in document["components"]["schemas"]
+        .as_object()
+        .unwrap()
+        .keys()
+    {
+        assert!(
+            page.body.contains(&format!("id=\"model-{model}\"")),
+            "{model}"
+        );
+    }
+}
