@@ -17,22 +17,35 @@ use super::body::Field;
 
 /// An object with these fields and no others.
 fn exactly(fields: Value, required: &[&str]) -> Value {
-    json!({
-        "type": "object",
-        "properties": fields,
-        "required": required,
-        "additionalProperties": false,
-    })
+    let mut schema = at_least(fields, required);
+    schema["additionalProperties"] = json!(false);
+    schema
 }
 
 /// An object with these fields; what else it says is passed over.
 fn at_least(fields: Value, required: &[&str]) -> Value {
-    json!({"type": "object", "properties": fields, "required": required})
+    let mut schema = json!({"type": "object", "required": required});
+    schema["properties"] = fields;
+    schema
 }
 
 /// The same, or null.
 fn or_null(mut schema: Value) -> Value {
     schema["type"] = json!([schema["type"], "null"]);
+    schema
+}
+
+/// What Python takes for nothing: JupyterHub takes it for a body that is missing, and so do we.
+fn nothing() -> Value {
+    json!([null, false, 0, "", []])
+}
+
+/// An object, or nothing.
+fn or_nothing(mut schema: Value) -> Value {
+    if let Some(fields) = schema.as_object_mut() {
+        fields.remove("type");
+    }
+    schema["anyOf"] = json!([{"type": "object"}, {"enum": nothing()}]);
     schema
 }
 

@@ -317,10 +317,12 @@ impl Operation {
 
     /// The arguments that choose a page.
     fn page_arguments(self) -> Self {
-        let number = json!({"type": "integer", "format": "int64", "minimum": 0});
+        let number = json!({"type": "integer", "minimum": 0});
+        let mut offset = number.clone();
+        offset["maximum"] = json!(i64::MAX);
         self.parameter(Parameter::query(
             "offset",
-            number.clone(),
+            offset,
             "How many items come before the page.",
         ))
         .parameter(Parameter::query(

@@ -24,7 +24,7 @@ use utoipa::ToSchema;
 
 /// A reference to the schema of a model.
 pub(crate) fn of<T: ToSchema>() -> Value {
-    named(&T::name())
+    named(T::name())
 }
 
 /// A list of models.
@@ -39,11 +39,13 @@ pub(crate) fn map_of<T: ToSchema>() -> Value {
 
 /// A page of items.
 pub(crate) fn page(items: Value) -> Value {
-    json!({
+    let mut page = json!({
         "type": "object",
         "required": ["items", "_pagination"],
-        "properties": {"items": items, "_pagination": of::<Pagination>()},
-    })
+        "properties": {"_pagination": of::<Pagination>()},
+    });
+    page["properties"]["items"] = items;
+    page
 }
 
 /// The name of [`identity`].

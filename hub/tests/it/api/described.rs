@@ -53,7 +53,10 @@ fn routes(hub: &Hub) -> BTreeSet<Route> {
         let allowed = methods
             .get(&id)
             .unwrap_or_else(|| panic!("{path} has no methods"));
-        for method in allowed.split(',').filter(|method| *method != "HEAD") {
+        for method in allowed
+            .split(',')
+            .filter(|method| !matches!(*method, "HEAD" | "OPTIONS"))
+        {
             all.insert((method.to_owned(), path.to_owned()));
         }
     }

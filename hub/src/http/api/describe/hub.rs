@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::{at_least, or_null, text};
+use super::{at_least, or_nothing, text};
 use crate::domain::action::{ManageProxy, ReadHub, ReadMetrics, Shutdown};
 use crate::http::openapi::operation::Access;
 use crate::http::openapi::schemas::{self, IDENTITY};
@@ -67,7 +67,7 @@ pub(in crate::http::api) fn shutdown() -> Operation {
         json!({"type": "object", "required": ["message"], "properties": {"message": text()}});
     Operation::needs::<Shutdown>(Tag::Hub, "Shut the hub down")
         .body(Body::optional(
-            or_null(schema),
+            or_nothing(schema),
             json!({"proxy": true, "servers": true}),
         ))
         .json(202, "It ends when this answer has been sent.", message)

@@ -5,7 +5,7 @@ use hub_types::server::ServerModel;
 use serde_json::{Value, json};
 
 use super::users::if_inactive_since;
-use super::{at_least, exactly, or_null};
+use super::{at_least, exactly, or_nothing};
 use crate::domain::action::{ReadServer, StartServer, StopServer};
 use crate::http::openapi::document::EVENTS;
 use crate::http::openapi::{Body, Operation, Tag, schemas};
@@ -21,7 +21,7 @@ fn options() -> Body {
         "An object with neither of the fields is itself the options, as in JupyterHub before 6.0."
     );
     let example = json!({"display_name": "GPU", "user_options": {"profile": "gpu"}});
-    Body::optional(or_null(schema), example)
+    Body::optional(or_nothing(schema), example)
 }
 
 pub(in crate::http::api) fn get() -> Operation {
@@ -51,13 +51,13 @@ pub(in crate::http::api) fn start() -> Operation {
 
 pub(in crate::http::api) fn stop() -> Operation {
     let remove = json!({"remove": {
-        "type": ["boolean", "null"], "description": "Forget a named server altogether.",
+        "description": "Forget a named server altogether; by whatever Python takes for true.",
     }});
     Operation::needs::<StopServer>(Tag::Servers, "Stop a server")
         .text("One that is starting is stopped too.")
         .parameter(if_inactive_since())
         .body(Body::optional(
-            or_null(at_least(remove, &[])),
+            or_nothing(at_least(remove, &[])),
             json!({"remove": true}),
         ))
         .empty(204, "It does not run.")

@@ -3,7 +3,7 @@
 use hub_types::share::{ShareCodeModel, ShareCodeSecret, ShareModel};
 use serde_json::{Value, json};
 
-use super::{exactly, or_null, scopes};
+use super::{exactly, or_nothing, or_null, scopes};
 use crate::domain::action::{
     DropSharedWithGroup, DropSharedWithUser, ReadOwnersShares, ReadServerShares,
     ReadSharedWithGroup, ReadSharedWithUser, ShareAllServers, ShareServer,
@@ -136,7 +136,7 @@ pub(in crate::http::api) fn create_code() -> Operation {
         json!({"allOf": [schemas::of::<ShareCodeModel>(), schemas::of::<ShareCodeSecret>()]});
     let example = json!({"scopes": ["access:servers!server=alice/"], "expires_in": 3600});
     Operation::needs::<ShareServer>(Tag::ShareCodes, "Create a share code")
-        .body(Body::optional(or_null(schema), example))
+        .body(Body::optional(or_nothing(schema), example))
         .json(
             200,
             "The share code, with the code itself: it is told this once.",

@@ -3,7 +3,7 @@
 use hub_types::token::TokenModel;
 use serde_json::json;
 
-use super::{at_least, or_null, scopes, text};
+use super::{at_least, nothing, or_nothing, or_null, scopes, text};
 use crate::domain::action::{ManageTokens, ReadTokens};
 use crate::http::openapi::{Body, Operation, Tag, schemas};
 
@@ -26,7 +26,10 @@ pub(in crate::http::api) fn create() -> Operation {
     let auth = at_least(json!({"username": text(), "password": text()}), &[]);
     let schema = at_least(
         json!({
-            "note": {"type": ["string", "null"], "description": "What it is for."},
+            "note": {
+                "description": "What it is for.",
+                "anyOf": [{"type": ["string", "number"]}, {"enum": nothing()}, {"type": "object", "maxProperties": 0}],
+            },
             "expires_in": {
                 "type": ["integer", "null"], "format": "int64", "minimum": 1,
                 "description": "Life in seconds; null for as long as there may be.",
@@ -40,7 +43,7 @@ pub(in crate::http::api) fn create() -> Operation {
     let example = json!({"note": "nightly report", "expires_in": 86400, "scopes": ["list:users"]});
     Operation::needs::<ManageTokens>(Tag::Tokens, "Create a token")
         .text("Without other credentials, `auth` can hold the name and password of the user.")
-        .body(Body::optional(or_null(schema), example))
+        .body(Body::optional(or_nothing(schema), example))
         .model::<TokenModel>(
             201,
             "The token, with its secret in `token`: it is told this once.",

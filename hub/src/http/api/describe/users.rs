@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::body::USER_FIELDS;
 use super::super::{bulk, users};
-use super::{at_least, checked, exactly, name, or_null, text};
+use super::{at_least, checked, exactly, name, or_nothing, text};
 use crate::domain::action::{
     AdminAccess, CreateUsers, DeleteUser, EditUser, ManageTokens, ReadUser, ReportActivity,
 };
@@ -78,7 +78,7 @@ pub(in crate::http::api) fn get() -> Operation {
 }
 
 pub(in crate::http::api) fn create() -> Operation {
-    let schema = or_null(exactly(checked(USER_FIELDS, Value::Null), &[]));
+    let schema = or_nothing(exactly(checked(USER_FIELDS, Value::Null), &[]));
     Operation::needs::<EditUser>(Tag::Users, "Create a user")
         .body(Body::optional(schema, json!({"admin": false})))
         .model::<UserModel>(201, "The new user.")
@@ -92,8 +92,8 @@ pub(in crate::http::api) fn update() -> Operation {
         "admin": {"type": "boolean", "description": "Whether the user holds the role `admin`."},
     });
     Operation::needs::<EditUser>(Tag::Users, "Rename a user, or make an administrator")
-        .body(Body::optional(
-            or_null(exactly(fields, &[])),
+        .body(Body::json(
+            exactly(fields, &[]),
             json!({"name": "alicia", "admin": true}),
         ))
         .model::<UserModel>(200, "The user after the change.")
@@ -118,17 +118,19 @@ pub(in crate::http::api) fn activity() -> Operation {
     );
     let mut schema = at_least(
         json!({
-            "last_activity": or_null(time("When the user was last seen.")),
+            "last_activity": {
+                "description": "When the user was last seen.",
+                "anyOf": [time(""), {"enum": [null, ""]}, {"type": "object", "maxProperties": 0}],
+            },
             "servers": {
-                "type": ["object", "null"],
-                "additionalProperties": server,
                 "description": "When servers were last used, by name.",
+                "anyOf": [{"type": "object", "additionalProperties": server}, {"enum": [null, ""]}],
             },
         }),
         &[],
     );
     schema["anyOf"] = json!([
-        {"required": ["last_activity"], "properties": {"last_activity": {"type": "string"}}},
+        {"required": ["last_activity"], "properties": {"last_activity": {"type": "string", "minLength": 1}}},
         {"required": ["servers"], "properties": {"servers": {"type": "object", "minProperties": 1}}},
     ]);
     let example = json!({
