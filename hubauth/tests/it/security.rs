@@ -1,8 +1,9 @@
-//! The numbered cases of the security catalogue that concern the SDK: 16 (the client's half of a login) and 112 to 119 (the
-//! SDK and its cache).
+//! The numbered cases of the security catalogue that concern the SDK: 16 and 21 (the client's half of a login), and 112 to 119
+//! (the SDK and its cache).
 
 mod logins;
 mod numbers;
+mod redirects;
 mod settings;
 
 use std::sync::Arc;
