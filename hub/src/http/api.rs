@@ -5,7 +5,7 @@
 //!
 //! # To add an endpoint
 //!
-//! An action in `domain::action`, a file here, what is said of it in [`describe`], a line in [`described`], a row in
+//! An action in `domain::action`, a file here, what is said of it in `describe`, a line in `described`, a row in
 //! `docs/compat.md`.
 
 mod authorizations;

@@ -1,9 +1,9 @@
 //! The description of the REST API: an OpenAPI 3.1 document, and the page that people read.
 //!
-//! A route of the API is added together with its [`Operation`] ([`routes`]): there is none without. What an operation
+//! A route of the API is added together with its `Operation` (`routes`): there is none without. What an operation
 //! needs is read off the type of its [`Action`](crate::domain::action::Action), what it answers off the wire models
-//! ([`schemas`]), and what every operation has in common (credentials, errors, parameters of the path) is added by
-//! [`document`].
+//! (`schemas`), and what every operation has in common (credentials, errors, parameters of the path) is added by
+//! `document`.
 
 pub(crate) mod document;
 pub(crate) mod operation;
