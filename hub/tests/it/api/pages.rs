@@ -51,6 +51,30 @@ async fn one_page_leads_to_the_next() {
 }
 
 #[tokio::test]
+async fn roles_come_in_pages_too() {
+    let hub = Hub::start().await;
+    let admin = hub.token("admin", &["inherit"]).await;
+    let path = "/hub/api/roles?limit=2&offset=1";
+    let page = hub.call(&admin, "GET", path).header("accept", PAGES);
+    let page = page.send().await.expect(200).json();
+    assert_eq!(names(&page["items"]), ["cull-idle", "server"]);
+    let next = &page["_pagination"]["next"];
+    assert_eq!((&next["offset"], &next["limit"]), (&json!(3), &json!(2)));
+    let bare = hub
+        .call(&admin, "GET", path)
+        .send()
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(names(&bare), ["cull-idle", "server"]);
+    let all = hub.call(&admin, "GET", "/hub/api/roles");
+    let all = all.send().await.expect(200).json();
+    assert_eq!(page["_pagination"]["total"], names(&all).len());
+    let wrong = hub.call(&admin, "GET", "/hub/api/roles?limit=x");
+    assert_eq!(wrong.send().await.status, 400);
+}
+
+#[tokio::test]
 async fn lists_without_pages_and_bad_arguments() {
     let hub = Hub::start().await;
     let bare = hub

@@ -156,6 +156,33 @@ const TABLE: &[(&str, &str, [u16; 5])] = &[
         "/hub/api/groups/lab/shared/bob/",
         [403, 403, 403, 403, 404],
     ),
+    ("GET", "/hub/api/roles", [403, 403, 403, 403, 200]),
+    ("GET", "/hub/api/roles/user", [403, 403, 403, 403, 200]),
+    ("GET", "/hub/api/roles/nope", [403, 403, 403, 403, 404]),
+    ("POST", "/hub/api/roles/grader", [403, 403, 403, 403, 400]),
+    ("PUT", "/hub/api/roles/nope", [403, 403, 403, 403, 404]),
+    ("DELETE", "/hub/api/roles/user", [403, 403, 403, 403, 409]),
+    (
+        "PUT",
+        "/hub/api/roles/nope/users/bob",
+        [403, 403, 403, 403, 404],
+    ),
+    (
+        "PUT",
+        "/hub/api/roles/user/groups/lab",
+        [403, 403, 403, 403, 409],
+    ),
+    (
+        "DELETE",
+        "/hub/api/roles/user/services/whoami",
+        [403, 403, 403, 403, 409],
+    ),
+    (
+        "PUT",
+        "/hub/api/roles/user/planets/mars",
+        [403, 404, 404, 404, 404],
+    ),
+    ("GET", "/hub/api/openapi.json", [200, 200, 200, 200, 200]),
     ("GET", "/hub/api/proxy", [403, 403, 403, 403, 200]),
     ("POST", "/hub/api/proxy", [403, 403, 403, 403, 200]),
     ("PATCH", "/hub/api/proxy", [403, 403, 403, 403, 200]),
@@ -191,6 +218,43 @@ async fn endpoints_against_callers() {
         }
         assert_eq!(&statuses, expected, "{method} {path}");
     }
+}
+
+/// What became of bob, for alice (herself), bob, the culler (a service with its role), an administrator.
+const BULK: &[(&str, [u16; 4])] = &[
+    ("create", [403, 403, 403, 409]),
+    ("start", [404, 201, 403, 201]),
+    ("stop", [404, 204, 204, 204]),
+    ("add_to_group", [403, 403, 403, 200]),
+    ("remove_from_group", [403, 403, 403, 200]),
+    ("delete", [403, 403, 403, 204]),
+];
+
+#[tokio::test]
+async fn many_users_at_once_need_what_each_would_need() {
+    let path = "/hub/api/bulk/users";
+    for (action, expected) in BULK {
+        // Each caller finds the hub as it was.
+        for (number, expected) in expected.iter().enumerate() {
+            let hub = Hub::start().await;
+            let token = match number {
+                0 => hub.token("alice", &["inherit"]).await,
+                1 => hub.token("bob", &["inherit"]).await,
+                2 => CULLER_TOKEN.to_owned(),
+                _ => hub.token("admin", &["inherit"]).await,
+            };
+            let body = json!({"action": action, "users": ["bob"], "group": "lab"});
+            let reply = hub.call(&token, "POST", path).json(&body).send().await;
+            let results = reply.expect(200).json();
+            let status = &results["results"][0]["status"];
+            assert_eq!(status, expected, "{action} by caller {number}: {results}");
+        }
+    }
+    let hub = Hub::start().await;
+    let nobody = hub
+        .request("POST", path)
+        .json(&json!({"action": "stop", "users": []}));
+    assert_eq!(nobody.send().await.status, 403);
 }
 
 #[tokio::test]

@@ -9,11 +9,11 @@ use crate::domain::action::{
     Action as _, EditRoles, GiveRoleToGroup, GiveRoleToService, GiveRoleToUser, ReadRoles,
 };
 use crate::http::openapi::operation::Access;
-use crate::http::openapi::{Body, Operation, Tag};
+use crate::http::openapi::{Body, Operation, Tag, schemas};
 
 pub(in crate::http::api) fn list() -> Operation {
     Operation::needs::<ReadRoles>(Tag::Roles, "List roles")
-        .list::<RoleModel>(200, "All roles and who holds them.")
+        .page_or("Roles and who holds them.", schemas::list_of::<RoleModel>())
         .extension()
 }
 

@@ -1,9 +1,11 @@
-//! `GET /roles` and `GET /roles/:role`.
+//! `GET /roles`, a page of them, and `GET /roles/:role`.
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::Response;
 use hub_types::role::RoleModel;
 
+use super::super::page::Asked;
 use super::model;
 use crate::db::roles;
 use crate::domain::action::{Hub, ReadRoles};
@@ -14,13 +16,18 @@ use crate::state::AppState;
 pub(in crate::http::api) async fn list(
     State(state): State<AppState>,
     Auth(caller): Auth,
-) -> Result<Json<Vec<RoleModel>>, ApiError> {
+    page: Asked,
+) -> Result<Response, ApiError> {
     caller.require::<ReadRoles>(Hub)?;
+    let page = page.page()?;
+    let all = roles::all(state.db.read()).await?;
+    let skip = usize::try_from(page.offset).unwrap_or(usize::MAX);
+    let take = usize::try_from(page.limit).unwrap_or(usize::MAX);
     let mut models = Vec::new();
-    for name in roles::all(state.db.read()).await?.keys() {
+    for name in all.keys().skip(skip).take(take) {
         models.push(model(&state, name).await?);
     }
-    Ok(Json(models))
+    Ok(page.answer(models, all.len() as u64))
 }
 
 pub(in crate::http::api) async fn get(
