@@ -1,20 +1,31 @@
 //! The ids of all users in the order of their registration, kept in memory: where a page of that list begins, and how long
 //! the list is, without counting rows. Eight bytes per user.
 //!
-//! Transactions that make or delete users say so ([`super::users`]); the next look reads the ids again. (With several hubs,
-//! those of the others have to be told of, as all events are.)
+//! Transactions that make or delete users say so ([`super::users`]); the next look reads the ids again. What another
+//! process writes is seen within half a minute. (With several hubs, it has to be told, as all events are.)
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait, EntityTrait, QueryOrder, QuerySelect};
 
 use super::DbError;
 use super::row::users::{Column, Entity};
 
-/// The ids, ascending, and how many changes had been counted when they were read.
-type Read = (u64, Arc<[i64]>);
+/// How long the ids are believed when this process changes none: another may have.
+const TTL: Duration = Duration::from_secs(30);
+
+/// What was read, and when.
+#[derive(Debug)]
+struct Read {
+    /// How many changes had been counted before.
+    changes: u64,
+    at: Instant,
+    /// Ascending.
+    ids: Arc<[i64]>,
+}
 
 /// The register of all users. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -36,11 +47,13 @@ impl Register {
     pub(super) async fn ids(&self, c: &impl ConnectionTrait) -> Result<Arc<[i64]>, DbError> {
         // Counted before the look: what changes meanwhile makes the next one look again.
         let changes = self.changes.load(Ordering::SeqCst);
-        if let Some((then, ids)) = &*self.read.lock().unwrap_or_else(PoisonError::into_inner)
-            && *then == changes
+        if let Some(read) = &*self.read.lock().unwrap_or_else(PoisonError::into_inner)
+            && read.changes == changes
+            && read.at.elapsed() < TTL
         {
-            return Ok(Arc::clone(ids));
+            return Ok(Arc::clone(&read.ids));
         }
+        let at = Instant::now();
         let ids: Vec<i64> = Entity::find()
             .select_only()
             .column(Column::Id)
@@ -49,7 +62,12 @@ impl Register {
             .all(c)
             .await?;
         let ids: Arc<[i64]> = ids.into();
-        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some((changes, ids.clone()));
+        let read = Read {
+            changes,
+            at,
+            ids: Arc::clone(&ids),
+        };
+        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(read);
         Ok(ids)
     }
 }

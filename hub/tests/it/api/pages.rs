@@ -1,5 +1,6 @@
 //! Pages of lists.
 
+use chrono::TimeDelta;
 use hub::bus::Event;
 use hub::db::{UserFilter, UsersOnly};
 use serde_json::{Value, json};
@@ -218,4 +219,44 @@ async fn a_group_may_have_more_members_than_a_statement_has_values() {
     };
     let found = hub::db::users::page(&hub.state.db, &filter, 0, 1).await;
     assert_eq!(found.unwrap().total, MEMBERS);
+}
+
+#[tokio::test]
+async fn users_are_in_the_order_of_the_activity_that_is_shown() {
+    let hub = Hub::start().await;
+    let (alice, bob) = (hub.token("alice", &[]).await, hub.token("bob", &[]).await);
+    let admin = hub.token("admin", &["inherit"]).await;
+    for token in [&bob, &alice] {
+        hub.clock.advance(TimeDelta::minutes(5));
+        hub.call(token, "GET", "/hub/api/user").send().await;
+    }
+    let path = "/hub/api/users?sort=last_activity&name_filter=b";
+    let path_of_all = "/hub/api/users?sort=last_activity";
+    for path in [path, path_of_all] {
+        let users = hub
+            .call(&admin, "GET", path)
+            .send()
+            .await
+            .expect(200)
+            .json();
+        let shown: Vec<String> = users
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|user| user["last_activity"].to_string())
+            .collect();
+        assert!(
+            shown.iter().filter(|at| *at != "null").is_sorted(),
+            "{path}: {shown:?}"
+        );
+    }
+    let users = hub.call(&admin, "GET", path_of_all).send().await.json();
+    let names: Vec<&str> = users
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|user| user["name"].as_str())
+        .collect();
+    let place = |name| names.iter().position(|other| *other == name);
+    assert!(place("bob") < place("alice"), "{names:?}");
 }

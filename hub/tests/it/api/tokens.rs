@@ -266,6 +266,28 @@ async fn no_token_makes_a_wider_one() {
 }
 
 #[tokio::test]
+async fn case_48_a_narrow_token_of_an_administrator_gets_no_token_of_another() {
+    let hub = Hub::start().await;
+    let whole = hub.token("admin", &["inherit"]).await;
+    hub.call(&whole, "PATCH", "/hub/api/users/bob")
+        .json(&json!({"admin": true}))
+        .send()
+        .await
+        .expect(200);
+    let narrow = hub.token("admin", &["tokens"]).await;
+    for (token, user, status) in [
+        (&narrow, "bob", 403),
+        (&narrow, "alice", 201),
+        (&narrow, "admin", 201),
+        (&whole, "bob", 201),
+    ] {
+        let path = format!("/hub/api/users/{user}/tokens");
+        let reply = hub.call(token, "POST", &path).send().await;
+        assert_eq!(reply.status, status, "{user}");
+    }
+}
+
+#[tokio::test]
 async fn a_token_shrinks_with_its_owner() {
     let hub = Hub::start().await;
     let admin = hub.token("admin", &["inherit"]).await;

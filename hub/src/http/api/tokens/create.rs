@@ -19,6 +19,7 @@ use crate::auth::login;
 use crate::db::{roles, users};
 use crate::domain::action::ManageTokens;
 use crate::domain::authority::Authority;
+use crate::domain::membership::may_make_admins;
 use crate::domain::principal::{Credential, Granted, Principal};
 use crate::domain::token::TokenOwner;
 use crate::http::error::ApiError;
@@ -40,8 +41,10 @@ pub(in crate::http::api) async fn create(
     let holder = holder(&state, &name)
         .await
         .map_err(|_| no_permission(&caller, &name))?;
-    // A token of an administrator makes an administrator of whoever has it: the scope alone is no promotion.
-    if holder.user().is_some_and(|user| user.admin) && !caller.owner.admin() {
+    // A token of an administrator makes an administrator of whoever has it: the scope alone is no promotion, and neither is
+    // a narrow token of another administrator.
+    let own = caller.owner.is(&holder.owner);
+    if holder.user().is_some_and(|user| user.admin) && !own && !may_make_admins(&caller) {
         return Err(no_permission(&caller, &name));
     }
     let request = TokenRequest {
@@ -49,9 +52,7 @@ pub(in crate::http::api) async fn create(
         expires_in: expires_in(&fields)?,
         note: note(&caller, &holder, &fields)?,
     };
-    let token =
-        caller.owner.is(&holder.owner) && matches!(caller.credential, Credential::Token { .. });
-    let limit = if token {
+    let limit = if own && matches!(caller.credential, Credential::Token { .. }) {
         Limit::Asker(caller.scopes())
     } else {
         Limit::Owner

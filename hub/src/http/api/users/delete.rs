@@ -41,12 +41,7 @@ pub(in crate::http::api) async fn delete(
             "Only admins can delete other admins",
         ));
     }
-    if since.is_some() {
-        // What this hub has noted and not yet written counts as well.
-        state.identities.write_uses().await?;
-        let user = find(&state, &name).await?;
-        refuse_if_used(&user, since)?;
-    }
+    refuse_if_used(&state, &user, since)?;
     let stopped = stop_servers(&state, &granted, &user, since).await?;
     forget(&state, granted, &user, (since, &stopped)).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -59,9 +54,15 @@ fn still_stopping(user: &User) -> ApiError {
     ))
 }
 
-fn refuse_if_used(user: &User, since: Option<DateTime<Utc>>) -> Result<(), ApiError> {
+/// What this hub has noted and not yet written counts as well.
+fn refuse_if_used(
+    state: &AppState,
+    user: &User,
+    since: Option<DateTime<Utc>>,
+) -> Result<(), ApiError> {
+    let last = state.identities.last_activity(user.id, user.last_activity);
     match since {
-        Some(since) if user.last_activity.is_some_and(|last| last > since) => Err(ApiError::new(
+        Some(since) if last.is_some_and(|last| last > since) => Err(ApiError::new(
             StatusCode::PRECONDITION_FAILED,
             format!("{} was active in the meantime", user.name),
         )),
@@ -123,6 +124,7 @@ async fn forget(
         .filter_map(|server| server.last_activity);
     if let Some(now_known) = users::get(&*tx, user.id).await? {
         refuse_if_used(
+            state,
             &now_known,
             since.map(|since| own_stops.fold(since, Ord::max)),
         )?;

@@ -28,6 +28,10 @@ pub(in crate::http::api) async fn list(
         only,
         ..filter(&uri)?
     };
+    if filter.order == UserOrder::LastActivity {
+        // Shown is what is known by now; the order must be that of what is shown.
+        state.identities.write_uses().await?;
+    }
     let found = users::page(&state.db, &filter, page.offset, page.limit).await?;
     let models = user_models(&state, &caller, &found.users, include_stopped(&uri)).await?;
     Ok(page.answer(models, found.total))
