@@ -16,6 +16,10 @@ use crate::domain::token::{ApiToken, InvalidLife, MAX_NOTE, expiry};
 /// The most scopes that a token is asked for with: more is a mistake, or an attack on the database.
 pub const MAX_SCOPES: usize = 1_000;
 
+/// The most tokens that one owner has at a time (security case 122). A program that needs a token each time forgets to
+/// revoke them.
+pub const MAX_TOKENS: u64 = 2_000;
+
 /// What is asked for.
 #[derive(Debug, Clone, Default)]
 pub struct TokenRequest {
@@ -39,6 +43,11 @@ pub enum IssueError {
     /// Too many scopes.
     #[error("token scopes must be at most {MAX_SCOPES}")]
     Scopes,
+    /// Too many tokens.
+    #[error(
+        "{0} has {MAX_TOKENS} tokens already; revoke some that nobody uses, or give new ones an end"
+    )]
+    Tokens(String),
     /// More than the owner may do, or than the token may that asks.
     #[error("Not assigning requested scopes {missing} not held by {holder}")]
     NotHeld {
@@ -142,6 +151,9 @@ pub async fn issue(
         ..NewTokenRow::new(who.id(), scopes, request.note)
     };
     let tx = db.write().await?;
+    if tokens::count(&*tx, who.id(), now).await? >= MAX_TOKENS {
+        return Err(IssueError::Tokens(who.owner.name().to_owned()));
+    }
     let token = tokens::insert(&tx, &row, now).await?;
     tx.commit().await?;
     Ok((token, secret))

@@ -156,6 +156,19 @@ pub async fn page(
     Ok((complete(c, rows).await?, total))
 }
 
+/// How many share codes of a server have not expired.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn count(
+    c: &impl ConnectionTrait,
+    server: ServerId,
+    now: DateTime<Utc>,
+) -> Result<u64, DbError> {
+    let of_server = Entity::find().filter(Column::ServerId.eq(server.0));
+    Ok(of_server.filter(lives(now)).count(c).await?)
+}
+
 /// Notes that a share code was accepted.
 ///
 /// # Errors

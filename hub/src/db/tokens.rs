@@ -5,7 +5,8 @@ use hub_types::scope::Scope;
 use hub_types::secret::TokenHash;
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, Order, QueryFilter, QueryOrder,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, Order, PaginatorTrait, QueryFilter,
+    QueryOrder, Select,
 };
 
 use super::row::oauth_codes;
@@ -138,6 +139,30 @@ pub async fn get(c: &impl ConnectionTrait, id: TokenId) -> Result<Option<ApiToke
         .transpose()
 }
 
+/// The tokens of an owner that have not expired.
+fn valid_of(owner: TokenOwner, now: DateTime<Utc>) -> Select<Entity> {
+    let owner = match owner {
+        TokenOwner::User(id) => Column::UserId.eq(id.0),
+        TokenOwner::Service(id) => Column::ServiceId.eq(id.0),
+    };
+    let valid = Condition::any()
+        .add(Column::Expires.is_null())
+        .add(Column::Expires.gt(to_micros(now)));
+    Entity::find().filter(owner).filter(valid)
+}
+
+/// How many tokens of an owner have not expired.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn count(
+    c: &impl ConnectionTrait,
+    owner: TokenOwner,
+    now: DateTime<Utc>,
+) -> Result<u64, DbError> {
+    Ok(valid_of(owner, now).count(c).await?)
+}
+
 /// All tokens of an owner that have not expired, last used first.
 ///
 /// # Errors
@@ -147,16 +172,7 @@ pub async fn of_owner(
     owner: TokenOwner,
     now: DateTime<Utc>,
 ) -> Result<Vec<ApiToken>, DbError> {
-    let owner = match owner {
-        TokenOwner::User(id) => Column::UserId.eq(id.0),
-        TokenOwner::Service(id) => Column::ServiceId.eq(id.0),
-    };
-    let valid = Condition::any()
-        .add(Column::Expires.is_null())
-        .add(Column::Expires.gt(to_micros(now)));
-    let rows = Entity::find()
-        .filter(owner)
-        .filter(valid)
+    let rows = valid_of(owner, now)
         .order_by(Column::LastActivity, Order::Desc)
         .order_by(Column::Id, Order::Desc)
         .all(c)

@@ -105,6 +105,9 @@ pub struct ShareCode {
     pub last_exchanged: Option<DateTime<Utc>>,
 }
 
+/// The most share codes that a server has at a time (security case 122).
+pub const MAX_SHARE_CODES: u64 = 1_000;
+
 /// The most scopes that one request shares or revokes.
 pub const MAX_SCOPES: usize = 256;
 

@@ -31,6 +31,17 @@ pub(super) fn if_inactive_since() -> Parameter {
     )
 }
 
+/// The fields of a new user's model, and `more`.
+fn new_user(more: Value) -> Value {
+    let mut fields = checked(USER_FIELDS, more);
+    fields["admin"]["description"] = json!("Whether the user holds the role `admin`.");
+    for passed_over in ["name", "groups", "roles", "auth_state"] {
+        fields[passed_over]["description"] =
+            json!("Can be sent, as to JupyterHub, and is passed over.");
+    }
+    fields
+}
+
 pub(in crate::http::api) fn list() -> Operation {
     let one_of = |values: &[&str]| json!({"type": "string", "enum": values});
     Operation::new(Tag::Users, "List users")
@@ -64,7 +75,7 @@ pub(in crate::http::api) fn create_many() -> Operation {
     let example = json!({"usernames": ["alice", "bob"], "admin": false});
     Operation::needs::<CreateUsers>(Tag::Users, "Create users")
         .body(Body::json(
-            exactly(checked(USER_FIELDS, usernames), &["usernames"]),
+            exactly(new_user(usernames), &["usernames"]),
             example,
         ))
         .list::<UserModel>(201, "Those that are new.")
@@ -78,7 +89,7 @@ pub(in crate::http::api) fn get() -> Operation {
 }
 
 pub(in crate::http::api) fn create() -> Operation {
-    let schema = or_nothing(exactly(checked(USER_FIELDS, Value::Null), &[]));
+    let schema = or_nothing(exactly(new_user(Value::Null), &[]));
     Operation::needs::<EditUser>(Tag::Users, "Create a user")
         .body(Body::optional(schema, json!({"admin": false})))
         .model::<UserModel>(201, "The new user.")

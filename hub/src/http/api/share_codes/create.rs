@@ -13,7 +13,7 @@ use super::super::shares::{fields, find_server, scopes, server_row};
 use crate::db::{NewShareCode, share_codes};
 use crate::domain::action::ShareServer;
 use crate::domain::principal::{Granted, Owner, Principal};
-use crate::domain::share::{ShareCode, Shareable, SharedScopes, code_expiry};
+use crate::domain::share::{MAX_SHARE_CODES, ShareCode, Shareable, SharedScopes, code_expiry};
 use crate::domain::token::TokenOwner;
 use crate::http::error::ApiError;
 use crate::http::extract::{Auth, JsonBody, ServerPath};
@@ -82,13 +82,19 @@ async fn store(
     };
     let tx = state.db.write().await?;
     let server = server_row(&tx, granted.subject()).await?;
+    let now = state.clock.now();
+    if share_codes::count(&*tx, server.id, now).await? >= MAX_SHARE_CODES {
+        return Err(ApiError::bad_request(format!(
+            "The server has {MAX_SHARE_CODES} share codes already; take some back, or wait until they end"
+        )));
+    }
     let new = NewShareCode {
         hash: code.hash(),
         server: server.id,
         maker,
         expires,
     };
-    let made = share_codes::insert(&tx, &new, what, state.clock.now()).await?;
+    let made = share_codes::insert(&tx, &new, what, now).await?;
     tx.commit().await?;
     Ok(made)
 }
