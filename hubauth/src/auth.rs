@@ -11,6 +11,8 @@ use crate::access::{Access, Decision};
 use crate::cache::{CachePolicy, CacheStats, CacheUse, Cached};
 use crate::client::{ClientError, HubClient};
 use crate::config::{ConfigError, HubAuthConfig};
+#[cfg(feature = "tower")]
+use crate::credential::without_token;
 use crate::credential::{cookies, session_id, tokens};
 #[cfg(feature = "tower")]
 use crate::fetch::original_uri;
@@ -194,11 +196,15 @@ impl HubAuth {
             return None;
         }
         let login = config.login_url();
-        let path = original_uri(request).path_and_query()?.as_str();
+        let uri = original_uri(request);
+        let path = match uri.query().map(without_token) {
+            Some(query) if !query.is_empty() => format!("{}?{query}", uri.path()),
+            _ => uri.path().to_owned(),
+        };
         // A login page on another host must be told which one to come back to.
         let next = match config.public_origin().filter(|_| login.contains("://")) {
             Some(origin) => format!("{origin}{path}"),
-            None => path.to_owned(),
+            None => path,
         };
         let next: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
         let joint = if login.contains('?') { '&' } else { '?' };
@@ -309,7 +315,6 @@ fn client_of(config: &HubAuthConfig) -> Result<HubClient, ConfigError> {
     }
     if sends_tokens_in_clear(&config.api_url) {
         tracing::warn!(
-            api_url = config.api_url,
             "the hub's API is on another machine without https: tokens can be read on the way"
         );
     }

@@ -20,8 +20,11 @@ use crate::resolve::{Lookup, Resolve};
 use crate::user::{HubUser, Source};
 use flight::Flights;
 
-/// Longest wait for a turn at the hub; who waits longer is told that the hub is busy.
-const QUEUE: Duration = Duration::from_secs(4);
+/// Longest wait for an answer, the turn at the hub included; who waits longer is told that the hub is busy.
+const DEADLINE: Duration = Duration::from_millis(4_500);
+
+/// Longest life of an answer: what is meant to be for ever is not.
+const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
 /// What a look-up came to: a user, or "the hub does not know it".
 type Answer = Result<Option<HubUser>, ClientError>;
@@ -65,11 +68,11 @@ struct Kept<T> {
 
 impl<T> Kept<T> {
     fn new(value: T, now: DateTime<Utc>, age: Duration) -> Self {
-        let age = TimeDelta::from_std(age).unwrap_or(TimeDelta::days(3650));
+        let age = TimeDelta::from_std(age.min(LONGEST)).unwrap_or_default();
         Self {
             value,
             since: now,
-            until: now + age,
+            until: now.checked_add_signed(age).unwrap_or(now),
         }
     }
 
@@ -123,7 +126,7 @@ pub struct CachePolicy {
     pub negative_max_age: Duration,
     /// Answers kept at most; misses are kept in a store of a tenth of this.
     pub size: u64,
-    /// Calls to the hub at one time; more wait for four seconds at most.
+    /// Calls to the hub at one time; more wait, and nobody longer than four and a half seconds.
     pub concurrency: usize,
 }
 
@@ -150,6 +153,15 @@ impl std::fmt::Debug for Cached {
     }
 }
 
+/// A bounded store. Whether an answer still holds is decided by our own clock; what the store forgets by itself is what
+/// would only keep new answers out.
+fn store<T: Clone + Send + Sync + 'static>(size: u64, age: Duration) -> Cache<Key, Kept<T>> {
+    Cache::builder()
+        .max_capacity(size)
+        .time_to_live(age.min(LONGEST))
+        .build()
+}
+
 impl Cached {
     /// Puts a memory before `resolve`.
     pub fn new(resolve: Arc<dyn Resolve>, clock: Arc<dyn Clock>, policy: CachePolicy) -> Self {
@@ -157,8 +169,8 @@ impl Cached {
             resolve,
             clock,
             policy,
-            answers: Cache::new(policy.size),
-            misses: Cache::new((policy.size / 10).max(1)),
+            answers: store(policy.size, policy.max_age),
+            misses: store((policy.size / 10).max(1), policy.negative_max_age),
             flights: Flights::default(),
             permits: tokio::sync::Semaphore::new(policy.concurrency.max(1)),
             counters: Counters::default(),
@@ -250,9 +262,13 @@ impl Cached {
 
 impl Inner {
     async fn ask(&self, lookup: &Lookup) -> Answer {
-        let turn = tokio::time::timeout(QUEUE, self.permits.acquire()).await;
-        // The semaphore is never closed, so the only failure is that it takes too long.
-        let _permit = turn.map_err(|_| ClientError::Busy { after: QUEUE })?;
+        let answer = tokio::time::timeout(DEADLINE, self.ask_in_turn(lookup)).await;
+        answer.unwrap_or(Err(ClientError::Busy { after: DEADLINE }))
+    }
+
+    async fn ask_in_turn(&self, lookup: &Lookup) -> Answer {
+        // The semaphore is never closed.
+        let _permit = self.permits.acquire().await;
         self.counters.calls.fetch_add(1, Ordering::Relaxed);
         let source = match lookup {
             Lookup::Token(_) => Source::Header,

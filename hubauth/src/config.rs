@@ -25,6 +25,11 @@ pub use listen::listen_address;
 /// Where a hub listens when nothing says otherwise. Source: `HubAuth.api_url` of JupyterHub 6.1.
 pub const DEFAULT_API_URL: &str = "http://127.0.0.1:8081/hub/api";
 
+/// Where the API of a deployment at `base` is when nothing says otherwise.
+fn default_api_url(base: &BaseUrl) -> String {
+    format!("http://127.0.0.1:8081{}api", base.hub())
+}
+
 /// How long an answer of the hub is believed. Source: `HubAuth.cache_max_age` of JupyterHub 6.1.
 pub const DEFAULT_CACHE_MAX_AGE: Duration = Duration::from_secs(300);
 

@@ -32,6 +32,19 @@ pub fn tokens<'a>(
     url.into_iter().chain(header)
 }
 
+/// A query without its `token`: what goes on to other pages, and into logs.
+#[cfg(feature = "tower")]
+pub(crate) fn without_token(query: &str) -> String {
+    query
+        .split('&')
+        .filter(|pair| {
+            let key = pair.split('=').next().unwrap_or_default();
+            !url::form_urlencoded::parse(key.as_bytes()).any(|(key, _)| key == "token")
+        })
+        .collect::<Vec<_>>()
+        .join("&")
+}
+
 /// `?token=…`; the first one counts.
 fn token_in_url(uri: &Uri) -> Option<Token> {
     let (_, value) =

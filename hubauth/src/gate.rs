@@ -38,7 +38,7 @@ impl Front {
 }
 
 /// Who a visitor turned out to be, and what to tell their browser.
-#[derive(Debug, Default)]
+#[derive(Default)]
 #[non_exhaustive]
 pub struct Recognised {
     /// The visitor, if the hub knows them. Whether they may enter is another question.
@@ -51,6 +51,15 @@ pub struct Recognised {
     pub refused_cookie: Option<&'static str>,
     /// With what the visitor was recognised.
     pub(crate) credential: Option<Lookup>,
+}
+
+impl std::fmt::Debug for Recognised {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recognised")
+            .field("user", &self.user)
+            .field("refused_cookie", &self.refused_cookie)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What to do with a request.

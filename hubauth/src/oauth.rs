@@ -199,7 +199,8 @@ impl HubOAuth {
     }
 
     fn state_max_age(&self) -> TimeDelta {
-        TimeDelta::from_std(self.config().state_max_age).unwrap_or(TimeDelta::days(1))
+        let day = TimeDelta::days(1);
+        TimeDelta::from_std(self.config().state_max_age).map_or(day, |age| age.min(day))
     }
 
     /// The browser's half of a state. A browser that is already logging in (another tab) keeps the one it has, so that
@@ -223,10 +224,9 @@ impl HubOAuth {
         for token in self.cookie_tokens(&request.headers) {
             inner.auth.invalidate(session, &token);
         }
-        vec![
-            inner.jar.clear_token(request),
-            inner.jar.clear_xsrf(request),
-        ]
+        let mut cookies = inner.jar.clear_token(request);
+        cookies.push(inner.jar.clear_xsrf(request));
+        cookies
     }
 }
 
@@ -238,5 +238,8 @@ fn append(headers: &mut HeaderMap, cookie: &Cookie<'_>) {
 }
 
 fn header_value(cookie: &Cookie<'_>) -> Option<HeaderValue> {
-    HeaderValue::from_str(&cookie.to_string()).ok()
+    let mut value = HeaderValue::from_str(&cookie.to_string()).ok()?;
+    // No log of a header shows it.
+    value.set_sensitive(true);
+    Some(value)
 }

@@ -24,8 +24,14 @@ pub(crate) struct UnknownVisitor;
 /// The value that forms of this visitor send back as `_xsrf`; in the request's extensions when the visitor was
 /// recognised by a cookie. Put it into a hidden field `_xsrf` of forms (or `action="…?_xsrf=VALUE"`, for `multipart/form-data`
 /// and for services that are not axum's), or into the header `X-XSRFToken`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct XsrfToken(pub String);
+
+impl std::fmt::Debug for XsrfToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("XsrfToken(…)")
+    }
+}
 
 /// A protected service. Made by [`HubAuthLayer`](crate::HubAuthLayer).
 #[derive(Debug, Clone)]

@@ -41,10 +41,15 @@ pub enum LoginEnd {
 /// }
 /// # drop(socket);
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct LoginWatch(Arc<Watched>);
 
-#[derive(Debug)]
+impl std::fmt::Debug for LoginWatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LoginWatch(…)")
+    }
+}
+
 struct Watched {
     auth: HubAuth,
     access: Access,
@@ -62,8 +67,8 @@ impl LoginWatch {
         }))
     }
 
-    /// Waits until the login has ended; notices it as late as a page would, one life of the cache later at most. A hub that
-    /// is away ends nothing: it did not say so.
+    /// Waits until the login has ended; notices it as late as a page would, one life of the cache later at most (every look
+    /// asks the hub). A hub that is away ends nothing: it did not say so.
     pub async fn ended(&self) -> LoginEnd {
         let max_age = self.0.auth.config().cache_max_age;
         let pause = if max_age.is_zero() {
@@ -73,7 +78,7 @@ impl LoginWatch {
         };
         loop {
             tokio::time::sleep(pause).await;
-            if let Some(end) = self.look().await {
+            if let Some(end) = self.ask(CacheUse::Skip).await {
                 return end;
             }
         }
@@ -81,13 +86,17 @@ impl LoginWatch {
 
     /// Whether the login has ended, as far as is known now.
     pub async fn look(&self) -> Option<LoginEnd> {
+        self.ask(CacheUse::Normal).await
+    }
+
+    async fn ask(&self, cache: CacheUse) -> Option<LoginEnd> {
         let Watched {
             auth,
             access,
             session,
             credential,
         } = &*self.0;
-        match auth.look_up(session, credential, CacheUse::Normal).await {
+        match auth.look_up(session, credential, cache).await {
             Ok(Some(user)) if access.decide(&user).is_allowed() => None,
             Ok(Some(_)) => Some(LoginEnd::NotAllowed),
             Ok(None) => Some(LoginEnd::Unknown),

@@ -185,7 +185,7 @@ impl Site {
             Ok(narrower) => narrower,
             Err(error) => {
                 tracing::error!(%error, "the web server asks with a query that cannot be read");
-                let status = StatusCode::INTERNAL_SERVER_ERROR;
+                let status = StatusCode::FORBIDDEN;
                 let reply = page::refusal(&site.prefix, &parts.headers, status, error.text());
                 return (parts, Judged::Unclear(reply));
             }

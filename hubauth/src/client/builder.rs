@@ -87,7 +87,7 @@ impl HubClientBuilder {
     /// [`ClientError::Setup`] when the URL is not an `http(s)` URL, or a TLS file cannot be read.
     pub fn build(self) -> Result<HubClient, ClientError> {
         let setup = |reason: String| ClientError::Setup {
-            url: self.api_url.clone(),
+            url: shown(&self.api_url),
             reason,
         };
         let url = Url::parse(self.api_url.trim_end_matches('/'))
@@ -124,6 +124,16 @@ impl HubClientBuilder {
             retries: self.retries,
             pace: pace::Pace::default(),
         })))
+    }
+}
+
+/// A URL as messages may show it: what stands before an `@`, or in a query, may be a password.
+fn shown(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
+        (None, Some((_, host))) => format!("…@{host}"),
+        _ => url.to_owned(),
     }
 }
 

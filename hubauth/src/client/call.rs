@@ -252,7 +252,10 @@ impl HubClient {
         headers: http::HeaderMap,
         body: Vec<u8>,
     ) -> Result<http::Response<Bytes>, ClientError> {
-        let call = self.authorized(self.call_to(Method::POST, url));
+        // A visitor waits for it.
+        let call = self
+            .authorized(self.call_to(Method::POST, url))
+            .patience(Patience::Lookup);
         let answer = self.send(call.form(headers, body)).await?;
         let mut response = http::Response::new(Bytes::new());
         *response.status_mut() = answer.reply.status();

@@ -21,9 +21,6 @@ use super::{ConfigError, CookieOptions, DefaultAccess, HubAuthConfig, TlsFiles};
 /// service without building it again.
 pub const HUBAUTH_CACHE_MAX_AGE: &str = "HUBAUTH_CACHE_MAX_AGE";
 
-/// Where a hub's API is when only its base URL is known. Source: `HubAuth.api_url` of JupyterHub 6.1.
-const DEFAULT_API_ORIGIN: &str = "http://127.0.0.1:8081";
-
 impl HubAuthConfig {
     /// Reads the contract between a hub and what it starts. An empty variable counts as not set.
     ///
@@ -38,7 +35,6 @@ impl HubAuthConfig {
         let mut config = Self::new(Token::from_config(token))?;
         if let Some(base) = env.get_nonempty(JUPYTERHUB_BASE_URL) {
             config = config.with_base_url(&base);
-            config.api_url = format!("{DEFAULT_API_ORIGIN}{}api", config.hub_prefix);
         }
         if let Some(url) = env.get_nonempty(JUPYTERHUB_API_URL) {
             config = config.with_api_url(url);
@@ -56,7 +52,9 @@ impl HubAuthConfig {
         {
             config = config.with_callback_url(url);
         }
-        config.service_url = env.get_nonempty(JUPYTERHUB_SERVICE_URL);
+        if let Some(url) = env.get_nonempty(JUPYTERHUB_SERVICE_URL) {
+            config = config.with_service_url(url);
+        }
         config.client_id = client_id(env);
         config.public_url = public_url(env)?;
         config.access = default_access(env)?;
@@ -150,16 +148,33 @@ fn default_access(env: &impl EnvSource) -> Result<DefaultAccess, ConfigError> {
         return Ok(DefaultAccess::Scopes(scopes));
     }
     if let Some(service) = env.get_nonempty(JUPYTERHUB_SERVICE_NAME) {
-        return Ok(DefaultAccess::Scopes(vec![Scope {
-            name: ScopeName::AccessServices,
-            filter: Filter::Is(FilterKind::Service, service),
-        }]));
+        return Ok(access_of_service(&service));
     }
     if env.get_nonempty(JUPYTERHUB_USER).is_some() {
         tracing::warn!("this is a single-user server without access scopes: nobody may enter");
         return Ok(DefaultAccess::Nobody);
     }
-    Ok(DefaultAccess::AnyUser)
+    // A client's id names its service (`service-NAME`): then that one's scope decides. Another client does not learn here
+    // whom it may let in.
+    match env.get_nonempty(JUPYTERHUB_CLIENT_ID) {
+        Some(id) => Ok(id.strip_prefix("service-").map_or_else(
+            || {
+                tracing::warn!(
+                    "neither access scopes nor the service's name are set: nobody may enter"
+                );
+                DefaultAccess::Nobody
+            },
+            access_of_service,
+        )),
+        None => Ok(DefaultAccess::AnyUser),
+    }
+}
+
+fn access_of_service(name: &str) -> DefaultAccess {
+    DefaultAccess::Scopes(vec![Scope {
+        name: ScopeName::AccessServices,
+        filter: Filter::Is(FilterKind::Service, name.to_owned()),
+    }])
 }
 
 fn tls_files(env: &impl EnvSource) -> Result<Option<TlsFiles>, ConfigError> {

@@ -9,7 +9,7 @@ use hub_types::scope::Scope;
 use hub_types::secret::Token;
 use url::Url;
 
-use super::{CookieOptions, DefaultAccess, HubAuthConfig, TlsFiles, XsrfCheck};
+use super::{CookieOptions, DefaultAccess, HubAuthConfig, TlsFiles, XsrfCheck, default_api_url};
 
 impl HubAuthConfig {
     /// The hub's API; a trailing slash is dropped.
@@ -19,11 +19,15 @@ impl HubAuthConfig {
         self
     }
 
-    /// Base URL of the deployment; moves the hub's prefix along.
+    /// Base URL of the deployment; moves the hub's prefix along, and its API unless that was given.
     #[must_use]
     pub fn with_base_url(mut self, base: &str) -> Self {
+        let by_default = self.api_url == default_api_url(&self.base_url);
         self.base_url = BaseUrl::new(base);
         self.hub_prefix = self.base_url.hub();
+        if by_default {
+            self.api_url = default_api_url(&self.base_url);
+        }
         self
     }
 
@@ -34,11 +38,21 @@ impl HubAuthConfig {
         self
     }
 
-    /// Path of this service under the proxy; moves the callback along.
+    /// Path of this service under the proxy; moves the callback along, unless that was given.
     #[must_use]
     pub fn with_service_prefix(mut self, prefix: &str) -> Self {
+        let by_default = self.callback_url == format!("{}oauth_callback", self.service_prefix);
         self.service_prefix = BaseUrl::new(prefix).as_str().to_owned();
-        self.callback_url = format!("{}oauth_callback", self.service_prefix);
+        if by_default {
+            self.callback_url = format!("{}oauth_callback", self.service_prefix);
+        }
+        self
+    }
+
+    /// Where the hub expects this service ([`listen_address`](Self::listen_address)).
+    #[must_use]
+    pub fn with_service_url(mut self, url: impl Into<String>) -> Self {
+        self.service_url = Some(url.into());
         self
     }
 

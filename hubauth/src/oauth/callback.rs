@@ -72,14 +72,17 @@ impl Query {
     fn read(query: &str) -> Self {
         let mut read = Self::default();
         let mut description = None;
+        // One line of text, whatever it was.
+        let plain = |value: &str| -> String {
+            let one = |char: char| if char.is_control() { ' ' } else { char };
+            value.chars().take(200).map(one).collect()
+        };
         for (key, value) in url::form_urlencoded::parse(query.as_bytes()) {
             match &*key {
                 "code" => read.code = read.code.or_else(|| Token::parse(&value)),
                 "state" => read.state = read.state.or_else(|| Some(value.into_owned())),
-                "error" => read.error = Some(value.chars().take(200).collect()),
-                "error_description" => {
-                    description = Some(value.chars().take(200).collect::<String>());
-                }
+                "error" => read.error = Some(plain(&value)),
+                "error_description" => description = Some(plain(&value)),
                 _ => {}
             }
         }
@@ -105,7 +108,12 @@ impl HubOAuth {
             }
             Err(error) => {
                 tracing::warn!(%error, "a login did not finish");
-                refusal(headers, error.status(), &error.to_string())
+                // What the hub said, and where it is, is for the log.
+                let text = match &error {
+                    CallbackError::Hub(_) => "The hub refused the login. Try logging in again.",
+                    other => &other.to_string(),
+                };
+                refusal(headers, error.status(), text)
             }
         }
     }
@@ -208,7 +216,10 @@ impl HubOAuth {
     }
 
     fn is_usable(&self, login: &Login, state: &str) -> bool {
-        self.config().clock.now() < login.expires && self.inner.spent.spend(state)
+        let now = self.config().clock.now();
+        // A clock that was set back revives nothing; those of replicas may differ a little.
+        let earliest = login.expires - self.state_max_age() - TimeDelta::minutes(1);
+        (earliest..login.expires).contains(&now) && self.inner.spent.spend(state)
     }
 
     async fn is_logged_in(&self, request: &Parts) -> Result<bool, CallbackError> {
@@ -250,10 +261,10 @@ impl HubOAuth {
             .and_then(|age| TimeDelta::from_std(age).ok())
             .map(|age| (now, now + age.min(TimeDelta::days(400))));
         let mut cookies = inner.jar.clear_states(request);
-        cookies.push(
+        cookies.extend(
             inner
                 .jar
-                .token_cookie(request, &inner.sealer, &granted.token, expires),
+                .token_cookies(request, &inner.sealer, &granted.token, expires),
         );
         cookies.extend(
             self.new_xsrf(request, &granted.token)

@@ -20,8 +20,11 @@ pub(super) struct CookieJar {
     token_name: String,
     state_name: String,
     token_path: String,
+    /// Where a callback that does not lie in the service has its neighbours, the logout among them. The token cookie goes
+    /// there too, so that logins of parallel tabs finish and a logout knows what to forget.
+    second_path: Option<String>,
     path: String,
-    /// Where state cookies are sent: to the service, or just to a callback that lies elsewhere.
+    /// Where state cookies are sent: to the service, or to a callback that lies elsewhere.
     state_path: String,
     state_max_age: Duration,
     host_prefix: bool,
@@ -39,12 +42,18 @@ impl CookieJar {
     pub(super) fn for_config(config: &HubAuthConfig) -> Self {
         let path = config.service_prefix.clone();
         let callback = config.callback_path();
-        let state_path = if callback.starts_with(&path) {
-            path.clone()
-        } else {
-            callback
+        let outside = !callback.starts_with(&path);
+        let second_path = callback
+            .rsplit_once('/')
+            .map(|(folder, _)| format!("{folder}/"))
+            .filter(|folder| outside && folder != "/" && !config.cookie_host_prefix);
+        let state_path = match &second_path {
+            Some(folder) => folder.clone(),
+            None if outside => callback,
+            None => path.clone(),
         };
         Self {
+            second_path,
             token_name: config.token_cookie_name(),
             state_name: format!("{}-oauth-state-", config.client_id),
             token_path: if config.cookie_host_prefix {
@@ -124,6 +133,26 @@ impl CookieJar {
         cookie
     }
 
+    /// The token cookie, once for each path where it is needed.
+    pub(super) fn token_cookies(
+        &self,
+        request: &Parts,
+        sealer: &Sealer,
+        token: &Token,
+        expires: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    ) -> Vec<Cookie<'static>> {
+        self.at_all_paths(self.token_cookie(request, sealer, token, expires))
+    }
+
+    fn at_all_paths(&self, cookie: Cookie<'static>) -> Vec<Cookie<'static>> {
+        let second = self.second_path.as_ref().map(|path| {
+            let mut second = cookie.clone();
+            second.set_path(path.clone());
+            second
+        });
+        std::iter::once(cookie).chain(second).collect()
+    }
+
     /// The tokens in a request's cookies that are ours and have not ended. Other pages of the site may have set cookies
     /// of the same name: those do not open.
     pub(super) fn tokens<'a>(
@@ -147,8 +176,8 @@ impl CookieJar {
         cookies(headers, &self.token_name).next().is_some()
     }
 
-    /// Ends the token cookie.
-    pub(super) fn clear_token(&self, request: &Parts) -> Cookie<'static> {
+    /// Ends the token cookie, wherever it is sent.
+    pub(super) fn clear_token(&self, request: &Parts) -> Vec<Cookie<'static>> {
         let mut cookie = self.cookie(
             request,
             self.token_name.clone(),
@@ -159,7 +188,7 @@ impl CookieJar {
             cookie.set_secure(true);
             cookie.unset_domain();
         }
-        cleared(cookie)
+        self.at_all_paths(cleared(cookie))
     }
 
     /// The browser's half of a login. Its attributes are not configurable (wire contract 4.5).
@@ -293,7 +322,10 @@ mod tests {
             let until = DateTime::from_timestamp(until, 0).unwrap();
             let cookie = jar.token_cookie(&parts(&[]), &sealer, &token, Some((now, until)));
             let state = jar.state_cookie(&parts(&[]), "12345678", "x");
-            assert_eq!(state.path(), Some("/_hub/oauth_callback"));
+            assert_eq!(state.path(), Some("/_hub/"));
+            let paths = jar.token_cookies(&parts(&[]), &sealer, &token, None);
+            let paths: Vec<_> = paths.iter().map(|cookie| cookie.path().unwrap()).collect();
+            assert_eq!(paths, ["/services/x/", "/_hub/"]);
             assert_eq!(state.max_age(), Some(Duration::seconds(600)));
             cookie.max_age().map(Duration::whole_seconds)
         };

@@ -3,6 +3,7 @@
 use http::request::Parts;
 use url::Url;
 
+use crate::credential::without_token;
 use crate::fetch::original_uri;
 
 /// Longest `next` that is carried through a login, in bytes; it travels in URLs.
@@ -56,17 +57,6 @@ pub(crate) fn of_request(request: &Parts, prefix: &str) -> String {
         _ => uri.path().to_owned(),
     };
     within(prefix, &path).unwrap_or_else(|| prefix.to_owned())
-}
-
-fn without_token(query: &str) -> String {
-    query
-        .split('&')
-        .filter(|pair| {
-            let key = pair.split('=').next().unwrap_or_default();
-            !url::form_urlencoded::parse(key.as_bytes()).any(|(key, _)| key == "token")
-        })
-        .collect::<Vec<_>>()
-        .join("&")
 }
 
 #[cfg(test)]

@@ -57,8 +57,9 @@ impl HubOAuth {
         let opens_page = user.source() == Source::Url && is_navigation(&request.headers);
         if opens_page && self.auth().check(&user).is_allowed() {
             let inner = &self.inner;
-            let cookie = inner.jar.token_cookie(request, &inner.sealer, token, None);
-            recognised.set_cookies.extend(header_value(&cookie));
+            let cookies = inner.jar.token_cookies(request, &inner.sealer, token, None);
+            let values = cookies.iter().filter_map(header_value);
+            recognised.set_cookies.extend(values);
             self.set_xsrf(request, token, &mut recognised);
         }
         recognised.user = Some(user);
@@ -93,9 +94,10 @@ impl HubOAuth {
             }
         }
         // Ended, revoked, or not ours: it would only be tried again and again.
+        let cleared = inner.jar.clear_token(request);
         recognised
             .set_cookies
-            .extend(header_value(&inner.jar.clear_token(request)));
+            .extend(cleared.iter().filter_map(header_value));
         Ok(recognised)
     }
 

@@ -90,10 +90,13 @@ pub(super) fn current<'a>(
     cookies(headers, XSRF_COOKIE).find(|value| is_valid(sealer, session, token, now, value))
 }
 
+/// Headers that send the value back (wire contract 4.6).
+pub(super) const XSRF_HEADERS: [&str; 2] = ["x-xsrftoken", "x-csrftoken"];
+
 /// Whether the request sends `expected` back.
 pub(super) fn is_sent_back(request: &Parts, expected: &str) -> bool {
     let same = |value: &str| bool::from(value.as_bytes().ct_eq(expected.as_bytes()));
-    let header = ["x-xsrftoken", "x-csrftoken"]
+    let header = XSRF_HEADERS
         .into_iter()
         .filter_map(|name| request.headers.get(name)?.to_str().ok())
         .any(same);

@@ -234,3 +234,31 @@ async fn cookies_are_kept_too() {
         1
     );
 }
+
+/// What does not hold any more must not keep new answers out.
+#[tokio::test]
+async fn answers_that_have_ended_are_removed() {
+    let hub = FakeHub::start().await.unwrap();
+    let config = hub.config("demo").unwrap();
+    let age = Duration::from_millis(30);
+    let config = config.with_cache_max_age(age).with_negative_max_age(age);
+    let auth = HubAuth::new(config).unwrap();
+    for token in [hub.add_user("alice"), Token::generate()] {
+        auth.user_for_token(&token).await.unwrap();
+    }
+    eventually("both are gone", || {
+        let stats = auth.cache_stats();
+        (stats.size, stats.negative_size) == (0, 0)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_age_beyond_all_calendars_is_a_long_one() {
+    let set = set(|config| config.with_cache_max_age(Duration::from_secs(9_000_000_000_000))).await;
+    let token = set.hub.add_user("alice");
+    for _ in 0..2 {
+        assert!(set.name(&token).await.is_some());
+    }
+    assert_eq!(set.asked(), 1);
+}

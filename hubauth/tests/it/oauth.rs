@@ -374,3 +374,54 @@ async fn the_prefix_without_its_slash_leads_there() {
     let site = Site::start().await;
     assert_eq!(site.get("/services/demo", &[]).await.location(), PREFIX);
 }
+
+#[tokio::test]
+async fn what_the_hub_reports_is_one_line_and_what_it_is_stays_inside() {
+    let site = Site::start().await;
+    site.hub.log_in(Some("alice"));
+    let mut browser = Browser::new();
+    let reported = "?error=x&error_description=a%0d%0a2026-01-01%20INFO%20forged%1b[2J";
+    let reply = browser.get(&site, &format!("{CALLBACK}{reported}")).await;
+    assert_eq!(reply.status(), StatusCode::BAD_REQUEST);
+    let body = reply.body();
+    assert!(
+        body.contains("forged") && !body.contains(['\r', '\u{1b}']),
+        "{body}"
+    );
+    assert!(
+        !body.contains("\n2026") && !body.contains("\\n2026"),
+        "{body}"
+    );
+
+    let callback = to_callback(&mut browser, &site, PREFIX).await;
+    site.hub.set_mood(Mood::Status(400));
+    let reply = browser.get(&site, &callback).await;
+    assert!(reply.status().is_server_error());
+    let body = reply.body();
+    assert!(
+        !body.contains("127.0.0.1") && !body.contains("/hub/api"),
+        "{body}"
+    );
+}
+
+#[tokio::test]
+async fn no_secret_of_a_login_is_shown() {
+    let site = Site::start().await;
+    site.hub.log_in(Some("alice"));
+    let mut browser = Browser::new();
+    browser.open(&site, PREFIX).await;
+    let cookie = browser.value("service-demo").unwrap();
+    let line = format!("service-demo={cookie}; jupyterhub-session-id=s");
+    let request = http::Request::get(PREFIX)
+        .header("cookie", &line)
+        .body(())
+        .unwrap();
+    let found = site.auth.recognise(&request.into_parts().0).await.unwrap();
+    let xsrf = found.xsrf.clone().unwrap();
+    let shown = format!(
+        "{found:?} {:?} {:?}",
+        found.set_cookies,
+        hubauth::XsrfToken(xsrf.clone())
+    );
+    assert!(shown.contains("alice") && !shown.contains(&xsrf), "{shown}");
+}

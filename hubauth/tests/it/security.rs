@@ -13,8 +13,12 @@ use axum::Router;
 use axum::routing::get;
 use chrono::TimeDelta;
 use http::{Method, StatusCode};
+use hubauth::resolve::BoxFuture;
 use hubauth::testing::{FakeHub, Mood};
-use hubauth::{CacheUse, HubAuth, LoginEnd, LoginWatch, Lookup, Token};
+use hubauth::{
+    CacheUse, ClientError, HubAuth, HubAuthConfig, Identity, LoginEnd, LoginWatch, Lookup, Resolve,
+    Token,
+};
 use tokio::sync::oneshot;
 
 use crate::cache::set;
@@ -116,7 +120,6 @@ async fn case_114_a_socket_is_told_when_its_login_ends() {
         .unwrap()
         .with_cache_max_age(Duration::from_secs(60));
     let auth = HubAuth::new(config).unwrap();
-    // Our own clock stands still: let the cache forget instead.
     let (sender, opened) = oneshot::channel();
     let sender = Arc::new(std::sync::Mutex::new(Some(sender)));
     let app = Router::new()
@@ -157,8 +160,8 @@ async fn case_114_a_socket_is_told_when_its_login_ends() {
     assert_eq!(watch.look().await, None, "a hub that is away ends nothing");
     hub.set_mood(Mood::Good);
     let ended = tokio::spawn(async move { watch.ended().await });
+    // It has just been asked and believed; that lengthens nothing.
     hub.revoke(&token);
-    auth.invalidate_all();
     let end = tokio::time::timeout(Duration::from_secs(61), ended).await;
     assert_eq!(end.unwrap().unwrap(), LoginEnd::Unknown);
 }
@@ -259,4 +262,29 @@ async fn case_119_a_hub_that_is_away_slow_or_wrong_lets_nobody_new_in() {
         );
     }
     assert!(evil.all_calls().is_empty(), "no token went elsewhere");
+}
+
+/// Never answers.
+struct Hangs;
+
+impl Resolve for Hangs {
+    fn resolve<'a>(
+        &'a self,
+        _: &'a Lookup,
+    ) -> BoxFuture<'a, Result<Option<Identity>, ClientError>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn case_119_what_hangs_is_given_up() {
+    let config = HubAuthConfig::new(Token::from_config("t")).unwrap();
+    let auth = HubAuth::with_resolver(config, Arc::new(Hangs)).unwrap();
+    let token = Token::from_config("x");
+    for _ in 0..2 {
+        let start = tokio::time::Instant::now();
+        let error = auth.user_for_token(&token).await.unwrap_err();
+        assert_eq!(error.status_for_visitor(), 503);
+        assert!(start.elapsed() < Duration::from_secs(5), "{error}");
+    }
 }

@@ -88,6 +88,22 @@ async fn where_the_login_is() {
     assert!(other.contains("client_id=service-other"), "{other}");
 }
 
+#[test]
+fn one_setting_moves_no_other_that_was_given() {
+    let new = || HubAuthConfig::new(Token::from_config("t")).unwrap();
+    let moved = new().with_base_url("/base/");
+    assert_eq!(moved.api_url, "http://127.0.0.1:8081/base/hub/api");
+    let given = new().with_api_url("http://hub/api").with_base_url("/base/");
+    assert_eq!(given.api_url, "http://hub/api");
+    let given = new()
+        .with_callback_url("/elsewhere/back")
+        .with_service_prefix("/services/demo/");
+    assert_eq!(given.callback_url, "/elsewhere/back");
+    let listens = new().with_service_url("http://127.0.0.1:9000/");
+    let address = listens.listen_address().unwrap();
+    assert_eq!(address, ("127.0.0.1".to_owned(), 9000));
+}
+
 #[tokio::test]
 async fn where_a_code_becomes_a_token() {
     let other = FakeHub::start().await.unwrap();

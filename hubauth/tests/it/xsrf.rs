@@ -1,8 +1,9 @@
 //! Cookie-authenticated requests must come from our own pages.
 
 use http::{Method, StatusCode};
+use tower::ServiceExt as _;
 
-use crate::harness::{Browser, PREFIX, Site, request};
+use crate::harness::{Browser, PREFIX, Site, demo, request};
 
 const CHANGE: &str = "/services/demo/change";
 
@@ -185,6 +186,43 @@ async fn plain_forms_send_it_as_a_field() {
         if expected == StatusCode::OK {
             assert_eq!(reply.body(), body, "the handler gets the whole body");
         }
+    }
+}
+
+/// A form that breaks off is never taken for a whole one, however the proof came.
+#[tokio::test]
+async fn half_a_form_is_none() {
+    let site = Site::start().await;
+    let browser = logged_in(&site).await;
+    let value = browser.value("_xsrf").unwrap().to_owned();
+    let cookies: Vec<_> = browser
+        .names()
+        .into_iter()
+        .map(|name| format!("{name}={}", browser.value(name).unwrap()))
+        .collect();
+    let cookies = cookies.join("; ");
+    for (proof, in_form, breaks, expected) in [
+        (Some(value.as_str()), "a=1", false, StatusCode::OK),
+        (Some(value.as_str()), "a=1", true, StatusCode::BAD_REQUEST),
+        (None, value.as_str(), false, StatusCode::OK),
+        (None, value.as_str(), true, StatusCode::FORBIDDEN),
+    ] {
+        let first = format!("_xsrf={in_form}");
+        let mut chunks = vec![Ok(first)];
+        if breaks {
+            chunks.push(Err(std::io::Error::other("away")));
+        }
+        let mut request = http::Request::post("/services/demo/echo")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("content-length", "100")
+            .header("cookie", &cookies);
+        if let Some(proof) = proof {
+            request = request.header("x-xsrftoken", proof);
+        }
+        let body = axum::body::Body::from_stream(futures_util::stream::iter(chunks));
+        let request = request.body(body).unwrap();
+        let reply = demo(&site.auth).oneshot(request).await.unwrap();
+        assert_eq!(reply.status(), expected, "{proof:?} {breaks}");
     }
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use hub_types::env::{EnvSource, JUPYTERHUB_OAUTH_CALLBACK_URL};
-use hubauth::config::XsrfCheck;
-use hubauth::{ConfigError, HubAuthConfig, HubOAuth};
+use hubauth::config::{DefaultAccess, XsrfCheck};
+use hubauth::{Access, ConfigError, HubAuthConfig, HubOAuth};
 use url::Url;
 
 use super::identity::Identities;
@@ -34,6 +34,11 @@ pub struct Args {
     #[arg(long)]
     pub admin: bool,
 
+    /// Let services of the hub in too, not people only. X-Hub-User names them as it names people: the application must look
+    /// at X-Hub-Kind.
+    #[arg(long)]
+    pub services: bool,
+
     /// What the headers that name the visitor begin with: X-Hub-User, X-Hub-Groups, X-Hub-Kind, X-Hub-Admin.
     #[arg(long, value_name = "TEXT", default_value = "X-Hub-")]
     pub header_prefix: String,
@@ -53,6 +58,11 @@ pub enum SiteError {
         "--header-prefix={0}: letters, digits and hyphens, beginning with a letter, and no header of HTTP itself"
     )]
     HeaderPrefix(String),
+    /// Nothing says who may enter.
+    #[error(
+        "JUPYTERHUB_SERVICE_NAME is not set: it says which service of the hub this is, and so who may enter"
+    )]
+    Nameless,
     /// The callback does not lead here.
     #[error(
         "JUPYTERHUB_OAUTH_CALLBACK_URL={callback} does not lead to this service: its path must be {expected}"
@@ -76,10 +86,16 @@ impl Site {
     pub fn new(args: &Args, service: &ServiceEnv, env: &impl EnvSource) -> Result<Self, SiteError> {
         let site = site(&args.site)?;
         let config = config(HubAuthConfig::from_env(env)?, service, &site, env)?;
+        if config.access == DefaultAccess::AnyUser {
+            return Err(SiteError::Nameless);
+        }
         let hub = HubOAuth::new(config)?;
         let mut access = hub.auth().access().clone();
         if let Some(narrower) = rule::any_of(&args.groups, &args.users, args.admin) {
             access = access.and(narrower);
+        }
+        if !args.services {
+            access = access.and(Access::people());
         }
         let identities = Identities::with_prefix(&args.header_prefix)
             .ok_or_else(|| SiteError::HeaderPrefix(args.header_prefix.clone()))?;
@@ -102,7 +118,11 @@ fn site(url: &Url) -> Result<Url, SiteError> {
         && url.query().is_none()
         && url.fragment().is_none();
     if !plain {
-        return Err(SiteError::Site(url.to_string()));
+        let mut shown = url.clone();
+        // A password is not shown again.
+        let _ = shown.set_password(None);
+        shown.set_query(None);
+        return Err(SiteError::Site(shown.to_string()));
     }
     let mut site = url.clone();
     if !site.path().ends_with('/') {

@@ -38,7 +38,7 @@ pub(super) fn of_query(query: Option<&str>) -> Result<Option<Access>, UnknownRul
             ("group", name) if !name.is_empty() => groups.push(name.to_owned()),
             ("user", name) if !name.is_empty() => users.push(name.to_owned()),
             ("admin", "true") => admin = true,
-            _ => return Err(UnknownRule(format!("{key}={value}"))),
+            _ => return Err(UnknownRule(key.chars().take(40).collect())),
         }
     }
     Ok(any_of(&groups, &users, admin))

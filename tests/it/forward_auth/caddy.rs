@@ -118,6 +118,11 @@ async fn caddy_puts_an_application_on_a_host_of_its_own_behind_the_login() {
         assert_eq!(page["headers"][name], value, "{page:#}");
     }
     let cookie = zoe.jar.get("service-app", "/page").expect("its cookie");
+    let seen = page["headers"]["cookie"].as_str().unwrap_or_default();
+    assert!(
+        !seen.contains(&cookie.value),
+        "the login stays here: {seen}"
+    );
     assert!(cookie.http_only && cookie.path == "/", "{cookie:?}");
 
     // Forms of its own pages pass, those of other sites do not, and no header can be brought along.
@@ -139,6 +144,15 @@ async fn caddy_puts_an_application_on_a_host_of_its_own_behind_the_login() {
             .header(name, "admin")
             .header("cookie", &cookies);
         assert_eq!(client.send(request).await.status, 403, "{name}");
+    }
+
+    // Nor can one be struck out.
+    for strike in ["X-Hub-User", "close, x-hub-admin"] {
+        let request = client
+            .request(reqwest::Method::GET, "/page")
+            .header("connection", strike)
+            .header("cookie", &cookies);
+        assert_eq!(client.send(request).await.status, 400, "{strike}");
     }
 
     // Somebody who is no reader, and programs.

@@ -56,6 +56,7 @@ async fn case_118_settings_that_are_wrong_let_nobody_in() {
         let started = enter(&hub, &changed(name, value)).await;
         let error = started.expect_err(name).to_string();
         assert!(!error.contains(&good["JUPYTERHUB_API_TOKEN"]), "{error}");
+        assert!(!error.contains("user:pw"), "{error}");
     }
     for name in [
         "JUPYTERHUB_SSL_KEYFILE",
@@ -75,6 +76,20 @@ async fn case_118_settings_that_are_wrong_let_nobody_in() {
     server.remove("JUPYTERHUB_OAUTH_ACCESS_SCOPES");
     server.remove("JUPYTERHUB_SERVICE_NAME");
     assert_eq!(enter(&hub, &server).await.unwrap(), 403);
+    // A client that is told neither its name nor scopes: its id says whose it is, or nobody enters.
+    for (id, expected) in [("service-demo", 200), ("service-x", 403), ("other", 403)] {
+        let mut client = changed("JUPYTERHUB_CLIENT_ID", id);
+        client.remove("JUPYTERHUB_OAUTH_ACCESS_SCOPES");
+        client.remove("JUPYTERHUB_SERVICE_NAME");
+        let narrow = hub.add_user_with("zoe", &[], &["access:services!service=demo"]);
+        let auth = HubOAuth::from_env_source(&client).unwrap();
+        let user = auth.auth().user_for_token(&narrow).await.unwrap().unwrap();
+        assert_eq!(
+            auth.auth().check(&user).is_allowed(),
+            expected == 200,
+            "{id}"
+        );
+    }
     // Without a list, the service's own name decides.
     let mut named = good.clone();
     named.remove("JUPYTERHUB_OAUTH_ACCESS_SCOPES");
