@@ -33,3 +33,52 @@ pub(super) async fn read(request: Request, next: Next) -> Response {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::Router;
+    use axum::http::StatusCode;
+    use axum::middleware::from_fn;
+    use axum::routing::post;
+    use futures_util::StreamExt as _;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    /// Sends chunks of a kibibyte to handlers of which one does not look at its body and one does. What was read of them
+    /// when the answer came, and whether the connection goes on.
+    async fn sent(path: &str, chunks: usize) -> (StatusCode, usize, bool) {
+        let read_so_far = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&read_so_far);
+        let chunks = stream::iter(0..chunks).map(move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+            Ok::<_, std::convert::Infallible>(Bytes::from_static(&[b' '; 1024]))
+        });
+        let router = Router::new()
+            .route("/refused", post(async || StatusCode::FORBIDDEN))
+            .route("/read", post(async |body: Bytes| format!("{}", body.len())))
+            .layer(from_fn(read));
+        let request = Request::post(path).body(Body::from_stream(chunks)).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        let goes_on = !response.headers().contains_key(header::CONNECTION);
+        (
+            response.status(),
+            read_so_far.load(Ordering::Relaxed),
+            goes_on,
+        )
+    }
+
+    #[tokio::test]
+    async fn nothing_is_left_unread_on_a_connection_that_goes_on() {
+        assert_eq!(sent("/refused", 3).await, (StatusCode::FORBIDDEN, 3, true));
+        assert_eq!(sent("/read", 3).await, (StatusCode::OK, 3, true));
+        let (status, read, goes_on) = sent("/refused", 2_000).await;
+        assert_eq!((status, goes_on), (StatusCode::FORBIDDEN, false));
+        assert!(read < 1_100, "{read}");
+        let (status, _, goes_on) = sent("/read", 2_000).await;
+        assert!(status.is_client_error() && !goes_on, "{status}");
+    }
+}
