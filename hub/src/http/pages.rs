@@ -70,7 +70,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
             get(accept_share::ask).post(accept_share::accept),
         )
         // -- for those who write clients
-        .route(&hub("api-docs"), get(api_docs::page))
+        .route(&hub("api-docs"), api_docs::route(base))
         // -- for Prometheus
         .route(&hub("metrics"), get(metrics::metrics))
         .route(&hub("api/metrics"), get(metrics::metrics))

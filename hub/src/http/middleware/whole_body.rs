@@ -4,6 +4,7 @@
 //! connections: it may have sent the next request on this one by then, and could only answer 503.
 
 use std::future::ready;
+use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::Request;
@@ -12,16 +13,22 @@ use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
+use tokio::time::timeout;
 
 use crate::http::extract::MAX_BODY;
 
-/// What is too large (or broke off) becomes a body that cannot be read: who may know of that is for the handler to say.
+/// How long a body may take. Who asks is not known yet: nobody may hold a task and its memory for as long as they like.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What is too large, too slow, or broke off becomes a body that cannot be read: who may know of that is for the handler to
+/// say.
 pub(super) async fn read(request: Request, next: Next) -> Response {
     if request.body().is_end_stream() {
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
-    match to_bytes(body, MAX_BODY).await {
+    let read = timeout(PATIENCE, to_bytes(body, MAX_BODY)).await;
+    match read.unwrap_or_else(|late| Err(axum::Error::new(late))) {
         Ok(bytes) => next.run(Request::from_parts(parts, bytes.into())).await,
         Err(error) => {
             let broken = stream::once(ready(Err::<Bytes, _>(error)));
@@ -80,5 +87,20 @@ mod tests {
         assert!(read < 1_100, "{read}");
         let (status, _, goes_on) = sent("/read", 2_000).await;
         assert!(status.is_client_error() && !goes_on, "{status}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_ends_is_waited_for_only_so_long() {
+        let router = Router::new()
+            .route("/refused", post(async || StatusCode::FORBIDDEN))
+            .layer(from_fn(read));
+        let endless =
+            Body::from_stream(stream::pending::<Result<Bytes, std::convert::Infallible>>());
+        let request = Request::post("/refused").body(endless).unwrap();
+        let started = tokio::time::Instant::now();
+        let response = router.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::FORBIDDEN);
+        assert_eq!(response.headers()[header::CONNECTION], "close");
+        assert_eq!(started.elapsed().as_secs(), PATIENCE.as_secs());
     }
 }

@@ -1,13 +1,24 @@
 //! `GET /hub/api-docs`: the reference of the REST API, for anybody. A page of the hub's own: nothing comes from elsewhere.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use axum::response::Response;
+use axum::routing::{MethodRouter, get};
+use hub_types::paths::BaseUrl;
 
 use super::{PageError, Visitor};
-use crate::http::{api, openapi::reference};
+use crate::http::api;
+use crate::http::openapi::{operation::Served, reference};
+use crate::state::AppState;
 
-pub(super) async fn page(visitor: Visitor) -> Result<Response, PageError> {
-    let operations = api::operations(visitor.base());
-    let page = reference::page(visitor.chrome(), &visitor.origin(), &operations);
+/// The page; what there is to describe is collected once.
+pub(super) fn route(base: &BaseUrl) -> MethodRouter<AppState> {
+    let operations: Arc<[Served]> = api::operations(base).into();
+    get(move |visitor: Visitor| async move { page(&visitor, &operations) })
+}
+
+fn page(visitor: &Visitor, operations: &[Served]) -> Result<Response, PageError> {
+    let page = reference::page(visitor.chrome(), &visitor.origin(), operations);
     visitor.page(StatusCode::OK, &page)
 }
