@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Longest wait for a hub to say that it is running. The Python one imports a lot.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_secs(180);
 
 /// Longest wait for a hub that was asked to stop; it stops servers, services and the proxy first.
 const STOP: Duration = Duration::from_secs(60);

@@ -97,7 +97,7 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Pending {
     noted: Uses,
-    /// Those that are being written just now.
+    /// Those that were written last, or are just being written.
     writing: Arc<Uses>,
 }
 
@@ -273,17 +273,16 @@ impl Identities {
     pub async fn write_uses(&self) -> Result<(), DbError> {
         let uses = {
             let mut pending = self.pending();
+            if pending.noted.tokens.is_empty() && pending.noted.users.is_empty() {
+                return Ok(());
+            }
             pending.writing = Arc::new(std::mem::take(&mut pending.noted));
             Arc::clone(&pending.writing)
         };
-        if uses.tokens.is_empty() && uses.users.is_empty() {
-            return Ok(());
-        }
         let written = self.write_all(&uses).await;
-        let mut pending = self.pending();
-        pending.writing = Arc::default();
+        // What was written is kept in mind until the next time: a row may have been read just before.
         if written.is_err() {
-            pending.noted.keep(&uses);
+            self.pending().noted.keep(&uses);
         }
         written
     }

@@ -42,6 +42,7 @@ use crate::http::openapi;
 use crate::http::openapi::operation::Served;
 use crate::http::openapi::routes::{Described, delete, get, post, put};
 use crate::http::openapi::schemas::Models;
+use crate::http::pages;
 use crate::state::AppState;
 
 /// All routes of the REST API. Slashes at the end count: only `/hub/api` and `/hub/api/` are the same.
@@ -290,8 +291,7 @@ async fn unknown() -> ApiError {
 }
 
 fn health() -> MethodRouter<AppState> {
-    let refused = async || ApiError::silent(StatusCode::METHOD_NOT_ALLOWED);
-    routing::get(health::health).options(refused)
+    routing::get(health::health).fallback(pages::wrong_method)
 }
 
 /// A URL of the API with a method that it does not have: JSON 405. `OPTIONS` gets an empty 200: what may be sent is in the

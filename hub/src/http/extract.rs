@@ -254,6 +254,9 @@ impl FromRequestParts<AppState> for SharedPath {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         let map = path_map(parts, state).await?;
         let part = |name: &str| map.get(name).map(String::as_str).unwrap_or_default();
+        if part("owner").is_empty() {
+            return Err(ApiError::silent(StatusCode::NOT_FOUND));
+        }
         let server = ServerName::stored(part("server"));
         Ok(Self(ServerRef::new(
             Username::stored(part("owner")),

@@ -11,7 +11,7 @@ use axum::middleware::from_fn;
 use axum::routing::{get, post};
 use hub_types::paths::BaseUrl;
 
-use crate::http::api;
+use crate::http::{api, pages};
 use crate::state::AppState;
 
 /// Both endpoints.
@@ -20,7 +20,9 @@ pub fn routes(base: &BaseUrl) -> Router<AppState> {
         // -- the browser
         .route(
             &base.hub_path("api/oauth2/authorize"),
-            get(authorize::ask).post(authorize::confirmed),
+            get(authorize::ask)
+                .post(authorize::confirmed)
+                .fallback(pages::wrong_method),
         )
         // -- the client
         .route(&base.hub_path("api/oauth2/token"), post(token::token))

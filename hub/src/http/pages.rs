@@ -21,14 +21,39 @@ mod stopped_server;
 mod token;
 
 use axum::Router;
+use axum::http::{Method, StatusCode};
 use axum::middleware::from_fn_with_state;
+use axum::response::Response;
 use axum::routing::{any, get, post};
 
 pub use context::{PageUser, Visitor};
 pub use error_page::PageError;
 
 use crate::assets;
+use crate::http::extract::argument;
+use crate::http::xsrf;
+use crate::render::ErrorPage;
 use crate::state::AppState;
+
+/// A page that is asked for with a method that it does not have. What another site's form may have sent is refused as such
+/// first, as in JupyterHub.
+pub(in crate::http) async fn wrong_method(visitor: Visitor, method: Method) -> Response {
+    let argument = argument(&visitor.uri, "_xsrf");
+    let own = xsrf::check(
+        &visitor.state.cookies,
+        &visitor.cookies(),
+        xsrf::shown(argument.as_deref(), &visitor.headers),
+        visitor.session_id(),
+        &method,
+        visitor.state.clock.now(),
+    );
+    let status = match own {
+        Err(_) if method != Method::OPTIONS => StatusCode::FORBIDDEN,
+        _ => StatusCode::METHOD_NOT_ALLOWED,
+    };
+    let page = ErrorPage::new(visitor.chrome(), status, None);
+    visitor.html(status, visitor.state.renderer.render_error(&page))
+}
 
 /// All pages, and what becomes of URLs that nothing else answers.
 pub fn routes(state: &AppState) -> Router<AppState> {

@@ -97,6 +97,12 @@ pub(crate) fn redemption<'a>(code: &'a str, secret: &'a str) -> Vec<(&'a str, &'
 
 /// Confirms the consent page for the service `whoami`; returns the code.
 pub(crate) async fn service_code(hub: &Hub, browser: &Browser, scopes: &[&str]) -> String {
+    let reply = send_consent(hub, browser, scopes).await;
+    reply.location_argument("code").unwrap()
+}
+
+/// Sends the form of the consent page for the service `whoami`; where it leads.
+pub(crate) async fn send_consent(hub: &Hub, browser: &Browser, scopes: &[&str]) -> Reply {
     let challenge = challenge();
     let path = format!(
         "{AUTHORIZE}?{}",
@@ -110,7 +116,7 @@ pub(crate) async fn service_code(hub: &Hub, browser: &Browser, scopes: &[&str]) 
         .form(&fields)
         .send()
         .await;
-    reply.expect(302).location_argument("code").unwrap()
+    reply.expect(302)
 }
 
 pub(crate) async fn redeem_service(hub: &Hub, code: &str) -> Reply {

@@ -41,7 +41,8 @@ fn digits(text: &mut String, number: u32, count: u32) {
     }
 }
 
-/// Reads a timestamp: RFC 3339, or ISO 8601 with a space, without seconds, without an offset (then UTC), or a bare date.
+/// Reads a timestamp: RFC 3339, or ISO 8601 with a space, without seconds, without an offset (then UTC), in its basic form,
+/// or a bare date; and the dates of letters and HTTP (RFC 2822).
 ///
 /// Returns `None` for anything else.
 #[must_use]
@@ -59,18 +60,24 @@ pub fn parse(text: &str) -> Option<DateTime<Utc>> {
             return Some(time.with_timezone(&Utc));
         }
     }
+    if let Ok(time) = DateTime::parse_from_rfc2822(text) {
+        return Some(time.with_timezone(&Utc));
+    }
     let bare = text.strip_suffix('Z').unwrap_or(text);
     for format in [
         "%Y-%m-%dT%H:%M:%S%.f",
         "%Y-%m-%d %H:%M:%S%.f",
         "%Y-%m-%dT%H:%M",
         "%Y-%m-%d %H:%M",
+        "%Y%m%dT%H%M%S",
     ] {
         if let Ok(time) = NaiveDateTime::parse_from_str(bare, format) {
             return Some(time.and_utc());
         }
     }
-    let date = NaiveDate::parse_from_str(bare, "%Y-%m-%d").ok()?;
+    let date = ["%Y-%m-%d", "%d %b %Y"]
+        .iter()
+        .find_map(|format| NaiveDate::parse_from_str(bare, format).ok())?;
     Some(date.and_time(NaiveTime::MIN).and_utc())
 }
 

@@ -135,7 +135,7 @@ fn roles_expanded() {
         (&["access:services!service", "access:servers!server"], &[]),
         // A server has no name, groups or activity of a user.
         (&["read:users!server=alice/"], &[]),
-        (&["inherit", "(no_scope)"], &[]),
+        (&["inherit", "(no_scope)"], &["(no_scope)"]),
         // Even round in a circle, with the filter.
         (
             &["custom:parent!user"],

@@ -100,8 +100,11 @@ pub fn read<'a>(body: &'a Parameters, in_url: &Parameters) -> Result<TokenReques
     if in_url.any(PARAMETERS) {
         return Err(TokenError::request("URL query parameters are not allowed"));
     }
-    if let Some(name) = body.repeated(PARAMETERS) {
-        return Err(TokenError::request(format!("Duplicate {name} parameter.")));
+    match body.repeated(PARAMETERS) {
+        None => {}
+        // Two codes are none. JupyterHub takes the last one.
+        Some("code") => return Err(TokenError::InvalidGrant),
+        Some(name) => return Err(TokenError::request(format!("Duplicate {name} parameter."))),
     }
     let value = |name: &str| {
         let missing = || TokenError::request(format!("Missing {name} parameter."));

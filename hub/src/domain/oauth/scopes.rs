@@ -140,6 +140,19 @@ pub fn narrowed(
     given
 }
 
+/// What a consent form says, its values joined by spaces.
+///
+/// # Errors
+/// [`InvalidScope`] for what the client may not ask for: such a form is not ours.
+pub fn ticked(
+    told: &str,
+    client: &ClientScopes<'_>,
+    groups: &impl Membership,
+) -> Result<BTreeSet<Scope>, InvalidScope> {
+    let scopes = parse(&words(Some(told)), client.bearer.catalogue).map_err(|_| InvalidScope)?;
+    requested(Some(scopes), client, groups)
+}
+
 /// What the user has confirmed: never more than `allowed`; who the user is and the way in are always part of it.
 #[must_use]
 pub fn confirmed(

@@ -66,12 +66,17 @@ pub(super) async fn confirmed(visitor: Visitor, form: RawForm) -> Response {
     };
     let answer = match checked {
         Form::Good => {
-            let ticked: BTreeSet<Scope> = form
-                .all("scopes")
-                .filter_map(|scope| scope.parse().ok())
-                .collect();
-            let given = scopes::confirmed(&asked.scopes, &asked.client_scopes(&visitor), &ticked);
-            asked.give(&visitor, given).await
+            let limits = asked.client_scopes(&visitor);
+            let told = form.all("scopes").collect::<Vec<_>>().join(" ");
+            match scopes::ticked(&told, &limits, principal.groups()) {
+                Ok(ticked) => {
+                    let given = scopes::confirmed(&asked.scopes, &limits, &ticked);
+                    asked.give(&visitor, given).await
+                }
+                Err(_) => Ok(found(
+                    &Refused::Scope.location(&asked.redirect_uri, asked.state.as_deref()),
+                )),
+            }
         }
         Form::Stale => consent::page(&visitor, &asked, StatusCode::FORBIDDEN, Some(STALE)),
     };

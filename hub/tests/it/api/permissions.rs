@@ -73,7 +73,7 @@ const TABLE: &[(&str, &str, [u16; 5])] = &[
     (
         "GET",
         "/hub/api/users/alice/server/progress",
-        [403, 404, 404, 404, 404],
+        [403, 400, 404, 400, 400],
     ),
     ("GET", "/hub/api/services", [403, 403, 403, 403, 200]),
     ("GET", "/hub/api/services/whoami", [403, 403, 403, 403, 200]),

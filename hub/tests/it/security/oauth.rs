@@ -15,7 +15,7 @@ use super::{admin, count, database, is_logged_in, send_login_form};
 use crate::harness::{Browser, Hub, Reply, WHOAMI_TOKEN};
 use crate::oauth::{
     AUTHORIZE, SERVER_CALLBACK, SERVICE_CALLBACK, TOKEN, VERIFIER, authorize, challenge, query,
-    redeem_service, redemption, running_server, server_code, service_code, usual,
+    redeem_service, redemption, running_server, send_consent, server_code, service_code, usual,
 };
 use crate::watch::Watched;
 

@@ -220,9 +220,10 @@ impl ScopeSet {
         }
     }
 
-    /// Adds one scope, without its children; whether that was news. Unresolved bare filters and metascopes are ignored.
+    /// Adds one scope, without its children; whether that was news. Unresolved bare filters are ignored, and metascopes
+    /// except `(no_scope)`, which stands for itself: for nothing.
     pub fn add(&mut self, scope: Scope) -> bool {
-        if scope.name.is_meta() {
+        if matches!(scope.name, ScopeName::SelfScope | ScopeName::Inherit) {
             return false;
         }
         match (self.reach.get_mut(&scope.name), scope.filter) {

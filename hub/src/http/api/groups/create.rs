@@ -93,12 +93,14 @@ async fn insert(
     members: &[String],
 ) -> Result<(), ApiError> {
     let tx = state.db.write().await?;
-    let members = find_users(state, &tx, members).await?;
-    for name in wanted.iter().filter(|name| permission.covers(name)) {
+    for name in wanted {
         if groups::find(&*tx, name).await?.is_some() {
             let text = format!("Group {} already exists", shown(name));
             return Err(ApiError::conflict(text));
         }
+    }
+    let members = find_users(state, &tx, members).await?;
+    for name in wanted.iter().filter(|name| permission.covers(name)) {
         check_new_name(name)?;
         let id = groups::ensure_exists(&tx, name).await?;
         add_members((state, &tx), caller, (id, name), &members).await?;

@@ -14,7 +14,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::log_name;
-use crate::db::servers;
+use crate::db::{servers, users};
 use crate::domain::action::ReadServer;
 use crate::domain::lifecycle::ServerState;
 use crate::http::error::ApiError;
@@ -34,13 +34,23 @@ pub(in crate::http::api) async fn progress(
     let granted = caller.require::<ReadServer>(at)?;
     let at = granted.subject();
     let server = servers::find(state.db.read(), at).await?;
-    let server = server.ok_or_else(|| ApiError::silent(StatusCode::NOT_FOUND))?;
+    let idle = || ApiError::bad_request(format!("{} is not starting...", log_name(at)));
+    let Some(server) = server else {
+        // Everybody has a default server, used or not.
+        let known = at.name.is_default()
+            && users::find(state.db.read(), at.user.as_str())
+                .await?
+                .is_some();
+        return Err(if known {
+            idle()
+        } else {
+            ApiError::silent(StatusCode::NOT_FOUND)
+        });
+    };
     let mut events: Events = Box::pin(state.manager.progress(server.id));
     if server.state == ServerState::Stopped {
         // Nothing is going on: there is a failure to tell of, or nothing at all.
-        let first = events.next().await;
-        let first = first
-            .ok_or_else(|| ApiError::bad_request(format!("{} is not starting...", log_name(at))))?;
+        let first = events.next().await.ok_or_else(idle)?;
         events = Box::pin(stream::once(async move { first }).chain(events));
     }
     let headers = [

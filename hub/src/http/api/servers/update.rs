@@ -7,7 +7,7 @@ use hub_types::names::ServerName;
 use hub_types::server::ServerModel;
 use serde_json::{Map, Value};
 
-use super::super::body::{object, quoted, shown};
+use super::super::body::{is_nothing, object, quoted, shown};
 use super::super::users::{find, view};
 use super::{check_display_name, check_new_name, log_name};
 use crate::bus::Event;
@@ -43,8 +43,8 @@ pub(in crate::http::api) async fn update(
     let options = change.user_options.is_some();
     let server = apply(&state, granted, &user, change).await?;
     let mut model = view(&state, &caller, true).server(&server);
-    // JupyterHub shows here what it has stored: nothing, until the server has been started for the first time.
-    if server.epoch == 0 {
+    // JupyterHub shows here what it has stored, where that is nothing.
+    if server.spawner_state.is_none() {
         model.state = model.state.map(|_| Value::Null);
     }
     if server.user_options.is_empty() && !options {
@@ -86,7 +86,10 @@ impl Change {
             Some(_) => return Err(ApiError::bad_request("user_options must be a dict")),
         };
         let name = text("name")?.map(ServerName::stored);
-        let display_name = text("display_name")?.filter(|name| !name.is_empty());
+        let display_name = match fields.get("display_name") {
+            Some(nothing) if is_nothing(nothing) => None,
+            _ => text("display_name")?,
+        };
         if let Some(name) = &name {
             // The default server always exists: moving another one there is a conflict, said below.
             if !name.is_default() {

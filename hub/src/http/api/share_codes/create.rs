@@ -49,13 +49,13 @@ pub(in crate::http::api) async fn create(
     Ok(Json(model(&state, &made, &code)))
 }
 
-/// The field `expires_in`: a whole number, or the digits of one.
+/// The field `expires_in`: a whole number, as `3600.0` too, or the digits of one.
 fn expires_in(fields: &Map<String, Value>) -> Result<Option<i64>, ApiError> {
     let Some(value) = fields.get("expires_in") else {
         return Ok(None);
     };
     let number = match value {
-        Value::Number(number) => number.as_i64(),
+        Value::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?)),
         Value::String(text) => text.parse().ok(),
         _ => None,
     };
@@ -66,6 +66,17 @@ fn expires_in(fields: &Map<String, Value>) -> Result<Option<i64>, ApiError> {
         );
         ApiError::bad_request(text)
     })
+}
+
+/// A number without a fraction, of those that are exact.
+fn whole(number: f64) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let whole = number.fract() == 0.0 && number.abs() <= EXACT;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "checked to be whole and small"
+    )]
+    whole.then_some(number as i64)
 }
 
 async fn store(
@@ -129,6 +140,7 @@ mod tests {
         assert_eq!(expires_in(&Map::new()).unwrap(), None);
         assert_eq!(read(json!(60)).unwrap(), Some(60));
         assert_eq!(read(json!("3600")).unwrap(), Some(3600));
+        assert_eq!(read(json!(3600.0)).unwrap(), Some(3600));
         assert_eq!(read(json!(-1)).unwrap(), Some(-1));
         for bad in [
             json!(null),

@@ -4,7 +4,6 @@
 use axum::extract::{OriginalUri, State};
 use axum::http::{StatusCode, Uri};
 use hub_types::secret::Token;
-use url::form_urlencoded;
 
 use super::super::body::shown;
 use super::super::shares::find_server;
@@ -14,10 +13,10 @@ use crate::domain::principal::Granted;
 use crate::domain::server::Server;
 use crate::domain::share::{ShareCode, ShareCodeId};
 use crate::http::error::ApiError;
-use crate::http::extract::{Auth, ServerPath};
+use crate::http::extract::{Auth, ServerPath, argument};
 use crate::state::AppState;
 
-/// Which codes. An argument without a value names none: a script with an empty variable must not take back all.
+/// Which codes. An argument without a value counts for nothing, as in JupyterHub.
 #[derive(Debug, PartialEq)]
 enum Which {
     Code(String),
@@ -27,12 +26,7 @@ enum Which {
 
 impl Which {
     fn of(uri: &Uri) -> Self {
-        let query = uri.query().unwrap_or_default();
-        let argument = |name: &str| {
-            form_urlencoded::parse(query.as_bytes())
-                .find(|(key, _)| key == name)
-                .map(|(_, value)| value.into_owned())
-        };
+        let argument = |name: &str| argument(uri, name).filter(|value| !value.is_empty());
         match (argument("code"), argument("id")) {
             (Some(code), _) => Which::Code(code),
             (None, Some(id)) => Which::Id(id),
@@ -113,9 +107,9 @@ mod tests {
             ("?code=abc", Which::Code("abc".to_owned())),
             ("?id=sc_1", Which::Id("sc_1".to_owned())),
             ("?id=sc_1&code=a%2Db", Which::Code("a-b".to_owned())),
-            ("?code=", Which::Code(String::new())),
-            ("?code", Which::Code(String::new())),
-            ("?id=", Which::Id(String::new())),
+            ("?code=", Which::All),
+            ("?id=&code=", Which::All),
+            ("?id=sc_1&code=", Which::Id("sc_1".to_owned())),
         ] {
             let uri = format!("/hub/api/share-codes/alice/{query}");
             assert_eq!(Which::of(&uri.parse().unwrap()), expected, "{query}");

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
+use hub_types::names::ServerName;
 use hub_types::time;
 use serde_json::{Map, Value};
 
 use super::super::body::{python, quoted};
-use crate::db::{last_activity, servers, users};
+use crate::db::{NewServer, last_activity, servers, users};
 use crate::domain::action::ReportActivity;
 use crate::domain::activity::{Verdict, judge};
 use crate::domain::principal::Granted;
@@ -42,6 +43,8 @@ pub(in crate::http::api) async fn activity(
 struct Report<'a> {
     user: Option<DateTime<Utc>>,
     servers: Vec<(&'a Server, DateTime<Utc>)>,
+    /// For the default server of a user who has not used it yet.
+    unused_default: Option<DateTime<Utc>>,
 }
 
 impl<'a> Report<'a> {
@@ -68,33 +71,41 @@ impl<'a> Report<'a> {
                 "servers must be a dict of the form {server_name: {last_activity: timestamp}}",
             )
         };
-        let mut servers = Vec::new();
+        let (mut servers, mut unused_default) = (Vec::new(), None);
         for (name, entry) in entries
             .map(|value| value.as_object().ok_or_else(shape))
             .transpose()?
             .into_iter()
             .flatten()
         {
-            let server = by_name.get(name.as_str()).copied().ok_or_else(|| {
-                ApiError::bad_request(format!(
+            let server = by_name.get(name.as_str()).copied();
+            if server.is_none() && !name.is_empty() {
+                return Err(ApiError::bad_request(format!(
                     "No such server {} for user {}",
                     quoted(name),
                     user.name
-                ))
-            })?;
+                )));
+            }
             let time = entry
                 .as_object()
                 .and_then(|entry| entry.get("last_activity"))
                 .ok_or_else(shape)?;
-            if let Some(time) = newer(server.last_activity, time, now)? {
-                servers.push((server, time));
+            let known = server.and_then(|server| server.last_activity);
+            match (server, newer(known, time, now)?) {
+                (Some(server), Some(time)) => servers.push((server, time)),
+                (None, time) => unused_default = time,
+                (Some(_), None) => {}
             }
         }
         let user = time
             .map(|time| newer(user.last_activity, time, now))
             .transpose()?
             .flatten();
-        Ok(Self { user, servers })
+        Ok(Self {
+            user,
+            servers,
+            unused_default,
+        })
     }
 }
 
@@ -133,7 +144,7 @@ async fn store(
     user: &User,
     report: &Report<'_>,
 ) -> Result<(), ApiError> {
-    if report.user.is_none() && report.servers.is_empty() {
+    if report.user.is_none() && report.servers.is_empty() && report.unused_default.is_none() {
         return Ok(());
     }
     let tx = state.db.write().await?;
@@ -143,8 +154,12 @@ async fn store(
         .into_iter()
         .collect();
     last_activity::of_users(&tx, &of_user).await?;
-    let servers = report.servers.iter();
-    let of_servers: Vec<_> = servers.map(|(server, time)| (server.id, *time)).collect();
+    let seen = report.servers.iter();
+    let mut of_servers: Vec<_> = seen.map(|(server, time)| (server.id, *time)).collect();
+    if let Some(time) = report.unused_default {
+        let (name, new) = (ServerName::default_server(), NewServer::default());
+        of_servers.push((servers::insert(&tx, user.id, &name, &new).await?, time));
+    }
     last_activity::of_servers(&tx, &of_servers).await?;
     Ok(tx.commit().await?)
 }
