@@ -13,6 +13,7 @@ mod openapi;
 mod peers_sdk;
 mod python_services;
 mod quickstart;
+mod rest_table;
 mod restart;
 mod sdk_matrix;
 mod secrets_in_logs;
