@@ -137,8 +137,8 @@ fn mask(value: &mut Value, key: &str, status: u16) {
             for item in items.iter_mut() {
                 mask(item, key, status);
             }
-            // Sets: their order means nothing.
-            if matches!(key, "scopes" | "roles" | "groups" | "users") {
+            // Sets: their order means nothing. That of tokens is by last use, which hubs note once in a while only.
+            if matches!(key, "scopes" | "roles" | "groups" | "users" | "api_tokens") {
                 items.sort_by_key(ToString::to_string);
             }
         }

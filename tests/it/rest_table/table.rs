@@ -43,7 +43,7 @@ async fn every_operation_answers_every_caller_as_jupyterhub_does() {
             });
         }
     }
-    for exchange in the_end(&theirs, &ours, &callers).await {
+    if let Some(exchange) = the_end(&theirs, &ours, &callers).await {
         report.add(exchange);
     }
     report.judge();
