@@ -38,6 +38,8 @@ use crate::state::AppState;
 /// A page that is asked for with a method that it does not have. What another site's form may have sent is refused as such
 /// first, as in JupyterHub.
 pub(in crate::http) async fn wrong_method(visitor: Visitor, method: Method) -> Response {
+    // A method that nothing here has changes nothing either.
+    let known = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
     let argument = argument(&visitor.uri, "_xsrf");
     let own = xsrf::check(
         &visitor.state.cookies,
@@ -48,7 +50,7 @@ pub(in crate::http) async fn wrong_method(visitor: Visitor, method: Method) -> R
         visitor.state.clock.now(),
     );
     let status = match own {
-        Err(_) if method != Method::OPTIONS => StatusCode::FORBIDDEN,
+        Err(_) if known.contains(&method) => StatusCode::FORBIDDEN,
         _ => StatusCode::METHOD_NOT_ALLOWED,
     };
     let page = ErrorPage::new(visitor.chrome(), status, None);

@@ -5,7 +5,7 @@ use hub_types::server::ServerModel;
 use serde_json::{Value, json};
 
 use super::users::if_inactive_since;
-use super::{at_least, exactly, or_nothing};
+use super::{at_least, exactly, nothing, or_nothing};
 use crate::domain::action::{ReadServer, StartServer, StopServer};
 use crate::http::openapi::document::EVENTS;
 use crate::http::openapi::{Body, Operation, Tag, schemas};
@@ -66,11 +66,13 @@ pub(in crate::http::api) fn stop() -> Operation {
 }
 
 pub(in crate::http::api) fn update() -> Operation {
-    let text = |says: &str| json!({"type": ["string", "null"], "description": says});
     let mut schema: Value = exactly(
         json!({
-            "name": text("Its new name."),
-            "display_name": text("What people call it."),
+            "name": {"type": ["string", "null"], "description": "Its new name."},
+            "display_name": {
+                "description": "What people call it; what stands for nothing is left as it is.",
+                "anyOf": [{"type": "string"}, {"enum": nothing()}, {"type": "object", "maxProperties": 0}],
+            },
             "user_options": {"type": "object", "description": "What the spawner is told at the next start."},
         }),
         &[],
