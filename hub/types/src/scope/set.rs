@@ -288,8 +288,8 @@ impl ScopeSet {
         other.iter().all(|scope| self.grants(&scope, groups))
     }
 
-    /// Whether `scope` is held with all that its filter reaches. A bare filter and a metascope never are: what they stand
-    /// for is not known here.
+    /// Whether `scope` is held with all that its filter reaches. A bare filter, `self` and `inherit` never are: what they
+    /// stand for is not known here.
     #[must_use]
     pub fn grants(&self, scope: &Scope, groups: &impl Membership) -> bool {
         let Some(reach) = self.reach(&scope.name) else {
