@@ -177,6 +177,8 @@ pub struct HubAuthConfig {
     pub login_url: Option<String>,
     /// Who may enter, before any rule of the service itself.
     pub access: DefaultAccess,
+    /// Whether somebody has said who may enter; until then, the client's id decides.
+    access_said: bool,
     /// Attributes of the cookies.
     pub cookie_options: CookieOptions,
     /// Whether the token cookie is named `__Host-…` (then its path is `/`, and it needs https).
@@ -233,6 +235,7 @@ impl HubAuthConfig {
             state_max_age: DEFAULT_STATE_MAX_AGE,
             login_url: None,
             access: DefaultAccess::AnyUser,
+            access_said: false,
             cookie_options: CookieOptions::default(),
             cookie_host_prefix: false,
             cookie_key: None,

@@ -57,7 +57,7 @@ impl HubAuthConfig {
         }
         config.client_id = client_id(env);
         config.public_url = public_url(env)?;
-        config.access = default_access(env)?;
+        config = config.with_access(default_access(env)?);
         config.tls = tls_files(env)?;
         if let Some(options) = env.get_nonempty(JUPYTERHUB_COOKIE_OPTIONS) {
             config.cookie_options = CookieOptions::from_json(&options).map_err(|reason| {
@@ -157,15 +157,7 @@ fn default_access(env: &impl EnvSource) -> Result<DefaultAccess, ConfigError> {
     // A client's id names its service (`service-NAME`): then that one's scope decides. Another client does not learn here
     // whom it may let in.
     match env.get_nonempty(JUPYTERHUB_CLIENT_ID) {
-        Some(id) => Ok(id.strip_prefix("service-").map_or_else(
-            || {
-                tracing::warn!(
-                    "neither access scopes nor the service's name are set: nobody may enter"
-                );
-                DefaultAccess::Nobody
-            },
-            access_of_service,
-        )),
+        Some(id) => Ok(DefaultAccess::of_client(&id)),
         None => Ok(DefaultAccess::AnyUser),
     }
 }
@@ -175,6 +167,22 @@ fn access_of_service(name: &str) -> DefaultAccess {
         name: ScopeName::AccessServices,
         filter: Filter::Is(FilterKind::Service, name.to_owned()),
     }])
+}
+
+impl DefaultAccess {
+    /// What an OAuth client's id says: `service-NAME` lets in whoever may enter that service. Any other lets nobody in, until
+    /// it is said who may: a token that was issued to another client must not open this one (security case 116).
+    pub(super) fn of_client(id: &str) -> Self {
+        id.strip_prefix("service-").map_or_else(
+            || {
+                tracing::warn!(
+                    "neither access scopes nor the service's name are set: nobody may enter"
+                );
+                DefaultAccess::Nobody
+            },
+            access_of_service,
+        )
+    }
 }
 
 fn tls_files(env: &impl EnvSource) -> Result<Option<TlsFiles>, ConfigError> {
@@ -273,6 +281,26 @@ mod tests {
         ] {
             assert_eq!(read(&pairs).unwrap().access, expected, "{pairs:?}");
         }
+    }
+
+    #[test]
+    fn case_116_a_client_is_not_open_to_the_tokens_of_others() {
+        let new = || HubAuthConfig::new(Token::from_config("secret")).unwrap();
+        let own = DefaultAccess::Scopes(vec!["access:services!service=b".parse().unwrap()]);
+        assert_eq!(new().with_client_id("service-b").access, own);
+        assert_eq!(new().with_client_id("b").access, DefaultAccess::Nobody);
+        let open = new().with_access(DefaultAccess::AnyUser);
+        assert_eq!(
+            open.with_client_id("service-b").access,
+            DefaultAccess::AnyUser
+        );
+        let open = new()
+            .with_client_id("service-b")
+            .with_access(DefaultAccess::AnyUser);
+        assert_eq!(open.access, DefaultAccess::AnyUser);
+        let told = read(&[("JUPYTERHUB_SERVICE_NAME", "a")]).unwrap();
+        let a = DefaultAccess::Scopes(vec!["access:services!service=a".parse().unwrap()]);
+        assert_eq!(told.with_client_id("service-b").access, a);
     }
 
     #[test]

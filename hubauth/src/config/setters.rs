@@ -56,10 +56,15 @@ impl HubAuthConfig {
         self
     }
 
-    /// OAuth client id (`service-NAME`).
+    /// OAuth client id (`service-NAME`). Until [`with_access`](Self::with_access) or
+    /// [`with_access_scopes`](Self::with_access_scopes) says otherwise, whoever holds `access:services!service=NAME` may
+    /// enter, and with an id of another form nobody.
     #[must_use]
     pub fn with_client_id(mut self, id: impl Into<String>) -> Self {
         self.client_id = id.into();
+        if !self.access_said {
+            self.access = DefaultAccess::of_client(&self.client_id);
+        }
         self
     }
 
@@ -74,6 +79,7 @@ impl HubAuthConfig {
     #[must_use]
     pub fn with_access(mut self, access: DefaultAccess) -> Self {
         self.access = access;
+        self.access_said = true;
         self
     }
 
