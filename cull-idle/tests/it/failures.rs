@@ -37,38 +37,19 @@ async fn one_failure_does_not_stop_the_others() {
 #[tokio::test]
 async fn requests_under_way_are_bounded_over_all_users() {
     for (flag, most) in [("--concurrency=1", 1), ("--concurrency=4", 4)] {
-        let mut hub = many(30).await;
-        hub = hub.user(user(
-            "multi",
-            0,
-            &[
-                ("", idle(900)),
-                ("a", idle(900)),
-                ("b", idle(900)),
-                ("c", idle(900)),
-            ],
-        ));
-        let summary = hub.sweep(&["--timeout=600", flag]).await.unwrap();
-        assert_eq!(summary.servers_culled, 34);
-        assert!(
-            hub.most_under_way() <= most,
-            "{} under way",
-            hub.most_under_way()
-        );
+        let servers = ["", "a", "b", "c"].map(|name| (name, idle(900)));
+        let hub = many(30).await.user(user("multi", 0, &servers)).closed();
+        let culler = hub.clone();
+        let sweep =
+            tokio::spawn(async move { culler.sweep(&["--timeout=600", flag]).await.unwrap() });
+        let stops = || hub.lines("DELETE").len();
+        hub.until("as many stops as may be", || stops() == most)
+            .await;
+        hub.serve_others().await;
+        assert_eq!(stops(), most, "none more while those are under way");
+        hub.open();
+        assert_eq!(sweep.await.unwrap().servers_culled, 34);
     }
-    let hub = many(30).await;
-    hub.sweep(&["--timeout=600", "--concurrency=4"])
-        .await
-        .unwrap();
-    assert!(hub.most_under_way() > 1, "several at once, over all users");
-    let hub = many(30).await;
-    assert_eq!(
-        hub.sweep(&["--timeout=600", "--concurrency=0"])
-            .await
-            .unwrap()
-            .servers_culled,
-        30
-    );
 }
 
 #[tokio::test]

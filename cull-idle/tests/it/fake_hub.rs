@@ -17,7 +17,10 @@ use cull_idle::report::Summary;
 use cull_idle::sweep::Sweeper;
 use hub_types::clock::{Clock as _, FakeClock, SystemClock};
 use serde_json::{Map, Value, json};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
+
+/// Longest wait for anything; reached only when a test fails.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One request that the hub got.
 #[derive(Debug, Clone)]
@@ -53,7 +56,6 @@ struct Inner {
     answers: BTreeMap<String, Answer>,
     seen: Vec<Seen>,
     under_way: usize,
-    most_under_way: usize,
     /// What a server's `last_activity` becomes just before a `DELETE` is looked at.
     awakened: Vec<String>,
 }
@@ -64,6 +66,10 @@ pub(crate) struct FakeHub {
     inner: Arc<Mutex<Inner>>,
     /// Wakes hanging answers.
     pub(crate) go_on: Arc<Notify>,
+    /// What `DELETE`s pass through one by one; without permits they wait.
+    gate: Arc<Semaphore>,
+    /// Something has been asked or answered.
+    changed: Arc<Notify>,
     pub(crate) url: String,
 }
 
@@ -79,6 +85,8 @@ impl FakeHub {
                 ..Inner::default()
             })),
             go_on: Arc::new(Notify::new()),
+            gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
+            changed: Arc::new(Notify::new()),
             url: format!("http://{}/hub/api", listener.local_addr().unwrap()),
         };
         let app = Router::new().fallback(handle).with_state(hub.clone());
@@ -137,11 +145,12 @@ impl FakeHub {
         self.change(|inner| inner.seen.clone())
     }
 
-    /// The request lines, without `/hub/api`, of all requests of one method.
-    pub(crate) fn lines(&self, method: &str) -> Vec<String> {
-        let seen = self.seen().into_iter().map(|seen| seen.line);
-        let mine = seen.filter(|line| line.starts_with(method));
-        mine.map(|line| line.replace("/hub/api", "")).collect()
+    /// The request lines, without `/hub/api`, that begin like this: with a method, or a method and a path.
+    pub(crate) fn lines(&self, begin: &str) -> Vec<String> {
+        let seen = self.seen().into_iter();
+        seen.map(|seen| seen.line.replace("/hub/api", ""))
+            .filter(|line| line.starts_with(begin))
+            .collect()
     }
 
     /// The targets of all `DELETE`s, sorted.
@@ -155,8 +164,34 @@ impl FakeHub {
         lines
     }
 
-    pub(crate) fn most_under_way(&self) -> usize {
-        self.change(|inner| inner.most_under_way)
+    /// Lets no `DELETE` be answered until [`open`](Self::open).
+    pub(crate) fn closed(self) -> Self {
+        self.gate.forget_permits(Semaphore::MAX_PERMITS);
+        self
+    }
+
+    /// Answers `DELETE`s again.
+    pub(crate) fn open(&self) {
+        self.gate.add_permits(Semaphore::MAX_PERMITS);
+    }
+
+    /// Waits until `condition` holds of this hub: it is asked again whenever a request has come or was answered.
+    pub(crate) async fn until(&self, what: &str, condition: impl Fn() -> bool) {
+        loop {
+            let changed = self.changed.notified();
+            if condition() {
+                return;
+            }
+            let waited = tokio::time::timeout(PATIENCE, changed).await;
+            assert!(waited.is_ok(), "never: {what}");
+        }
+    }
+
+    /// Serves some requests of somebody else, one after the other: what anybody was about to send by now has come.
+    pub(crate) async fn serve_others(&self) {
+        for _ in 0..20 {
+            self.sweeper(&[]).era().await.unwrap();
+        }
     }
 
     pub(crate) fn under_way(&self) -> usize {
@@ -219,7 +254,6 @@ async fn handle(State(hub): State<FakeHub>, request: Request) -> Response {
     let short = format!("{} {}", parts.method, parts.uri.path()).replace("/hub/api", "");
     let answer = hub.change(|inner| {
         inner.under_way += 1;
-        inner.most_under_way = inner.most_under_way.max(inner.under_way);
         inner.seen.push(Seen {
             line,
             headers: parts.headers.clone(),
@@ -234,11 +268,11 @@ async fn handle(State(hub): State<FakeHub>, request: Request) -> Response {
             Some(other) => Some(other.clone()),
         }
     });
+    hub.changed.notify_waiters();
     if matches!(answer, Some(Answer::Hang)) {
         hub.go_on.notified().await;
     } else if parts.method == Method::DELETE {
-        // Long enough for other requests to arrive, so that their number at one time can be seen.
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        let _permit = hub.gate.acquire().await.unwrap();
     }
     let mut reply = match answer {
         Some(Answer::Status(status, body)) => {
@@ -262,6 +296,7 @@ async fn handle(State(hub): State<FakeHub>, request: Request) -> Response {
             .headers_mut()
             .insert(header::DATE, date.parse().unwrap());
     });
+    hub.changed.notify_waiters();
     reply
 }
 

@@ -13,17 +13,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fake_hub::{Answer, FakeHub, idle, user};
 
-/// Waits until `condition` holds, for at most ten seconds.
-async fn eventually(what: &str, condition: impl Fn() -> bool) {
-    for _ in 0..1_000 {
-        if condition() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("never: {what}");
-}
-
 fn args(flags: &[&str]) -> Args {
     Args::try_parse_from(std::iter::once(&"cull-idle").chain(flags)).unwrap()
 }
@@ -41,12 +30,18 @@ async fn sweeps_follow_each_other_and_never_overlap() {
     let task = tokio::spawn(async move {
         cull_idle::run::forever(&sweeper, &task_settings, &task_stop).await;
     });
-    eventually("the first stop is under way", || hub.under_way() == 1).await;
+    let stops = || hub.lines("DELETE").len();
+    let sweeps = || hub.lines("GET /users").len();
+    hub.until("the first stop is under way", || stops() == 1)
+        .await;
     // Two intervals pass while the first sweep hangs.
-    tokio::time::sleep(Duration::from_millis(2_200)).await;
-    assert_eq!(hub.lines("GET").len(), 2, "no second sweep has begun");
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_millis(2_200)).await;
+    tokio::time::resume();
+    hub.serve_others().await;
+    assert_eq!(sweeps(), 1, "no second sweep has begun");
     hub.go_on.notify_one();
-    eventually("a second sweep", || hub.lines("GET").len() >= 4).await;
+    hub.until("a second sweep", || sweeps() >= 2).await;
     assert_eq!(hub.lines("DELETE").len(), 1);
     stop.cancel();
     task.await.unwrap();
@@ -65,9 +60,11 @@ async fn after_an_outage_activity_is_waited_for() {
     let task = tokio::spawn(async move {
         cull_idle::run::forever(&sweeper, &settings, &task_stop).await;
     });
-    eventually("a first attempt", || !hub.lines("GET").is_empty()).await;
+    hub.until("a first attempt", || !hub.lines("GET").is_empty())
+        .await;
     let hub = hub.answer("GET /", Answer::Busy(0));
-    eventually("a stop", || hub.deleted() == ["alice/server"]).await;
+    hub.until("a stop", || hub.deleted() == ["alice/server"])
+        .await;
     let reads = hub.lines("GET");
     let list = reads
         .iter()
