@@ -3,6 +3,7 @@
 mod reach;
 mod renaming;
 mod scopes;
+mod timing;
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -207,59 +208,6 @@ async fn case_45_guessing() {
     let plan = "SELECT COUNT(*) FROM pragma_index_list('tokens') WHERE \"unique\" = 1";
     assert!(count(&hub, plan).await >= 1);
     hub.is_well().await;
-}
-
-#[tokio::test]
-#[ignore = "20,000 requests of each kind take minutes; statistical: run with --ignored on a quiet machine"]
-async fn case_46_timing() {
-    let hub = Hub::start().await;
-    let me = hub.token("alice", &["inherit"]).await;
-    let like = |prefix: &str| {
-        format!(
-            "{prefix}{}",
-            &hub_types::secret::Token::generate().expose()[prefix.len()..]
-        )
-    };
-    let mut times = [Vec::new(), Vec::new()];
-    for round in 0..20_000_u32 {
-        // Alternating, so that drift hits both alike.
-        for kind in [round % 2, (round + 1) % 2] {
-            let guess = if kind == 0 { like(&me[..4]) } else { like("") };
-            let begin = std::time::Instant::now();
-            who(&hub, &guess).await.expect(403);
-            times[kind as usize].push(begin.elapsed());
-        }
-    }
-    let median = |times: &mut Vec<std::time::Duration>| {
-        times.sort();
-        times[times.len() / 2].as_secs_f64()
-    };
-    let [mut real, mut unknown] = times;
-    let z = mann_whitney(&real, &unknown);
-    let (real, unknown) = (median(&mut real), median(&mut unknown));
-    assert!(
-        z.abs() < 2.576,
-        "z = {z}: medians {real} and {unknown} s differ at p < 0.01"
-    );
-}
-
-/// The test statistic of Mann and Whitney's U test, normally distributed for samples of this size.
-fn mann_whitney(one: &[std::time::Duration], two: &[std::time::Duration]) -> f64 {
-    let mut all: Vec<_> = one
-        .iter()
-        .map(|time| (*time, true))
-        .chain(two.iter().map(|time| (*time, false)))
-        .collect();
-    all.sort();
-    let ranks: f64 = (1_u32..)
-        .zip(&all)
-        .filter(|(_, (_, first))| *first)
-        .map(|(rank, _)| f64::from(rank))
-        .sum();
-    let count = |times: &[std::time::Duration]| f64::from(u32::try_from(times.len()).unwrap());
-    let (n1, n2) = (count(one), count(two));
-    let u = ranks - n1 * (n1 + 1.0) / 2.0;
-    (u - n1 * n2 / 2.0) / (n1 * n2 * (n1 + n2 + 1.0) / 12.0).sqrt()
 }
 
 #[tokio::test]
