@@ -5,6 +5,17 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
+/// What `--help` says about the environment and about targets.
+const AFTER_HELP: &str = "\
+Targets are URLs: http://host:port, https://host:port, http+unix://%2Fpath%2Fof%2Fsocket, and h2c://host:port for one that
+speaks HTTP/2 without TLS. A path and a query in them come before those of the request.
+
+Environment:
+  CONFIGPROXY_AUTH_TOKEN                 token of the REST API (Authorization: token …)
+  CONFIGPROXY_SSL_KEY_PASSPHRASE         opens the key of --ssl-key
+  CONFIGPROXY_API_SSL_KEY_PASSPHRASE     opens the key of --api-ssl-key
+  CONFIGPROXY_CLIENT_SSL_KEY_PASSPHRASE  opens the key of --client-ssl-key";
+
 /// Routes HTTP and WebSocket requests to targets by path; a drop-in for configurable-http-proxy.
 ///
 /// Each option is carried out, or refused with a reason when the proxy starts; none is ignored.
@@ -14,7 +25,7 @@ use clap::Parser;
     version,
     about = "HTTP and WebSocket proxy with a REST API for its routes; takes the options of configurable-http-proxy",
     args_override_self = true,
-    after_help = "Environment: CONFIGPROXY_AUTH_TOKEN is the token of the REST API (Authorization: token …)."
+    after_help = AFTER_HELP
 )]
 pub struct Args {
     /// Public address; empty (or `*`) for all interfaces, IPv4 and IPv6
@@ -100,6 +111,10 @@ pub struct Args {
     /// Keep idle client connections for so many milliseconds [default: 5000]
     #[arg(long, value_name = "MS")]
     pub keep_alive_timeout: Option<u64>,
+    /// Whose bytes in a WebSocket count as activity of its route: the client's alone (as in configurable-http-proxy), or
+    /// those of both sides. An open notebook whose kernel prints is in use with `both`, idle with `client`
+    #[arg(long, value_name = "SIDES", value_enum, default_value_t)]
+    pub websocket_activity: WebSocketActivity,
     /// Where routes are kept: memory, or file (which needs --storage-file)
     #[arg(long, value_name = "BACKEND", default_value = "memory")]
     pub storage_backend: String,
@@ -115,6 +130,16 @@ pub struct Args {
     /// Options of limits.
     #[command(flatten)]
     pub limits: LimitArgs,
+}
+
+/// Whose bytes in a WebSocket count as activity.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum WebSocketActivity {
+    /// What the client sends
+    #[default]
+    Client,
+    /// What either side sends
+    Both,
 }
 
 /// Options of TLS: of the public listener, of the REST API, and towards targets.

@@ -10,10 +10,10 @@ use hub_types::secret::Token;
 use tracing::Level;
 
 use crate::admission::ConnectionLimits;
-use crate::cli::Args;
-use crate::forward::ForwardOptions;
+use crate::cli::{self, Args};
 use crate::forward::forwarded::Trusted;
 use crate::forward::headers::LocationRewrite;
+use crate::forward::{ForwardOptions, WebSocketActivity};
 use crate::guard::GuardLimits;
 use crate::guard::head::HeadLimits;
 use crate::listener::Bind;
@@ -170,6 +170,7 @@ impl Default for Config {
                 rewrite: LocationRewrite::default(),
                 custom_headers: Vec::new(),
                 proxy_timeout: None,
+                websocket_activity: WebSocketActivity::default(),
             },
             limits: GuardLimits {
                 head: HeadLimits::default(),
@@ -244,6 +245,10 @@ impl Config {
                     .proxy_timeout
                     .filter(|ms| *ms > 0)
                     .map(Duration::from_millis),
+                websocket_activity: match args.websocket_activity {
+                    cli::WebSocketActivity::Client => WebSocketActivity::Client,
+                    cli::WebSocketActivity::Both => WebSocketActivity::Both,
+                },
             },
             limits: GuardLimits {
                 keep_alive: args
@@ -254,7 +259,7 @@ impl Config {
                 head: limits::head(&args.limits)?,
                 head_time: Duration::from_millis(args.limits.header_timeout.max(1)),
             },
-            tls: tls::options(&args.tls)?,
+            tls: tls::options(&args.tls, env)?,
             hsts: args.tls.hsts,
             connections: limits::connections(&args.limits),
             drain_time: Duration::from_millis(args.limits.drain_timeout),

@@ -10,6 +10,7 @@
 //! pipelined request never reaches a target early. After an upgrade the guard steps aside.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -129,8 +130,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
 
     /// More bytes from the socket into the buffer. `Ok(0)` is the end of input.
     fn fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut space = [0; HEAD_READ];
-        let mut read = ReadBuf::new(&mut space);
+        let mut space = [MaybeUninit::uninit(); HEAD_READ];
+        let mut read = ReadBuf::uninit(&mut space);
         ready!(Pin::new(&mut self.io).poll_read(cx, &mut read))?;
         self.buf.extend_from_slice(read.filled());
         self.progress();

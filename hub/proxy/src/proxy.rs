@@ -16,7 +16,7 @@ use crate::config::{Config, ErrorSource, Storage};
 use crate::connection::{Door, MetricsPage, Service};
 use crate::drain::Drain;
 use crate::error_page::ErrorPages;
-use crate::forward::{Forwarder, upstream};
+use crate::forward::{Forwarder, h2c, upstream};
 use crate::guard::GuardLimits;
 use crate::journal::Journal;
 use crate::listener::Listener;
@@ -137,6 +137,7 @@ impl Proxy {
         let forwarder = Forwarder {
             table: table.clone(),
             upstream: upstream::client(certificates.targets.clone()),
+            h2c: h2c::Pool::default(),
             options: config.forward,
             pages,
             observer: Arc::new(Observer {

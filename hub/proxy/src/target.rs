@@ -1,5 +1,7 @@
 //! Where a route leads: a checked target URL, taken apart once when the route is posted.
 
+use std::borrow::Cow;
+
 use http::HeaderValue;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use percent_encoding::percent_decode_str;
@@ -15,7 +17,7 @@ pub enum BadTarget {
     #[error("target is not a URL ({0}); use something like http://127.0.0.1:8888")]
     Syntax(String),
     /// A scheme that we do not speak.
-    #[error("target has the scheme {0:?}; use http://, https:// or http+unix://")]
+    #[error("target has the scheme {0:?}; use http://, https://, h2c:// or http+unix://")]
     Scheme(String),
     /// The URL names no host.
     #[error("target names no host; use something like http://127.0.0.1:8888")]
@@ -33,6 +35,8 @@ pub enum BadTarget {
 pub(crate) struct Target {
     scheme: Scheme,
     authority: Authority,
+    /// Whether the target speaks HTTP/2 without TLS.
+    h2c: bool,
     /// `Host` header for `--change-origin` and for clients that sent none.
     pub(crate) host: HeaderValue,
     /// Path to put before the request's path; `/` for an origin.
@@ -42,8 +46,13 @@ pub(crate) struct Target {
 
 impl Target {
     /// Checks and takes apart a target URL: `http[s]://host[:port][/path][?query]`, or `http+unix://%2Fpath%2Fof%2Fsocket`.
+    /// `h2c://` stands for `http://` to a target that speaks HTTP/2 at once (RFC 9113 3.3).
     pub(crate) fn parse(text: &str) -> Result<Self, BadTarget> {
-        let url = Url::parse(text).map_err(|error| BadTarget::Syntax(error.to_string()))?;
+        let plain = strip_scheme(text, "h2c");
+        let h2c = plain.is_some();
+        // Only of schemes that it knows the URL parser takes hosts apart.
+        let text = plain.map_or(Cow::Borrowed(text), |rest| format!("http{rest}").into());
+        let url = Url::parse(&text).map_err(|error| BadTarget::Syntax(error.to_string()))?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(BadTarget::UserInfo);
         }
@@ -72,10 +81,16 @@ impl Target {
         Ok(Self {
             scheme,
             authority,
+            h2c,
             host,
             base,
             query: url.query().map(str::to_owned),
         })
+    }
+
+    /// Where HTTP/2 is spoken without TLS, if the target is marked for it.
+    pub(crate) fn h2c(&self) -> Option<&Authority> {
+        self.h2c.then_some(&self.authority)
     }
 
     /// The URI to request for a request's `path` (normalised) and `query`.
@@ -119,6 +134,14 @@ impl Target {
         self.scheme.as_str() != UNIX_SCHEME
             && tcp_authority(url).is_ok_and(|other| other == self.authority)
     }
+}
+
+/// What follows `scheme` in `text`, from the colon on.
+fn strip_scheme<'a>(text: &'a str, scheme: &str) -> Option<&'a str> {
+    let (found, _) = text.trim_start().split_once("://")?;
+    found
+        .eq_ignore_ascii_case(scheme)
+        .then(|| &text.trim_start()[scheme.len()..])
 }
 
 /// `host[:port]` of an http(s) URL; the default port is left out.
@@ -175,6 +198,7 @@ mod tests {
             ("http://h", "/x", Some(""), true, "http://h/x"),
             ("https://h:443", "/x", None, true, "https://h/x"),
             ("http://[::1]:80/", "/x", None, true, "http://[::1]/x"),
+            ("H2C://h:1/pre", "/x", None, true, "http://h:1/pre/x"),
         ] {
             assert_eq!(
                 Target::parse(target)
@@ -193,6 +217,9 @@ mod tests {
             ("file:///etc/passwd", BadTarget::Scheme("file".into())),
             ("ftp://h/x", BadTarget::Scheme("ftp".into())),
             ("ws://h/x", BadTarget::Scheme("ws".into())),
+            ("h2c://u@h/", BadTarget::UserInfo),
+            ("h2c://h:0/", BadTarget::Port),
+            ("h2c+unix://%2Fs/", BadTarget::Scheme("h2c+unix".into())),
             ("http://u:p@h/", BadTarget::UserInfo),
             ("http://u@h/", BadTarget::UserInfo),
             ("http://h:0/", BadTarget::Port),
@@ -213,6 +240,13 @@ mod tests {
                 "{target}"
             );
         }
+    }
+
+    #[test]
+    fn h2c_is_marked_by_the_scheme() {
+        let marked = Target::parse("h2c://h:1/x").unwrap();
+        assert_eq!(marked.h2c().unwrap(), "h:1");
+        assert!(Target::parse("http://h:1/x").unwrap().h2c().is_none());
     }
 
     #[test]

@@ -12,6 +12,7 @@ use rustls::{SupportedCipherSuite, SupportedProtocolVersion};
 pub(crate) mod accept;
 pub(crate) mod connect;
 pub(crate) mod files;
+pub(crate) mod locked;
 pub(crate) mod suites;
 pub(crate) mod watched;
 
@@ -60,6 +61,9 @@ impl Dialect {
 pub(crate) struct Pair {
     pub(crate) cert: PathBuf,
     pub(crate) key: PathBuf,
+    pub(crate) passphrase: Option<locked::Passphrase>,
+    /// The variable that holds it, for messages.
+    pub(crate) passphrase_from: &'static str,
 }
 
 /// TLS of a listener.

@@ -137,6 +137,12 @@ names! {
     JUPYTERHUB_ALLOW_WEBSOCKET_COOKIE_AUTH;
     /// The proxy's REST API token.
     CONFIGPROXY_AUTH_TOKEN;
+    /// Passphrase of the private key of the proxy's public listener.
+    CONFIGPROXY_SSL_KEY_PASSPHRASE;
+    /// Passphrase of the private key of the proxy's REST API.
+    CONFIGPROXY_API_SSL_KEY_PASSPHRASE;
+    /// Passphrase of the private key that the proxy shows to `https` targets.
+    CONFIGPROXY_CLIENT_SSL_KEY_PASSPHRASE;
     /// The hub's cookie secret as hex, older than the file.
     JPY_COOKIE_SECRET;
     /// Keys that encrypt `auth_state`, separated by `;`.

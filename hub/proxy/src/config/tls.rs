@@ -2,22 +2,27 @@
 
 use std::path::PathBuf;
 
+use hub_types::env::{
+    CONFIGPROXY_API_SSL_KEY_PASSPHRASE, CONFIGPROXY_CLIENT_SSL_KEY_PASSPHRASE,
+    CONFIGPROXY_SSL_KEY_PASSPHRASE, EnvSource,
+};
+
 use crate::cli::TlsArgs;
 use crate::config::ConfigError;
+use crate::tls::locked::Passphrase;
 use crate::tls::{ClientCerts, ClientOptions, Dialect, Pair, ServerOptions, TlsOptions, suites};
 
 /// The options of one listener, by the name that they begin with.
 struct Side<'a> {
     name: &'static str,
-    key: &'a Option<PathBuf>,
-    cert: &'a Option<PathBuf>,
     ca: &'a Option<PathBuf>,
     request: bool,
     reject: bool,
+    pair: Option<Pair>,
 }
 
-/// Checks the options of TLS. Files are read later.
-pub(crate) fn options(args: &TlsArgs) -> Result<TlsOptions, ConfigError> {
+/// Checks the options of TLS, and takes the passphrases of keys from `env`. Files are read later.
+pub(crate) fn options(args: &TlsArgs, env: &dyn EnvSource) -> Result<TlsOptions, ConfigError> {
     if args.ssl_allow_rc4 {
         return Err(ConfigError::Rc4);
     }
@@ -27,25 +32,38 @@ pub(crate) fn options(args: &TlsArgs) -> Result<TlsOptions, ConfigError> {
     }
     let public = Side {
         name: "--ssl",
-        key: &args.ssl_key,
-        cert: &args.ssl_cert,
+        pair: pair(
+            &args.ssl_key,
+            &args.ssl_cert,
+            env,
+            CONFIGPROXY_SSL_KEY_PASSPHRASE,
+        ),
         ca: &args.ssl_ca,
         request: args.ssl_request_cert,
         reject: args.ssl_reject_unauthorized,
     };
     let api = Side {
         name: "--api-ssl",
-        key: &args.api_ssl_key,
-        cert: &args.api_ssl_cert,
+        pair: pair(
+            &args.api_ssl_key,
+            &args.api_ssl_cert,
+            env,
+            CONFIGPROXY_API_SSL_KEY_PASSPHRASE,
+        ),
         ca: &args.api_ssl_ca,
         request: args.api_ssl_request_cert,
         reject: args.api_ssl_reject_unauthorized,
     };
     let options = TlsOptions {
-        public: server(&public, &dialect)?,
-        api: server(&api, &dialect)?,
+        public: server(public, &dialect)?,
+        api: server(api, &dialect)?,
         client: ClientOptions {
-            pair: pair(&args.client_ssl_key, &args.client_ssl_cert),
+            pair: pair(
+                &args.client_ssl_key,
+                &args.client_ssl_cert,
+                env,
+                CONFIGPROXY_CLIENT_SSL_KEY_PASSPHRASE,
+            ),
             ca: args.client_ssl_ca.clone(),
             insecure: args.insecure,
             dialect,
@@ -94,17 +112,24 @@ fn dialect(args: &TlsArgs) -> Result<Dialect, ConfigError> {
     })
 }
 
-/// The certificate and the key; either file may hold both.
-fn pair(key: &Option<PathBuf>, cert: &Option<PathBuf>) -> Option<Pair> {
+/// The certificate and the key; either file may hold both. The passphrase is in the environment as `name`.
+fn pair(
+    key: &Option<PathBuf>,
+    cert: &Option<PathBuf>,
+    env: &dyn EnvSource,
+    name: &'static str,
+) -> Option<Pair> {
     let (key, cert) = (key.as_ref(), cert.as_ref());
     Some(Pair {
         cert: cert.or(key)?.clone(),
         key: key.or(cert)?.clone(),
+        passphrase: env.get_nonempty(name).map(Passphrase::new),
+        passphrase_from: name,
     })
 }
 
-fn server(side: &Side<'_>, dialect: &Dialect) -> Result<Option<ServerOptions>, ConfigError> {
-    let Some(pair) = pair(side.key, side.cert) else {
+fn server(side: Side<'_>, dialect: &Dialect) -> Result<Option<ServerOptions>, ConfigError> {
+    let Some(pair) = side.pair else {
         let given = [
             ("-ca", side.ca.is_some()),
             ("-request-cert", side.request),

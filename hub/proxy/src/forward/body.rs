@@ -1,4 +1,4 @@
-//! Bodies on their way through: streamed with back-pressure, counted as activity, trailers dropped.
+//! Bodies on their way through: streamed with back-pressure, counted as activity, with the trailers that may pass.
 
 use std::future::Future as _;
 use std::io;
@@ -9,11 +9,14 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderValue;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
 use crate::activity::Toucher;
+use crate::forward::h2c::Use;
+use crate::forward::trailers::{self, Passing};
 use crate::guard::Answered;
 use crate::observe::Observation;
 
@@ -38,12 +41,38 @@ impl Progress {
 
 /// A request body on its way to the target.
 #[derive(Debug)]
-pub(crate) struct RequestBody(Option<(Incoming, Toucher, Progress)>);
+pub(crate) struct RequestBody(Option<Passed>);
+
+#[derive(Debug)]
+struct Passed {
+    body: Incoming,
+    toucher: Toucher,
+    progress: Progress,
+    trailers: Passing,
+}
 
 impl RequestBody {
-    /// Passes on `body`; every chunk of it counts as activity.
-    pub(crate) fn new(body: Incoming, toucher: Toucher, progress: Progress) -> Self {
-        Self(Some((body, toucher, progress)))
+    /// Passes on `body` and those of its trailers that `trailers` says; every chunk of it counts as activity.
+    pub(crate) fn new(
+        body: Incoming,
+        toucher: Toucher,
+        progress: Progress,
+        trailers: Passing,
+    ) -> Self {
+        Self(Some(Passed {
+            body,
+            toucher,
+            progress,
+            trailers,
+        }))
+    }
+
+    /// The `Trailer` header that announces what is passed on after the body.
+    pub(crate) fn announcement(&self) -> Option<HeaderValue> {
+        match &self.0.as_ref()?.trailers {
+            Passing::Announced(names) => trailers::announcement(names),
+            Passing::None | Passing::Any => None,
+        }
     }
 
     /// No body at all.
@@ -60,34 +89,34 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Some((body, toucher, progress)) = &mut self.0 else {
+        let Some(passed) = &mut self.0 else {
             return Poll::Ready(None);
         };
-        match ready!(Pin::new(body).poll_frame(cx)) {
+        match ready!(Pin::new(&mut passed.body).poll_frame(cx)) {
             Some(Ok(frame)) if frame.is_data() => {
-                toucher.touch();
-                progress.sent.store(true, Ordering::Relaxed);
+                passed.toucher.touch();
+                passed.progress.sent.store(true, Ordering::Relaxed);
                 Poll::Ready(Some(Ok(frame)))
             }
             Some(Err(error)) => {
-                progress.broken.store(true, Ordering::Relaxed);
+                passed.progress.broken.store(true, Ordering::Relaxed);
                 Poll::Ready(Some(Err(error)))
             }
-            // Trailers could smuggle headers past the checks of the head (RFC 9110 6.5.1).
-            Some(Ok(_)) | None => Poll::Ready(None),
+            Some(Ok(frame)) => Poll::Ready(passed.trailers.frame(frame).map(Ok)),
+            None => Poll::Ready(None),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         self.0
             .as_ref()
-            .is_none_or(|(body, ..)| body.is_end_stream())
+            .is_none_or(|passed| passed.body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
         self.0
             .as_ref()
-            .map_or(SizeHint::with_exact(0), |(body, ..)| body.size_hint())
+            .map_or(SizeHint::with_exact(0), |passed| passed.body.size_hint())
     }
 }
 
@@ -107,7 +136,10 @@ pub(crate) struct ResponseBody {
     /// Touched once, when the answer is complete.
     toucher: Option<Toucher>,
     silence: Option<Silence>,
+    trailers: Passing,
     observation: Option<Box<Observation>>,
+    /// The place in a shared connection to the target.
+    using: Option<Arc<Use>>,
     /// Dropped last, when hyper is done with the body.
     _answered: Option<Answered>,
 }
@@ -120,7 +152,9 @@ impl ResponseBody {
             source: Source::Own(bytes),
             toucher: None,
             silence: None,
+            trailers: Passing::None,
             observation: None,
+            using: None,
             _answered: None,
         }
     }
@@ -141,9 +175,23 @@ impl ResponseBody {
             source: Source::Target(body),
             toucher,
             silence,
+            trailers: Passing::None,
             observation: None,
+            using: None,
             _answered: None,
         }
+    }
+
+    /// Passes on trailers, too.
+    pub(crate) fn with_trailers(mut self, trailers: Passing) -> Self {
+        self.trailers = trailers;
+        self
+    }
+
+    /// Gives up the place in a shared connection once this answer is out.
+    pub(crate) fn using(mut self, using: Option<Arc<Use>>) -> Self {
+        self.using = using;
+        self
     }
 
     /// Reports to the guard when this answer is out.
@@ -215,7 +263,11 @@ impl Body for ResponseBody {
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(io::Error::other(error)))),
-            Poll::Ready(Some(Ok(_)) | None) => {
+            Poll::Ready(Some(Ok(frame))) => {
+                this.complete();
+                Poll::Ready(this.trailers.frame(frame).map(Ok))
+            }
+            Poll::Ready(None) => {
                 this.complete();
                 Poll::Ready(None)
             }

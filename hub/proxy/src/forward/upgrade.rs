@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -36,11 +37,12 @@ pub(crate) fn is_handshake(
 }
 
 /// Carries bytes between `client` and `target` until both are done or one fails. `on_client` is called for every chunk
-/// that the client sends.
+/// that the client sends, `on_target` for every one of the target's.
 pub(crate) async fn tunnel<C, T>(
     mut client: C,
     mut target: T,
     mut on_client: impl FnMut(),
+    mut on_target: impl FnMut(),
 ) -> io::Result<()>
 where
     C: AsyncRead + AsyncWrite + Unpin,
@@ -53,7 +55,7 @@ where
             .poll(cx, &mut client, &mut target, &mut on_client)?
             .is_ready();
         let down_done = down
-            .poll(cx, &mut target, &mut client, &mut || ())?
+            .poll(cx, &mut target, &mut client, &mut on_target)?
             .is_ready();
         match (up_done, down_done) {
             (true, true) => Poll::Ready(Ok(())),
@@ -97,8 +99,8 @@ impl Pipe {
                 self.done = true;
                 break;
             }
-            let mut space = [0; CHUNK];
-            let mut read = ReadBuf::new(&mut space);
+            let mut space = [MaybeUninit::uninit(); CHUNK];
+            let mut read = ReadBuf::uninit(&mut space);
             match Pin::new(&mut *from).poll_read(cx, &mut read) {
                 Poll::Pending => {
                     if self.unflushed {
@@ -188,10 +190,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn carries_more_than_the_buffers_hold_and_counts_the_client_only() {
+    async fn carries_more_than_the_buffers_hold_and_tells_of_each_side() {
         let (client, client_far) = duplex(1000);
         let (target, target_far) = duplex(700);
-        let mut count = 0;
+        let (mut count, mut back) = (0, 0);
         let far = async move {
             let (mut client_read, mut client_write) = tokio::io::split(client_far);
             let (mut target_read, mut target_write) = tokio::io::split(target_far);
@@ -212,9 +214,9 @@ mod tests {
             });
             assert_eq!((received == sent, answer.as_str()), (true, "bye"));
         };
-        let (result, ()) = tokio::join!(tunnel(client, target, || count += 1), far);
+        let (result, ()) = tokio::join!(tunnel(client, target, || count += 1, || back += 1), far);
         result.unwrap();
-        assert!(count > 0);
+        assert!(count > 0 && back > 0);
     }
 
     #[tokio::test]
@@ -222,6 +224,6 @@ mod tests {
         let (client, client_far) = duplex(10);
         let (target, _target_far) = duplex(10);
         drop(client_far);
-        tunnel(client, target, || ()).await.unwrap();
+        tunnel(client, target, || (), || ()).await.unwrap();
     }
 }

@@ -8,8 +8,10 @@ use rustls::crypto::CryptoProvider;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use zeroize::Zeroizing;
 
 use crate::tls::Pair;
+use crate::tls::locked::{self, Locked};
 
 /// Why files cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -24,8 +26,14 @@ pub(crate) enum BadFiles {
         "{0} holds no private key; name the key's file, or put the key into the certificate's file"
     )]
     NoKey(PathBuf),
-    #[error("the key in {0} is encrypted; decrypt it with `openssl pkey` into a file of mode 0600")]
-    Encrypted(PathBuf),
+    #[error("the key in {0} is protected by a passphrase; give it in the environment as {1}")]
+    NoPassphrase(PathBuf, &'static str),
+    #[error("the passphrase in {1} does not open the key in {0}")]
+    WrongPassphrase(PathBuf, &'static str),
+    #[error(
+        "the key in {0} is protected in a way that is not known here; `openssl pkcs8 -topk8` protects it in a newer one"
+    )]
+    UnknownLock(PathBuf),
     #[error("the key in {key} does not belong to the first certificate in {cert}")]
     WrongPair { key: PathBuf, cert: PathBuf },
     #[error("the server's own certificate must come first in {0}, then the chain up to its root")]
@@ -60,26 +68,31 @@ pub(crate) fn roots(path: &Path) -> Result<RootCertStore, BadFiles> {
     Ok(roots)
 }
 
-fn key(path: &Path) -> Result<PrivateKeyDer<'static>, BadFiles> {
-    let pem = read(path)?;
+fn key(pair: &Pair) -> Result<PrivateKeyDer<'static>, BadFiles> {
+    let path = pair.key.clone();
+    let pem = Zeroizing::new(read(&path)?);
+    let text = str::from_utf8(&pem).unwrap_or_default();
+    if locked::is_locked(text) {
+        let Some(passphrase) = &pair.passphrase else {
+            return Err(BadFiles::NoPassphrase(path, pair.passphrase_from));
+        };
+        return locked::unlock(text, passphrase).map_err(|why| match why {
+            Locked::Wrong => BadFiles::WrongPassphrase(path, pair.passphrase_from),
+            Locked::Unknown => BadFiles::UnknownLock(path),
+            Locked::Damaged => BadFiles::Pem(path, "a locked key that cannot be read".to_owned()),
+        });
+    }
     match PrivateKeyDer::from_pem_slice(&pem) {
         Ok(key) => Ok(key),
-        Err(_) if is_encrypted(&pem) => Err(BadFiles::Encrypted(path.to_owned())),
-        Err(rustls_pki_types::pem::Error::NoItemsFound) => Err(BadFiles::NoKey(path.to_owned())),
-        Err(error) => Err(BadFiles::Pem(path.to_owned(), error.to_string())),
+        Err(rustls_pki_types::pem::Error::NoItemsFound) => Err(BadFiles::NoKey(path)),
+        Err(error) => Err(BadFiles::Pem(path, error.to_string())),
     }
-}
-
-/// Both forms: PKCS#8, and the header of older ones.
-fn is_encrypted(pem: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(pem);
-    text.contains("BEGIN ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED")
 }
 
 /// The certificate chain with its key, checked to belong together. A key that others can read gets a warning.
 pub(crate) fn certified(pair: &Pair, provider: &CryptoProvider) -> Result<CertifiedKey, BadFiles> {
     let chain = certificates(&pair.cert)?;
-    let key = key(&pair.key)?;
+    let key = key(pair)?;
     let load = |chain: Vec<_>| CertifiedKey::from_der(chain, key.clone_key(), provider);
     match load(chain.clone()) {
         Ok(certified) => {

@@ -206,3 +206,41 @@ async fn websockets_count_by_what_the_client_sends() {
     };
     assert!(proxy.uses("/r", close).await.1, "the close frame");
 }
+
+#[tokio::test]
+async fn websockets_may_count_by_what_either_side_sends() {
+    for (sides, counts) in [("client", false), ("both", true)] {
+        let news = Arc::new(tokio::sync::Notify::new());
+        let gate = news.clone();
+        let target = Target::accepting(move |stream| {
+            let gate = gate.clone();
+            async move {
+                let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+                gate.notified().await;
+                socket.send(Message::text("news")).await.unwrap();
+                while let Some(Ok(_)) = socket.next().await {}
+            }
+        })
+        .await;
+        let proxy = TestProxy::start(&["--websocket-activity", sides]).await;
+        proxy.route("/r", &target.url()).await;
+        let (mut socket, used) = proxy.uses("/r", open(&proxy, "/r")).await;
+        assert!(!used, "opening");
+        let hear = async {
+            news.notify_one();
+            socket.next().await.unwrap().unwrap()
+        };
+        assert_eq!(
+            proxy.uses("/r", hear).await,
+            (Message::text("news"), counts),
+            "{sides}"
+        );
+        let say = socket.send(Message::Ping("p".into()));
+        proxy.uses("/r", say).await.0.unwrap();
+        let now = hub_types::clock::Clock::now(&proxy.clock);
+        eventually("what the client says counts", async || {
+            proxy.last_activity("/r").await == now
+        })
+        .await;
+    }
+}

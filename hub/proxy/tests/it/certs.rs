@@ -90,39 +90,62 @@ impl Authority {
         protocol: &str,
         own: Option<&Issued>,
     ) -> std::io::Result<TlsStream<TcpStream>> {
-        let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(self.roots());
-        let mut config = match own {
-            Some(own) => builder
-                .with_client_auth_cert(own.certs(), own.key())
-                .unwrap(),
-            None => builder.with_no_client_auth(),
-        };
-        config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
-        let stream = soon(TcpStream::connect(to)).await?;
-        let name = ServerName::try_from("localhost").unwrap();
-        soon(TlsConnector::from(Arc::new(config)).connect(name, stream)).await
+        connect_trusting(self.roots(), to, protocol, own).await
     }
 
     /// Accepts TLS; `clients` have to show a certificate of this authority.
     pub(crate) fn acceptor(&self, own: &Issued, clients: bool) -> TlsAcceptor {
-        let provider = Arc::new(default_provider());
-        let builder = ServerConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
-            .unwrap();
-        let builder = if clients {
-            let roots = Arc::new(self.roots());
-            let verifier =
-                rustls::server::WebPkiClientVerifier::builder_with_provider(roots, provider);
-            builder.with_client_cert_verifier(verifier.build().unwrap())
-        } else {
-            builder.with_no_client_auth()
-        };
-        let config = builder.with_single_cert(own.certs(), own.key()).unwrap();
-        TlsAcceptor::from(Arc::new(config))
+        acceptor(own, clients.then(|| self.roots()))
     }
+}
+
+/// Accepts TLS; clients have to show a certificate of `roots`, if there are any.
+pub(crate) fn acceptor(own: &Issued, roots: Option<RootCertStore>) -> TlsAcceptor {
+    let provider = Arc::new(default_provider());
+    let builder = ServerConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .unwrap();
+    let builder = if let Some(roots) = roots {
+        let roots = Arc::new(roots);
+        let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(roots, provider);
+        builder.with_client_cert_verifier(verifier.build().unwrap())
+    } else {
+        builder.with_no_client_auth()
+    };
+    let config = builder.with_single_cert(own.certs(), own.key()).unwrap();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// The certificates in `pem` as those whom we trust.
+pub(crate) fn trusting(pem: &str) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    for cert in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+        roots.add(cert.unwrap()).unwrap();
+    }
+    roots
+}
+
+/// Connects by TLS to `localhost` at `to`, trusting `roots` alone.
+pub(crate) async fn connect_trusting(
+    roots: RootCertStore,
+    to: SocketAddr,
+    protocol: &str,
+    own: Option<&Issued>,
+) -> std::io::Result<TlsStream<TcpStream>> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots);
+    let mut config = match own {
+        Some(own) => builder
+            .with_client_auth_cert(own.certs(), own.key())
+            .unwrap(),
+        None => builder.with_no_client_auth(),
+    };
+    config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+    let stream = soon(TcpStream::connect(to)).await?;
+    let name = ServerName::try_from("localhost").unwrap();
+    soon(TlsConnector::from(Arc::new(config)).connect(name, stream)).await
 }
 
 impl Issued {

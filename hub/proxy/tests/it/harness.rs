@@ -135,12 +135,23 @@ fn address(listener: &Listener) -> SocketAddr {
         .unwrap()
 }
 
+fn variables(env: &[(&str, &str)]) -> BTreeMap<String, String> {
+    env.iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
 impl TestProxy {
     /// Starts a proxy with command line `options`.
     pub(crate) async fn start(options: &[&str]) -> Self {
+        Self::start_in(&[], options).await
+    }
+
+    /// Starts a proxy with these variables in its environment, and the token.
+    pub(crate) async fn start_in(env: &[(&str, &str)], options: &[&str]) -> Self {
         let args =
             cli::parse_from(std::iter::once("hub-proxy").chain(options.iter().copied())).unwrap();
-        let env = BTreeMap::from([("CONFIGPROXY_AUTH_TOKEN".to_owned(), TOKEN.to_owned())]);
+        let env = variables(&[&[("CONFIGPROXY_AUTH_TOKEN", TOKEN)], env].concat());
         let clock = FakeClock::at("2026-11-22T03:31:47.762Z".parse().unwrap());
         let config = Config::from_args(&args, &env).unwrap();
         let proxy = Proxy::new(config, Arc::new(clock.clone())).unwrap();
@@ -168,9 +179,14 @@ impl TestProxy {
 
     /// Why a proxy with `options` does not start.
     pub(crate) fn refuses(options: &[&str]) -> String {
+        Self::refuses_in(&[], options)
+    }
+
+    /// Why a proxy with these variables in its environment does not start.
+    pub(crate) fn refuses_in(env: &[(&str, &str)], options: &[&str]) -> String {
         let args =
             cli::parse_from(std::iter::once("hub-proxy").chain(options.iter().copied())).unwrap();
-        let config = Config::from_args(&args, &BTreeMap::new()).unwrap();
+        let config = Config::from_args(&args, &variables(env)).unwrap();
         let clock = Arc::new(FakeClock::at(DateTime::default()));
         format!("{:#}", Proxy::new(config, clock).unwrap_err())
     }

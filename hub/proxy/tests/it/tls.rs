@@ -158,7 +158,10 @@ async fn mistakes_are_told() {
         (["--ssl-cert", &key, "--ssl-key", &key], "no certificate"),
         (["--ssl-cert", &empty, "--ssl-key", &key], "no certificate"),
         (["--ssl-cert", &torn, "--ssl-key", &key], "torn.pem"),
-        (["--ssl-cert", &cert, "--ssl-key", &locked], "openssl pkey"),
+        (
+            ["--ssl-cert", &cert, "--ssl-key", &locked],
+            "CONFIGPROXY_SSL_KEY_PASSPHRASE",
+        ),
         (
             ["--ssl-cert", &turned, "--ssl-key", &key],
             "must come first",
