@@ -55,7 +55,6 @@ struct Inner {
     dateless: bool,
     answers: BTreeMap<String, Answer>,
     seen: Vec<Seen>,
-    under_way: usize,
     /// What a server's `last_activity` becomes just before a `DELETE` is looked at.
     awakened: Vec<String>,
 }
@@ -194,10 +193,6 @@ impl FakeHub {
         }
     }
 
-    pub(crate) fn under_way(&self) -> usize {
-        self.change(|inner| inner.under_way)
-    }
-
     /// The settings of a culler of this hub, with these flags.
     pub(crate) fn settings(&self, flags: &[&str]) -> Settings {
         use clap::Parser as _;
@@ -253,7 +248,6 @@ async fn handle(State(hub): State<FakeHub>, request: Request) -> Response {
     let line = format!("{} {target}", parts.method);
     let short = format!("{} {}", parts.method, parts.uri.path()).replace("/hub/api", "");
     let answer = hub.change(|inner| {
-        inner.under_way += 1;
         inner.seen.push(Seen {
             line,
             headers: parts.headers.clone(),
@@ -285,7 +279,6 @@ async fn handle(State(hub): State<FakeHub>, request: Request) -> Response {
         Some(Answer::Hang) | None => hub.change(|inner| ordinary(inner, &parts, &body, &target)),
     };
     hub.change(|inner| {
-        inner.under_way -= 1;
         let now: DateTime<Utc> = SystemClock.now() + inner.offset;
         let date = if inner.dateless {
             "-".to_owned()
