@@ -124,6 +124,9 @@ pub struct Args {
     /// Options of TLS.
     #[command(flatten)]
     pub tls: TlsArgs,
+    /// Options of certificates that are ordered.
+    #[command(flatten)]
+    pub acme: AcmeArgs,
     /// Options of what is told about the proxy.
     #[command(flatten)]
     pub observe: ObserveArgs,
@@ -215,6 +218,51 @@ pub struct TlsArgs {
     /// Tell browsers to use https only, for so many seconds (Strict-Transport-Security)
     #[arg(long, value_name = "SECONDS")]
     pub hsts: Option<u64>,
+}
+
+/// Options of certificates that are ordered from an ACME authority and renewed in time.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Certificates from Let's Encrypt or another ACME authority")]
+pub struct AcmeArgs {
+    /// Order and renew the public certificate for this name; may be given several times. The name has to lead here from the
+    /// internet. Takes the place of --ssl-cert and --ssl-key
+    #[arg(long, value_name = "NAME", action = clap::ArgAction::Append)]
+    pub acme_domain: Vec<String>,
+    /// Folder for the account, the certificate and its key; made if it is missing, for this proxy alone
+    #[arg(long, value_name = "DIR")]
+    pub acme_folder: Option<PathBuf>,
+    /// Accept the authority's terms of service
+    #[arg(long)]
+    pub acme_accept_terms: bool,
+    /// Mail address for the authority's warnings; may be given several times
+    #[arg(long, value_name = "ADDRESS", action = clap::ArgAction::Append)]
+    pub acme_contact: Vec<String>,
+    /// Directory of the authority. For trials: https://acme-staging-v02.api.letsencrypt.org/directory
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "https://acme-v02.api.letsencrypt.org/directory"
+    )]
+    pub acme_directory: String,
+    /// Who signed the certificate of the authority's own server [default: the system's authorities]
+    #[arg(long, value_name = "FILE")]
+    pub acme_ca: Option<PathBuf>,
+    /// How the authority is shown that the names are ours: by TLS on the public port (which it reaches as port 443), or by
+    /// HTTP on --redirect-port (as port 80)
+    #[arg(long, value_name = "KIND", value_enum, default_value_t)]
+    pub acme_challenge: AcmeChallenge,
+}
+
+/// How an ACME authority is shown that a name is ours.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum AcmeChallenge {
+    /// By TLS on the public port
+    #[default]
+    #[value(name = "tls-alpn-01")]
+    TlsAlpn01,
+    /// By HTTP on the redirect port
+    #[value(name = "http-01")]
+    Http01,
 }
 
 /// Options of what is told about the proxy.

@@ -9,6 +9,7 @@ use hub_types::env::{CONFIGPROXY_AUTH_TOKEN, EnvSource};
 use hub_types::secret::Token;
 use tracing::Level;
 
+use crate::acme::AcmeOptions;
 use crate::admission::ConnectionLimits;
 use crate::cli::{self, Args};
 use crate::forward::forwarded::Trusted;
@@ -21,6 +22,7 @@ use crate::observe::access::AccessLog;
 use crate::target::{BadTarget, Target};
 use crate::tls::TlsOptions;
 
+mod acme;
 mod limits;
 mod tls;
 
@@ -38,6 +40,9 @@ pub enum ConfigError {
     /// Not a form of the access log.
     #[error("--access-log {0}: choose off, text or json")]
     AccessLog(String),
+    /// Options of ACME that do not go together.
+    #[error("{0}")]
+    Acme(String),
     /// A number that is too small or too large.
     #[error("{option} {given}: choose {least} to {most}")]
     Range {
@@ -145,6 +150,8 @@ pub struct Config {
     pub(crate) forward: ForwardOptions,
     pub(crate) limits: GuardLimits,
     pub(crate) tls: TlsOptions,
+    /// The public certificate is ordered.
+    pub(crate) acme: Option<AcmeOptions>,
     /// Seconds of `Strict-Transport-Security`.
     pub(crate) hsts: Option<u64>,
     pub(crate) connections: ConnectionLimits,
@@ -179,6 +186,7 @@ impl Default for Config {
                 silence: None,
             },
             tls: TlsOptions::default(),
+            acme: None,
             hsts: None,
             connections: ConnectionLimits::default(),
             drain_time: Duration::from_secs(5),
@@ -213,6 +221,7 @@ impl Config {
     /// When an option cannot be carried out. Nothing is ignored.
     pub fn from_args(args: &Args, env: &dyn EnvSource) -> Result<Self, ConfigError> {
         let defaults = Self::default();
+        let acme = acme::options(args)?;
         let config = Self {
             token: env
                 .get_nonempty(CONFIGPROXY_AUTH_TOKEN)
@@ -259,7 +268,8 @@ impl Config {
                 head: limits::head(&args.limits)?,
                 head_time: Duration::from_millis(args.limits.header_timeout.max(1)),
             },
-            tls: tls::options(&args.tls, env)?,
+            tls: tls::options(&args.tls, acme.as_ref(), env)?,
+            acme,
             hsts: args.tls.hsts,
             connections: limits::connections(&args.limits),
             drain_time: Duration::from_millis(args.limits.drain_timeout),

@@ -137,6 +137,66 @@ fn what_cannot_be_done_is_refused() {
 }
 
 #[test]
+fn certificates_are_ordered_with_all_that_is_needed() {
+    const ALL: [&str; 5] = [
+        "--acme-domain=Hub.Example.org.",
+        "--acme-domain=b.example.org",
+        "--acme-folder=/d",
+        "--acme-accept-terms",
+        "--acme-contact=admin@example.org",
+    ];
+    let with = |more: &[&str]| config(&[&ALL, more].concat());
+    let acme = with(&[]).unwrap().acme.unwrap();
+    assert_eq!(acme.domains, ["hub.example.org", "b.example.org"]);
+    assert_eq!(acme.contacts, ["mailto:admin@example.org"]);
+    assert!(acme.directory.contains("acme-v02.api.letsencrypt.org"));
+    assert!(with(&["--hsts=1", "--redirect-port=80"]).is_ok());
+    for (options, part) in [
+        (
+            vec!["--acme-folder=/d"],
+            "--acme-folder needs --acme-domain",
+        ),
+        (
+            vec!["--acme-contact=a@b.c"],
+            "--acme-contact needs --acme-domain",
+        ),
+        (vec!["--acme-domain=h.org"], "needs --acme-folder"),
+        (
+            vec!["--acme-domain=h.org", "--acme-folder=/d"],
+            "--acme-accept-terms",
+        ),
+        (
+            [&ALL[..], &["--ssl-cert=x"]].concat(),
+            "leave out --ssl-cert",
+        ),
+        (
+            [&ALL[..], &["--acme-challenge=http-01"]].concat(),
+            "needs --redirect-port",
+        ),
+        (
+            [&ALL[..], &["--acme-domain=*.h.org"]].concat(),
+            "wildcards need DNS",
+        ),
+        (
+            [&ALL[..], &["--acme-domain=10.0.0.1"]].concat(),
+            "an address gets no",
+        ),
+        ([&ALL[..], &["--acme-domain=a b"]].concat(), "no DNS name"),
+        (
+            [&ALL[..], &["--acme-contact=me"]].concat(),
+            "one mail address",
+        ),
+        (
+            [&ALL[..], &["--acme-directory=http://x/"]].concat(),
+            "https URL",
+        ),
+    ] {
+        let error = config(&options).unwrap_err();
+        assert!(error.contains(part), "{options:?}: {error}");
+    }
+}
+
+#[test]
 fn values_take_effect() {
     let config = config(&[
         "--no-x-forward",

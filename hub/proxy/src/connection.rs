@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::acme::answers;
 use crate::admission::Admitted;
 use crate::api::Api;
 use crate::error_page;
@@ -24,7 +25,7 @@ use crate::forward::{Forwarder, upstream};
 use crate::guard::{Answered, Guard, GuardLimits, Link, frames};
 use crate::listener::Stream;
 use crate::observe::metrics::Metrics;
-use crate::redirect;
+use crate::redirect::Redirect;
 use crate::table::Table;
 use crate::tls::accept::Acceptor;
 
@@ -47,8 +48,8 @@ pub(crate) enum Service {
     Public(Arc<Forwarder>),
     /// The REST API, for the hub.
     Api(Arc<Api>),
-    /// The same URL with `https` and this port.
-    Redirect(u16),
+    /// The same URL with `https`.
+    Redirect(Arc<Redirect>),
     /// Prometheus' page.
     Metrics(Arc<MetricsPage>),
 }
@@ -113,6 +114,8 @@ impl Door {
             Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
                 self.http2(stream, peer, link).await;
             }
+            // An ACME authority has seen what it came for.
+            Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(answers::ALPN) => {}
             Ok(stream) => self.http1(stream, peer, link).await,
             Err(error) => tracing::debug!("a TLS handshake failed: {error}"),
         }
@@ -217,7 +220,7 @@ impl Service {
             }
             Self::Api(api) => api.answer(request).await,
             Self::Metrics(page) => page.answer(request.uri()),
-            Self::Redirect(port) => redirect::answer(request.uri(), request.headers(), port),
+            Self::Redirect(redirect) => redirect.answer(request.uri(), request.headers()),
         }
     }
 }

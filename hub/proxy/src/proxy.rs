@@ -8,8 +8,11 @@ use anyhow::Context as _;
 use http::HeaderValue;
 use hub_types::clock::Clock;
 use serde_json::{Map, Value};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::acme::Acme;
+use crate::acme::answers::Answers;
 use crate::admission::{Admission, ConnectionLimits};
 use crate::api::Api;
 use crate::config::{Config, ErrorSource, Storage};
@@ -22,6 +25,7 @@ use crate::journal::Journal;
 use crate::listener::Listener;
 use crate::observe::Observer;
 use crate::observe::metrics::{Gauge, Metrics};
+use crate::redirect::Redirect;
 use crate::table::Table;
 use crate::tls::accept::Acceptor;
 use crate::tls::{self, ServerOptions, TlsOptions, connect};
@@ -57,6 +61,9 @@ pub struct Proxy {
     connections: ConnectionLimits,
     drain: Drain,
     drain_time: Duration,
+    acme: Option<Acme>,
+    /// What an ACME authority may ask on the redirect port.
+    answers: Option<Answers>,
 }
 
 /// Everything that was read from files of certificates and keys.
@@ -65,10 +72,16 @@ pub struct Certificates {
     public: Option<Acceptor>,
     api: Option<Acceptor>,
     targets: connect::Connector,
+    /// Has the ordered certificate looked at.
+    wake: Option<Arc<Notify>>,
 }
 
 impl Certificates {
-    fn read(options: TlsOptions, protocols: &'static [&'static [u8]]) -> anyhow::Result<Self> {
+    fn read(
+        options: TlsOptions,
+        protocols: &'static [&'static [u8]],
+        wake: Option<Arc<Notify>>,
+    ) -> anyhow::Result<Self> {
         let acceptor = |name, options: Option<ServerOptions>, protocols| {
             options
                 .map(|options| Acceptor::new(name, options, protocols))
@@ -78,12 +91,16 @@ impl Certificates {
             public: acceptor("--ssl", options.public, protocols)?,
             api: acceptor("--api-ssl", options.api, ONE)?,
             targets: connect::Connector::new(options.client)?,
+            wake,
         })
     }
 
     /// Reads the files again if they have changed, or if `anyway`. Open connections stay as they are, and bad files
-    /// leave the old certificates in use.
+    /// leave the old certificates in use. With `anyway` a certificate that is ordered is renewed if it is time to.
     pub fn refresh(&self, anyway: bool) {
+        if let Some(wake) = self.wake.as_ref().filter(|_| anyway) {
+            wake.notify_one();
+        }
         for acceptor in self.public.iter().chain(&self.api) {
             acceptor.refresh(anyway);
         }
@@ -130,7 +147,11 @@ impl Proxy {
             Some(_) => ONE,
             None => BOTH,
         };
-        let certificates = Certificates::read(config.tls, protocols)?;
+        let answers = config.acme.as_ref().map(|acme| acme.answers.clone());
+        let acme = config.acme.map(|acme| Acme::new(acme, clock.clone()));
+        let acme = acme.transpose()?;
+        let wake = acme.as_ref().map(|acme| acme.wake.clone());
+        let certificates = Certificates::read(config.tls, protocols, wake)?;
         let hsts = config.hsts.map(|seconds| format!("max-age={seconds}"));
         let drain = Drain::default();
         let metrics = Arc::new(Metrics::default());
@@ -163,6 +184,8 @@ impl Proxy {
             connections: config.connections,
             drain,
             drain_time: config.drain_time,
+            acme,
+            answers,
         })
     }
 
@@ -189,8 +212,9 @@ impl Proxy {
         );
         let redirect = async {
             if let Some((listener, port)) = listeners.redirect {
-                self.accept(listener, self.door(Service::Redirect(port), &None))
-                    .await;
+                let answers = self.answers.clone();
+                let redirect = Service::Redirect(Arc::new(Redirect { port, answers }));
+                self.accept(listener, self.door(redirect, &None)).await;
             }
         };
         let metrics = async {
@@ -201,7 +225,13 @@ impl Proxy {
         };
         // Accepting never ends by itself. The listeners close before the draining.
         let watch = self.certificates.watch();
-        let accepting = async { tokio::join!(public, api, redirect, metrics, watch) };
+        let ordering = async {
+            if let Some(acme) = &self.acme {
+                // Those who are connected stay; the file changed, so nothing else has to be said.
+                acme.run(|| self.certificates.refresh(false)).await;
+            }
+        };
+        let accepting = async { tokio::join!(public, api, redirect, metrics, watch, ordering) };
         shutdown.run_until_cancelled(accepting).await;
         self.drain.run(self.drain_time).await;
     }

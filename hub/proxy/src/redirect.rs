@@ -3,13 +3,37 @@
 use http::header::{HeaderMap, HeaderValue, LOCATION};
 use http::{Response, StatusCode, Uri};
 
+use crate::acme::answers::Answers;
 use crate::error_page;
 use crate::forward::body::ResponseBody;
 use crate::select;
 use crate::table::bare_host;
 
+const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
+
+/// What the redirect port does.
+#[derive(Debug)]
+pub(crate) struct Redirect {
+    /// The port with TLS that everybody is sent to.
+    pub(crate) port: u16,
+    /// What an ACME authority may ask here.
+    pub(crate) answers: Option<Answers>,
+}
+
+impl Redirect {
+    /// The answer to a request.
+    pub(crate) fn answer(&self, uri: &Uri, headers: &HeaderMap) -> Response<ResponseBody> {
+        let page = self.answers.as_ref().and_then(|it| it.page(uri.path()));
+        match page {
+            // RFC 8555 8.3.
+            Some(page) => error_page::with_body(StatusCode::OK, OCTETS, page),
+            None => answer(uri, headers, self.port),
+        }
+    }
+}
+
 /// 301 to the same URL with `https` and `port`; 400 when the request does not say which host it is for.
-pub(crate) fn answer(uri: &Uri, headers: &HeaderMap, port: u16) -> Response<ResponseBody> {
+fn answer(uri: &Uri, headers: &HeaderMap, port: u16) -> Response<ResponseBody> {
     let host = select::host_of(uri, headers).ok().flatten();
     let location = host.as_ref().and_then(|host| location(uri, host, port));
     let Some(location) = location else {

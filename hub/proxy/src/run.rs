@@ -88,7 +88,10 @@ async fn start(args: &Args, env: &dyn EnvSource) -> anyhow::Result<()> {
         }
     };
     let urls = Urls {
-        public: public.url_as(scheme([tls.ssl_key.is_some(), tls.ssl_cert.is_some()])),
+        public: public.url_as(scheme([
+            tls.ssl_key.is_some(),
+            tls.ssl_cert.is_some() || !args.acme.acme_domain.is_empty(),
+        ])),
         api: api.url_as(scheme([
             tls.api_ssl_key.is_some(),
             tls.api_ssl_cert.is_some(),

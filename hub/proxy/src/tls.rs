@@ -9,6 +9,8 @@ use std::time::Duration;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::{SupportedCipherSuite, SupportedProtocolVersion};
 
+use crate::acme::answers::Answers;
+
 pub(crate) mod accept;
 pub(crate) mod connect;
 pub(crate) mod files;
@@ -73,6 +75,15 @@ pub(crate) struct ServerOptions {
     pub(crate) ca: Option<PathBuf>,
     pub(crate) clients: ClientCerts,
     pub(crate) dialect: Dialect,
+    /// The pair comes from an ACME authority, and may not be there yet.
+    pub(crate) ordered: Option<Ordered>,
+}
+
+/// A certificate that is ordered by [`crate::acme`].
+#[derive(Debug, Clone)]
+pub(crate) struct Ordered {
+    pub(crate) names: Vec<String>,
+    pub(crate) answers: Answers,
 }
 
 /// TLS towards targets.

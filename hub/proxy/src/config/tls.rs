@@ -7,8 +7,10 @@ use hub_types::env::{
     CONFIGPROXY_SSL_KEY_PASSPHRASE, EnvSource,
 };
 
+use crate::acme::AcmeOptions;
 use crate::cli::TlsArgs;
 use crate::config::ConfigError;
+use crate::tls::Ordered;
 use crate::tls::locked::Passphrase;
 use crate::tls::{ClientCerts, ClientOptions, Dialect, Pair, ServerOptions, TlsOptions, suites};
 
@@ -19,10 +21,16 @@ struct Side<'a> {
     request: bool,
     reject: bool,
     pair: Option<Pair>,
+    ordered: Option<Ordered>,
 }
 
-/// Checks the options of TLS, and takes the passphrases of keys from `env`. Files are read later.
-pub(crate) fn options(args: &TlsArgs, env: &dyn EnvSource) -> Result<TlsOptions, ConfigError> {
+/// Checks the options of TLS, and takes the passphrases of keys from `env`. Files are read later. With `acme` the public
+/// listener's certificate is ordered.
+pub(crate) fn options(
+    args: &TlsArgs,
+    acme: Option<&AcmeOptions>,
+    env: &dyn EnvSource,
+) -> Result<TlsOptions, ConfigError> {
     if args.ssl_allow_rc4 {
         return Err(ConfigError::Rc4);
     }
@@ -32,15 +40,21 @@ pub(crate) fn options(args: &TlsArgs, env: &dyn EnvSource) -> Result<TlsOptions,
     }
     let public = Side {
         name: "--ssl",
-        pair: pair(
-            &args.ssl_key,
-            &args.ssl_cert,
-            env,
-            CONFIGPROXY_SSL_KEY_PASSPHRASE,
-        ),
+        pair: acme.map(ordered_pair).or_else(|| {
+            pair(
+                &args.ssl_key,
+                &args.ssl_cert,
+                env,
+                CONFIGPROXY_SSL_KEY_PASSPHRASE,
+            )
+        }),
         ca: &args.ssl_ca,
         request: args.ssl_request_cert,
         reject: args.ssl_reject_unauthorized,
+        ordered: acme.map(|acme| Ordered {
+            names: acme.domains.clone(),
+            answers: acme.answers.clone(),
+        }),
     };
     let api = Side {
         name: "--api-ssl",
@@ -53,6 +67,7 @@ pub(crate) fn options(args: &TlsArgs, env: &dyn EnvSource) -> Result<TlsOptions,
         ca: &args.api_ssl_ca,
         request: args.api_ssl_request_cert,
         reject: args.api_ssl_reject_unauthorized,
+        ordered: None,
     };
     let options = TlsOptions {
         public: server(public, &dialect)?,
@@ -128,6 +143,16 @@ fn pair(
     })
 }
 
+/// Certificate and key that an authority gives us.
+fn ordered_pair(acme: &AcmeOptions) -> Pair {
+    Pair {
+        cert: acme.certificate(),
+        key: acme.certificate(),
+        passphrase: None,
+        passphrase_from: CONFIGPROXY_SSL_KEY_PASSPHRASE,
+    }
+}
+
 fn server(side: Side<'_>, dialect: &Dialect) -> Result<Option<ServerOptions>, ConfigError> {
     let Some(pair) = side.pair else {
         let given = [
@@ -155,6 +180,7 @@ fn server(side: Side<'_>, dialect: &Dialect) -> Result<Option<ServerOptions>, Co
         pair,
         ca: side.ca.clone(),
         clients,
+        ordered: side.ordered,
         dialect: dialect.clone(),
     }))
 }

@@ -37,18 +37,13 @@ pub(crate) const BUFFER: usize = 64 * 1024;
 
 /// Builds the pooled client; `tls` is for `https` targets.
 pub(crate) fn client(tls: tls::connect::Connector) -> Upstream {
-    let mut http = HttpConnector::new();
-    http.enforce_http(false);
-    http.set_nodelay(true);
-    http.set_keepalive(Some(Duration::from_secs(60)));
-    http.set_connect_timeout(Some(CONNECT_TIMEOUT));
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(POOL_IDLE)
         .pool_max_idle_per_host(POOL_PER_TARGET)
         .http1_max_buf_size(BUFFER)
         .set_host(false)
-        .build(Connector { http, tls })
+        .build(Connector::new(tls))
 }
 
 /// Connects to `http:` and `https:` URIs by TCP, and to `unix:` URIs (hex path as authority) by UNIX domain socket.
@@ -56,6 +51,17 @@ pub(crate) fn client(tls: tls::connect::Connector) -> Upstream {
 pub(crate) struct Connector {
     http: HttpConnector,
     tls: tls::connect::Connector,
+}
+
+impl Connector {
+    pub(crate) fn new(tls: tls::connect::Connector) -> Self {
+        let mut http = HttpConnector::new();
+        http.enforce_http(false);
+        http.set_nodelay(true);
+        http.set_keepalive(Some(Duration::from_secs(60)));
+        http.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        Self { http, tls }
+    }
 }
 
 type Connecting = Pin<Box<dyn Future<Output = io::Result<TokioIo<UpstreamStream>>> + Send>>;

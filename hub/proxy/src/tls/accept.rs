@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use rustls::ServerConfig;
-use rustls::server::{ServerSessionMemoryCache, WebPkiClientVerifier};
-use rustls::sign::SingleCertAndKey;
+use rustls::crypto::CryptoProvider;
+use rustls::server::{ResolvesServerCert, ServerSessionMemoryCache, WebPkiClientVerifier};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use crate::acme::answers::{self, Resolver};
 use crate::tls::watched::Watched;
 use crate::tls::{ClientCerts, ServerOptions, files};
 
@@ -57,7 +59,7 @@ impl Acceptor {
 
 fn config(options: &ServerOptions, protocols: &[&[u8]]) -> anyhow::Result<ServerConfig> {
     let provider = options.dialect.provider();
-    let certified = files::certified(&options.pair, &provider)?;
+    let certified = certified(options, &provider)?;
     let roots = options.ca.as_deref().map(files::roots).transpose()?;
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&options.dialect.versions)?;
@@ -71,9 +73,29 @@ fn config(options: &ServerOptions, protocols: &[&[u8]]) -> anyhow::Result<Server
             })
         }
     };
-    let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+    let resolver: Arc<dyn ResolvesServerCert> = match &options.ordered {
+        None => Arc::new(SingleCertAndKey::from(certified)),
+        Some(ordered) => Arc::new(Resolver {
+            usual: Arc::new(certified),
+            answers: ordered.answers.clone(),
+        }),
+    };
+    let mut config = builder.with_cert_resolver(resolver);
     config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    if options.ordered.is_some() {
+        config.alpn_protocols.push(answers::ALPN.to_vec());
+    }
+    // As configurable-http-proxy has it: ours come strongest first.
+    config.ignore_client_order = true;
     config.session_storage = ServerSessionMemoryCache::new(SESSIONS);
     config.ticketer = rustls::crypto::ring::Ticketer::new()?;
     Ok(config)
+}
+
+/// The certificate to show; one of our own making while an ordered one has not come.
+fn certified(options: &ServerOptions, provider: &CryptoProvider) -> anyhow::Result<CertifiedKey> {
+    match &options.ordered {
+        Some(ordered) if !options.pair.cert.exists() => answers::self_signed(&ordered.names, None),
+        _ => Ok(files::certified(&options.pair, provider)?),
+    }
 }

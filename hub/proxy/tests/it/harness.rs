@@ -126,7 +126,7 @@ impl Drop for TestProxy {
     }
 }
 
-fn address(listener: &Listener) -> SocketAddr {
+pub(crate) fn address(listener: &Listener) -> SocketAddr {
     listener
         .url()
         .strip_prefix("http://")

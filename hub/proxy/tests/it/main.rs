@@ -6,6 +6,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod acme;
 mod activity;
 mod api;
 mod certs;
@@ -18,11 +19,13 @@ mod http2;
 mod limits;
 mod observe;
 mod passphrases;
+mod pebble;
 mod process;
 mod retry;
 mod routing;
 mod storage;
 mod streaming;
+mod testssl;
 mod tls;
 mod trailers;
 mod websocket;
