@@ -237,7 +237,7 @@ pub struct AcmeArgs {
     /// Mail address for the authority's warnings; may be given several times
     #[arg(long, value_name = "ADDRESS", action = clap::ArgAction::Append)]
     pub acme_contact: Vec<String>,
-    /// Directory of the authority. For trials: https://acme-staging-v02.api.letsencrypt.org/directory
+    /// Directory of the authority. For trials: <https://acme-staging-v02.api.letsencrypt.org/directory>
     #[arg(
         long,
         value_name = "URL",
