@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hub_types::clock::Clock;
@@ -67,6 +67,10 @@ impl Answer {
         *response.status_mut() = status;
         if let Some(kind) = kind {
             response.headers_mut().insert(CONTENT_TYPE, kind);
+        }
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            let allowed = HeaderValue::from_static("GET, POST, DELETE");
+            response.headers_mut().insert(ALLOW, allowed);
         }
         response
     }

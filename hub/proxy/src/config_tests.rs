@@ -72,6 +72,50 @@ fn listeners_default_as_upstream() {
 }
 
 #[test]
+fn other_listeners_are_where_they_are_wanted() {
+    let tcp = |host: &str, port| Bind::Tcp(host.to_owned(), port);
+    for (options, redirect, metrics) in [
+        (vec![], None, None),
+        (vec!["--metrics-port=9"], None, Some(tcp("", 9))),
+        (
+            vec!["--metrics-ip=::1", "--metrics-port=9"],
+            None,
+            Some(tcp("::1", 9)),
+        ),
+        (
+            vec!["--metrics-socket=/m"],
+            None,
+            Some(Bind::Unix("/m".into())),
+        ),
+        (
+            vec!["--ip=::1", "--port=8443", "--redirect-port=80"],
+            Some((tcp("::1", 80), 8443)),
+            None,
+        ),
+        (
+            vec!["--port=8443", "--redirect-port=80", "--redirect-to=443"],
+            Some((tcp("", 80), 443)),
+            None,
+        ),
+        (
+            vec!["--socket=/s", "--redirect-port=80", "--redirect-to=443"],
+            Some((tcp("", 80), 443)),
+            None,
+        ),
+        (vec!["--port=80", "--redirect-port=81"], None, None),
+    ] {
+        let process = process(&options).unwrap();
+        assert_eq!(
+            (process.redirect, process.metrics),
+            (redirect, metrics),
+            "{options:?}"
+        );
+    }
+    let error = process(&["--socket=/s", "--redirect-port=80"]).unwrap_err();
+    assert!(error.contains("--redirect-to"), "{error}");
+}
+
+#[test]
 fn what_jupyterhub_passes_is_understood() {
     let options = [
         "--ip",

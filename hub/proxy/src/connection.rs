@@ -31,6 +31,8 @@ use crate::tls::accept::Acceptor;
 
 /// Requests that one HTTP/2 connection may have open.
 const STREAMS: u32 = 100;
+/// Header lines that hyper has room for without being told.
+const HEADERS: usize = 100;
 /// What an HTTP/2 client may send ahead, per request and in all, in bytes.
 const STREAM_WINDOW: u32 = 128 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
@@ -130,11 +132,13 @@ impl Door {
             let link = link.clone();
             async move { Ok::<_, Infallible>(self.answer(request, link, peer).await) }
         });
-        let connection = http1::Builder::new()
-            .max_buf_size(upstream::BUFFER)
-            .max_headers(self.limits.head.headers)
-            .serve_connection(io, answer)
-            .with_upgrades();
+        let mut builder = http1::Builder::new();
+        builder.max_buf_size(upstream::BUFFER);
+        if self.limits.head.headers > HEADERS {
+            // Room for so many is cleared for each request; the guard has counted them before.
+            builder.max_headers(self.limits.head.headers);
+        }
+        let connection = builder.serve_connection(io, answer).with_upgrades();
         let mut connection = std::pin::pin!(connection);
         let result = tokio::select! {
             result = &mut connection => result,
@@ -218,7 +222,8 @@ impl Service {
                 let origin = Origin { peer, tls };
                 observation.follow(forwarder.answer(request, link, origin).await)
             }
-            Self::Api(api) => api.answer(request).await,
+            // Boxed for the sake of the public listener, whose futures have the same size.
+            Self::Api(api) => Box::pin(api.answer(request)).await,
             Self::Metrics(page) => page.answer(request.uri()),
             Self::Redirect(redirect) => redirect.answer(request.uri(), request.headers()),
         }

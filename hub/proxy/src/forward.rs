@@ -99,6 +99,9 @@ impl Client {
 
 impl Forwarder {
     /// Answers a request of the public listener.
+    ///
+    /// What is rare is boxed on the way: every connection holds, and every request copies, as many bytes as the largest
+    /// way through here needs.
     pub(crate) async fn answer(
         self: &Arc<Self>,
         mut request: Request<Incoming>,
@@ -118,7 +121,7 @@ impl Forwarder {
         }
         let host = match select::host_of(request.uri(), request.headers()) {
             Ok(host) => host,
-            Err(error) => return self.nowhere(error, &request).await,
+            Err(error) => return Box::pin(self.nowhere(error, &request)).await,
         };
         let include = self.options.include_prefix;
         let metrics = &self.observer.metrics;
@@ -127,7 +130,7 @@ impl Forwarder {
         metrics.find_target_for_req.observe(begin.elapsed());
         let selection = match selection {
             Ok(selection) => selection,
-            Err(error) => return self.nowhere(error, &request).await,
+            Err(error) => return Box::pin(self.nowhere(error, &request)).await,
         };
         tracing::debug!(
             "{} {} to route {}",
@@ -146,7 +149,7 @@ impl Forwarder {
             no_body,
         ) {
             metrics.requests_ws.add();
-            self.websocket(request, &selection, origin, link).await
+            Box::pin(self.websocket(request, &selection, origin, link)).await
         } else {
             metrics.requests_web.add();
             self.plain(request, &selection, origin, link).await
@@ -203,8 +206,8 @@ impl Forwarder {
             .await
         {
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                self.failed(&Failure::Switched, &method, &uri, &selection.route)
-                    .await
+                let failed = self.failed(&Failure::Switched, &method, &uri, &selection.route);
+                Box::pin(failed).await
             }
             Ok(response) => self.relay(response, &selection.route, Some(toucher), &client),
             Err(_) if link.is_refused() || progress.is_broken() => {
@@ -215,7 +218,7 @@ impl Forwarder {
                     .insert(http::header::CONNECTION, HeaderValue::from_static("close"));
                 response
             }
-            Err(failure) => self.failed(&failure, &method, &uri, &selection.route).await,
+            Err(failure) => Box::pin(self.failed(&failure, &method, &uri, &selection.route)).await,
         }
     }
 

@@ -15,6 +15,7 @@ mod journal;
 pub mod listener;
 mod observe;
 mod path;
+mod pieces;
 mod proxy;
 mod redirect;
 mod run;

@@ -12,6 +12,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
+use crate::pieces::{self, SMALL};
+
 const BACKLOG: i32 = 1024;
 
 /// Where to listen.
@@ -231,7 +233,11 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        either!(self, stream => Pin::new(stream).poll_write_vectored(cx, bufs))
+        let mut space = [0; SMALL];
+        match pieces::joined(bufs, &mut space) {
+            Some(bytes) => self.poll_write(cx, bytes),
+            None => either!(self, stream => Pin::new(stream).poll_write_vectored(cx, bufs)),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {

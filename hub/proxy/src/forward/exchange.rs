@@ -2,7 +2,9 @@
 
 use std::error::Error as _;
 use std::fmt::Write as _;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use http::header::{CONTENT_LENGTH, HOST, HeaderValue, TE, TRAILER};
@@ -10,6 +12,7 @@ use http::uri::Authority;
 use http::{Request, Response, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
+use hyper_util::client::legacy::ResponseFuture;
 
 use crate::forward::body::{Progress, RequestBody};
 use crate::forward::headers::{self, Length, Origin};
@@ -59,6 +62,24 @@ fn chain(error: &hyper_util::client::legacy::Error) -> String {
     text
 }
 
+/// A request under way, until the head of its answer is there. Small: a request is large, and a future that holds one
+/// holds it twice.
+enum Exchange {
+    Http1(ResponseFuture),
+    Http2(Pin<Box<dyn Future<Output = Result<Response<Incoming>, Failure>> + Send>>),
+}
+
+impl Future for Exchange {
+    type Output = Result<Response<Incoming>, Failure>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Self::Http1(answer) => Pin::new(answer).poll(cx).map_err(Failure::from),
+            Self::Http2(answer) => answer.as_mut().poll(cx),
+        }
+    }
+}
+
 impl Forwarder {
     /// Sends a request to its target and waits for the head of the answer.
     pub(super) async fn send(
@@ -74,7 +95,7 @@ impl Forwarder {
         // A WebSocket is opened by HTTP/1.1, whatever else the target speaks.
         let h2c = selection.route.target.h2c().filter(|_| !upgrade);
         let mut again = repeatable(&request);
-        let mut answer = self.head(request, h2c, progress).await;
+        let mut answer = self.head(self.exchange(request, h2c), progress).await;
         let metrics = &self.observer.metrics;
         for _ in 0..RETRIES {
             let stale = matches!(&answer, Err(failure) if failure.is_stale());
@@ -83,7 +104,7 @@ impl Forwarder {
             };
             metrics.retries.add();
             again = repeatable(&request);
-            answer = self.head(request, h2c, progress).await;
+            answer = self.head(self.exchange(request, h2c), progress).await;
         }
         if answer.is_ok() {
             metrics.target.observe(begin.elapsed());
@@ -94,16 +115,14 @@ impl Forwarder {
     /// Waits for the head of the answer, no longer than the target may be silent.
     async fn head(
         &self,
-        request: Request<RequestBody>,
-        h2c: Option<&Authority>,
+        mut exchange: Exchange,
         progress: &Progress,
     ) -> Result<Response<Incoming>, Failure> {
         let Some(limit) = self.options.proxy_timeout else {
-            return self.exchange(request, h2c).await;
+            return exchange.await;
         };
-        let mut answer = std::pin::pin!(self.exchange(request, h2c));
         loop {
-            match tokio::time::timeout(limit, &mut answer).await {
+            match tokio::time::timeout(limit, &mut exchange).await {
                 Ok(answer) => return answer,
                 Err(_) if progress.take_sent() => {}
                 Err(_) => return Err(Failure::Silent),
@@ -111,19 +130,17 @@ impl Forwarder {
         }
     }
 
-    async fn exchange(
-        &self,
-        request: Request<RequestBody>,
-        h2c: Option<&Authority>,
-    ) -> Result<Response<Incoming>, Failure> {
-        let Some(target) = h2c else {
-            return Ok(self.upstream.request(request).await?);
+    /// Starts to send.
+    fn exchange(&self, request: Request<RequestBody>, h2c: Option<&Authority>) -> Exchange {
+        let Some(target) = h2c.cloned() else {
+            return Exchange::Http1(self.upstream.request(request));
         };
-        // Boxed, so that requests by HTTP/1.1 need not hold the memory for it.
-        let exchange = Box::pin(self.h2c.request(target, request));
-        let (mut answer, using) = exchange.await?;
-        answer.extensions_mut().insert(Arc::new(using));
-        Ok(answer)
+        let pool = self.h2c.clone();
+        Exchange::Http2(Box::pin(async move {
+            let (mut answer, using) = pool.request(&target, request).await?;
+            answer.extensions_mut().insert(Arc::new(using));
+            Ok(answer)
+        }))
     }
 
     /// The request as the target gets it.

@@ -19,6 +19,7 @@ use tokio_rustls::client::TlsStream;
 use tower_service::Service;
 
 use crate::forward::body::RequestBody;
+use crate::pieces::{self, SMALL};
 use crate::target::UNIX_SCHEME;
 use crate::tls;
 
@@ -218,6 +219,10 @@ impl AsyncWrite for UpstreamStream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        let mut space = [0; SMALL];
+        if let Some(bytes) = pieces::joined(bufs, &mut space) {
+            return self.poll_write(cx, bytes);
+        }
         self.life.wrote();
         either!(self, stream => Pin::new(stream).poll_write_vectored(cx, bufs))
     }

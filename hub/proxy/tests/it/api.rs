@@ -187,6 +187,8 @@ async fn bad_calls_are_told_why() {
             reply.text().contains(text),
             "{method} {path} {body}: {reply:?}"
         );
+        let allowed = reply.header("allow");
+        assert_eq!(allowed, (status == 405).then_some("GET, POST, DELETE"));
     }
     assert_eq!(proxy.call("GET", "/api/routes", "").await.text(), "{}");
     for key in ["__proto__", "constructor"] {

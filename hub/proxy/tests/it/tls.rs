@@ -390,3 +390,59 @@ async fn plain_http_is_redirected() {
     let stream = authority.connect(public, "http/1.1", None).await.unwrap();
     assert_eq!(ask(stream, get("/_chp_healthz")).await.0.status, 200);
 }
+
+#[tokio::test]
+async fn sighup_reads_files_again_and_a_key_for_everybody_is_told() {
+    use std::os::unix::fs::PermissionsExt as _;
+    use tokio::io::{AsyncBufReadExt as _, BufReader};
+    let authority = Authority::new();
+    let old = authority.issue();
+    let both = authority.file("both.pem", &(old.chain.clone() + &old.key));
+    std::fs::set_permissions(&both, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let ready = std::path::PathBuf::from(authority.file("x", "")).with_file_name("ready.json");
+    let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_hub-proxy"))
+        .args(["--ip=127.0.0.1", "--port=0", "--ssl-cert", &both])
+        .args(["--ready-file", ready.to_str().unwrap()])
+        .stderr(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut line_with = async |part: &str| loop {
+        let line = soon(lines.next_line()).await.unwrap().unwrap();
+        if line.contains(part) {
+            return line;
+        }
+    };
+    let told = line_with("everybody on this machine can read").await;
+    assert!(told.contains("both.pem") && told.contains("0600"), "{told}");
+    eventually("the ready file is written", async || ready.exists()).await;
+    let told: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&ready).unwrap()).unwrap();
+    let public = told["public"].as_str().unwrap();
+    let public = public.strip_prefix("https://").unwrap().parse().unwrap();
+
+    let stream = authority.connect(public, "http/1.1", None).await.unwrap();
+    let (mut sender, connection) = http1::handshake::<_, TestBody>(TokioIo::new(stream))
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let pid = nix::unistd::Pid::from_raw(child.id().unwrap().cast_signed());
+    // Files that have not changed are read only because of the signal.
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGHUP).unwrap();
+    line_with("SIGHUP").await;
+    let told = line_with("read again").await;
+    assert!(told.contains("both.pem"), "{told}");
+    let new = authority.issue();
+    write(both.as_ref(), &(new.chain.clone() + &new.key));
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGHUP).unwrap();
+    line_with("SIGHUP").await;
+    line_with("read again").await;
+    let stream = authority.connect(public, "http/1.1", None).await.unwrap();
+    let shown = stream.get_ref().1.peer_certificates().unwrap()[0].clone();
+    assert_eq!(shown, new.certs()[0]);
+    let answer = soon(sender.send_request(get("/_chp_healthz")))
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 200);
+}
