@@ -10,6 +10,7 @@ mod acme;
 mod activity;
 mod api;
 mod certs;
+mod corpus;
 mod errors;
 mod framing;
 mod h2c;
