@@ -11,6 +11,7 @@ mod manual;
 mod new_project;
 mod openapi;
 mod peers_sdk;
+mod proxy;
 mod python_services;
 mod quickstart;
 mod rest_table;

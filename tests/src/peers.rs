@@ -61,6 +61,12 @@ pub fn node_bin() -> PathBuf {
     required(peers().join("node/node_modules/.bin"))
 }
 
+/// The unpacked source of `http_desync_guardian`, whose tests are graded requests.
+#[must_use]
+pub fn desync_guardian() -> PathBuf {
+    required(peers().join("desync/vendor/http_desync_guardian"))
+}
+
 /// nginx, which serves sites behind the hub's login.
 #[must_use]
 pub fn nginx() -> PathBuf {
