@@ -217,7 +217,7 @@ async fn case_69_chunks() {
         }
         Ok(())
     };
-    super::judge::case_by(69, &vectors, &super::judge::OPTIONS, judge).await;
+    super::judge::sent_and_judged(69, &vectors, &super::judge::OPTIONS, judge).await;
 }
 
 fn find_ignoring_case(bytes: &[u8], what: &[u8]) -> bool {

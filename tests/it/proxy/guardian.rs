@@ -5,7 +5,7 @@ use std::process::Command;
 use e2e::peers;
 use serde_json::Value;
 
-use super::judge::{Fate, HERE, OPTIONS, Outcome, Vector, case_by};
+use super::judge::{Fate, HERE, OPTIONS, Outcome, Vector, sent_and_judged};
 
 /// The cases of all files, as JSON.
 fn cases() -> Vec<Value> {
@@ -133,5 +133,5 @@ async fn case_74_requests_graded_by_http_desync_guardian() {
         .collect();
     let refused = vectors.iter().filter(|vector| vector.fate == Fate::Refused);
     assert_eq!(refused.count(), HARMLESS_BUT_REFUSED.len());
-    case_by(74, &vectors, &OPTIONS, judge).await;
+    sent_and_judged(74, &vectors, &OPTIONS, judge).await;
 }

@@ -1,6 +1,6 @@
 //! Cases 75-77 and 85: headers, hosts, sizes.
 
-use super::judge::{Fate, HERE, OPTIONS, Outcome, Vector, case, case_by};
+use super::judge::{Fate, HERE, OPTIONS, Outcome, Vector, case, sent_and_judged};
 use super::strict::Message;
 use Fate::{Either, Forwarded, Refused};
 
@@ -65,7 +65,7 @@ async fn case_75_headers_for_one_hop() {
         }
         Ok(())
     };
-    case_by(75, &vectors, &OPTIONS, judge).await;
+    sent_and_judged(75, &vectors, &OPTIONS, judge).await;
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn case_76_aliases_of_forwarding_headers() {
         }
         Ok(())
     };
-    case_by(76, &vectors, &OPTIONS, judge).await;
+    sent_and_judged(76, &vectors, &OPTIONS, judge).await;
 }
 
 #[tokio::test]
@@ -171,7 +171,7 @@ async fn case_77_hosts() {
         }
         Ok(())
     };
-    case_by(77, &vectors, &OPTIONS, judge).await;
+    sent_and_judged(77, &vectors, &OPTIONS, judge).await;
 }
 
 #[tokio::test]
@@ -196,5 +196,5 @@ async fn case_85_large_heads_are_refused_and_told() {
         }
         Ok(())
     };
-    case_by(85, &vectors, &OPTIONS, judge).await;
+    sent_and_judged(85, &vectors, &OPTIONS, judge).await;
 }

@@ -189,14 +189,14 @@ pub(super) fn fault_of_server(status: u16) -> bool {
 /// # Panics
 /// When ours does not do well with all.
 pub(super) async fn case(number: u32, vectors: &[Vector]) {
-    case_by(number, vectors, &OPTIONS, |vector, outcome| {
+    sent_and_judged(number, vectors, &OPTIONS, |vector, outcome| {
         outcome.fits(vector.fate)
     })
     .await;
 }
 
 /// The same with options of the proxies and another judge.
-pub(super) async fn case_by(
+pub(super) async fn sent_and_judged(
     number: u32,
     vectors: &[Vector],
     options: &[&str],

@@ -1,7 +1,7 @@
 //! Cases 72 and 73: what follows a request on its connection.
 
 use super::door::{Door, Kind};
-use super::judge::{Fate, HERE, OPTIONS, Outcome, Tally, Vector, case, case_by};
+use super::judge::{Fate, HERE, OPTIONS, Outcome, Tally, Vector, case, sent_and_judged};
 use super::recorder::Recorder;
 use super::wire;
 use Fate::{Either, Forwarded};
@@ -308,5 +308,5 @@ async fn case_73_upgrades() {
     ] {
         vectors.push(Vector::new(name, fate, bytes));
     }
-    case_by(73, &vectors, &OPTIONS, judge).await;
+    sent_and_judged(73, &vectors, &OPTIONS, judge).await;
 }
