@@ -88,10 +88,7 @@ pub(crate) struct Api {
 impl Api {
     /// Answers a request of the API listener and logs it.
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<ResponseBody> {
-        let (method, path) = (
-            request.method().clone(),
-            redact::target(request.uri().path()),
-        );
+        let (method, uri) = (request.method().clone(), request.uri().clone());
         let answer = self.decide(request).await;
         let code = answer.status().as_u16();
         self.metrics.requests_api.add(code);
@@ -100,12 +97,14 @@ impl Api {
         } else {
             ""
         };
+        // Called only when the line is written.
+        let path = || redact::target(uri.path());
         match code {
             // Asked every few seconds.
-            200 if path == HEALTH => tracing::debug!("{code} {method} {path}"),
-            ..400 => tracing::info!("{code} {method} {path}"),
-            400..500 => tracing::warn!("{code} {method} {path} {why}"),
-            _ => tracing::error!("{code} {method} {path} {why}"),
+            200 if uri.path() == HEALTH => tracing::debug!("{code} {method} {}", path()),
+            ..400 => tracing::info!("{code} {method} {}", path()),
+            400..500 => tracing::warn!("{code} {method} {} {why}", path()),
+            _ => tracing::error!("{code} {method} {} {why}", path()),
         }
         answer.into_response()
     }

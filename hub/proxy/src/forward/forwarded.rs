@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use http::header::{FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue};
+use http::header::{Entry, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue};
 
 use crate::forward::headers::Origin;
 
@@ -99,9 +99,9 @@ impl Trusted {
 /// What we know ourselves.
 #[derive(Debug)]
 struct Known {
-    peer: Option<String>,
-    port: String,
-    proto: &'static str,
+    peer: Option<HeaderValue>,
+    port: HeaderValue,
+    proto: HeaderValue,
     host: Option<HeaderValue>,
 }
 
@@ -112,16 +112,20 @@ impl Known {
             .as_ref()
             .and_then(|host| host.to_str().ok())
             .and_then(port_of)
-            .map(str::to_owned);
+            .and_then(|port| HeaderValue::from_str(port).ok());
+        let usual = if origin.tls { "443" } else { "80" };
+        let proto = match (upgrade, origin.tls) {
+            (false, false) => "http",
+            (false, true) => "https",
+            (true, false) => "ws",
+            (true, true) => "wss",
+        };
         Self {
-            peer: origin.peer.map(|peer| peer.to_string()),
-            port: port.unwrap_or_else(|| if origin.tls { "443" } else { "80" }.to_owned()),
-            proto: match (upgrade, origin.tls) {
-                (false, false) => "http",
-                (false, true) => "https",
-                (true, false) => "ws",
-                (true, true) => "wss",
-            },
+            peer: origin
+                .peer
+                .and_then(|peer| HeaderValue::try_from(peer.to_string()).ok()),
+            port: port.unwrap_or(HeaderValue::from_static(usual)),
+            proto: HeaderValue::from_static(proto),
             // Source: http-proxy leaves it out on upgrades.
             host: host.filter(|_| !upgrade),
         }
@@ -137,29 +141,27 @@ pub(crate) fn add(
 ) {
     let known = Known::of(headers, origin, upgrade);
     match trusted {
-        None => append_all(headers, &known),
+        None => append_all(headers, known),
         Some(trusted) => {
             if trusted.trusts(origin.peer) {
                 narrow(headers, trusted);
             } else {
                 remove_all(headers);
             }
-            replace(headers, &known);
+            replace(headers, known);
         }
     }
 }
 
 /// Source: http-proxy's `xfwd`: For, Port and Proto are appended; Host only if absent.
-fn append_all(headers: &mut HeaderMap, known: &Known) {
-    if let Some(peer) = &known.peer {
+fn append_all(headers: &mut HeaderMap, known: Known) {
+    if let Some(peer) = known.peer {
         append(headers, FORWARDED_FOR, peer);
     }
-    append(headers, FORWARDED_PORT, &known.port);
+    append(headers, FORWARDED_PORT, known.port);
     append(headers, FORWARDED_PROTO, known.proto);
-    if let Some(host) = &known.host
-        && !headers.contains_key(FORWARDED_HOST)
-    {
-        headers.insert(FORWARDED_HOST, host.clone());
+    if let Some(host) = known.host {
+        headers.entry(FORWARDED_HOST).or_insert(host);
     }
 }
 
@@ -189,22 +191,14 @@ fn narrow(headers: &mut HeaderMap, trusted: &Trusted) {
 }
 
 /// Adds the peer to the addresses, and the rest where no trusted proxy has said it.
-fn replace(headers: &mut HeaderMap, known: &Known) {
-    if let Some(peer) = &known.peer {
+fn replace(headers: &mut HeaderMap, known: Known) {
+    if let Some(peer) = known.peer {
         append(headers, FORWARDED_FOR, peer);
     }
-    for (name, value) in [
-        (FORWARDED_PORT, known.port.as_str()),
-        (FORWARDED_PROTO, known.proto),
-    ] {
-        if !headers.contains_key(&name) {
-            set(headers, name, value);
-        }
-    }
-    if let Some(host) = &known.host
-        && !headers.contains_key(FORWARDED_HOST)
-    {
-        headers.insert(FORWARDED_HOST, host.clone());
+    headers.entry(FORWARDED_PORT).or_insert(known.port);
+    headers.entry(FORWARDED_PROTO).or_insert(known.proto);
+    if let Some(host) = known.host {
+        headers.entry(FORWARDED_HOST).or_insert(host);
     }
 }
 
@@ -241,15 +235,22 @@ fn port_of(host: &str) -> Option<&str> {
 }
 
 /// Makes one line of all that is there and `value`, separated by commas without spaces.
-fn append(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    let mut all: Vec<u8> = Vec::new();
-    for part in headers.get_all(&name) {
-        all.extend_from_slice(part.as_bytes());
-        all.push(b',');
-    }
-    all.extend_from_slice(value.as_bytes());
-    if let Ok(value) = HeaderValue::from_bytes(&all) {
-        headers.insert(name, value);
+fn append(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
+    match headers.entry(name) {
+        Entry::Vacant(none) => {
+            none.insert(value);
+        }
+        Entry::Occupied(mut there) => {
+            let mut all: Vec<u8> = Vec::new();
+            for part in there.iter() {
+                all.extend_from_slice(part.as_bytes());
+                all.push(b',');
+            }
+            all.extend_from_slice(value.as_bytes());
+            if let Ok(value) = HeaderValue::from_bytes(&all) {
+                there.insert(value);
+            }
+        }
     }
 }
 

@@ -16,11 +16,14 @@ use tokio_rustls::client::TlsStream;
 use crate::tls::watched::Watched;
 use crate::tls::{ClientOptions, files};
 
-/// Connects to `https` targets.
+/// Connects to `https` targets. Cloned several times for each request, whatever its target.
 #[derive(Debug, Clone)]
-pub(crate) struct Connector {
+pub(crate) struct Connector(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
     options: ClientOptions,
-    made: Arc<OnceLock<Watched<ClientConfig>>>,
+    made: OnceLock<Watched<ClientConfig>>,
 }
 
 impl Connector {
@@ -31,10 +34,10 @@ impl Connector {
             tracing::warn!("--insecure: the certificates of https targets are not checked");
         }
         let has_files = options.ca.is_some() || options.pair.is_some();
-        let connector = Self {
+        let connector = Self(Arc::new(Shared {
             options,
-            made: Arc::default(),
-        };
+            made: OnceLock::new(),
+        }));
         if has_files {
             connector.current()?;
         }
@@ -42,22 +45,22 @@ impl Connector {
     }
 
     fn current(&self) -> anyhow::Result<Arc<ClientConfig>> {
-        if let Some(made) = self.made.get() {
+        if let Some(made) = self.0.made.get() {
             return Ok(made.get());
         }
-        let options = self.options.clone();
+        let options = self.0.options.clone();
         let mut files: Vec<_> = options.ca.iter().cloned().collect();
         if let Some(pair) = &options.pair {
             files.extend([pair.cert.clone(), pair.key.clone()]);
         }
         let make = move || config(&options).context("TLS to targets (--client-ssl-*)");
         let made = Watched::new(files, make)?;
-        Ok(self.made.get_or_init(|| made).get())
+        Ok(self.0.made.get_or_init(|| made).get())
     }
 
     /// Reads the files again if they have changed, or if `anyway`.
     pub(crate) fn refresh(&self, anyway: bool) {
-        if let Some(made) = self.made.get() {
+        if let Some(made) = self.0.made.get() {
             made.refresh(anyway);
         }
     }
