@@ -283,6 +283,11 @@ impl Forwarder {
 fn empty(status: StatusCode) -> Response<ResponseBody> {
     let mut response = Response::new(ResponseBody::own(""));
     *response.status_mut() = status;
+    // Frames that were sent without waiting for the answer must not be read as requests.
+    let close = HeaderValue::from_static("close");
+    response
+        .headers_mut()
+        .insert(http::header::CONNECTION, close);
     response
 }
 
