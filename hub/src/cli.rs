@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use clap::Parser as _;
 
-use crate::config::load::Sources;
+use crate::config::load::{OwnClasses, Sources};
 use crate::quickstart::Options;
 use args::{Cli, Sub};
 
@@ -64,6 +64,19 @@ pub enum Command {
     DemoServer(Vec<OsString>),
     /// `hub launch …`: waits until the hub has noted the process, then becomes the command.
     Launch(Vec<OsString>),
+}
+
+impl Command {
+    /// Lets the configuration name classes beside the built-in ones.
+    pub fn knows(&mut self, own: OwnClasses) {
+        match self {
+            Self::Serve(sources)
+            | Self::ShowConfig { sources, .. }
+            | Self::Token { sources, .. } => sources.classes = own,
+            Self::Quickstart(options) => options.classes = own,
+            _ => {}
+        }
+    }
 }
 
 /// A configuration file to write.

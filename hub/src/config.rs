@@ -24,6 +24,8 @@ pub mod traits;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde_json::{Map, Value};
+
 pub use address::BindUrl;
 pub use database::DbUrl;
 pub use sections::authenticator::{
@@ -34,7 +36,7 @@ pub use sections::jupyterhub::{
 };
 pub use sections::metrics::PeriodicMetricsCollector;
 pub use sections::own::Own;
-pub use sections::proxy::ConfigurableHttpProxy;
+pub use sections::proxy::{ApiUrls, CONFIGURABLE_HTTP_PROXY, ConfigurableHttpProxy};
 pub use sections::spawner::{LocalProcessSpawner, SimpleLocalProcessSpawner, Spawner};
 pub use services::spec::ServiceSpec;
 
@@ -61,6 +63,8 @@ pub struct Config {
     pub own: Own,
     /// `[PeriodicMetricsCollector]`: metrics that are computed from time to time.
     pub metrics: PeriodicMetricsCollector,
+    /// Sections of classes that this hub was built with ([`load::OwnClasses`]), as they are written.
+    pub plugged: BTreeMap<String, Map<String, Value>>,
     /// The file it was read from; `None` when only defaults and flags count.
     pub source: Option<PathBuf>,
 }
@@ -73,7 +77,13 @@ impl Config {
     pub fn from_toml(text: &str) -> Result<Self, problem::ConfigError> {
         let nothing: BTreeMap<String, String> = BTreeMap::new();
         let file = Path::new(load::TOML_FILE);
-        let loaded = load::assemble(Some((file, text)), &[], Path::new("/"), &nothing)?;
+        let loaded = load::assemble(
+            Some((file, text)),
+            &[],
+            Path::new("/"),
+            &nothing,
+            &load::OwnClasses::default(),
+        )?;
         Ok(Self {
             source: None,
             ..loaded.config

@@ -11,9 +11,10 @@ use clap::Parser as _;
 use hub_types::env::{EnvSource as _, ProcessEnv, USER};
 use hub_types::paths::BaseUrl;
 
-use crate::cli::{EXIT_FAILURE, EXIT_USAGE, NewFile};
+use crate::cli::{self, Command, EXIT_FAILURE, EXIT_USAGE, NewFile};
 use crate::config::load::{Loaded, Sources, TOML_FILE, load};
 use crate::config::show;
+use crate::proxy_client::registry::ProxyClasses;
 use crate::quickstart::{self, Options};
 use crate::serve::{self, Started};
 use crate::{telemetry, token_command};
@@ -46,6 +47,38 @@ fn runtime() -> Result<tokio::runtime::Runtime, ExitCode> {
     })
 }
 
+/// What the binary `hub` does, with `proxies` beside its own: an application that adds one calls this in its `main`.
+#[must_use]
+pub fn main(proxies: &ProxyClasses) -> ExitCode {
+    // Installed before anything can open a TLS connection; an error only says that somebody was faster.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut command = match cli::parse(std::env::args_os()) {
+        Ok(command) => command,
+        Err(exit) => {
+            exit.print();
+            // `hub proxy`'s own mistakes are judged by the proxy; these are the hub's.
+            return ExitCode::from(exit.code());
+        }
+    };
+    command.knows(proxies.sections());
+    match command {
+        // Before any runtime: between fork and exec there must be one thread.
+        Command::Launch(_) => services::process::launcher_main(),
+        Command::Serve(sources) => serve(&sources, proxies),
+        Command::Quickstart(options) => quickstart(&options, proxies),
+        Command::Token { user, sources } => token(user, &sources),
+        Command::GenerateConfig(file) => generate_config(&file),
+        Command::ShowConfig { sources, json } => show_config(&sources, json),
+        Command::HelpAll => help_all(),
+        Command::OpenApi { base_url } => openapi(&base_url),
+        Command::Proxy(args) => proxy(args),
+        Command::CullIdle(args) => cull_idle(args),
+        Command::Whoami(_) => services::whoami::run(),
+        Command::ForwardAuth(args) => forward_auth(args),
+        Command::DemoServer(_) => services::demo::run(),
+    }
+}
+
 /// Runs `future` on a runtime of its own.
 fn run<F: Future<Output = ExitCode>>(future: F) -> ExitCode {
     match runtime() {
@@ -61,17 +94,17 @@ fn run<F: Future<Output = ExitCode>>(future: F) -> ExitCode {
 
 /// `hub`: runs the hub.
 #[must_use]
-pub fn serve(sources: &Sources) -> ExitCode {
+pub fn serve(sources: &Sources, proxies: &ProxyClasses) -> ExitCode {
     let loaded = match read(sources) {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
-    run(serve_loaded(loaded, |_| {}))
+    run(serve_loaded(loaded, proxies, |_| {}))
 }
 
 /// `hub quickstart`: sets up a folder where there is none yet, and runs the hub in it.
 #[must_use]
-pub fn quickstart(options: &Options) -> ExitCode {
+pub fn quickstart(options: &Options, proxies: &ProxyClasses) -> ExitCode {
     let prepared = match quickstart::prepare(options, &ProcessEnv) {
         Ok(prepared) => prepared,
         Err(error) => {
@@ -87,12 +120,16 @@ pub fn quickstart(options: &Options) -> ExitCode {
         return ExitCode::from(EXIT_FAILURE);
     }
     let loaded = prepared.loaded.clone();
-    run(serve_loaded(loaded, |started| {
+    run(serve_loaded(loaded, proxies, |started| {
         say(prepared.welcome(&started.url));
     }))
 }
 
-async fn serve_loaded(loaded: Loaded, welcome: impl FnOnce(&Started)) -> ExitCode {
+async fn serve_loaded(
+    loaded: Loaded,
+    proxies: &ProxyClasses,
+    welcome: impl FnOnce(&Started),
+) -> ExitCode {
     telemetry::init(loaded.config.jupyterhub.log_level);
     if !loaded.origin.is_empty() {
         tracing::info!("{}", loaded.origin);
@@ -100,7 +137,7 @@ async fn serve_loaded(loaded: Loaded, welcome: impl FnOnce(&Started)) -> ExitCod
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    match serve::run(loaded.config, &ProcessEnv, welcome).await {
+    match serve::run(loaded.config, &ProcessEnv, proxies, welcome).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");

@@ -2,37 +2,48 @@
 //!
 //! * [`ProxyClient`]: what any proxy must be able to do; [`chp`] speaks the REST API of configurable-http-proxy, which
 //!   is also that of `hub proxy`;
+//! * [`ProxyRunner`]: a proxy that the hub starts itself; [`process`] runs one as a child of the hub that outlives it;
+//! * [`registry`]: the proxies that `JupyterHub.proxy_class` can name;
+//! * [`several`]: several proxies with the same routes, as one;
 //! * [`measured`]: the same, timed;
 //! * [`plan`]: which routes have to change, as a pure comparison;
 //! * [`sync`]: carries the plan out and reads the activity back;
-//! * [`process`]: the proxy as a child of the hub that outlives it.
+//! * [`contract`]: what any [`ProxyClient`] is held to, as a suite that its author runs.
 //!
-//! To add another proxy (Traefik, a cloud's load balancer): implement [`ProxyClient`].
+//! To add another proxy (Traefik, HAProxy, a cloud's load balancer): implement [`ProxyClient`], name it in a
+//! [`registry::ProxyClasses`], and hand that to [`crate::programs::main`]. `examples/haproxy` does, in a crate of its own.
 
 pub mod chp;
+#[cfg(feature = "contract")]
+pub mod contract;
 pub mod measured;
 pub mod plan;
 pub mod process;
+pub mod registry;
+pub mod several;
 pub mod sync;
+
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use hub_types::names::ServiceName;
 use hub_types::paths::BaseUrl;
-use hub_types::route::RouteTable;
 use hub_types::secret::Token;
 use serde_json::{Map, Value};
 
+use self::process::ProxyProcessError;
 use crate::domain::server::ServerRef;
 
 /// A route that the hub wants.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Route {
-    /// Escaped path with slashes at both ends, e.g. `/user/alice/`.
+    /// Escaped path with slashes at both ends, e.g. `/user/alice/`; with host routing a host comes first,
+    /// `alice.example.org/user/alice/`.
     pub routespec: String,
     /// Origin without path, e.g. `http://127.0.0.1:40123`.
     pub target: String,
-    /// `{"user": …, "server_name": …}`, `{"service": …}` or `{"hub": true}`; without `target` and `jupyterhub`.
+    /// `{"user": …, "server_name": …}`, `{"service": …}`, `{"hub": true}` or `{"extra": true}`.
     pub data: Map<String, Value>,
 }
 
@@ -61,6 +72,16 @@ impl Route {
                 .map(|(key, value)| (key.to_owned(), Value::from(value)))
                 .into_iter()
                 .collect(),
+        }
+    }
+
+    /// A route of `Proxy.extra_routes`.
+    #[must_use]
+    pub fn extra(routespec: String, target: String) -> Self {
+        Self {
+            routespec,
+            target,
+            data: Map::from_iter([("extra".to_owned(), Value::from(true))]),
         }
     }
 
@@ -116,9 +137,25 @@ pub enum ProxyError {
         /// Method and path.
         what: String,
     },
+    /// A proxy of another kind has reasons of its own.
+    #[error("the proxy failed: {0}")]
+    Other(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// A proxy whose routes can be changed while it runs.
+/// A route as a proxy has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KnownRoute {
+    /// What was asked for.
+    pub route: Route,
+    /// When it was last used; none when the proxy does not know.
+    pub last_activity: Option<DateTime<Utc>>,
+}
+
+/// The routes that a proxy has of this hub, by routespec.
+pub type Routes = BTreeMap<String, KnownRoute>;
+
+/// A proxy whose routes can be changed while it runs, as JupyterHub's `Proxy` class: it forwards WebSockets, the most
+/// specific route counts, and open connections outlive every change.
 #[async_trait]
 pub trait ProxyClient: Send + Sync + std::fmt::Debug {
     /// Adds a route, or replaces the one of the same routespec. Open connections go on.
@@ -133,11 +170,12 @@ pub trait ProxyClient: Send + Sync + std::fmt::Debug {
     /// [`ProxyError`] after a bounded time of trying.
     async fn delete(&self, routespec: &str) -> Result<(), ProxyError>;
 
-    /// All routes, as the proxy has them.
+    /// All routes that came from a hub, with the data they were given. Routes that somebody else gave the proxy are none
+    /// of ours: they must not be among them.
     ///
     /// # Errors
     /// [`ProxyError`] after a bounded time of trying.
-    async fn routes(&self) -> Result<RouteTable, ProxyError>;
+    async fn routes(&self) -> Result<Routes, ProxyError>;
 
     /// Drives another proxy from now on: at another API address, with another token, or both. False when this kind of
     /// proxy cannot be moved.
@@ -146,17 +184,48 @@ pub trait ProxyClient: Send + Sync + std::fmt::Debug {
         false
     }
 
-    /// When the route was last used; none when there is no such route.
+    /// One route of ours; none when there is none of this routespec.
+    ///
+    /// # Errors
+    /// [`ProxyError`] after a bounded time of trying.
+    async fn route(&self, routespec: &str) -> Result<Option<KnownRoute>, ProxyError> {
+        Ok(self.routes().await?.remove(routespec))
+    }
+
+    /// When the route was last used; none when there is no such route, or the proxy does not know.
     ///
     /// # Errors
     /// [`ProxyError`] after a bounded time of trying.
     async fn last_activity(&self, routespec: &str) -> Result<Option<DateTime<Utc>>, ProxyError> {
-        let routes = self.routes().await?;
-        let route = routes
-            .iter()
-            .find(|(key, _)| plan::routespec_of(key) == routespec);
-        Ok(route.and_then(|(_, route)| route.last_activity))
+        let known = self.route(routespec).await?;
+        Ok(known.and_then(|known| known.last_activity))
     }
+}
+
+/// A proxy that the hub starts, watches and stops (`Proxy.should_start`).
+#[async_trait]
+pub trait ProxyRunner: Send + Sync + std::fmt::Debug {
+    /// Starts the proxy, or finds the one of an earlier run of the hub. Where people reach it from this machine, e.g.
+    /// `http://127.0.0.1:8000`.
+    ///
+    /// # Errors
+    /// [`ProxyProcessError`]; nothing half-made is left then.
+    async fn start(&self) -> Result<String, ProxyProcessError>;
+
+    /// Starts it again if it has ended: true when it did. Its routes are taken as gone then.
+    ///
+    /// # Errors
+    /// [`ProxyProcessError`].
+    async fn check(&self) -> Result<bool, ProxyProcessError>;
+
+    /// Stops it.
+    ///
+    /// # Errors
+    /// [`ProxyProcessError`]; it is stopped all the same.
+    async fn stop(&self) -> Result<(), ProxyProcessError>;
+
+    /// Tidies up once a minute, e.g. shortens its output.
+    fn tidy(&self) {}
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use hub_types::env::EnvSource;
 
-use crate::config::load::{Flag, Loaded, TOML_FILE, assemble};
+use crate::config::load::{Flag, Loaded, OwnClasses, TOML_FILE, assemble};
 use crate::config::problem::{ConfigError, Place, Problem};
 use file::write_private;
 pub use first::Logins;
@@ -30,6 +30,8 @@ pub struct Options {
     pub admin: Option<String>,
     /// Flags that set traits; they win over the file.
     pub flags: Vec<Flag>,
+    /// Classes beside the built-in ones.
+    pub classes: OwnClasses,
 }
 
 /// A folder that is ready, and how to run the hub in it.
@@ -135,7 +137,13 @@ fn prepare_on(
         path: file.clone(),
         source,
     })?;
-    let mut loaded = assemble(Some((&file, &text)), &options.flags, &folder, env)?;
+    let mut loaded = assemble(
+        Some((&file, &text)),
+        &options.flags,
+        &folder,
+        env,
+        &options.classes,
+    )?;
     loaded.origin = format!("Configuration: {}", file.display());
     loaded.config.source = Some(path);
     if logins.is_none() && options.admin.is_some() {

@@ -34,11 +34,11 @@ use crate::domain::action::StopServer;
 use crate::domain::principal::Granted;
 use crate::managed::{ManagedDeps, ManagedServices, check_commands};
 use crate::metrics::{Metrics, MetricsOptions};
-use crate::proxy_client::ProxyClient;
-use crate::proxy_client::chp::{ChpClient, Endpoint, RETRY_FOR};
 use crate::proxy_client::measured::Measured;
-use crate::proxy_client::process::{ProxyDeps, ProxyProcess};
+use crate::proxy_client::registry::{Built, ProxyClasses, ProxyContext};
+use crate::proxy_client::several::Several;
 use crate::proxy_client::sync::RouteSync;
+use crate::proxy_client::{ProxyClient, ProxyRunner, Route, chp};
 use crate::render::{RenderOptions, Renderer};
 use crate::spawner::child::ChildDeps;
 use crate::spawner::manager::{HubProcess, Manager, ManagerDeps, StopRequest};
@@ -58,13 +58,15 @@ pub struct Started {
     pub url: String,
 }
 
-/// Runs the hub until it is told to stop. `welcome` is called once people can come.
+/// Runs the hub until it is told to stop. `proxies` are those it knows beside its own; `welcome` is called once people
+/// can come.
 ///
 /// # Errors
 /// When it cannot start; what has been started by then is stopped again.
 pub async fn run(
     config: Config,
     env: &'static ProcessEnv,
+    proxies: &ProxyClasses,
     welcome: impl FnOnce(&Started),
 ) -> anyhow::Result<()> {
     let begin = Instant::now();
@@ -95,7 +97,7 @@ pub async fn run(
         .with_context(|| format!("cannot use {}", config.jupyterhub.db_url))?;
     let (listener, port) = listen::bind(&config.jupyterhub.hub_bind_url, &db).await?;
     let base = Base::lay(config, env, db, (&secret, metrics), port, shutdown).await?;
-    Hub::assemble(base)
+    Hub::assemble(base, proxies)
         .await?
         .serve(listener, begin, welcome)
         .await
@@ -110,7 +112,6 @@ struct Base {
     clock: Arc<dyn Clock>,
     cookies: CookieKeys,
     identities: Identities,
-    client: Arc<ChpClient>,
     metrics: Metrics,
     launcher: PathBuf,
     data: PathBuf,
@@ -144,14 +145,7 @@ impl Base {
             resolution,
         );
         bootstrap::sync(&config, &db, &identities, clock.now()).await?;
-        let token = config
-            .proxy
-            .auth_token
-            .clone()
-            .unwrap_or_else(|| cookies.proxy_token());
-        let url = config.proxy.api_url.local_origin(config.proxy.api_url.port);
         Ok(Self {
-            client: Arc::new(ChpClient::new(Endpoint { url, token }, RETRY_FOR)?),
             metrics,
             launcher,
             data: std::env::current_dir().context("cannot find the working folder")?,
@@ -171,22 +165,22 @@ impl Base {
         self.config.jupyterhub.hub_connect_origin(self.port)
     }
 
-    /// The proxy that this hub runs; none when somebody else does.
-    fn proxy(&self) -> Option<Arc<ProxyProcess>> {
-        let error_path = self.config.jupyterhub.base_url().hub_path("error");
-        let deps = ProxyDeps {
+    /// The proxy that the configuration names; nothing is started yet.
+    fn proxy(&self, classes: &ProxyClasses) -> anyhow::Result<Built> {
+        let config = &self.config;
+        let error_path = config.jupyterhub.base_url().hub_path("error");
+        let token = config.proxy.auth_token.clone();
+        let built = classes.build(&ProxyContext {
+            settings: classes.settings(config),
             db: self.db.clone(),
-            config: Arc::clone(&self.config),
+            config: Arc::clone(config),
             env: Arc::new(*self.env),
-            client: Arc::clone(&self.client),
             launcher: self.launcher.clone(),
             data: self.data.clone(),
             error_target: format!("{}{error_path}", self.hub_origin()),
-        };
-        self.config
-            .proxy
-            .should_start
-            .then(|| Arc::new(ProxyProcess::new(deps)))
+            token: token.unwrap_or_else(|| self.cookies.proxy_token()),
+        });
+        built.map_err(|error| anyhow::anyhow!("{error}"))
     }
 
     fn addresses(&self, public_origin: String) -> Arc<Addresses> {
@@ -203,12 +197,16 @@ impl Base {
         })
     }
 
-    fn measured(&self) -> Arc<dyn ProxyClient> {
-        let client: Arc<dyn ProxyClient> = Arc::<ChpClient>::clone(&self.client);
-        Arc::new(Measured::new(client, self.metrics.clone()))
+    /// Each proxy, timed.
+    fn measured(&self, clients: Vec<Arc<dyn ProxyClient>>) -> Vec<Arc<dyn ProxyClient>> {
+        let timed = |client| {
+            let measured = Measured::new(client, self.metrics.clone());
+            Arc::new(measured) as Arc<dyn ProxyClient>
+        };
+        clients.into_iter().map(timed).collect()
     }
 
-    fn manager(&self, addresses: &Arc<Addresses>) -> Manager {
+    fn manager(&self, addresses: &Arc<Addresses>, proxy: Arc<dyn ProxyClient>) -> Manager {
         let children = ChildDeps {
             config: Arc::clone(&self.config),
             env: Arc::new(*self.env),
@@ -222,16 +220,19 @@ impl Base {
             addresses: Arc::clone(addresses),
             config: Arc::clone(&self.config),
             spawner: spawner::by_class(self.config.jupyterhub.spawner_class, children),
-            proxy: self.measured(),
+            proxy,
             metrics: self.metrics.clone(),
             hub_id: random_urlsafe::<16>(),
         })
     }
 
     /// Everything that handlers need, once it is known where people reach the proxy.
-    async fn state(self, public_origin: String) -> anyhow::Result<AppState> {
+    async fn state(
+        self,
+        public_origin: String,
+        clients: Vec<Arc<dyn ProxyClient>>,
+    ) -> anyhow::Result<AppState> {
         let addresses = self.addresses(public_origin);
-        let manager = self.manager(&addresses);
         let managed = ManagedDeps {
             db: self.db.clone(),
             bus: self.bus.clone(),
@@ -242,7 +243,16 @@ impl Base {
             data: self.data.clone(),
         };
         let managed = ManagedServices::prepare(managed, self.env).await?;
-        let proxy = self.measured();
+        let clients = self.measured(clients);
+        let fixed = fixed_routes(&self.config, managed.routes());
+        let routes = RouteSync::new(
+            self.db.clone(),
+            clients.clone(),
+            Arc::clone(&addresses),
+            fixed,
+        );
+        let proxy = as_one(clients, &routes);
+        let manager = self.manager(&addresses, Arc::clone(&proxy));
         let authenticator = registry::build(&self.config);
         let login = Login::new(
             self.db.clone(),
@@ -252,12 +262,7 @@ impl Base {
             Arc::clone(&authenticator),
         );
         Ok(AppState::new(Parts {
-            routes: RouteSync::new(
-                self.db.clone(),
-                Arc::clone(&proxy),
-                Arc::clone(&addresses),
-                managed.routes(),
-            ),
+            routes,
             renderer: Renderer::new(RenderOptions::default())?,
             config: self.config,
             db: self.db,
@@ -278,24 +283,42 @@ impl Base {
     }
 }
 
+/// The routes that the configuration settles.
+fn fixed_routes(config: &Config, services: Vec<Route>) -> Vec<Route> {
+    let extra = config.proxy.extra_routes.iter();
+    let extra = extra.map(|(spec, target)| Route::extra(spec.clone(), target.clone()));
+    services.into_iter().chain(extra).collect()
+}
+
+/// Who changes the routes of all proxies, of which there is at least one.
+fn as_one(mut clients: Vec<Arc<dyn ProxyClient>>, routes: &RouteSync) -> Arc<dyn ProxyClient> {
+    match clients.len() {
+        1 => clients.remove(0),
+        _ => Arc::new(Several::new(clients, routes.clone(), chp::RETRY_FOR)),
+    }
+}
+
 /// All parts of a running hub.
 struct Hub {
     state: AppState,
-    proxy: Option<Arc<ProxyProcess>>,
+    proxy: Option<Arc<dyn ProxyRunner>>,
     here: HubProcess,
 }
 
 impl Hub {
     /// Starts or adopts the proxy, and puts the parts together. If that fails the proxy is stopped again.
-    async fn assemble(base: Base) -> anyhow::Result<Self> {
+    async fn assemble(base: Base, proxies: &ProxyClasses) -> anyhow::Result<Self> {
         let here = HubProcess::of_this().context("cannot look at this process in /proc")?;
-        let bind = &base.config.jupyterhub.bind_url;
-        let proxy = base.proxy();
+        let hub = &base.config.jupyterhub;
+        let Built {
+            clients,
+            runner: proxy,
+        } = base.proxy(proxies)?;
         let public_origin = match &proxy {
-            Some(proxy) => proxy.start().await?.public,
-            None => bind.local_origin(bind.port),
+            Some(proxy) => proxy.start().await?,
+            None => hub.local_public_origin(hub.bind_url.port),
         };
-        match base.state(public_origin).await {
+        match base.state(public_origin, clients).await {
             Ok(state) => Ok(Self { state, proxy, here }),
             Err(error) => {
                 if let Some(proxy) = proxy {

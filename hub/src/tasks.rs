@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::db::{self, DbError};
 use crate::metrics::Period;
-use crate::proxy_client::process::{ProxyProcess, ProxyProcessError};
+use crate::proxy_client::ProxyRunner;
+use crate::proxy_client::process::ProxyProcessError;
 use crate::proxy_client::sync::CheckError;
 use crate::spawner::manager::HubProcess;
 use crate::state::AppState;
@@ -40,7 +41,7 @@ pub struct Context {
     /// This process, as other hub processes see it.
     pub hub: HubProcess,
     /// The proxy, when this hub runs it.
-    pub proxy: Option<Arc<ProxyProcess>>,
+    pub proxy: Option<Arc<dyn ProxyRunner>>,
 }
 
 /// Why a job did not do what it should.
@@ -100,7 +101,8 @@ pub async fn check_routes(context: &Context) -> Result<(), TaskError> {
     checked.failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
-/// Starts the proxy again when it has ended, and gives it its routes; repeats a check of routes that went wrong.
+/// Starts the proxy again when it has ended, and gives it its routes, also when somebody else has started it again;
+/// repeats a check of routes that went wrong.
 ///
 /// # Errors
 /// When it cannot be started, or does not answer.
@@ -116,6 +118,11 @@ pub async fn watch_proxy(context: &Context) -> Result<(), TaskError> {
             routes.mark_dirty();
         }
         restarted?;
+    }
+    if !routes.is_dirty()
+        && let Err(error) = routes.glance().await
+    {
+        tracing::warn!("{error}");
     }
     if routes.is_dirty() {
         check_routes(context).await?;
@@ -201,7 +208,7 @@ async fn measure_scheduling(state: AppState) {
 pub async fn trim_outputs(context: &Context) -> Result<(), TaskError> {
     context.state.manager.spawner.trim_outputs().await;
     if let Some(proxy) = &context.proxy {
-        proxy.trim_output();
+        proxy.tidy();
     }
     Ok(())
 }

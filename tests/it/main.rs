@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod browser;
+mod chp;
 mod cull;
 mod examples;
 mod forward_auth;

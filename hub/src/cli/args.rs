@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::load::{Flag, Sources};
+use crate::config::load::{Flag, OwnClasses, Sources};
 use crate::quickstart::Options;
 
 const EXAMPLES: &str = "\
@@ -177,6 +177,7 @@ impl Common {
         Sources {
             flags: own.chain(flags).collect(),
             file: self.config,
+            ..Sources::default()
         }
     }
 }
@@ -295,6 +296,7 @@ impl Quickstart {
                 .chain(self.logging.flags())
                 .chain(flags)
                 .collect(),
+            classes: OwnClasses::default(),
         }
     }
 }

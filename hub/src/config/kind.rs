@@ -5,6 +5,7 @@
 
 pub mod class;
 pub mod collection;
+pub mod proxy;
 pub mod scalar;
 pub mod special;
 pub mod structured;

@@ -10,6 +10,7 @@ mod file_toml;
 mod find;
 mod flags;
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +24,10 @@ use super::problem::{ConfigError, Place, Problem};
 pub use find::{Found, PYTHON_FILE, TOML_FILE, find};
 pub use flags::Flag;
 
+/// The classes that a hub was built with beside its own: what `proxy_class` may say, and the section that goes with it,
+/// which is taken as it is.
+pub type OwnClasses = BTreeMap<String, String>;
+
 /// Where the configuration comes from.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sources {
@@ -30,6 +35,8 @@ pub struct Sources {
     pub file: Option<PathBuf>,
     /// Flags that set traits; they win over the file.
     pub flags: Vec<Flag>,
+    /// Classes beside the built-in ones.
+    pub classes: OwnClasses,
 }
 
 /// A configuration that was read, and what is to be said about it.
@@ -65,7 +72,7 @@ pub fn load(sources: &Sources, folder: &Path, env: &dyn EnvSource) -> Result<Loa
         None => None,
     };
     let text = text.as_ref().map(|(file, text)| (*file, text.as_str()));
-    let mut loaded = assemble(text, &sources.flags, folder, env)?;
+    let mut loaded = assemble(text, &sources.flags, folder, env, &sources.classes)?;
     loaded.origin = found.origin;
     if let Some((file, _)) = text
         && let Ok(metadata) = std::fs::metadata(folder.join(file))
@@ -114,6 +121,7 @@ pub fn assemble(
     flags: &[Flag],
     folder: &Path,
     env: &dyn EnvSource,
+    classes: &OwnClasses,
 ) -> Result<Loaded, ConfigError> {
     let mut layers = Vec::new();
     if let Some((path, text)) = file {
@@ -124,8 +132,8 @@ pub fn assemble(
         source: file.map(|(path, _)| path.to_owned()),
         ..Config::default()
     };
-    let mut state = apply::apply(&mut config, &layers);
-    check::finish(&mut config, &mut state, folder, env);
+    let mut state = apply::apply(&mut config, &layers, classes);
+    check::finish(&mut config, &mut state, folder, env, classes);
     if state.problems.is_empty() {
         Ok(Loaded {
             config,

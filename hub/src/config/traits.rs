@@ -20,7 +20,7 @@ use serde_json::Value as Json;
 use super::kind::Faults;
 use super::node::Node;
 use super::problem::nearest;
-use super::{AuthenticatorClass, Config, SpawnerClass};
+use super::{AuthenticatorClass, CONFIGURABLE_HTTP_PROXY, Config, SpawnerClass};
 
 /// A class: a section of the configuration.
 #[derive(Debug)]
@@ -217,10 +217,14 @@ impl Class {
             SpawnerClass::Local => &spawner::LOCAL,
             SpawnerClass::Simple => &spawner::SIMPLE,
         };
-        let roots = ["Authenticator", "Spawner"];
+        let proxy = match hub.proxy_class.as_str() {
+            CONFIGURABLE_HTTP_PROXY => &proxy::CONFIGURABLE,
+            _ => &proxy::PROXY,
+        };
+        let roots = ["Authenticator", "Spawner", "Proxy"];
         let plugged = self.lineage().any(|class| roots.contains(&class.name));
         !plugged
-            || [authenticator, spawner]
+            || [authenticator, spawner, proxy]
                 .iter()
                 .any(|used| used.lineage().any(|class| class.name == self.name))
     }
@@ -308,5 +312,12 @@ mod tests {
         }
         config.jupyterhub.spawner_class = SpawnerClass::Simple;
         assert!(Class::find("LocalProcessSpawner").unwrap().in_use(&config));
+        config.jupyterhub.proxy_class = "haproxy".into();
+        assert!(
+            !Class::find("ConfigurableHTTPProxy")
+                .unwrap()
+                .in_use(&config)
+        );
+        assert!(Class::find("Proxy").unwrap().in_use(&config));
     }
 }

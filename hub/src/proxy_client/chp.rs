@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use hub_types::names::escape;
 use hub_types::route::{ProxyRoute, RouteTable};
 use hub_types::secret::Token;
 use reqwest::{Method, StatusCode};
@@ -12,17 +13,28 @@ use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
-use super::plan::{api_path, body};
-use super::{ProxyClient, ProxyError, Route};
+use super::{KnownRoute, ProxyClient, ProxyError, Route, Routes};
 
-/// How many requests may be on their way at once.
-const CONCURRENCY: usize = 10;
+/// Marks the routes that are ours: others are never touched. Source: JupyterHub 6.1 posts it with every route.
+const OURS: &str = "jupyterhub";
 /// Longest time for one answer.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How many requests may be on their way at once. Source: JupyterHub's `ConfigurableHTTPProxy.concurrency`.
+pub const CONCURRENCY: usize = 10;
 /// How long a proxy that cannot be reached, or keeps failing, is tried.
 pub const RETRY_FOR: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// What the keys of a proxy's table are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Keys {
+    /// Paths.
+    #[default]
+    Paths,
+    /// Hosts and paths (`--host-routing`): the first segment is a host.
+    Hosts,
+}
 
 /// Where the API is, and what opens it.
 #[derive(Debug, Clone)]
@@ -40,10 +52,12 @@ pub struct ChpClient {
     endpoint: RwLock<Endpoint>,
     slots: Semaphore,
     retry_for: Duration,
+    keys: Keys,
 }
 
 impl ChpClient {
-    /// A client of the API at `endpoint`, which tries for `retry_for` ([`RETRY_FOR`] outside of tests).
+    /// A client of the API at `endpoint`, which tries for `retry_for` ([`RETRY_FOR`] outside of tests), with up to
+    /// [`CONCURRENCY`] requests on their way at once.
     ///
     /// # Errors
     /// When the HTTP client cannot be made.
@@ -61,7 +75,22 @@ impl ChpClient {
             endpoint: RwLock::new(endpoint),
             slots: Semaphore::new(CONCURRENCY),
             retry_for,
+            keys: Keys::default(),
         })
+    }
+
+    /// The same with another limit of requests at once (at least one).
+    #[must_use]
+    pub fn concurrency(mut self, most: usize) -> Self {
+        self.slots = Semaphore::new(most.max(1));
+        self
+    }
+
+    /// The same for a proxy whose keys are these.
+    #[must_use]
+    pub fn keys(mut self, keys: Keys) -> Self {
+        self.keys = keys;
+        self
     }
 
     /// Points the client at another proxy.
@@ -162,6 +191,46 @@ struct Call<'a> {
     may_be_missing: bool,
 }
 
+/// The route as it was asked for, if it has our mark.
+fn ours(routespec: String, found: ProxyRoute) -> Option<KnownRoute> {
+    let mut data = found.data;
+    data.remove(OURS)?;
+    Some(KnownRoute {
+        route: Route {
+            routespec,
+            target: found.target,
+            data,
+        },
+        last_activity: found.last_activity,
+    })
+}
+
+/// The routespec of a key of the proxy's table: keys are percent-decoded and have no trailing slash.
+fn routespec_of(key: &str, keys: Keys) -> String {
+    let segments: Vec<String> = key.trim_matches('/').split('/').map(escape).collect();
+    match (segments.join("/"), keys) {
+        (path, _) if path.is_empty() => "/".to_owned(),
+        (path, Keys::Paths) => format!("/{path}/"),
+        (path, Keys::Hosts) => format!("{path}/"),
+    }
+}
+
+/// The path under `/api/routes` for a routespec: no trailing slash, except for the root.
+fn api_path(routespec: &str) -> String {
+    match routespec.trim_matches('/') {
+        "" => "/".to_owned(),
+        path => format!("/{path}"),
+    }
+}
+
+/// What is posted for a route.
+fn body(route: &Route) -> Map<String, Value> {
+    let mut body = route.data.clone();
+    body.insert("target".to_owned(), Value::from(route.target.clone()));
+    body.insert(OURS.to_owned(), Value::from(true));
+    body
+}
+
 /// The innermost reason; the outer ones only repeat the URL.
 fn describe(error: &reqwest::Error) -> String {
     let mut reason: &dyn std::error::Error = error;
@@ -198,7 +267,7 @@ impl ProxyClient for ChpClient {
         Ok(())
     }
 
-    async fn routes(&self) -> Result<RouteTable, ProxyError> {
+    async fn routes(&self) -> Result<Routes, ProxyError> {
         let call = Call {
             method: Method::GET,
             path: String::new(),
@@ -206,7 +275,12 @@ impl ProxyClient for ChpClient {
             may_be_missing: false,
         };
         let reply = self.ask(&call).await?;
-        self.json(reply).await
+        let table: RouteTable = self.json(reply).await?;
+        let known = |(key, found): (String, ProxyRoute)| {
+            let spec = routespec_of(&key, self.keys);
+            Some((spec.clone(), ours(spec, found)?))
+        };
+        Ok(table.into_iter().filter_map(known).collect())
     }
 
     fn move_to(&self, api_url: Option<String>, token: Option<Token>) -> bool {
@@ -235,5 +309,75 @@ impl ProxyClient for ChpClient {
             return Ok(None);
         }
         Ok(self.json::<ProxyRoute>(reply).await?.last_activity)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hub_types::names::{ServerName, Username};
+    use hub_types::paths::BaseUrl;
+    use percent_encoding::percent_decode_str;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    proptest! {
+        /// The proxy keeps a route under the decoded path; from that we find the routespec again.
+        #[test]
+        fn routespecs_survive_the_proxy(user in "[^/\u{0}]{1,8}", server in "[a-z0-9é %+~@.-]{0,6}") {
+            prop_assume!(!user.trim_matches('.').is_empty());
+            let spec = BaseUrl::new("/a b/").server(&Username::stored(user), &ServerName::stored(server));
+            let path = api_path(&spec);
+            let key = percent_decode_str(&path).decode_utf8().unwrap();
+            prop_assert_eq!(routespec_of(&key, Keys::Paths), spec);
+        }
+    }
+
+    #[test]
+    fn keys_and_paths() {
+        for (key, spec, path) in [
+            ("/", "/", "/"),
+            ("", "/", "/"),
+            ("/user/alice", "/user/alice/", "/user/alice"),
+            ("/user/al ice", "/user/al%20ice/", "/user/al%20ice"),
+            ("/user/a@b~c", "/user/a@b~c/", "/user/a@b~c"),
+            ("/user/100%", "/user/100%25/", "/user/100%25"),
+        ] {
+            assert_eq!(routespec_of(key, Keys::Paths), spec);
+            assert_eq!(api_path(spec), path);
+        }
+        for (key, spec) in [
+            ("/", "/"),
+            ("/h.example.org", "h.example.org/"),
+            ("/h.example.org/a b", "h.example.org/a%20b/"),
+        ] {
+            assert_eq!(routespec_of(key, Keys::Hosts), spec);
+            assert_eq!(api_path(spec), key.replace(' ', "%20"));
+        }
+    }
+
+    #[test]
+    fn only_routes_with_the_mark_are_ours() {
+        let known = |route: Value| {
+            let route = serde_json::from_value(route).unwrap();
+            ours("/user/a%20b/".into(), route)
+        };
+        let server = known(
+            json!({"user": "a b", "server_name": "", "target": "http://a", "jupyterhub": true,
+            "last_activity": "2026-11-22T03:26:01.437Z"}),
+        )
+        .unwrap();
+        let used = server.last_activity.unwrap().to_rfc3339();
+        assert_eq!(used, "2026-11-22T03:26:01.437+00:00");
+        assert_eq!(
+            Value::from(server.route.data.clone()),
+            json!({"user": "a b", "server_name": ""})
+        );
+        assert_eq!(
+            Value::from(body(&server.route)),
+            json!({"user": "a b", "server_name": "", "target": "http://a", "jupyterhub": true})
+        );
+        assert_eq!(known(json!({"target": "http://c", "user": "x"})), None);
     }
 }

@@ -5,10 +5,9 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use hub_types::route::RouteTable;
 use hub_types::secret::Token;
 
-use super::{ProxyClient, ProxyError, Route};
+use super::{KnownRoute, ProxyClient, ProxyError, Route, Routes};
 use crate::metrics::Metrics;
 
 /// Another client, and how long it takes.
@@ -42,7 +41,7 @@ impl ProxyClient for Measured {
         done
     }
 
-    async fn routes(&self) -> Result<RouteTable, ProxyError> {
+    async fn routes(&self) -> Result<Routes, ProxyError> {
         let begin = Instant::now();
         let done = self.inner.routes().await;
         self.metrics.proxy_poll(begin.elapsed());
@@ -51,6 +50,10 @@ impl ProxyClient for Measured {
 
     fn move_to(&self, api_url: Option<String>, token: Option<Token>) -> bool {
         self.inner.move_to(api_url, token)
+    }
+
+    async fn route(&self, routespec: &str) -> Result<Option<KnownRoute>, ProxyError> {
+        self.inner.route(routespec).await
     }
 
     async fn last_activity(&self, routespec: &str) -> Result<Option<DateTime<Utc>>, ProxyError> {

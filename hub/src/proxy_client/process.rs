@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use hub_types::env::{self, EnvSource};
 use hub_types::secret::Token;
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,7 @@ use services::process::{
 };
 
 use super::chp::{ChpClient, Endpoint};
-use super::{ProxyClient as _, ProxyError};
+use super::{ProxyClient as _, ProxyError, ProxyRunner};
 use crate::config::Config;
 use crate::db::{self, Db, DbError, ProcessRow};
 use crate::spawner::child::{DebugEnv, make_private_folder};
@@ -73,6 +74,9 @@ pub enum ProxyProcessError {
     /// The database refused or is gone.
     #[error(transparent)]
     Db(#[from] DbError),
+    /// A proxy of another kind has reasons of its own.
+    #[error("the proxy does not run: {0}")]
+    Other(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 fn tail(output: &[String]) -> String {
@@ -182,11 +186,6 @@ impl ProxyProcess {
         let tx = self.deps.db.write().await?;
         db::processes::remove(&tx, KIND, NAME).await?;
         tx.commit().await
-    }
-
-    /// Shortens the proxy's output when it is long.
-    pub fn trim_output(&self) {
-        let _ = output::trim(&self.output(), MAX_OUTPUT);
     }
 
     /// Its process id, while it runs.
@@ -352,7 +351,7 @@ impl ProxyProcess {
             env::CONFIGPROXY_AUTH_TOKEN.to_owned(),
             token.expose().to_owned(),
         );
-        plan.umask = Some(0o077);
+        plan.umask = Some(self.deps.config.proxy.command_umask);
         Ok((plan, guess))
     }
 
@@ -400,7 +399,7 @@ impl ProxyProcess {
         };
         Ok(Ports {
             public: read(config.jupyterhub.bind_url.port, PUBLIC_PORT).await?,
-            api: read(config.proxy.api_url.port, API_PORT).await?,
+            api: read(config.proxy.api_url.first.port, API_PORT).await?,
         })
     }
 
@@ -418,6 +417,25 @@ impl ProxyProcess {
         if let Err(error) = written {
             tracing::warn!(file = %path.display(), %error, "the proxy's pid file cannot be written");
         }
+    }
+}
+
+#[async_trait]
+impl ProxyRunner for ProxyProcess {
+    async fn start(&self) -> Result<String, ProxyProcessError> {
+        Ok(Self::start(self).await?.public)
+    }
+
+    async fn check(&self) -> Result<bool, ProxyProcessError> {
+        Self::check(self).await
+    }
+
+    async fn stop(&self) -> Result<(), ProxyProcessError> {
+        Ok(Self::stop(self).await?)
+    }
+
+    fn tidy(&self) {
+        let _ = output::trim(&self.output(), MAX_OUTPUT);
     }
 }
 

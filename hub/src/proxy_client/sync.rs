@@ -1,16 +1,16 @@
-//! Keeps the proxy's routes as the database wants them, and reads back when they were used.
+//! Keeps the routes of the proxy, or of several, as the database wants them, and reads back when they were used.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Utc};
 use hub_types::names::{ServerName, Username};
-use hub_types::route::RouteTable;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use super::plan::{Change, Wanted, is_ours, plan};
-use super::{ProxyClient, ProxyError, Route};
+use super::plan::{Change, Wanted, plan};
+use super::{ProxyClient, ProxyError, Route, Routes};
 use crate::addresses::Addresses;
 use crate::db::{self, Db, DbError};
 use crate::domain::lifecycle::ServerState;
@@ -38,9 +38,23 @@ pub struct Checked {
     /// How many routes nobody wanted.
     pub deleted: usize,
     /// When servers were last used.
-    pub activity: Vec<(ServerRef, DateTime<Utc>)>,
+    pub activity: BTreeMap<ServerRef, DateTime<Utc>>,
     /// Why not everything was repaired: the first thing that went wrong. What was found is true all the same.
     pub failed: Option<CheckError>,
+}
+
+impl Checked {
+    /// What both found together: of two proxies.
+    fn and(mut self, other: Self) -> Self {
+        self.added += other.added;
+        self.deleted += other.deleted;
+        for (server, used) in other.activity {
+            let latest = self.activity.entry(server).or_insert(used);
+            *latest = used.max(*latest);
+        }
+        self.failed = self.failed.or(other.failed);
+        self
+    }
 }
 
 /// Checks routes. Cheap to clone; only one check runs at a time.
@@ -50,29 +64,30 @@ pub struct RouteSync(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     db: Db,
-    proxy: Arc<dyn ProxyClient>,
+    proxies: Vec<Arc<dyn ProxyClient>>,
     addresses: Arc<Addresses>,
-    /// Routes of configured services, settled when the hub starts.
-    services: Vec<Route>,
+    /// Routes that the configuration settles: of services, and extra ones.
+    fixed: Vec<Route>,
     one_at_a_time: Mutex<()>,
     /// Whether routes may be wrong: until the first check is complete, and from when something went wrong.
     dirty: AtomicBool,
 }
 
 impl RouteSync {
-    /// Nothing is checked yet. `services` are the routes of configured services; registered ones are in the database.
+    /// Nothing is checked yet. All `proxies` get the same routes. `fixed` are those that the configuration settles, of
+    /// services and extra ones; registered services are in the database.
     #[must_use]
     pub fn new(
         db: Db,
-        proxy: Arc<dyn ProxyClient>,
+        proxies: Vec<Arc<dyn ProxyClient>>,
         addresses: Arc<Addresses>,
-        services: Vec<Route>,
+        fixed: Vec<Route>,
     ) -> Self {
         Self(Arc::new(Inner {
             db,
-            proxy,
+            proxies,
             addresses,
-            services,
+            fixed,
             one_at_a_time: Mutex::default(),
             dirty: AtomicBool::new(true),
         }))
@@ -89,24 +104,52 @@ impl RouteSync {
         self.0.dirty.load(Ordering::SeqCst)
     }
 
-    /// Compares the proxy's routes with what the database wants, and changes what differs. A change that fails holds up
-    /// no other ([`Checked::failed`]).
+    /// Compares the routes of each proxy with what the database wants, and changes what differs. A change that fails
+    /// holds up no other, and a proxy that fails no other proxy ([`Checked::failed`]).
     ///
     /// # Errors
-    /// [`CheckError`] when routes could not even be compared.
+    /// [`CheckError`] when routes could not even be compared, at no proxy.
     pub async fn check(&self) -> Result<Checked, CheckError> {
         let _one = self.0.one_at_a_time.lock().await;
         // Before the look: what is marked meanwhile stays marked.
         self.0.dirty.store(false, Ordering::SeqCst);
-        let checked = self.look_and_repair().await;
+        let all = self.0.proxies.iter();
+        let looks = all.map(|proxy| self.look_and_repair(proxy.as_ref()));
+        let found = futures_util::future::join_all(looks).await;
+        let checked = together(found);
         if !matches!(&checked, Ok(Checked { failed: None, .. })) {
             self.mark_dirty();
         }
         checked
     }
 
-    async fn look_and_repair(&self) -> Result<Checked, CheckError> {
-        let (mut changes, actual) = self.differences().await?;
+    /// Looks whether each proxy still has the hub's own route. One that has lost it was started again by somebody else,
+    /// without its routes: they are to be checked then. A short question, for every few seconds.
+    ///
+    /// # Errors
+    /// When a proxy does not answer; its routes are to be checked then, too.
+    pub async fn glance(&self) -> Result<(), ProxyError> {
+        let hub = self.0.addresses.base.as_str();
+        let questions = self.0.proxies.iter().map(|proxy| proxy.route(hub));
+        let mut failed = None;
+        for answer in futures_util::future::join_all(questions).await {
+            match answer {
+                Ok(Some(_)) => {}
+                Ok(None) => {
+                    tracing::warn!("a proxy has lost its routes; it gets them again");
+                    self.mark_dirty();
+                }
+                Err(error) => {
+                    self.mark_dirty();
+                    failed = Some(error);
+                }
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    async fn look_and_repair(&self, proxy: &dyn ProxyClient) -> Result<Checked, CheckError> {
+        let (mut changes, actual) = self.differences(proxy).await?;
         let mut checked = Checked {
             activity: activity(&actual),
             ..Checked::default()
@@ -115,8 +158,8 @@ impl RouteSync {
             if changes.is_empty() || checked.failed.is_some() {
                 break;
             }
-            self.repair(&changes, &mut checked).await;
-            changes = match self.differences().await {
+            repair(proxy, &changes, &mut checked).await;
+            changes = match self.differences(proxy).await {
                 Ok((changes, _)) => changes,
                 Err(error) => {
                     checked.failed.get_or_insert(error);
@@ -134,31 +177,13 @@ impl RouteSync {
         Ok(checked)
     }
 
-    async fn differences(&self) -> Result<(Vec<Change>, RouteTable), CheckError> {
+    async fn differences(
+        &self,
+        proxy: &dyn ProxyClient,
+    ) -> Result<(Vec<Change>, Routes), CheckError> {
         // Routes before rows: a route that appears in between is added once more, not deleted.
-        let actual = self.0.proxy.routes().await?;
+        let actual = proxy.routes().await?;
         Ok((plan(&self.wanted().await?, &actual), actual))
-    }
-
-    async fn repair(&self, changes: &[Change], checked: &mut Checked) {
-        let done = futures_util::future::join_all(changes.iter().map(|change| self.apply(change)));
-        for (change, result) in changes.iter().zip(done.await) {
-            match (change, result) {
-                (Change::Add(_), Ok(())) => checked.added += 1,
-                (Change::Delete(_), Ok(())) => checked.deleted += 1,
-                (_, Err(error)) => {
-                    tracing::warn!("a route is not repaired: {error}");
-                    checked.failed.get_or_insert(error.into());
-                }
-            }
-        }
-    }
-
-    async fn apply(&self, change: &Change) -> Result<(), ProxyError> {
-        match change {
-            Change::Add(route) => self.0.proxy.add(route).await,
-            Change::Delete(spec) => self.0.proxy.delete(spec).await,
-        }
     }
 
     async fn wanted(&self) -> Result<Wanted, DbError> {
@@ -168,7 +193,7 @@ impl RouteSync {
         let mut wanted = Wanted::default();
         wanted.add(Route::of_hub(base, hub_origin.clone()));
         self.0
-            .services
+            .fixed
             .iter()
             .cloned()
             .for_each(|route| wanted.add(route));
@@ -193,40 +218,130 @@ impl RouteSync {
     }
 }
 
+/// What was found at all proxies.
+///
+/// # Errors
+/// The first, when nothing was found at any.
+fn together(found: Vec<Result<Checked, CheckError>>) -> Result<Checked, CheckError> {
+    let mut sum = None;
+    let mut failed = None;
+    for each in found {
+        match each {
+            Ok(checked) => {
+                sum = Some(match sum.take() {
+                    Some(sum) => Checked::and(sum, checked),
+                    None => checked,
+                });
+            }
+            Err(error) => {
+                tracing::warn!("the routes of a proxy cannot be checked: {error}");
+                failed.get_or_insert(error);
+            }
+        }
+    }
+    match (sum, failed) {
+        (None, Some(error)) => Err(error),
+        (sum, failed) => {
+            let mut sum = sum.unwrap_or_default();
+            sum.failed = sum.failed.or(failed);
+            Ok(sum)
+        }
+    }
+}
+
+async fn repair(proxy: &dyn ProxyClient, changes: &[Change], checked: &mut Checked) {
+    let done = futures_util::future::join_all(changes.iter().map(|change| apply(proxy, change)));
+    for (change, result) in changes.iter().zip(done.await) {
+        match (change, result) {
+            (Change::Add(_), Ok(())) => checked.added += 1,
+            (Change::Delete(_), Ok(())) => checked.deleted += 1,
+            (_, Err(error)) => {
+                tracing::warn!("a route is not repaired: {error}");
+                checked.failed.get_or_insert(error.into());
+            }
+        }
+    }
+}
+
+async fn apply(proxy: &dyn ProxyClient, change: &Change) -> Result<(), ProxyError> {
+    match change {
+        Change::Add(route) => proxy.add(route).await,
+        Change::Delete(spec) => proxy.delete(spec).await,
+    }
+}
+
 /// When servers were last used, as their routes say.
-#[must_use]
-pub fn activity(routes: &RouteTable) -> Vec<(ServerRef, DateTime<Utc>)> {
-    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
-    routes
-        .values()
-        .filter(|route| is_ours(route))
-        .filter_map(|route| {
-            let user = text(route.data.get("user"))?;
-            let name = text(route.data.get("server_name"))?;
-            Some((
-                ServerRef::new(Username::stored(user), ServerName::stored(name)),
-                route.last_activity?,
-            ))
-        })
-        .collect()
+fn activity(routes: &Routes) -> BTreeMap<ServerRef, DateTime<Utc>> {
+    let used = |known: &super::KnownRoute| {
+        let text = |key: &str| known.route.data.get(key).and_then(Value::as_str);
+        let user = Username::stored(text("user")?);
+        let name = ServerName::stored(text("server_name")?);
+        Some((ServerRef::new(user, name), known.last_activity?))
+    };
+    routes.values().filter_map(used).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use hub_types::paths::BaseUrl;
+
+    use super::super::KnownRoute;
     use super::*;
+
+    fn server(user: &str) -> ServerRef {
+        ServerRef::new(Username::stored(user), ServerName::default_server())
+    }
 
     #[test]
     fn activity_of_servers_only() {
-        let table: RouteTable = serde_json::from_value(serde_json::json!({
-            "/": {"hub": true, "target": "http://h", "jupyterhub": true, "last_activity": "2026-11-22T03:26:01.437Z"},
-            "/user/a": {"user": "a", "server_name": "", "target": "http://a", "jupyterhub": true, "last_activity": "2026-11-22T03:26:01.437Z"},
-            "/user/b": {"user": "b", "server_name": "", "target": "http://b", "jupyterhub": true},
-            "/user/c": {"user": "c", "server_name": "", "target": "http://c", "last_activity": "2026-11-22T03:26:01.437Z"},
-        }))
-        .unwrap();
-        let found = activity(&table);
-        assert_eq!(found.len(), 1);
-        assert_eq!(found[0].0.to_string(), "a/");
-        assert_eq!(found[0].1.to_rfc3339(), "2026-11-22T03:26:01.437+00:00");
+        let base = BaseUrl::default();
+        let used = DateTime::from_timestamp(1_795_315_561, 437_000_000);
+        let known = |route: Route, last_activity| {
+            (
+                route.routespec.clone(),
+                KnownRoute {
+                    route,
+                    last_activity,
+                },
+            )
+        };
+        let table = Routes::from([
+            known(Route::of_hub(&base, "http://h".into()), used),
+            known(
+                Route::of_server(&base, &server("a"), "http://a".into()),
+                used,
+            ),
+            known(
+                Route::of_server(&base, &server("b"), "http://b".into()),
+                None,
+            ),
+        ]);
+        let expected = BTreeMap::from([(server("a"), used.unwrap())]);
+        assert_eq!(activity(&table), expected);
+    }
+
+    #[test]
+    fn several_proxies_are_one_answer() {
+        let at = |second| DateTime::from_timestamp(second, 0).unwrap();
+        let found = |added, used: &[(&str, i64)]| Checked {
+            added,
+            activity: used
+                .iter()
+                .map(|(user, s)| (server(user), at(*s)))
+                .collect(),
+            ..Checked::default()
+        };
+        let gone = || {
+            Err(CheckError::Proxy(ProxyError::Forbidden {
+                url: "http://p".into(),
+            }))
+        };
+        let one = found(1, &[("a", 5), ("b", 9)]);
+        let sum = together(vec![Ok(one), gone(), Ok(found(2, &[("a", 7), ("b", 8)]))]).unwrap();
+        assert_eq!(sum.added, 3);
+        let latest = [(server("a"), at(7)), (server("b"), at(9))];
+        assert_eq!(sum.activity, BTreeMap::from(latest));
+        assert!(sum.failed.is_some(), "one proxy was not looked at");
+        assert!(together(vec![gone(), gone()]).is_err());
     }
 }

@@ -16,6 +16,7 @@ fn options(folder: &Path) -> Options {
         folder: folder.to_owned(),
         admin: None,
         flags: Vec::new(),
+        classes: OwnClasses::default(),
     }
 }
 
@@ -66,7 +67,10 @@ fn what_the_first_run_configures() {
     assert_eq!(hub.authenticator_class, AuthenticatorClass::SharedPassword);
     assert_eq!(hub.spawner_class, SpawnerClass::Simple);
     assert_eq!(hub.bind_url.to_string(), "http://127.0.0.1:8000/");
-    assert_eq!((hub.hub_bind_url.port, config.proxy.api_url.port), (0, 0));
+    assert_eq!(
+        (hub.hub_bind_url.port, config.proxy.api_url.first.port),
+        (0, 0)
+    );
     assert!(config.allow_all());
     assert!(config.authenticator.admin_users.contains("admin"));
     assert_eq!(

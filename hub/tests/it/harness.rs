@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, request};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use http_body_util::BodyExt as _;
 use hub::addresses::Addresses;
 use hub::auth::cookies::CookieKeys;
@@ -25,14 +25,13 @@ use hub::managed::{ManagedDeps, ManagedServices};
 use hub::metrics::{Metrics, MetricsOptions};
 use hub::proxy_client::measured::Measured;
 use hub::proxy_client::sync::RouteSync;
-use hub::proxy_client::{ProxyClient, ProxyError, Route};
+use hub::proxy_client::{KnownRoute, ProxyClient, ProxyError, Route, Routes};
 use hub::render::{RenderOptions, Renderer};
 use hub::spawner::manager::{Manager, ManagerDeps};
 use hub::spawner::{self, Placed, SpawnError, Spawner, StartContext};
 use hub::state::{AppState, Parts};
 use hub_types::clock::{Clock, FakeClock};
 use hub_types::paths::BaseUrl;
-use hub_types::route::{ProxyRoute, RouteTable};
 use hub_types::secret::Token;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -224,7 +223,7 @@ impl Hub {
         let state = AppState::new(Parts {
             routes: RouteSync::new(
                 db.clone(),
-                Arc::clone(&client),
+                vec![Arc::clone(&client)],
                 Arc::clone(&addresses),
                 managed.routes(),
             ),
@@ -564,38 +563,26 @@ pub(crate) type Moved = (Option<String>, Option<Token>);
 
 /// A double of a proxy: a table.
 #[derive(Debug, Default)]
-pub(crate) struct ProxyDouble(pub(crate) Mutex<RouteTable>, pub(crate) Mutex<Vec<Moved>>);
-
-fn key(routespec: &str) -> String {
-    match routespec.trim_end_matches('/') {
-        "" => "/".to_owned(),
-        path => percent_encoding::percent_decode_str(path)
-            .decode_utf8_lossy()
-            .into_owned(),
-    }
-}
+pub(crate) struct ProxyDouble(pub(crate) Mutex<Routes>, pub(crate) Mutex<Vec<Moved>>);
 
 #[async_trait]
 impl ProxyClient for ProxyDouble {
     async fn add(&self, route: &Route) -> Result<(), ProxyError> {
-        let mut data = route.data.clone();
-        data.insert("jupyterhub".into(), true.into());
-        let last_activity: Option<DateTime<Utc>> = None;
-        let new = ProxyRoute {
-            target: route.target.clone(),
-            last_activity,
-            data,
+        let known = KnownRoute {
+            route: route.clone(),
+            last_activity: None,
         };
-        self.0.lock().unwrap().insert(key(&route.routespec), new);
+        let mut routes = self.0.lock().unwrap();
+        routes.insert(route.routespec.clone(), known);
         Ok(())
     }
 
     async fn delete(&self, routespec: &str) -> Result<(), ProxyError> {
-        self.0.lock().unwrap().remove(&key(routespec));
+        self.0.lock().unwrap().remove(routespec);
         Ok(())
     }
 
-    async fn routes(&self) -> Result<RouteTable, ProxyError> {
+    async fn routes(&self) -> Result<Routes, ProxyError> {
         Ok(self.0.lock().unwrap().clone())
     }
 

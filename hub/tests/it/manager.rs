@@ -151,7 +151,7 @@ async fn a_server_is_started_routed_and_stopped() {
             .unwrap()
             .is_none()
     );
-    assert!(!client.routes().await.unwrap().contains_key("/user/alice"));
+    assert!(!client.routes().await.unwrap().contains_key("/user/alice/"));
     assert_eq!(stop(&manager).await.unwrap(), StopOutcome::Stopped);
     assert!(progress(&manager, &server).await.is_empty());
 }
@@ -236,7 +236,7 @@ async fn a_start_that_fails_shows_the_last_words_and_leaves_nothing() {
             .unwrap()
             .is_none()
     );
-    assert!(!client.routes().await.unwrap().contains_key("/user/alice"));
+    assert!(!client.routes().await.unwrap().contains_key("/user/alice/"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -376,7 +376,7 @@ fn a_start_goes_on_after_the_hub_crashed() {
                 .routes()
                 .await
                 .unwrap()
-                .contains_key("/user/alice")
+                .contains_key("/user/alice/")
         );
         assert_eq!(stop(&manager).await.unwrap(), StopOutcome::Stopped);
         assert_eq!((scene.starts().len(), scene.running()), (1, 0));
@@ -707,7 +707,7 @@ async fn a_server_that_dies_is_buried() {
     let server = row(&manager, "").await.unwrap();
     assert_eq!((server.state, server.lease), (ServerState::Stopped, None));
     assert!(server.last_failure.unwrap().message.contains("SIGKILL"));
-    assert!(!client.routes().await.unwrap().contains_key("/user/alice"));
+    assert!(!client.routes().await.unwrap().contains_key("/user/alice/"));
     assert!(
         db::oauth::find_client(manager.db.read(), "jupyterhub-user-alice")
             .await
@@ -759,7 +759,7 @@ async fn activity_moves_forward_only() {
         (used + TimeDelta::hours(9), used),
     ] {
         manager
-            .report_activity(vec![(at(""), reported), (at("unknown"), reported)])
+            .report_activity([(at(""), reported), (at("unknown"), reported)].into())
             .await
             .unwrap();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! The proxy as the hub drives it: over its real API, and as a real process.
+//! The proxy as the hub drives it: over its real API, as a real process, and several at once.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
@@ -9,15 +9,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hub::config::{BindUrl, Config};
 use hub::proxy_client::chp::{ChpClient, Endpoint};
+use hub::proxy_client::contract;
 use hub::proxy_client::process::{ProxyDeps, ProxyProcess};
+use hub::proxy_client::several::Several;
 use hub::proxy_client::sync::RouteSync;
-use hub::proxy_client::{ProxyClient, ProxyError, Route};
+use hub::proxy_client::{KnownRoute, ProxyClient, ProxyError, Route, Routes};
 use hub_types::env::{EnvSource as _, ProcessEnv};
 use hub_types::names::ServiceName;
 use hub_types::paths::BaseUrl;
-use hub_types::route::{ProxyRoute, RouteTable};
 use hub_types::secret::Token;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::scene::{Scene, TestProxy, addresses, at, eventually, is_running, kill, launcher};
@@ -36,15 +37,18 @@ async fn routes_become_what_the_database_wants() {
         &ServiceName::stored("whoami"),
         "http://127.0.0.1:7",
     );
-    let sync = RouteSync::new(scene.db().await, client.clone(), addresses(), vec![service]);
+    let sync = RouteSync::new(
+        scene.db().await,
+        vec![client.clone()],
+        addresses(),
+        vec![service],
+    );
     client.add(&route("stale one")).await.unwrap();
     let foreign = reqwest::Client::builder().build().unwrap();
+    let authorization = format!("token {}", proxy.endpoint.token.expose());
     foreign
         .post(format!("{}/api/routes/foreign", proxy.endpoint.url))
-        .header(
-            "authorization",
-            format!("token {}", proxy.endpoint.token.expose()),
-        )
+        .header("authorization", &authorization)
         .json(&json!({"target": "http://127.0.0.1:5"}))
         .send()
         .await
@@ -55,9 +59,13 @@ async fn routes_become_what_the_database_wants() {
     let routes = client.routes().await.unwrap();
     assert_eq!(
         routes.keys().collect::<Vec<_>>(),
-        ["/", "/foreign", "/services/whoami"]
+        ["/", "/services/whoami/"]
     );
-    assert_eq!(routes["/"].data.get("jupyterhub"), Some(&Value::from(true)));
+    let foreign = foreign
+        .get(format!("{}/api/routes/foreign", proxy.endpoint.url))
+        .header("authorization", authorization)
+        .send();
+    assert_eq!(foreign.await.unwrap().status(), 200, "not ours: left alone");
     let checked = sync.check().await.unwrap();
     assert_eq!((checked.added, checked.deleted), (0, 0));
     client.delete("/no/such/route/").await.unwrap();
@@ -77,43 +85,51 @@ async fn routes_become_what_the_database_wants() {
     );
 }
 
-/// A proxy that refuses one route and takes the others.
+/// A proxy that refuses one route and takes the others, or does not answer.
 #[derive(Debug, Default)]
-struct Picky {
-    refusing: AtomicBool,
-    taken: Mutex<RouteTable>,
+pub(crate) struct Picky {
+    pub(crate) refusing: AtomicBool,
+    pub(crate) away: AtomicBool,
+    pub(crate) taken: Mutex<Routes>,
+}
+
+impl Picky {
+    fn answers(&self, refused: bool) -> Result<(), ProxyError> {
+        let url = "http://picky".to_owned();
+        if self.away.load(Ordering::SeqCst) {
+            let why = "it is away".to_owned();
+            return Err(ProxyError::Unreachable { url, why });
+        }
+        match refused && self.refusing.load(Ordering::SeqCst) {
+            true => Err(ProxyError::Refused {
+                url,
+                status: 400,
+                what: "POST /api/routes/".into(),
+            }),
+            false => Ok(()),
+        }
+    }
 }
 
 #[async_trait]
 impl ProxyClient for Picky {
     async fn add(&self, route: &Route) -> Result<(), ProxyError> {
-        if route.routespec == "/" && self.refusing.load(Ordering::SeqCst) {
-            return Err(ProxyError::Refused {
-                url: "http://picky".into(),
-                status: 400,
-                what: "POST /api/routes/".into(),
-            });
-        }
-        let mut data = route.data.clone();
-        data.insert("jupyterhub".into(), true.into());
-        let new = ProxyRoute {
-            target: route.target.clone(),
+        self.answers(route.routespec == "/")?;
+        let known = KnownRoute {
+            route: route.clone(),
             last_activity: None,
-            data,
         };
-        let key = match route.routespec.trim_end_matches('/') {
-            "" => "/",
-            path => path,
-        };
-        self.taken.lock().unwrap().insert(key.to_owned(), new);
+        let mut taken = self.taken.lock().unwrap();
+        taken.insert(route.routespec.clone(), known);
         Ok(())
     }
     async fn delete(&self, routespec: &str) -> Result<(), ProxyError> {
-        let key = routespec.trim_end_matches('/');
-        self.taken.lock().unwrap().remove(key);
+        self.answers(false)?;
+        self.taken.lock().unwrap().remove(routespec);
         Ok(())
     }
-    async fn routes(&self) -> Result<RouteTable, ProxyError> {
+    async fn routes(&self) -> Result<Routes, ProxyError> {
+        self.answers(false)?;
         Ok(self.taken.lock().unwrap().clone())
     }
 }
@@ -133,10 +149,15 @@ async fn a_route_that_is_refused_holds_up_nothing_and_is_tried_again() {
         &ServiceName::stored("whoami"),
         "http://127.0.0.1:7",
     );
-    let sync = RouteSync::new(scene.db().await, proxy.clone(), addresses(), vec![service]);
+    let sync = RouteSync::new(
+        scene.db().await,
+        vec![proxy.clone()],
+        addresses(),
+        vec![service],
+    );
     assert!(sync.is_dirty(), "nothing has been checked yet");
     let checked = sync.check().await.unwrap();
-    assert_eq!(checked.activity, [(at("gpu"), used)]);
+    assert_eq!(checked.activity, [(at("gpu"), used)].into());
     assert_eq!((checked.added, checked.deleted), (1, 1));
     assert!(checked.failed.unwrap().to_string().contains("400"));
     assert!(sync.is_dirty());
@@ -223,7 +244,7 @@ async fn a_proxy_that_stumbles_is_asked_again() {
 fn process(scene: &Scene, db: hub::db::Db, token: &Token) -> (ProxyProcess, Arc<ChpClient>) {
     let mut config = Config::default();
     config.jupyterhub.bind_url = BindUrl::new("127.0.0.1", 0);
-    config.proxy.api_url = BindUrl::new("127.0.0.1", 0);
+    config.proxy.api_url = BindUrl::new("127.0.0.1", 0).into();
     config.proxy.pid_file = scene.path("proxy.pid");
     let endpoint = Endpoint {
         url: "http://127.0.0.1:0".into(),
@@ -275,7 +296,7 @@ async fn a_proxy_process_is_adopted_replaced_and_restarted() {
             .routes()
             .await
             .unwrap()
-            .contains_key("/user/alice/kept")
+            .contains_key("/user/alice/kept/")
     );
     assert!(!second.check().await.unwrap());
 
@@ -298,4 +319,82 @@ async fn a_proxy_process_is_adopted_replaced_and_restarted() {
     let pid = third.pid().unwrap();
     third.stop().await.unwrap();
     assert!(!is_running(pid) && !scene.path("proxy.pid").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_own_proxy_keeps_the_contract() {
+    let proxy = TestProxy::start().await;
+    let broken = contract::check(&*proxy.client(), &proxy.public).await;
+    assert_eq!(broken, []);
+}
+
+/// A proxy that forwards nothing and forgets what it is told to keep.
+#[tokio::test]
+async fn the_contract_tells_who_breaks_it() {
+    let broken = contract::check(&Picky::default(), "http://127.0.0.1:9").await;
+    let clauses: Vec<_> = broken.iter().map(|broken| broken.clause).collect();
+    assert_eq!(clauses.len(), 8, "{broken:#?}");
+    assert!(!clauses.contains(&"a route comes back as it was given"));
+}
+
+async fn several() -> (Scene, [Arc<Picky>; 2], RouteSync, Several) {
+    let scene = Scene::new("");
+    let both = [Arc::new(Picky::default()), Arc::new(Picky::default())];
+    let clients: Vec<Arc<dyn ProxyClient>> = vec![both[0].clone(), both[1].clone()];
+    let sync = RouteSync::new(scene.db().await, clients.clone(), addresses(), vec![]);
+    let as_one = Several::new(clients, sync.clone(), Duration::ZERO);
+    (scene, both, sync, as_one)
+}
+
+#[tokio::test]
+async fn several_proxies_get_the_same_routes() {
+    let (_scene, [one, two], sync, as_one) = several().await;
+    let checked = sync.check().await.unwrap();
+    assert_eq!((checked.added, sync.is_dirty()), (2, false));
+    as_one.add(&route("gpu")).await.unwrap();
+    for proxy in [&one, &two] {
+        let routes = proxy.routes().await.unwrap();
+        assert_eq!(routes.keys().collect::<Vec<_>>(), ["/", "/user/alice/gpu/"]);
+    }
+    let times = ["2026-11-22T03:26:01Z", "2026-11-22T03:27:02Z"].map(|time| time.parse().unwrap());
+    for (proxy, time) in [(&one, times[1]), (&two, times[0])] {
+        let mut taken = proxy.taken.lock().unwrap();
+        taken.get_mut("/user/alice/gpu/").unwrap().last_activity = Some(time);
+    }
+    let latest = as_one.last_activity("/user/alice/gpu/").await.unwrap();
+    assert_eq!(latest, Some(times[1]));
+    let listed = as_one.routes().await.unwrap();
+    assert_eq!(listed["/user/alice/gpu/"].last_activity, latest);
+    assert!(!sync.is_dirty(), "nobody missed anything");
+    as_one.delete("/user/alice/gpu/").await.unwrap();
+    assert_eq!(two.routes().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn one_of_several_that_is_away_holds_up_nothing_and_catches_up() {
+    let (_scene, [one, two], sync, as_one) = several().await;
+    sync.check().await.unwrap();
+    two.away.store(true, Ordering::SeqCst);
+    let gpu = Route::extra("/extra/".into(), "http://127.0.0.1:9".into());
+    as_one.add(&gpu).await.unwrap();
+    assert!(sync.is_dirty(), "one has missed it");
+    assert_eq!(as_one.routes().await.unwrap().len(), 2);
+    let checked = sync.check().await.unwrap();
+    assert!(checked.failed.unwrap().to_string().contains("away"));
+    assert!(sync.is_dirty());
+    assert!(
+        as_one.last_activity("/").await.is_err(),
+        "who is away may know of later use"
+    );
+
+    two.away.store(false, Ordering::SeqCst);
+    sync.check().await.unwrap();
+    assert!(!sync.is_dirty());
+    assert_eq!(*one.taken.lock().unwrap(), *two.taken.lock().unwrap());
+
+    for proxy in [&one, &two] {
+        proxy.away.store(true, Ordering::SeqCst);
+    }
+    assert!(as_one.add(&gpu).await.is_err(), "nobody has it");
+    assert!(sync.check().await.is_err());
 }

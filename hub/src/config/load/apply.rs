@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Section;
+use super::{OwnClasses, Section};
 use crate::config::Config;
 use crate::config::kind::Faults;
 use crate::config::node::{Entry, Node, Value};
@@ -46,12 +46,17 @@ impl State {
 }
 
 /// Applies layers, each of which wins over those before it; within a layer, subclasses win over their parents.
-pub(super) fn apply(config: &mut Config, layers: &[Vec<Section>]) -> State {
+pub(super) fn apply(config: &mut Config, layers: &[Vec<Section>], classes: &OwnClasses) -> State {
     let mut state = State::default();
     let plan = classes_in_use(layers);
     for layer in layers {
         for section in layer {
-            if Class::find(&section.class).is_none() {
+            if classes.values().any(|own| *own == section.class) {
+                let values = section.entries.iter();
+                let values = values.map(|entry| (entry.key.clone(), entry.node.to_json()));
+                let plugged = config.plugged.entry(section.class.clone());
+                plugged.or_default().extend(values);
+            } else if Class::find(&section.class).is_none() {
                 state.problems.push(unknown_class(section));
             }
         }
@@ -65,7 +70,7 @@ pub(super) fn apply(config: &mut Config, layers: &[Vec<Section>]) -> State {
     state
 }
 
-/// A configuration of which only the classes of authenticator and spawner count: they decide which sections do.
+/// A configuration of which only the classes of authenticator, spawner and proxy count: they decide which sections do.
 fn classes_in_use(layers: &[Vec<Section>]) -> Config {
     let mut plan = Config::default();
     let Some(hub) = Class::find("JupyterHub") else {
@@ -75,7 +80,9 @@ fn classes_in_use(layers: &[Vec<Section>]) -> Config {
     for entry in sections
         .filter(|section| section.class == hub.name)
         .flat_map(|section| &section.entries)
-        .filter(|entry| ["authenticator_class", "spawner_class"].contains(&entry.key.as_str()))
+        .filter(|entry| {
+            ["authenticator_class", "spawner_class", "proxy_class"].contains(&entry.key.as_str())
+        })
     {
         if let Some((_, row)) = hub.find_trait(&entry.key) {
             // Mistakes are reported when the section itself is applied.

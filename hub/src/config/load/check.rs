@@ -1,16 +1,18 @@
 //! What can only be said of the configuration as a whole: values that depend on each other, and on the environment.
 
 mod login;
+mod proxy;
 mod roles;
 mod scopes;
 mod tokens;
 
 use std::path::Path;
 
-use hub_types::env::{CONFIGPROXY_AUTH_TOKEN, EnvSource, JPY_COOKIE_SECRET};
+use hub_types::env::{EnvSource, JPY_COOKIE_SECRET};
 use hub_types::secret::Token;
 use url::Url;
 
+use super::OwnClasses;
 use super::apply::State;
 use crate::config::problem::{Place, Problem};
 use crate::config::{BindUrl, Config};
@@ -19,10 +21,16 @@ use crate::config::{BindUrl, Config};
 const COOKIE_SECRET_BYTES: usize = 32;
 
 /// Fills in what depends on other settings or on the environment, then checks the whole.
-pub(super) fn finish(config: &mut Config, state: &mut State, folder: &Path, env: &dyn EnvSource) {
+pub(super) fn finish(
+    config: &mut Config,
+    state: &mut State,
+    folder: &Path,
+    env: &dyn EnvSource,
+    classes: &OwnClasses,
+) {
     lifetimes(config, state);
     cookie_secret(config, state, env);
-    proxy(config, state, env);
+    proxy::check(config, state, env, classes);
     public_url(config, state);
     host_cookies(config, state);
     addresses(config, state);
@@ -57,33 +65,6 @@ fn cookie_secret(config: &mut Config, state: &mut State, env: &dyn EnvSource) {
         let message = "[JupyterHub] cookie_secret must be at least 32 bytes as hex, 64 characters; make one with `openssl rand \
                        -hex 32`, or remove it: then one is made and kept in cookie_secret_file";
         state.problems.push(Problem::new(&place, message));
-    }
-}
-
-fn proxy(config: &mut Config, state: &mut State, env: &dyn EnvSource) {
-    let proxy = &mut config.proxy;
-    if proxy.auth_token.is_none() {
-        proxy.auth_token = env
-            .get_nonempty(CONFIGPROXY_AUTH_TOKEN)
-            .map(Token::from_config);
-    }
-    if proxy.should_start {
-        return;
-    }
-    if proxy.auth_token.is_none() {
-        state.problem(
-            "Proxy",
-            "should_start",
-            "= false means that a proxy runs already: give its token as [ConfigurableHTTPProxy] auth_token or \
-             $CONFIGPROXY_AUTH_TOKEN",
-        );
-    }
-    if proxy.api_url.port == 0 {
-        state.problem(
-            "Proxy",
-            "should_start",
-            "= false means that a proxy runs already: give its API's port in [ConfigurableHTTPProxy] api_url",
-        );
     }
 }
 
@@ -142,7 +123,11 @@ fn addresses(config: &Config, state: &mut State) {
             "hub_bind_url",
             &config.jupyterhub.hub_bind_url,
         ),
-        ("ConfigurableHTTPProxy", "api_url", &config.proxy.api_url),
+        (
+            "ConfigurableHTTPProxy",
+            "api_url",
+            &config.proxy.api_url.first,
+        ),
     ];
     for (index, (class, name, url)) in listeners.iter().enumerate() {
         for (_, other_name, other) in &listeners[..index] {

@@ -34,6 +34,7 @@ fn with(text: &str, flags: &[&str], env: &Env) -> Result<Loaded, ConfigError> {
         &flags,
         Path::new("/srv"),
         env,
+        &OwnClasses::default(),
     )
 }
 
@@ -65,9 +66,26 @@ fn one_problem_one_line() {
              e.g. \"sqlite:///jupyterhub.sqlite\"",
         ),
         (
-            "ssl_cert = 'x'",
-            "hub.toml:3: [JupyterHub] ssl_cert is known but not supported yet; remove it for now (Certificate of the \
-             public address; until then end TLS in front of the hub.)",
+            "logo_file = 'x'",
+            "hub.toml:3: [JupyterHub] logo_file is known but not supported yet; remove it for now (Picture at the top of \
+             every page.)",
+        ),
+        (
+            "ssl_key = 'x'",
+            "hub.toml:3: [JupyterHub] ssl_key needs a certificate: give its file as ssl_cert",
+        ),
+        (
+            "proxy_class = 'haproxi'",
+            "hub.toml:3: [JupyterHub] proxy_class = \"haproxi\" is not known; this hub has \"configurable-http-proxy\"",
+        ),
+        (
+            "[Proxy]\nextra_routes = { '/user/mal' = 'http://127.0.0.1:1' }",
+            "hub.toml:4: [Proxy] extra_routes holds '/user/mal/', which belongs to the hub, to users or to services",
+        ),
+        (
+            "[ConfigurableHTTPProxy]\napi_url = ['http://a:1', 'http://b:1']",
+            "hub.toml:4: [ConfigurableHTTPProxy] api_url names several proxies, and the hub can start only one: start them \
+             yourself, and write should_start = false",
         ),
         (
             "statsd_port = 1",
@@ -270,7 +288,7 @@ fn old_names_work_and_say_the_new_one() {
     ))
     .unwrap();
     assert_eq!(
-        loaded.config.proxy.api_url.to_string(),
+        loaded.config.proxy.api_url.first.to_string(),
         "http://127.0.0.1:5/"
     );
     assert!(loaded.config.authenticator.allowed_users.contains("mal"));
@@ -364,6 +382,7 @@ fn json_in_the_form_of_traitlets() {
             &[],
             Path::new("/srv"),
             &Env::new(),
+            &OwnClasses::default(),
         )
     };
     let text = "{\n \"JupyterHub\": {\"authenticator_class\": \"dummy\",\n  \"port\": 9, \"default_url\": null,\n  \
@@ -402,7 +421,10 @@ fn relative_homes_count_from_the_working_folder() {
             "--x",
         ),
     ];
-    let sources = Sources { file: None, flags };
+    let sources = Sources {
+        flags,
+        ..Sources::default()
+    };
     let config = load(&sources, Path::new(""), &Env::new()).unwrap().config;
     let expected = std::env::current_dir().unwrap().join("homes/{username}");
     assert_eq!(
@@ -415,7 +437,7 @@ proptest! {
     #[test]
     fn no_text_makes_the_loader_panic(text in "(\\[[A-Za-z]{0,12}\\]\n)?([a-z_]{1,12} = ?[ -~]{0,20}\n){0,4}") {
         for name in ["x.toml", "x.json"] {
-            let _ = assemble(Some((Path::new(name), &text)), &[], Path::new("/"), &Env::new());
+            let _ = assemble(Some((Path::new(name), &text)), &[], Path::new("/"), &Env::new(), &OwnClasses::default());
         }
     }
 
@@ -426,7 +448,7 @@ proptest! {
             .flat_map(|class| class.traits.iter().map(|row| (class.name, row.name)))
             .collect();
         let (class, name) = rows[row];
-        let _ = assemble(None, &[Flag::new(class, name, value, "--x")], Path::new("/"), &Env::new());
+        let _ = assemble(None, &[Flag::new(class, name, value, "--x")], Path::new("/"), &Env::new(), &OwnClasses::default());
     }
 }
 
@@ -438,7 +460,7 @@ fn files_on_disk() {
         load(
             &Sources {
                 file: Some(file.into()),
-                flags: Vec::new(),
+                ..Sources::default()
             },
             folder.path(),
             &empty,
@@ -495,4 +517,47 @@ fn a_file_with_secrets_that_others_may_read_is_warned_of() {
     assert_eq!(readable_secrets(file, 0o600, &config), None, "private");
     let warning = readable_secrets(file, 0o640, &config).unwrap().to_string();
     assert!(warning.ends_with("chmod 600 hub.toml"), "{warning}");
+}
+
+#[test]
+fn a_class_of_ones_own_has_a_section_of_its_own() {
+    let text = "[JupyterHub]\nauthenticator_class = 'dummy'\nproxy_class = 'haproxy'\n[HAProxy]\nsocket = '/run/h.sock'\n\
+                [Proxy]\nshould_start = false\nextra_routes = { '/docs' = 'http://127.0.0.1:4000' }\n";
+    let load = |text: &str, classes: &[(&str, &str)]| {
+        let classes = classes
+            .iter()
+            .map(|(name, section)| ((*name).into(), (*section).into()));
+        let file = Some((Path::new("hub.toml"), text));
+        assemble(
+            file,
+            &[],
+            Path::new("/srv"),
+            &Env::new(),
+            &classes.collect(),
+        )
+    };
+    let loaded = load(text, &[("haproxy", "HAProxy")]).unwrap();
+    assert_eq!(loaded.config.plugged["HAProxy"]["socket"], "/run/h.sock");
+    assert_eq!(
+        loaded.config.proxy.extra_routes["/docs/"],
+        "http://127.0.0.1:4000"
+    );
+    let warned = loaded.warnings.iter().map(ToString::to_string);
+    assert!(
+        warned
+            .collect::<String>()
+            .starts_with("hub.toml:2: [JupyterHub] authenticator_class")
+    );
+    assert_eq!(loaded.warnings.len(), 1);
+    let problems = load(text, &[("traefik", "Traefik")]).unwrap_err().problems;
+    let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        problems,
+        [
+            "hub.toml:4: [HAProxy] is not a section; the main ones are [JupyterHub], [Authenticator], [Spawner], \
+             [ConfigurableHTTPProxy]",
+            "hub.toml:3: [JupyterHub] proxy_class = \"haproxy\" is not known; this hub has \"configurable-http-proxy\", \
+             \"traefik\"",
+        ]
+    );
 }

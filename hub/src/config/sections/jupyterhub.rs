@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use services::spec::ServiceSpec;
 use url::Url;
 
+use super::proxy::CONFIGURABLE_HTTP_PROXY;
 use crate::config::{BindUrl, DbUrl};
 use crate::domain::limits::{NamedServers, StartLimits};
 use crate::domain::role::{ADMIN_ROLE, Origin, Role, USER_ROLE, builtin_roles};
@@ -112,6 +113,12 @@ pub struct JupyterHub {
     pub authenticator_class: AuthenticatorClass,
     /// Who starts user servers.
     pub spawner_class: SpawnerClass,
+    /// Who forwards requests: [`CONFIGURABLE_HTTP_PROXY`], or another that this hub was built with.
+    pub proxy_class: String,
+    /// The certificate of the public address; `None`: no TLS.
+    pub ssl_cert: Option<PathBuf>,
+    /// Its key; `None`: in the same file.
+    pub ssl_key: Option<PathBuf>,
     /// Groups to have at start, by name.
     pub load_groups: BTreeMap<String, GroupSpec>,
     /// Roles to have at start.
@@ -186,6 +193,9 @@ impl Default for JupyterHub {
             cookie_max_age: login,
             authenticator_class: AuthenticatorClass::SharedPassword,
             spawner_class: SpawnerClass::Local,
+            proxy_class: CONFIGURABLE_HTTP_PROXY.to_owned(),
+            ssl_cert: None,
+            ssl_key: None,
             load_groups: BTreeMap::new(),
             load_roles: Vec::new(),
             custom_scopes: Arc::default(),
@@ -276,6 +286,16 @@ impl JupyterHub {
         match &self.hub_connect_ip {
             Some(host) => BindUrl::new(host, port).local_origin(port),
             None => self.hub_bind_url.local_origin(port),
+        }
+    }
+
+    /// The public address as somebody on this machine reaches it; `port` is the one in fact in use.
+    #[must_use]
+    pub fn local_public_origin(&self, port: u16) -> String {
+        let plain = self.bind_url.local_origin(port);
+        match &self.ssl_cert {
+            Some(_) => plain.replacen("http://", "https://", 1),
+            None => plain,
         }
     }
 

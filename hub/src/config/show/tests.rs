@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::*;
-use crate::config::load::{Flag, assemble};
+use crate::config::load::{Flag, OwnClasses, assemble};
 
 /// The file with the settings uncommented that `keep` picks, and an authenticator, which has no default yet.
 fn uncommented(keep: impl Fn(&str) -> bool) -> String {
@@ -28,7 +28,7 @@ fn uncommented(keep: impl Fn(&str) -> bool) -> String {
 fn load(text: &str) -> Config {
     let empty: BTreeMap<String, String> = BTreeMap::new();
     let file = Some((Path::new("hub.toml"), text));
-    match assemble(file, &[], Path::new("/srv"), &empty) {
+    match assemble(file, &[], Path::new("/srv"), &empty, &OwnClasses::default()) {
         Ok(loaded) => Config {
             source: None,
             ..loaded.config
@@ -71,7 +71,7 @@ fn the_template_as_it_is_lacks_only_the_authenticator() {
     let empty: BTreeMap<String, String> = BTreeMap::new();
     let text = template();
     let file = Some((Path::new("hub.toml"), text.as_str()));
-    let error = assemble(file, &[], Path::new("/srv"), &empty).unwrap_err();
+    let error = assemble(file, &[], Path::new("/srv"), &empty, &OwnClasses::default()).unwrap_err();
     assert_eq!(error.problems.len(), 1, "{error}");
     assert!(text.lines().all(|line| line.chars().count() <= 200));
 }
@@ -88,6 +88,7 @@ fn loaded() -> Loaded {
         &[flag],
         Path::new("/srv"),
         &empty,
+        &OwnClasses::default(),
     )
     .unwrap()
 }
@@ -121,5 +122,5 @@ fn what_is_in_force_says_where_it_comes_from_and_hides_secrets() {
 fn help_names_what_works_and_what_does_not_yet() {
     let help = flags_help();
     assert!(help.contains("--Spawner.mem_limit=VALUE  (default: not set)"));
-    assert!(help.contains("JupyterHub.ssl_cert,"));
+    assert!(help.contains("JupyterHub.logo_file,"));
 }

@@ -2,6 +2,7 @@
 
 use crate::config::kind::class::{AuthClass, SpawnClass};
 use crate::config::kind::collection::{Names, OptCommand, Scopes, Tokens};
+use crate::config::kind::proxy::{DebugLevel, ProxyName};
 use crate::config::kind::scalar::{
     Bool, Count, FilePath, OptFilePath, OptText, Port, Positive, Secret,
 };
@@ -23,6 +24,10 @@ pub(super) static JUPYTERHUB: Class = class! {
             "Path of bind_url: the prefix of every URL.";
         public_url: WebUrl => jupyterhub.public_url,
             "The address that browsers use, when the hub cannot see it (behind a TLS proxy, for example). Ends with base_url.";
+        ssl_cert: OptFilePath => jupyterhub.ssl_cert,
+            "Certificate of the public address, with the chain: a PEM file, which may hold the key too. Unset: no TLS.";
+        ssl_key: OptFilePath => jupyterhub.ssl_key,
+            "Key of the public address: a PEM file. It must be private to the hub's user.";
         hub_bind_url: Bind => jupyterhub.hub_bind_url,
             "Where the hub itself listens, for the proxy, user servers and services. Port 0 means any free port.";
         hub_ip: Host => jupyterhub.hub_bind_url.host,
@@ -45,6 +50,8 @@ pub(super) static JUPYTERHUB: Class = class! {
             "Whether cookies are named __Host-…: no other host of the domain can set them, but all servers see them. For https and a host per user only.";
         authenticator_class: AuthClass => jupyterhub.authenticator_class,
             "Who checks passwords: \"shared-password\" (one password for users, one for administrators) or \"dummy\" (any name; for tests). Must be set: JupyterHub's default, \"pam\", is not there yet.";
+        proxy_class: ProxyName => jupyterhub.proxy_class,
+            "Who forwards requests: \"configurable-http-proxy\" is everything that speaks its API, our own proxy first.";
         spawner_class: SpawnClass => jupyterhub.spawner_class,
             "Who starts user servers: \"local\" (as the system user of the same name; needs root) or \"simple\" (as the hub's own user).";
         load_groups: Groups => jupyterhub.load_groups,
@@ -107,9 +114,11 @@ pub(super) static JUPYTERHUB: Class = class! {
             "write [Authenticator] admin_users";
         api_tokens: Tokens => jupyterhub.api_tokens,
             "give a service an api_token, or use service_tokens; users make tokens on their token page, or with `hub token USER`";
-        proxy_api_ip: Host => proxy.api_url.host,
+        debug_proxy: DebugLevel => proxy.log_level,
+            "write [ConfigurableHTTPProxy] log_level = \"DEBUG\"";
+        proxy_api_ip: Host => proxy.api_url.first.host,
             "write [ConfigurableHTTPProxy] api_url";
-        proxy_api_port: Port => proxy.api_url.port,
+        proxy_api_port: Port => proxy.api_url.first.port,
             "write [ConfigurableHTTPProxy] api_url";
         proxy_auth_token: Secret => proxy.auth_token,
             "write [ConfigurableHTTPProxy] auth_token";
@@ -124,7 +133,6 @@ pub(super) static JUPYTERHUB: Class = class! {
         data_files_path "Folder of templates and static files.";
         db_kwargs "Options of the database engine.";
         debug_db "Whether SQL statements are logged.";
-        debug_proxy "Whether the proxy logs more.";
         default_server_name "Name of the server that /user-redirect leads to.";
         external_ssl_authorities "Certificate authorities of your own for internal TLS.";
         forwarded_host_header "Header from which the public host is taken.";
@@ -138,11 +146,8 @@ pub(super) static JUPYTERHUB: Class = class! {
         log_datefmt "Form of times in the log.";
         log_format "Form of lines in the log.";
         logo_file "Picture at the top of every page.";
-        proxy_class "Who forwards requests: configurable-http-proxy's API is the only one so far.";
         recreate_internal_certs "Whether certificates of internal TLS are renewed at start.";
         reset_db "Whether the database is emptied at start.";
-        ssl_cert "Certificate of the public address; until then end TLS in front of the hub.";
-        ssl_key "Key of the public address; until then end TLS in front of the hub.";
         subdomain_hook "How names become subdomains.";
         subdomain_host "Host under which every user gets a subdomain.";
         template_paths "Folders with templates that replace ours.";

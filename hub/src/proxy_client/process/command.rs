@@ -8,7 +8,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::{Ports, ProxyAddresses, ProxyDeps};
-use crate::config::{BindUrl, LogLevel};
+use crate::config::{BindUrl, Config, LogLevel};
 
 /// Identifies everything that decides what runs: while it stays the same, a running proxy may be adopted.
 #[must_use]
@@ -17,8 +17,12 @@ pub fn fingerprint(deps: &ProxyDeps, token: &Token) -> String {
     let parts = json!([
         config.proxy.command,
         config.jupyterhub.bind_url.listen_addr(),
-        config.proxy.api_url.listen_addr(),
+        config.proxy.api_url.first.listen_addr(),
         deps.error_target,
+        config.jupyterhub.ssl_cert,
+        config.jupyterhub.ssl_key,
+        level(config),
+        config.proxy.command_umask,
         token.hash().to_hex(),
     ]);
     hex::encode(Sha256::digest(parts.to_string().as_bytes()))
@@ -34,7 +38,7 @@ pub(super) fn argv(
     ready_file: &Path,
 ) -> io::Result<(Vec<String>, Option<ProxyAddresses>)> {
     let config = &deps.config;
-    let (public, api) = (&config.jupyterhub.bind_url, &config.proxy.api_url);
+    let (public, api) = (&config.jupyterhub.bind_url, &config.proxy.api_url.first);
     let mut public_port = if public.port == 0 {
         ports.public
     } else {
@@ -56,13 +60,21 @@ pub(super) fn argv(
         ("--api-ip", api.host.clone()),
         ("--api-port", api_port.to_string()),
         ("--error-target", deps.error_target.clone()),
-        ("--log-level", level(config.jupyterhub.log_level).to_owned()),
+        ("--log-level", level(config).to_owned()),
     ] {
         argv.extend([option.to_owned(), value]);
     }
+    for (option, file) in [
+        ("--ssl-cert", &config.jupyterhub.ssl_cert),
+        ("--ssl-key", &config.jupyterhub.ssl_key),
+    ] {
+        if let Some(file) = file {
+            argv.extend([option.to_owned(), file.display().to_string()]);
+        }
+    }
     if config.proxy.command.is_some() {
         let addresses = ProxyAddresses {
-            public: public.local_origin(public_port),
+            public: config.jupyterhub.local_public_origin(public_port),
             api: api.local_origin(api_port),
         };
         return Ok((argv, Some(addresses)));
@@ -85,9 +97,13 @@ fn known_port(address: &BindUrl, port: u16) -> io::Result<u16> {
     Ok(listener.local_addr()?.port())
 }
 
-/// configurable-http-proxy's word for a log level.
-fn level(level: LogLevel) -> &'static str {
-    match level {
+/// configurable-http-proxy's word for how much it is to log.
+fn level(config: &Config) -> &'static str {
+    match config
+        .proxy
+        .log_level
+        .unwrap_or(config.jupyterhub.log_level)
+    {
         LogLevel::Debug => "debug",
         LogLevel::Info => "info",
         LogLevel::Warning => "warn",

@@ -22,7 +22,7 @@ impl Manager {
     /// When the database refuses or is gone.
     pub async fn report_activity(
         &self,
-        batch: Vec<(ServerRef, DateTime<Utc>)>,
+        batch: BTreeMap<ServerRef, DateTime<Utc>>,
     ) -> Result<(), DbError> {
         if batch.is_empty() {
             return Ok(());
@@ -64,7 +64,9 @@ impl Manager {
         let spec = self.addresses.base.server(&at.user, &at.name);
         let why = match tokio::time::timeout(PATIENCE, self.proxy.last_activity(&spec)).await {
             Ok(Ok(Some(used))) => {
-                return Ok(self.report_activity(vec![(at.clone(), used)]).await?);
+                return Ok(self
+                    .report_activity(BTreeMap::from([(at.clone(), used)]))
+                    .await?);
             }
             Ok(Ok(None)) => return Ok(()),
             Ok(Err(error)) => error.to_string(),

@@ -22,7 +22,13 @@ async fn another_proxy_gets_the_routes_at_once() {
     };
     assert_eq!(url.as_deref(), Some("http://127.0.0.1:7001"));
     assert_eq!(token.as_ref().unwrap().expose(), "abc");
-    assert!(hub.proxy.0.lock().unwrap().contains_key("/services/whoami"));
+    assert!(
+        hub.proxy
+            .0
+            .lock()
+            .unwrap()
+            .contains_key("/services/whoami/")
+    );
     // Nothing to change: a check, as in JupyterHub.
     patch("{}").await.expect(200);
     assert_eq!(hub.proxy.1.lock().unwrap().len(), 1);

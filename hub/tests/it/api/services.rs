@@ -67,7 +67,10 @@ async fn a_registered_service_works_at_once_and_after_a_restart() {
     );
     assert!(!made.to_string().contains(SECRET));
     let routes = hub.proxy.0.lock().unwrap().clone();
-    assert_eq!(routes["/services/notes"].target, "http://127.0.0.1:7777");
+    assert_eq!(
+        routes["/services/notes/"].route.target,
+        "http://127.0.0.1:7777"
+    );
     assert!(hub.state.managed.needs_no_confirmation("service-notes-app"));
 
     let hub = check(hub).await;
@@ -76,7 +79,7 @@ async fn a_registered_service_works_at_once_and_after_a_restart() {
     hub.proxy.0.lock().unwrap().clear();
     let checked = hub.state.routes.check().await.unwrap();
     assert!(checked.failed.is_none());
-    assert!(hub.proxy.0.lock().unwrap().contains_key("/services/notes"));
+    assert!(hub.proxy.0.lock().unwrap().contains_key("/services/notes/"));
 
     let admin = hub.token("admin", &["inherit"]).await;
     let reply = hub
@@ -89,7 +92,7 @@ async fn a_registered_service_works_at_once_and_after_a_restart() {
         .send()
         .await
         .expect(403);
-    assert!(!hub.proxy.0.lock().unwrap().contains_key("/services/notes"));
+    assert!(!hub.proxy.0.lock().unwrap().contains_key("/services/notes/"));
     assert!(
         oauth::find_client(hub.state.db.read(), "service-notes-app")
             .await

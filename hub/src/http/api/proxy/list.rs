@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::extract::State;
 use axum::response::Response;
-use hub_types::route::{ProxyRoute, RouteModel};
+use hub_types::route::RouteModel;
 use hub_types::time;
 use serde_json::json;
 
@@ -13,7 +13,7 @@ use crate::domain::action::{Hub, ManageProxy};
 use crate::domain::principal::Granted;
 use crate::http::error::ApiError;
 use crate::http::extract::Auth;
-use crate::proxy_client::plan::routespec_of;
+use crate::proxy_client::KnownRoute;
 use crate::state::AppState;
 
 pub(in crate::http::api) async fn list(
@@ -35,42 +35,45 @@ async fn routes(
     state: &AppState,
     _granted: Granted<ManageProxy>,
 ) -> Result<BTreeMap<String, RouteModel>, ApiError> {
-    let table = state.proxy.routes().await?;
-    // Routes without the mark are somebody else's.
-    let ours = table
+    let routes = state.proxy.routes().await?;
+    Ok(routes
         .into_iter()
-        .filter(|(_, route)| route.data.contains_key("jupyterhub"));
-    Ok(ours
-        .map(|(path, route)| model(&path, route))
-        .map(|model| (model.routespec.clone(), model))
+        .map(|(spec, known)| (spec, model(known)))
         .collect())
 }
 
 /// A route as the hub shows it.
-fn model(key: &str, route: ProxyRoute) -> RouteModel {
-    let mut data = route.data;
-    data.remove("jupyterhub");
-    if let Some(time) = route.last_activity {
+fn model(known: KnownRoute) -> RouteModel {
+    let mut data = known.route.data;
+    if let Some(time) = known.last_activity {
         data.insert("last_activity".to_owned(), json!(time::format(time)));
     }
     RouteModel {
-        routespec: routespec_of(key),
-        target: route.target,
+        routespec: known.route.routespec,
+        target: known.route.target,
         data,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::proxy_client::Route;
+
     use super::*;
 
     #[test]
     fn as_recorded() {
-        let route = json!({"target": "http://t", "user": "a b", "server_name": "", "jupyterhub": true,
-            "last_activity": "2026-11-22T03:30:07.624Z"});
-        let model = model("/user/a b", serde_json::from_value(route).unwrap());
+        let data = json!({"user": "a b", "server_name": ""});
+        let known = KnownRoute {
+            route: Route {
+                routespec: "/user/a%20b/".into(),
+                target: "http://t".into(),
+                data: data.as_object().unwrap().clone(),
+            },
+            last_activity: Some("2026-11-22T03:30:07.624Z".parse().unwrap()),
+        };
         assert_eq!(
-            serde_json::to_value(model).unwrap(),
+            serde_json::to_value(model(known)).unwrap(),
             json!({"routespec": "/user/a%20b/", "target": "http://t", "data":
                 {"user": "a b", "server_name": "", "last_activity": "2026-11-22T03:30:07.624000Z"}})
         );
