@@ -182,6 +182,7 @@ async fn run_by_somebody_else() {
         .config(&config())
         .config(&spec::whoami())
         .config(&run_by_others(&[proxy.api]))
+        .config("[Proxy.extra_routes]\n'/docs' = 'http://127.0.0.1:9'")
         .config(&format!(
             "[JupyterHub]\nbind_url = 'http://127.0.0.1:{}/'",
             proxy.public
@@ -195,10 +196,10 @@ async fn run_by_somebody_else() {
     is_whole(proxy.visitor(), "after the proxy was restarted").await;
 
     stack.kill_hub().await;
-    assert_eq!(
-        proxy.routes().await.as_object().map(|all| all.len()),
-        Some(3)
-    );
+    let routes = proxy.routes().await;
+    let paths: Vec<_> = routes.as_object().expect("a table").keys().collect();
+    assert_eq!(paths, ["/", "/docs", "/services/whoami", "/user/mal"]);
+    assert_eq!(routes["/docs"]["extra"], true);
     stack.restart_hub().await;
     is_whole(proxy.visitor(), "after the hub was killed").await;
 

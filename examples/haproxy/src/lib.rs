@@ -17,6 +17,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
+use tokio::sync::Semaphore;
 
 use crate::entry::Entry;
 
@@ -79,17 +80,24 @@ impl From<Failure> for ProxyError {
     }
 }
 
+/// How many connections to HAProxy's socket are open at once: it queues only a few.
+const AT_ONCE: usize = 4;
+
 /// HAProxy, through its socket.
 #[derive(Debug)]
 pub struct HaProxy {
     settings: Settings,
+    slots: Semaphore,
 }
 
 impl HaProxy {
     /// Drives the HAProxy of these settings.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { settings }
+        Self {
+            settings,
+            slots: Semaphore::new(AT_ONCE),
+        }
     }
 
     /// The map, as commands name it.
@@ -101,6 +109,7 @@ impl HaProxy {
     async fn tell(&self, command: &str) -> Result<String, Failure> {
         let socket: &Path = &self.settings.socket;
         let conversation = async {
+            let _slot = self.slots.acquire().await.map_err(io::Error::other)?;
             let mut stream = UnixStream::connect(socket).await?;
             stream.write_all(format!("{command}\n").as_bytes()).await?;
             let mut answer = String::new();

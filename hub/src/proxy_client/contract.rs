@@ -99,11 +99,11 @@ struct Scene<'a> {
     targets: [Target; 4],
 }
 
-fn told(error: ProxyError) -> String {
+fn told(error: &ProxyError) -> String {
     format!("an error: {error}")
 }
 
-fn expect<T: PartialEq + std::fmt::Debug>(what: &str, seen: T, expected: T) -> Kept {
+fn expect<T: PartialEq + std::fmt::Debug>(what: &str, seen: &T, expected: &T) -> Kept {
     if seen == expected {
         Ok(())
     } else {
@@ -134,21 +134,21 @@ impl<'a> Scene<'a> {
             ],
         };
         let there = scene.routes().await?;
-        expect("routes at the beginning", there.len(), 0)?;
+        expect("routes at the beginning", &there.len(), &0)?;
         Ok(scene)
     }
 
     async fn routes(&self) -> Result<Routes, String> {
-        self.proxy.routes().await.map_err(told)
+        self.proxy.routes().await.map_err(|error| told(&error))
     }
 
     async fn add(&self, spec: &str, target: usize) -> Kept {
         let route = route(spec, &self.targets[target]);
-        self.proxy.add(&route).await.map_err(told)
+        self.proxy.add(&route).await.map_err(|error| told(&error))
     }
 
     async fn delete(&self, spec: &str) -> Kept {
-        self.proxy.delete(spec).await.map_err(told)
+        self.proxy.delete(spec).await.map_err(|error| told(&error))
     }
 
     async fn clear(&self) -> Kept {
@@ -171,7 +171,7 @@ impl<'a> Scene<'a> {
     async fn leads(&self, path: &str, name: &str) -> Kept {
         let answer = self.get(path).await?;
         let who = answer.split(' ').next().unwrap_or_default();
-        expect(&format!("who answers to {path}"), who, name)
+        expect(&format!("who answers to {path}"), &who, &name)
     }
 
     async fn open(&self, path: &str) -> Result<Opened, String> {
@@ -190,18 +190,22 @@ impl<'a> Scene<'a> {
         server.data.insert("nested".to_owned(), nested);
         let hub = Route::of_hub(&BaseUrl::default(), self.targets[0].origin());
         for route in [&server, &hub] {
-            self.proxy.add(route).await.map_err(told)?;
+            self.proxy.add(route).await.map_err(|error| told(&error))?;
         }
         let routes = self.routes().await?;
         let specs: Vec<&str> = routes.keys().map(String::as_str).collect();
-        expect("routespecs", specs, vec!["/", "/pfx/user/al%20ice@x~/gpu/"])?;
+        expect(
+            "routespecs",
+            &specs,
+            &vec!["/", "/pfx/user/al%20ice@x~/gpu/"],
+        )?;
         for wanted in [server, hub] {
             let there = &routes[&wanted.routespec].route;
             expect("routespec", &there.routespec, &wanted.routespec)?;
             let target = there.target.trim_end_matches('/');
-            expect("target", target, wanted.target.as_str())?;
+            expect("target", &target, &wanted.target.as_str())?;
             for (key, value) in &wanted.data {
-                expect(key, there.data.get(key), Some(value))?;
+                expect(key, &there.data.get(key), &Some(value))?;
             }
         }
         Ok(())
@@ -214,9 +218,9 @@ impl<'a> Scene<'a> {
         self.add("/user/a/", 2).await?;
         self.leads("/user/a/x", "two").await?;
         let routes = self.routes().await?;
-        expect("routes", routes.len(), 2)?;
+        expect("routes", &routes.len(), &2)?;
         let target = routes["/user/a/"].route.target.trim_end_matches('/');
-        expect("target", target.to_owned(), self.targets[2].origin())
+        expect("target", &target.to_owned(), &self.targets[2].origin())
     }
 
     async fn deleted(&self) -> Kept {
@@ -229,7 +233,8 @@ impl<'a> Scene<'a> {
         }
         self.delete("/never/there/").await?;
         let routes = self.routes().await?;
-        expect("routes", routes.into_keys().collect(), vec!["/".to_owned()])
+        let specs: Vec<String> = routes.into_keys().collect();
+        expect("routes", &specs, &vec!["/".to_owned()])
     }
 
     async fn most_specific(&self) -> Kept {
@@ -266,7 +271,7 @@ impl<'a> Scene<'a> {
         self.add("/user/al%20ice@x~/", 1).await?;
         let path = "/user/al%20ice@x~/a%20b/%C3%A9?q=%2F&r=a+b&r=%26";
         let answer = self.get(path).await?;
-        expect("what arrived", answer, format!("one {path}"))
+        expect("what arrived", &answer, &format!("one {path}"))
     }
 
     async fn websockets(&self) -> Kept {
@@ -297,20 +302,25 @@ impl<'a> Scene<'a> {
         self.add("/", 0).await?;
         let adds = join_all(specs.iter().map(|spec| self.add(spec, 1))).await;
         adds.into_iter().collect::<Kept>()?;
-        expect("routes", self.routes().await?.len(), MANY + 1)?;
+        expect("routes", &self.routes().await?.len(), &(MANY + 1))?;
         for spec in &specs {
             self.leads(spec, "one").await?;
         }
         let deletes = join_all(specs.iter().map(|spec| self.delete(spec))).await;
         deletes.into_iter().collect::<Kept>()?;
-        expect("routes", self.routes().await?.len(), 1)
+        expect("routes", &self.routes().await?.len(), &1)
     }
 
     async fn activity(&self) -> Kept {
         self.add("/", 0).await?;
         self.add("/user/a/", 1).await?;
-        let last = async |spec: &str| self.proxy.last_activity(spec).await.map_err(told);
-        expect("of no route", last("/user/none/").await?, None)?;
+        let last = async |spec: &str| {
+            self.proxy
+                .last_activity(spec)
+                .await
+                .map_err(|error| told(&error))
+        };
+        expect("of no route", &last("/user/none/").await?, &None)?;
         let before = last("/user/a/").await?;
         self.leads("/user/a/x", "one").await?;
         let after = last("/user/a/").await?;
@@ -321,6 +331,6 @@ impl<'a> Scene<'a> {
         if after < before {
             return Err(format!("{before:?} before a request, {after:?} after it"));
         }
-        expect("in the list", listed, after)
+        expect("in the list", &listed, &after)
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hub::config::{BindUrl, Config};
+use hub::config::{BindUrl, Config, LogLevel};
 use hub::proxy_client::chp::{ChpClient, Endpoint};
 use hub::proxy_client::contract;
 use hub::proxy_client::process::{ProxyDeps, ProxyProcess};
@@ -242,10 +242,20 @@ async fn a_proxy_that_stumbles_is_asked_again() {
 }
 
 fn process(scene: &Scene, db: hub::db::Db, token: &Token) -> (ProxyProcess, Arc<ChpClient>) {
+    process_with(scene, db, token, |_| {})
+}
+
+fn process_with(
+    scene: &Scene,
+    db: hub::db::Db,
+    token: &Token,
+    change: impl FnOnce(&mut Config),
+) -> (ProxyProcess, Arc<ChpClient>) {
     let mut config = Config::default();
     config.jupyterhub.bind_url = BindUrl::new("127.0.0.1", 0);
     config.proxy.api_url = BindUrl::new("127.0.0.1", 0).into();
     config.proxy.pid_file = scene.path("proxy.pid");
+    change(&mut config);
     let endpoint = Endpoint {
         url: "http://127.0.0.1:0".into(),
         token: token.clone(),
@@ -397,4 +407,44 @@ async fn one_of_several_that_is_away_holds_up_nothing_and_catches_up() {
     }
     assert!(as_one.add(&gpu).await.is_err(), "nobody has it");
     assert!(sync.check().await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_configuration_says_of_the_proxy_takes_effect() {
+    let scene = Scene::new("");
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (cert, key) = (scene.path("cert.pem"), scene.path("key.pem"));
+    std::fs::write(&cert, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&key, private).unwrap();
+    let db = scene.db().await;
+    let token = Token::generate();
+    let (proxy, _) = process_with(&scene, db, &token, |config| {
+        config.jupyterhub.ssl_cert = Some(cert.clone());
+        config.jupyterhub.ssl_key = Some(key);
+        config.proxy.log_level = Some(LogLevel::Error);
+        config.proxy.command_umask = 0o027;
+    });
+    let public = proxy.start().await.unwrap().public;
+    assert!(public.starts_with("https://127.0.0.1:"), "{public}");
+    let authority = reqwest::Certificate::from_pem(&std::fs::read(&cert).unwrap()).unwrap();
+    let client = reqwest::Client::builder().tls_certs_only([authority]);
+    let port = public.rsplit(':').next().unwrap();
+    let answer = client
+        .build()
+        .unwrap()
+        .get(format!("https://localhost:{port}/"));
+    assert_eq!(
+        answer.send().await.unwrap().status(),
+        404,
+        "no route, by TLS"
+    );
+    let pid = proxy.pid().unwrap();
+    let of_process = |name: &str| std::fs::read(format!("/proc/{pid}/{name}")).unwrap();
+    let arguments = String::from_utf8(of_process("cmdline")).unwrap();
+    assert!(arguments.contains("--log-level\0error\0"), "{arguments}");
+    let status = String::from_utf8(of_process("status")).unwrap();
+    assert!(status.contains("Umask:\t0027"), "{status}");
+    proxy.stop().await.unwrap();
 }

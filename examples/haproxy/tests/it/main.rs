@@ -1,4 +1,9 @@
-//! A real HAProxy, from Debian, held to what every proxy is held to.
+//! A real HAProxy, from Debian, with the configuration of examples/haproxy: held to what every proxy is held to.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "tests fail by panicking"
+)]
 
 use std::net::TcpListener;
 use std::os::fd::{AsRawFd as _, OwnedFd};

@@ -554,10 +554,10 @@ fn a_class_of_ones_own_has_a_section_of_its_own() {
     assert_eq!(
         problems,
         [
-            "hub.toml:4: [HAProxy] is not a section; the main ones are [JupyterHub], [Authenticator], [Spawner], \
-             [ConfigurableHTTPProxy]",
             "hub.toml:3: [JupyterHub] proxy_class = \"haproxy\" is not known; this hub has \"configurable-http-proxy\", \
              \"traefik\"",
+            "hub.toml:4: [HAProxy] is not a section; the main ones are [JupyterHub], [Authenticator], [Spawner], \
+             [ConfigurableHTTPProxy]",
         ]
     );
 }

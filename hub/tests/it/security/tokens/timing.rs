@@ -23,6 +23,10 @@ struct Compared {
 }
 
 /// Sends `pairs` pairs; `send` gets the kind (0 or 1) and the number of the pair.
+#[expect(
+    clippy::print_stdout,
+    reason = "the figures are the point of a statistical test"
+)]
 async fn compare(pairs: u32, send: impl AsyncFn(usize, u32)) -> Compared {
     let mut times = [Vec::new(), Vec::new()];
     for pair in 0..pairs {
