@@ -8,7 +8,7 @@
 //! * [`measured`]: the same, timed;
 //! * [`plan`]: which routes have to change, as a pure comparison;
 //! * [`sync`]: carries the plan out and reads the activity back;
-//! * [`contract`]: what any [`ProxyClient`] is held to, as a suite that its author runs.
+//! * `contract` (with the feature of that name): what any [`ProxyClient`] is held to, as a suite that its author runs.
 //!
 //! To add another proxy (Traefik, HAProxy, a cloud's load balancer): implement [`ProxyClient`], name it in a
 //! [`registry::ProxyClasses`], and hand that to [`crate::programs::main`]. `examples/haproxy` does, in a crate of its own.
