@@ -12,6 +12,7 @@
 mod churn;
 mod control;
 mod door;
+mod elsewhere;
 mod framing;
 mod guardian;
 mod headers;

@@ -4,6 +4,7 @@
 
 mod forward_auth;
 mod launching;
+mod probing;
 mod programs;
 mod scene;
 mod stopping;

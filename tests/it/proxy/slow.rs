@@ -15,7 +15,7 @@ use super::recorder::Recorder;
 use super::wire;
 
 /// A target that does what it likes with each connection.
-struct Target {
+pub(super) struct Target {
     address: SocketAddr,
     task: JoinHandle<()>,
 }
@@ -27,7 +27,7 @@ impl Drop for Target {
 }
 
 impl Target {
-    async fn start<F: Future<Output = ()> + Send + 'static>(
+    pub(super) async fn start<F: Future<Output = ()> + Send + 'static>(
         serve: impl Fn(TcpStream) -> F + Send + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -40,13 +40,13 @@ impl Target {
         Self { address, task }
     }
 
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 }
 
 /// Reads a request head; what follows it, if all of it came.
-async fn head(stream: &mut TcpStream) -> Option<Vec<u8>> {
+pub(super) async fn head(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut space = vec![0; 16 * 1024];
     loop {

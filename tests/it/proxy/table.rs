@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 
 use super::door::{Door, Kind};
 use super::strict::{self, Message};
@@ -22,9 +21,6 @@ use target::Target;
 
 /// Groups of calls at the same time.
 const AT_ONCE: usize = 4;
-
-/// Whoever says nothing for so long will not say more: node keeps a connection a second longer than it is told to.
-const SILENCE: Duration = Duration::from_secs(3);
 
 /// Long enough for a proxy to note the use of a route after the client has its answer.
 const NOTED: Duration = Duration::from_millis(60);
@@ -80,8 +76,7 @@ impl World {
             Side::Public => self.door.public,
             Side::Api => self.door.api,
         };
-        let stream = TcpStream::connect(to).await.expect("the proxy listens");
-        let heard = wire::converse(stream, bytes.as_bytes(), SILENCE).await;
+        let heard = wire::say(to, bytes.as_bytes()).await;
         let mut seen = self.seen(&heard, bytes.split(' ').next().unwrap_or_default());
         if let Some(before) = uses {
             tokio::time::sleep(NOTED).await;

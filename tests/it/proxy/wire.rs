@@ -9,9 +9,9 @@ use tokio::net::TcpStream;
 
 use super::strict::{self, Message};
 
-/// How long somebody may be silent before nothing more is expected of them. The peer's figures in the catalogue of attacks
-/// were taken with the same.
-pub(super) const SILENCE: Duration = Duration::from_millis(1200);
+/// Whoever says nothing for so long will not say more: node keeps a connection a second longer than it is told to, and a
+/// machine may be busy.
+pub(super) const SILENCE: Duration = Duration::from_millis(2500);
 /// The same where an answer must come.
 const PATIENCE: Duration = Duration::from_secs(30);
 

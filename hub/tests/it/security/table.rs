@@ -68,6 +68,7 @@ fn every_case_has_its_row_and_every_named_test_exists() {
         "hub/proxy/tests",
         "hubauth/src",
         "hubauth/tests",
+        "services/tests",
         "tests/it",
     ] {
         functions(&root().join(folder), &mut known);
@@ -94,6 +95,7 @@ fn every_numbered_test_stands_in_its_row() {
         "hub/tests/it/security",
         "hub/proxy/tests",
         "hubauth/tests",
+        "services/tests",
         "tests/it",
     ] {
         functions(&root().join(folder), &mut known);
