@@ -7,8 +7,10 @@ mod scenarios;
 mod target;
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use e2e::ports;
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
@@ -28,6 +30,7 @@ const NOTED: Duration = Duration::from_millis(60);
 /// The addresses of one proxy and its targets, which differ from run to run, by the words that stand for them.
 struct World {
     door: Door,
+    redirect: u16,
     words: Vec<(String, &'static str)>,
     _targets: Vec<Target>,
     _folder: tempfile::TempDir,
@@ -37,13 +40,21 @@ impl World {
     async fn start(kind: Kind, group: &Group) -> Self {
         let (a, b) = tokio::join!(Target::start("A"), Target::start("B"));
         let folder = tempfile::tempdir().expect("a folder");
-        for (name, text) in [("404.html", "not here"), ("error.html", "an error")] {
+        let own = rcgen::generate_simple_self_signed(["front".to_owned()]).expect("a certificate");
+        for (name, text) in [
+            ("404.html", "not here"),
+            ("error.html", "an error"),
+            ("cert.pem", &own.cert.pem()),
+            ("key.pem", &own.signing_key.serialize_pem()),
+        ] {
             std::fs::write(folder.path().join(name), text).expect("a file");
         }
+        let redirect = ports::free();
         let mut words = vec![
             (a.address.to_string(), "TARGET-A"),
             (b.address.to_string(), "TARGET-B"),
             (folder.path().display().to_string(), "FOLDER"),
+            (redirect.to_string(), "REDIRECT-PORT"),
         ];
         let options: Vec<String> = group
             .options
@@ -53,11 +64,13 @@ impl World {
         let options: Vec<&str> = options.iter().map(String::as_str).collect();
         let door = Door::open(kind, &options).await;
         words.push((door.public.to_string(), "PUBLIC"));
+        words.push((door.public.port().to_string(), "PUBLIC-PORT"));
         for (path, target) in group.routes {
             door.route(path, &filled(target, &words)).await;
         }
         Self {
             door,
+            redirect,
             words,
             _targets: vec![a, b],
             _folder: folder,
@@ -75,6 +88,7 @@ impl World {
         let to = match call.side {
             Side::Public => self.door.public,
             Side::Api => self.door.api,
+            Side::Redirect => SocketAddr::from((Ipv4Addr::LOCALHOST, self.redirect)),
         };
         let heard = wire::say(to, bytes.as_bytes()).await;
         let mut seen = self.seen(&heard, bytes.split(' ').next().unwrap_or_default());

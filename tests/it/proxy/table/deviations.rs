@@ -215,6 +215,11 @@ pub(super) const DEVIATIONS: &[Deviation] = &[
         lines: &["answers.0.*"],
     },
     Deviation {
+        id: "redirect-ipv6",
+        calls: &["plain HTTP*: GET /x Host: [::1]:8000;"],
+        lines: &["answers.0.headers.location.0: *"],
+    },
+    Deviation {
         id: "repeated-headers",
         calls: &["headers: GET *"],
         lines: &[

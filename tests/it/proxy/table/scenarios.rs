@@ -7,6 +7,8 @@ use super::super::door::TOKEN;
 pub(super) enum Side {
     Public,
     Api,
+    /// Plain HTTP, which is sent to https.
+    Redirect,
 }
 
 /// Bytes on a connection of their own.
@@ -440,6 +442,26 @@ fn uses() -> Vec<Call> {
     calls
 }
 
+fn plain() -> Vec<Call> {
+    let mut calls = gets(&[
+        "/",
+        "/user/a/x?y=%20&z",
+        "/user/a/../b",
+        "//x/y",
+        "/%zz",
+        "/_chp_healthz",
+    ]);
+    calls.push(ask("POST", "/user/a/x", &["Content-Length: 5"], "hello"));
+    calls.push(ask("HEAD", "/user/a/x", &[], ""));
+    for host in ["front", "front:80", "FRONT", "[::1]:8000"] {
+        calls.push(with("GET", "/x", &[&format!("Host: {host}")], ""));
+    }
+    for call in &mut calls {
+        call.side = Side::Redirect;
+    }
+    calls
+}
+
 const HOSTS: &[(&str, &str)] = &[
     ("/", "http://TARGET-A"),
     ("/ex.org", "http://TARGET-B"),
@@ -488,6 +510,25 @@ fn errors() -> Vec<Call> {
 const FEW: &[(&str, &str)] = &[
     ("/user/a", "http://TARGET-B"),
     ("/gone", "http://127.0.0.1:1"),
+];
+
+const TLS: &[&str] = &[
+    "--ssl-cert",
+    "FOLDER/cert.pem",
+    "--ssl-key",
+    "FOLDER/key.pem",
+    "--redirect-port",
+    "REDIRECT-PORT",
+];
+const TLS_ELSEWHERE: &[&str] = &[
+    "--ssl-cert",
+    "FOLDER/cert.pem",
+    "--ssl-key",
+    "FOLDER/key.pem",
+    "--redirect-port",
+    "REDIRECT-PORT",
+    "--redirect-to",
+    "8443",
 ];
 
 /// All of them.
@@ -555,6 +596,8 @@ pub(super) fn all() -> Vec<Group> {
         )
         .with_routes(FEW),
         Group::new("error folder", &["--error-path", "FOLDER"], errors()).with_routes(FEW),
+        Group::new("plain HTTP", TLS, plain()).with_routes(FEW),
+        Group::new("plain HTTP to a port", TLS_ELSEWHERE, plain()).with_routes(FEW),
         Group::new(
             "default target",
             &["--default-target", "http://TARGET-A"],
