@@ -9,6 +9,8 @@
     reason = "counts are shown beside the test's result"
 )]
 
+mod aborted;
+mod acting;
 mod churn;
 mod control;
 mod door;
@@ -17,6 +19,7 @@ mod framing;
 mod guardian;
 mod headers;
 mod judge;
+mod large;
 mod paths;
 mod recorder;
 mod replies;

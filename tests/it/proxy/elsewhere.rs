@@ -3,10 +3,10 @@
 use hubauth::{HubClient, Token};
 use tokio::io::AsyncWriteExt as _;
 
+use super::acting::{Target, head};
 use super::door::Door;
 use super::judge::Tally;
 use super::recorder::Recorder;
-use super::slow::{Target, head};
 use super::wire;
 
 /// Answers everything with a redirect to `to`.

@@ -1,4 +1,5 @@
 //! What is asked. `TARGET-A`, `TARGET-B`, `PUBLIC` and `FOLDER` stand for addresses and for a folder of error pages.
+//! Long, as it is a table: lines without logic are easiest to survey in one place.
 
 use super::super::door::TOKEN;
 
