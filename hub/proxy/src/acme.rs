@@ -40,6 +40,9 @@ pub(crate) enum Proof {
     Http01,
 }
 
+/// The wait after an order that was no use.
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
 /// What is ordered, from whom, and where it is kept.
 #[derive(Debug, Clone)]
 pub(crate) struct AcmeOptions {
@@ -116,6 +119,13 @@ impl Acme {
         let mut failures = 0;
         loop {
             let wait = match self.look(self.clock.now()).await {
+                Ok(Look::Useless(why)) => {
+                    tracing::error!(
+                        "the new certificate is no better than the old one: {why}; is the clock right? The next try is \
+                         in a day"
+                    );
+                    DAY
+                }
                 Ok(Look::Renewed) => {
                     failures = 0;
                     renewed();
@@ -172,10 +182,10 @@ impl Acme {
             new.until,
             path.display()
         );
-        if let schedule::Due::Now(why) = schedule::due(Some(&new), &self.options.domains, now) {
-            bail!("the new certificate is no better than the old one: {why}; is the clock right?");
+        match schedule::due(Some(&new), &self.options.domains, now) {
+            schedule::Due::At(_) => Ok(Look::Renewed),
+            schedule::Due::Now(why) => Ok(Look::Useless(why)),
         }
-        Ok(Look::Renewed)
     }
 
     /// The account that is kept, or a new one.
@@ -218,6 +228,8 @@ enum Look {
     Good(DateTime<Utc>),
     /// There is a new one.
     Renewed,
+    /// There is a new one, and it would have to be renewed at once: authorities allow few equal ones.
+    Useless(&'static str),
 }
 
 #[cfg(test)]

@@ -185,10 +185,11 @@ impl Api {
     }
 
     fn delete(&self, route: &str) -> Answer {
+        // What is not there counts, too, as in configurable-http-proxy.
+        self.metrics.api_route_delete.add();
         if !self.table.remove(route) {
             return Answer::Empty(StatusCode::NOT_FOUND);
         }
-        self.metrics.api_route_delete.add();
         Answer::Empty(StatusCode::NO_CONTENT)
     }
 }

@@ -43,15 +43,10 @@ pub struct Args {
     #[arg(long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
     /// Address of the REST API
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        default_value = "localhost",
-        conflicts_with = "api_socket"
-    )]
+    #[arg(long, value_name = "ADDRESS", default_value = "localhost")]
     pub api_ip: String,
     /// Port of the REST API; 0 for any free one [default: public port + 1]
-    #[arg(long, value_name = "PORT", conflicts_with = "api_socket")]
+    #[arg(long, value_name = "PORT")]
     pub api_port: Option<u16>,
     /// UNIX domain socket of the REST API, instead of address and port
     #[arg(long, value_name = "PATH")]
@@ -237,20 +232,17 @@ pub struct AcmeArgs {
     /// Mail address for the authority's warnings; may be given several times
     #[arg(long, value_name = "ADDRESS", action = clap::ArgAction::Append)]
     pub acme_contact: Vec<String>,
-    /// Directory of the authority. For trials: <https://acme-staging-v02.api.letsencrypt.org/directory>
-    #[arg(
-        long,
-        value_name = "URL",
-        default_value = "https://acme-v02.api.letsencrypt.org/directory"
-    )]
-    pub acme_directory: String,
+    /// Directory of the authority; for trials <https://acme-staging-v02.api.letsencrypt.org/directory> [default: that of Let's
+    /// Encrypt]
+    #[arg(long, value_name = "URL")]
+    pub acme_directory: Option<String>,
     /// Who signed the certificate of the authority's own server [default: the system's authorities]
     #[arg(long, value_name = "FILE")]
     pub acme_ca: Option<PathBuf>,
     /// How the authority is shown that the names are ours: by TLS on the public port (which it reaches as port 443), or by
-    /// HTTP on --redirect-port (as port 80)
-    #[arg(long, value_name = "KIND", value_enum, default_value_t)]
-    pub acme_challenge: AcmeChallenge,
+    /// HTTP on --redirect-port (as port 80) [default: tls-alpn-01]
+    #[arg(long, value_name = "KIND", value_enum)]
+    pub acme_challenge: Option<AcmeChallenge>,
 }
 
 /// How an ACME authority is shown that a name is ours.
@@ -270,15 +262,10 @@ pub enum AcmeChallenge {
 #[command(next_help_heading = "Observing")]
 pub struct ObserveArgs {
     /// Address of Prometheus' page /metrics; empty for all interfaces
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        default_value = "",
-        conflicts_with = "metrics_socket"
-    )]
+    #[arg(long, value_name = "ADDRESS", default_value = "")]
     pub metrics_ip: String,
     /// Port of the page; without it (or the socket) there is none
-    #[arg(long, value_name = "PORT", conflicts_with = "metrics_socket")]
+    #[arg(long, value_name = "PORT")]
     pub metrics_port: Option<u16>,
     /// UNIX domain socket of the page, instead of address and port
     #[arg(long, value_name = "PATH")]

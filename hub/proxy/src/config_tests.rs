@@ -47,7 +47,7 @@ fn listeners_default_as_upstream() {
             tcp("localhost", 8001),
         ),
         (
-            vec!["--api-socket=/a"],
+            vec!["--api-socket=/a", "--api-ip=h", "--api-port=1"],
             tcp("", 8000),
             Bind::Unix("/a".into()),
         ),
@@ -203,6 +203,23 @@ fn certificates_are_ordered_with_all_that_is_needed() {
         (
             vec!["--acme-contact=a@b.c"],
             "--acme-contact needs --acme-domain",
+        ),
+        (
+            vec!["--acme-directory=https://x/"],
+            "--acme-directory needs",
+        ),
+        (vec!["--acme-challenge=http-01"], "--acme-challenge needs"),
+        (
+            [
+                &ALL[..],
+                &[
+                    "--acme-challenge=http-01",
+                    "--port=80",
+                    "--redirect-port=81",
+                ],
+            ]
+            .concat(),
+            "beside another public port",
         ),
         (vec!["--acme-domain=h.org"], "needs --acme-folder"),
         (

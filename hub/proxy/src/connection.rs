@@ -218,6 +218,9 @@ impl Service {
     ) -> Response<ResponseBody> {
         match self {
             Self::Public(forwarder) => {
+                if let Some(answer) = Forwarder::health(&request) {
+                    return answer;
+                }
                 let observation = forwarder.observer.begin(&request, peer);
                 let origin = Origin { peer, tls };
                 observation.follow(forwarder.answer(request, link, origin).await)

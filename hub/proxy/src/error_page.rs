@@ -1,6 +1,7 @@
 //! What a client sees when a request goes nowhere: a page of the hub, of a folder, or one of ours.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderValue};
@@ -8,6 +9,7 @@ use http::{Request, Response, StatusCode};
 use url::form_urlencoded;
 
 use crate::forward::body::{RequestBody, ResponseBody};
+use crate::forward::h2c;
 use crate::forward::upstream::Upstream;
 use crate::target::{BadTarget, Target};
 
@@ -41,6 +43,7 @@ impl ErrorPages {
     pub(crate) async fn page(
         &self,
         upstream: &Upstream,
+        h2c: &h2c::Pool,
         status: StatusCode,
         url: &str,
     ) -> Response<ResponseBody> {
@@ -50,7 +53,7 @@ impl ErrorPages {
                 Some(page) => with_body(status, HTML, page),
                 None => plain(status),
             },
-            Self::Target(target) => match fetch(target, upstream, status, url).await {
+            Self::Target(target) => match fetch(target, (upstream, h2c), status, url).await {
                 Ok(page) => page,
                 Err(error) => {
                     tracing::error!(
@@ -102,7 +105,7 @@ async fn read_page(folder: &Path, status: StatusCode) -> Option<Vec<u8>> {
 /// Fetches a page. Only its body and type are relayed; the status is that of the error.
 async fn fetch(
     target: &Target,
-    upstream: &Upstream,
+    (upstream, h2c): (&Upstream, &h2c::Pool),
     status: StatusCode,
     url: &str,
 ) -> anyhow::Result<Response<ResponseBody>> {
@@ -113,9 +116,19 @@ async fn fetch(
     let request = Request::get(uri)
         .header(HOST, target.host.clone())
         .body(RequestBody::empty())?;
-    let answer = tokio::time::timeout(ERROR_TARGET_TIME, upstream.request(request)).await??;
+    let asking = async {
+        Ok::<_, anyhow::Error>(match target.h2c() {
+            None => (upstream.request(request).await?, None),
+            Some(authority) => {
+                let (answer, using) = h2c.request(authority, request).await?;
+                (answer, Some(Arc::new(using)))
+            }
+        })
+    };
+    let (answer, using) = tokio::time::timeout(ERROR_TARGET_TIME, asking).await??;
     let (parts, body) = answer.into_parts();
-    let mut response = Response::new(ResponseBody::relayed(body, None, Some(ERROR_TARGET_TIME)));
+    let body = ResponseBody::relayed(body, None, Some(ERROR_TARGET_TIME)).using(using);
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     for name in [CONTENT_TYPE, CONTENT_ENCODING] {
         if let Some(value) = parts.headers.get(&name) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::{HOST, HeaderName, HeaderValue, TRAILER};
+use http::header::{CONNECTION, HOST, HeaderName, HeaderValue, TRAILER};
 use http::{Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hub_types::redact;
@@ -98,6 +98,18 @@ impl Client {
 }
 
 impl Forwarder {
+    /// The answer to the health check, if `request` is one. It is neither counted nor logged.
+    pub(crate) fn health(request: &Request<Incoming>) -> Option<Response<ResponseBody>> {
+        let target = request.uri().path_and_query()?;
+        (target == HEALTH).then(|| {
+            error_page::with_body(
+                StatusCode::OK,
+                HeaderValue::from_static("application/json"),
+                r#"{"status":"OK"}"#,
+            )
+        })
+    }
+
     /// Answers a request of the public listener.
     ///
     /// What is rare is boxed on the way: every connection holds, and every request copies, as many bytes as the largest
@@ -108,23 +120,25 @@ impl Forwarder {
         link: &Arc<Link>,
         origin: Origin,
     ) -> Response<ResponseBody> {
-        if request
-            .uri()
-            .path_and_query()
-            .is_some_and(|target| target == HEALTH)
-        {
-            return error_page::with_body(
-                StatusCode::OK,
-                HeaderValue::from_static("application/json"),
-                r#"{"status":"OK"}"#,
-            );
+        let metrics = &self.observer.metrics;
+        let no_body = request.body().is_end_stream();
+        let handshake = upgrade::is_handshake(
+            request.method(),
+            request.version(),
+            request.headers(),
+            no_body,
+        );
+        // Before a route is looked for, as configurable-http-proxy counts.
+        if handshake {
+            metrics.requests_ws.add();
+        } else {
+            metrics.requests_web.add();
         }
         let host = match select::host_of(request.uri(), request.headers()) {
             Ok(host) => host,
             Err(error) => return Box::pin(self.nowhere(error, &request)).await,
         };
         let include = self.options.include_prefix;
-        let metrics = &self.observer.metrics;
         let begin = Instant::now();
         let selection = select::select(&self.table, request.uri(), host.as_ref(), include);
         metrics.find_target_for_req.observe(begin.elapsed());
@@ -138,20 +152,16 @@ impl Forwarder {
             redact::target(request.uri().path()),
             selection.route.key
         );
+        let speaks_h2c = selection.route.target.h2c().is_some();
+        if speaks_h2c && host.as_ref().is_some_and(|host| !h2c::is_authority(host)) {
+            return Box::pin(self.nowhere(Nowhere::Host, &request)).await;
+        }
         if let Some(host) = host.filter(|_| request.uri().authority().is_some()) {
             request.headers_mut().insert(HOST, host);
         }
-        let no_body = request.body().is_end_stream();
-        let mut answer = if upgrade::is_handshake(
-            request.method(),
-            request.version(),
-            request.headers(),
-            no_body,
-        ) {
-            metrics.requests_ws.add();
+        let mut answer = if handshake {
             Box::pin(self.websocket(request, &selection, origin, link)).await
         } else {
-            metrics.requests_web.add();
             self.plain(request, &selection, origin, link).await
         };
         if self.observer.log.is_on() {
@@ -181,7 +191,12 @@ impl Forwarder {
             return empty(StatusCode::NOT_FOUND);
         }
         self.pages
-            .page(&self.upstream, StatusCode::NOT_FOUND, url_of(request.uri()))
+            .page(
+                &self.upstream,
+                &self.h2c,
+                StatusCode::NOT_FOUND,
+                url_of(request.uri()),
+            )
             .await
     }
 
@@ -215,7 +230,7 @@ impl Forwarder {
                 let mut response = error_page::plain(StatusCode::BAD_REQUEST);
                 response
                     .headers_mut()
-                    .insert(http::header::CONNECTION, HeaderValue::from_static("close"));
+                    .insert(CONNECTION, HeaderValue::from_static("close"));
                 response
             }
             Err(failure) => Box::pin(self.failed(&failure, &method, &uri, &selection.route)).await,
@@ -274,7 +289,12 @@ impl Forwarder {
             route.key
         );
         self.pages
-            .page(&self.upstream, StatusCode::SERVICE_UNAVAILABLE, url_of(uri))
+            .page(
+                &self.upstream,
+                &self.h2c,
+                StatusCode::SERVICE_UNAVAILABLE,
+                url_of(uri),
+            )
             .await
     }
 }
@@ -283,11 +303,9 @@ impl Forwarder {
 fn empty(status: StatusCode) -> Response<ResponseBody> {
     let mut response = Response::new(ResponseBody::own(""));
     *response.status_mut() = status;
-    // Frames that were sent without waiting for the answer must not be read as requests.
+    // Some clients send frames without waiting for the answer; they must not be read as requests.
     let close = HeaderValue::from_static("close");
-    response
-        .headers_mut()
-        .insert(http::header::CONNECTION, close);
+    response.headers_mut().insert(CONNECTION, close);
     response
 }
 

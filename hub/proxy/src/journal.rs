@@ -58,7 +58,7 @@ impl Journal {
         };
         let replay = record::replay(&bytes);
         if replay.damaged > 0 {
-            if replay.routes.is_empty() && replay.read == 0 {
+            if replay.read == 0 && !record::is_torn(&bytes) {
                 bail!("{shown} holds no routes but something else; choose another --storage-file");
             }
             tracing::warn!(

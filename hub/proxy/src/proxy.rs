@@ -24,7 +24,7 @@ use crate::guard::GuardLimits;
 use crate::journal::Journal;
 use crate::listener::Listener;
 use crate::observe::Observer;
-use crate::observe::metrics::{Gauge, Metrics};
+use crate::observe::metrics::Metrics;
 use crate::redirect::Redirect;
 use crate::table::Table;
 use crate::tls::accept::Acceptor;
@@ -199,7 +199,13 @@ impl Proxy {
     ///
     /// Changing routes never touches open connections; stopping does.
     pub async fn run(self, listeners: Listeners, shutdown: CancellationToken) {
+        let metrics = || self.api.metrics.clone();
+        // Clients share their limits, wherever they come in.
+        let clients = Admission::new(self.connections, metrics(), |all| &all.open_public);
+        // The hub gets in, however many clients there are.
+        let hub = Admission::new(ConnectionLimits::default(), metrics(), |all| &all.open_api);
         let public = self.accept(
+            &clients,
             listeners.public,
             self.door(
                 Service::Public(self.forwarder.clone()),
@@ -207,6 +213,7 @@ impl Proxy {
             ),
         );
         let api = self.accept(
+            &hub,
             listeners.api,
             self.door(Service::Api(self.api.clone()), &self.certificates.api),
         );
@@ -214,13 +221,14 @@ impl Proxy {
             if let Some((listener, port)) = listeners.redirect {
                 let answers = self.answers.clone();
                 let redirect = Service::Redirect(Arc::new(Redirect { port, answers }));
-                self.accept(listener, self.door(redirect, &None)).await;
+                let door = self.door(redirect, &None);
+                self.accept(&clients, listener, door).await;
             }
         };
         let metrics = async {
             if let Some(listener) = listeners.metrics {
-                self.accept(listener, self.door(self.metrics(), &None))
-                    .await;
+                let door = self.door(self.metrics(), &None);
+                self.accept(&hub, listener, door).await;
             }
         };
         // Accepting never ends by itself. The listeners close before the draining.
@@ -255,15 +263,7 @@ impl Proxy {
         })
     }
 
-    async fn accept(&self, listener: Listener, door: Arc<Door>) {
-        let public = matches!(door.service, Service::Public(_) | Service::Redirect(_));
-        let (limits, gauge): (_, fn(&Metrics) -> &Gauge) = if public {
-            (self.connections, |metrics| &metrics.open_public)
-        } else {
-            // The hub gets in, however many clients there are.
-            (ConnectionLimits::default(), |metrics| &metrics.open_api)
-        };
-        let admission = Admission::new(limits, self.api.metrics.clone(), gauge);
+    async fn accept(&self, admission: &Arc<Admission>, listener: Listener, door: Arc<Door>) {
         loop {
             let slot = admission.slot().await;
             match listener.accept().await {

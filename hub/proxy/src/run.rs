@@ -40,9 +40,10 @@ pub async fn run(args: Args, env: &dyn EnvSource) -> ExitCode {
 }
 
 async fn start(args: &Args, env: &dyn EnvSource) -> anyhow::Result<()> {
-    let config = Config::from_args(args, env)?;
     let process = ProcessConfig::from_args(args)?;
+    // First, for the rest has warnings.
     log_to_stderr(process.log_level);
+    let config = Config::from_args(args, env)?;
     raise_descriptors();
     if args.ip == "*" {
         tracing::warn!(

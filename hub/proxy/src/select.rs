@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Uri, header::HOST};
 
+use crate::guard::head;
 use crate::path::{self, BadPath};
 use crate::table::{Route, Table};
 
@@ -24,6 +25,9 @@ pub(crate) enum Nowhere {
     /// 400.
     #[error(transparent)]
     Path(#[from] BadPath),
+    /// 400: the target speaks HTTP/2, which has stricter hosts.
+    #[error("the host cannot be written as an authority")]
+    Host,
     /// 400: an absolute request target that is not for us.
     #[error("the request target is not a path or an http URL")]
     Absolute,
@@ -34,7 +38,9 @@ pub(crate) fn host_of(uri: &Uri, headers: &HeaderMap) -> Result<Option<HeaderVal
     let Some(authority) = uri.authority() else {
         return Ok(headers.get(HOST).cloned());
     };
-    if !matches!(uri.scheme_str(), Some("http" | "https")) || authority.as_str().contains('@') {
+    if !matches!(uri.scheme_str(), Some("http" | "https"))
+        || !head::is_host(authority.as_str().as_bytes())
+    {
         return Err(Nowhere::Absolute);
     }
     HeaderValue::from_str(authority.as_str())
@@ -143,7 +149,7 @@ mod tests {
             host("http://other:81/x"),
             Ok(Some(HeaderValue::from_static("other:81")))
         );
-        for bad in ["ftp://h/x", "http://u:p@h/x"] {
+        for bad in ["ftp://h/x", "http://u:p@h/x", "http://a,b/x"] {
             assert_eq!(host(bad), Err(Nowhere::Absolute), "{bad}");
         }
     }

@@ -29,6 +29,11 @@ const PATIENCE: RetryPolicy = RetryPolicy::new()
     .initial_delay(Duration::from_millis(500))
     .timeout(Duration::from_secs(120));
 
+/// How often it is asked for the certificate: what was issued and not fetched is lost, and counts all the same.
+const ISSUING: RetryPolicy = RetryPolicy::new()
+    .initial_delay(Duration::from_millis(500))
+    .timeout(Duration::from_secs(900));
+
 /// An account as it is kept.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Kept {
@@ -130,7 +135,7 @@ impl Authority {
         params.distinguished_name = DistinguishedName::new();
         let request = params.serialize_request(&key)?;
         order.finalize_csr(request.der()).await?;
-        let chain = order.poll_certificate(&PATIENCE).await?;
+        let chain = order.poll_certificate(&ISSUING).await?;
         Ok(format!("{}\n{}", chain.trim_end(), key.serialize_pem()))
     }
 }

@@ -8,6 +8,8 @@ use crate::acme::{AcmeOptions, Proof};
 use crate::cli::{AcmeArgs, AcmeChallenge, Args};
 use crate::config::ConfigError;
 
+const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
+
 /// Checks the options of ACME; `None` when no certificate is to be ordered.
 pub(crate) fn options(args: &Args) -> Result<Option<AcmeOptions>, ConfigError> {
     let acme = &args.acme;
@@ -34,13 +36,16 @@ pub(crate) fn options(args: &Args) -> Result<Option<AcmeOptions>, ConfigError> {
              (Let's Encrypt: https://letsencrypt.org/repository/)",
         );
     }
-    let proof = match acme.acme_challenge {
+    let proof = match acme.acme_challenge.unwrap_or_default() {
         AcmeChallenge::TlsAlpn01 => Proof::TlsAlpn01,
         AcmeChallenge::Http01 => Proof::Http01,
     };
-    if proof == Proof::Http01 && args.tls.redirect_port.is_none() {
+    // With --port 80 there is no redirect.
+    let redirects = args.tls.redirect_port.is_some() && args.port != Some(80);
+    if proof == Proof::Http01 && !redirects {
         return told(
-            "--acme-challenge http-01 needs --redirect-port 80: the authority asks there, by plain HTTP",
+            "--acme-challenge http-01 needs --redirect-port 80 beside another public port: the authority asks there, by \
+             plain HTTP",
         );
     }
     Ok(Some(AcmeOptions {
@@ -55,7 +60,7 @@ pub(crate) fn options(args: &Args) -> Result<Option<AcmeOptions>, ConfigError> {
             .iter()
             .map(|address| contact(address))
             .collect::<Result<_, _>>()?,
-        directory: directory(&acme.acme_directory)?,
+        directory: directory(acme.acme_directory.as_deref().unwrap_or(LETS_ENCRYPT))?,
         ca: acme.acme_ca.clone(),
         proof,
         answers: Answers::default(),
@@ -69,6 +74,8 @@ fn given(acme: &AcmeArgs) -> Option<&'static str> {
         ("--acme-accept-terms", acme.acme_accept_terms),
         ("--acme-contact", !acme.acme_contact.is_empty()),
         ("--acme-ca", acme.acme_ca.is_some()),
+        ("--acme-directory", acme.acme_directory.is_some()),
+        ("--acme-challenge", acme.acme_challenge.is_some()),
     ];
     all.into_iter()
         .find(|(_, given)| *given)

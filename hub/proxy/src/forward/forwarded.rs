@@ -14,6 +14,9 @@ const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+const SCHEME: HeaderName = HeaderName::from_static("x-scheme");
+/// Other ways to say the same, which some targets (tornado, and so the hub) believe more than `X-Forwarded-*`.
+static OTHERS: [HeaderName; 3] = [FORWARDED, REAL_IP, SCHEME];
 
 /// Addresses that share their first `bits`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,13 +175,17 @@ fn remove_all(headers: &mut HeaderMap) {
         .filter(|name| name.as_str().starts_with("x-forwarded-"))
         .cloned()
         .collect();
-    for name in names.iter().chain(&[FORWARDED, REAL_IP]) {
+    for name in names.iter().chain(&OTHERS) {
         headers.remove(name);
     }
 }
 
-/// From a trusted proxy: the believable end of the addresses, and the last word on everything else.
+/// From a trusted proxy: the believable end of the addresses, and the last word on everything else. What it may have
+/// passed on unseen from its client goes, too.
 fn narrow(headers: &mut HeaderMap, trusted: &Trusted) {
+    for name in &OTHERS {
+        headers.remove(name);
+    }
     if let Some(chain) = joined(headers, &FORWARDED_FOR) {
         set(headers, FORWARDED_FOR, &trusted.believable(&chain));
     }
@@ -310,7 +317,7 @@ mod tests {
                     Some("outside"),
                     Some("80"),
                     Some("/p"),
-                    Some("for=6.6.6.6"),
+                    None,
                 ],
             ),
             (

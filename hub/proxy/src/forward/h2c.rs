@@ -3,7 +3,6 @@
 //! Requests share connections. Each carries as many at once as the target allows; when all are busy another is opened.
 
 use std::collections::HashMap;
-use std::future::{Future as _, poll_fn};
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,15 +15,18 @@ use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 
 use crate::forward::body::RequestBody;
 use crate::forward::upstream::{BUFFER, CONNECT_TIMEOUT};
 
 /// How long a connection without requests is kept.
 const IDLE: Duration = Duration::from_secs(60);
-/// What a target may send ahead, per answer and in all, in bytes.
+/// Requests that share a connection at most. Answers that nobody reads fill their own windows; the window of the
+/// connection has room for all of them, so that none is held up by others.
+const SHARED: u32 = 8;
+/// What a target may send ahead per answer, in bytes.
 const STREAM_WINDOW: u32 = 128 * 1024;
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// How often a silent target with requests is asked whether it is there, and how long it may take to say so.
 const PING_EVERY: Duration = Duration::from_secs(60);
 const PING_ANSWER: Duration = Duration::from_secs(20);
@@ -65,8 +67,10 @@ impl Drop for Use {
 struct Kept {
     sender: SendRequest<RequestBody>,
     uses: Arc<AtomicUsize>,
-    /// How many uses the target allows at once.
+    /// How many uses there may be at once: one until the target has answered, and so has told how many it allows.
     most: Arc<AtomicUsize>,
+    /// Has `most` found out.
+    answered: Arc<Notify>,
 }
 
 /// The open connections by target.
@@ -93,7 +97,10 @@ impl Pool {
                 continue;
             };
             match kept.sender.try_send_request(sending).await {
-                Ok(answer) => return Ok((answer, using)),
+                Ok(answer) => {
+                    kept.answered.notify_one();
+                    return Ok((answer, using));
+                }
                 Err(mut error) => {
                     let stale = reused && kept.sender.is_closed();
                     // A connection that ended before it took the request is no reason to fail it.
@@ -123,7 +130,7 @@ impl Pool {
         let shaking = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
+            .initial_connection_window_size(SHARED * STREAM_WINDOW)
             .max_send_buf_size(BUFFER)
             .max_header_list_size(u32::try_from(BUFFER).unwrap_or(u32::MAX))
             .keep_alive_interval(PING_EVERY)
@@ -136,25 +143,27 @@ impl Pool {
         let kept = Kept {
             sender,
             uses: Arc::default(),
-            most: Arc::new(AtomicUsize::new(connection.current_max_send_streams())),
+            most: Arc::new(AtomicUsize::new(1)),
+            answered: Arc::default(),
         };
         let using = Use::of(&kept.uses);
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         open.entry(target.clone()).or_default().push(kept.clone());
         drop(open);
         let (pool, target) = (self.clone(), target.clone());
-        let (uses, most) = (kept.uses.clone(), kept.most.clone());
+        let (uses, most, answered) = (kept.uses.clone(), kept.most.clone(), kept.answered.clone());
         tokio::spawn(async move {
             let mut connection = std::pin::pin!(connection);
-            let running = poll_fn(|cx| {
-                let ended = connection.as_mut().poll(cx);
-                // Settings of the target may have come.
-                most.store(connection.current_max_send_streams(), Ordering::Release);
-                ended
-            });
-            let ended = tokio::select! {
-                ended = running => ended,
-                () = idle(&uses) => Ok(()),
+            let mut idle = std::pin::pin!(idle(&uses));
+            let ended = loop {
+                tokio::select! {
+                    ended = &mut connection => break ended,
+                    () = &mut idle => break Ok(()),
+                    () = answered.notified() => {
+                        let allowed = connection.current_max_send_streams().max(1);
+                        most.store(allowed.min(SHARED as usize), Ordering::Release);
+                    }
+                }
             };
             if let Err(error) = ended {
                 tracing::debug!("an HTTP/2 connection to a target ended: {error}");
@@ -194,6 +203,11 @@ async fn connect(target: &Authority) -> io::Result<TcpStream> {
     let stream = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await??;
     stream.set_nodelay(true)?;
     Ok(stream)
+}
+
+/// Whether a `Host` can be written as `:authority`.
+pub(crate) fn is_authority(host: &HeaderValue) -> bool {
+    Authority::try_from(host.as_bytes()).is_ok()
 }
 
 /// The request as HTTP/2 writes it: the `Host` becomes `:authority`, so that targets see what clients asked for.

@@ -121,9 +121,8 @@ fn remove_aliases(headers: &mut HeaderMap) {
         .keys()
         .filter(|name| name.as_str().contains(['_', '.']))
         .filter(|name| {
-            name.as_str()
-                .replace(['_', '.'], "-")
-                .starts_with("x-forwarded-")
+            let name = name.as_str().replace(['_', '.'], "-");
+            name.starts_with("x-forwarded-") || matches!(name.as_str(), "x-real-ip" | "x-scheme")
         })
         .cloned()
         .collect();

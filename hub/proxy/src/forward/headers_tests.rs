@@ -112,6 +112,8 @@ fn forwarded_headers_are_appended() {
                 ("x-forwarded-for", "9.9.9.9"),
                 ("x_forwarded_for", "6.6.6.6"),
                 ("x.forwarded.host", "evil"),
+                ("x_real_ip", "6.6.6.6"),
+                ("x.scheme", "https"),
             ],
             false,
             false,

@@ -279,10 +279,7 @@ impl Seen {
 
     fn host(&mut self, value: &[u8]) -> Result<(), Refusal> {
         self.hosts += 1;
-        let plain = value
-            .iter()
-            .all(|byte| byte.is_ascii_graphic() && !b",/\\@?#<>\"{}^`|".contains(byte));
-        if self.hosts > 1 || value.is_empty() || !plain {
+        if self.hosts > 1 || !is_host(value) {
             return Err(Refusal::bad("no single well-formed Host"));
         }
         Ok(())
@@ -299,6 +296,12 @@ impl Seen {
             (false, length) => Ok(Framing::Length(length.unwrap_or(0))),
         }
     }
+}
+
+/// Whether `value` can be a `Host`, as far as no two servers would read it in two ways.
+pub(crate) fn is_host(value: &[u8]) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_graphic() && !b",/\\@?#<>\"{}^`|".contains(byte);
+    !value.is_empty() && value.iter().all(plain)
 }
 
 /// A `Connection` which would have us drop a header that frames or routes the request.

@@ -132,3 +132,24 @@ fn a_file_has_one_writer() {
     drop(first);
     second.join().unwrap().unwrap();
 }
+
+#[test]
+fn only_the_beginning_of_a_first_line_is_torn() {
+    let data = Map::from_iter([("target".to_owned(), "http://h".into())]);
+    let line = Change::Add {
+        key: "/user/a",
+        data: &data,
+    }
+    .line();
+    for end in 0..line.len() {
+        assert!(record::is_torn(&line[..end]), "{end}");
+    }
+    for foreign in [
+        &line[..],
+        b"hello",
+        b"0123456789abcdef hello",
+        b"# no routes\n",
+    ] {
+        assert!(!record::is_torn(foreign), "{foreign:?}");
+    }
+}

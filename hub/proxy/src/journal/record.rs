@@ -68,6 +68,15 @@ pub(crate) fn replay(bytes: &[u8]) -> Replay {
     replay
 }
 
+/// Whether `bytes` are the beginning of one line of ours and nothing else: what is left when the first change was cut.
+pub(crate) fn is_torn(bytes: &[u8]) -> bool {
+    let (sum, rest) = bytes.split_at(bytes.len().min(2 * DIGEST));
+    let json = b" [\"";
+    sum.iter().all(u8::is_ascii_hexdigit)
+        && !bytes.contains(&b'\n')
+        && (rest.starts_with(json) || json.starts_with(rest))
+}
+
 /// Key and data of an added route, or the key alone of a removed one.
 fn parse(line: &[u8]) -> Option<(String, Option<Map<String, Value>>)> {
     let line = line.strip_suffix(b"\n")?;

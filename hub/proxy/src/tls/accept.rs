@@ -2,11 +2,11 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use rustls::ServerConfig;
-use rustls::crypto::CryptoProvider;
 use rustls::server::{ResolvesServerCert, ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -36,8 +36,13 @@ impl Acceptor {
     ) -> anyhow::Result<Self> {
         let mut watched = vec![options.pair.cert.clone(), options.pair.key.clone()];
         watched.extend(options.ca.clone());
+        let first = AtomicBool::new(true);
         let make = move || {
-            config(&options, protocols).with_context(|| format!("{name}-cert and {name}-key"))
+            let first = first.swap(false, Ordering::Relaxed);
+            let certified = certified(&options, first);
+            certified
+                .and_then(|certified| config(&options, certified, protocols))
+                .with_context(|| format!("{name}-cert and {name}-key"))
         };
         Ok(Self(Arc::new(Watched::new(watched, make)?)))
     }
@@ -57,9 +62,12 @@ impl Acceptor {
     }
 }
 
-fn config(options: &ServerOptions, protocols: &[&[u8]]) -> anyhow::Result<ServerConfig> {
+fn config(
+    options: &ServerOptions,
+    certified: CertifiedKey,
+    protocols: &[&[u8]],
+) -> anyhow::Result<ServerConfig> {
     let provider = options.dialect.provider();
-    let certified = certified(options, &provider)?;
     let roots = options.ca.as_deref().map(files::roots).transpose()?;
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&options.dialect.versions)?;
@@ -92,10 +100,15 @@ fn config(options: &ServerOptions, protocols: &[&[u8]]) -> anyhow::Result<Server
     Ok(config)
 }
 
-/// The certificate to show; one of our own making while an ordered one has not come.
-fn certified(options: &ServerOptions, provider: &CryptoProvider) -> anyhow::Result<CertifiedKey> {
-    match &options.ordered {
-        Some(ordered) if !options.pair.cert.exists() => answers::self_signed(&ordered.names, None),
-        _ => Ok(files::certified(&options.pair, provider)?),
+/// The certificate to show; one of our own making while an ordered one has not come, or is damaged at the `first` look:
+/// then another is ordered.
+fn certified(options: &ServerOptions, first: bool) -> anyhow::Result<CertifiedKey> {
+    let read = files::certified(&options.pair, &options.dialect.provider());
+    match (&options.ordered, read) {
+        (Some(ordered), Err(error)) if first || !options.pair.cert.exists() => {
+            tracing::info!("showing a certificate of our own making: {error}");
+            answers::self_signed(&ordered.names, None)
+        }
+        (_, read) => Ok(read?),
     }
 }

@@ -6,8 +6,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 
+use crate::tls::files::BadFiles;
+
 /// Device, inode, size and times of a file: different after any change.
 type Stamp = Vec<Option<[i64; 6]>>;
+
+/// What was found at the last look.
+#[derive(Default)]
+struct Seen {
+    /// `None` when the files could not be read: then the next look tries again, changed or not.
+    stamp: Option<Stamp>,
+    /// The last complaint.
+    told: String,
+}
 
 /// Makes the value from the files.
 type Make<T> = Box<dyn Fn() -> anyhow::Result<T> + Send + Sync>;
@@ -16,7 +27,7 @@ type Make<T> = Box<dyn Fn() -> anyhow::Result<T> + Send + Sync>;
 pub(crate) struct Watched<T> {
     current: ArcSwap<T>,
     files: Vec<PathBuf>,
-    stamp: Mutex<Stamp>,
+    seen: Mutex<Seen>,
     make: Make<T>,
 }
 
@@ -34,11 +45,14 @@ impl<T> Watched<T> {
         files: Vec<PathBuf>,
         make: impl Fn() -> anyhow::Result<T> + Send + Sync + 'static,
     ) -> anyhow::Result<Self> {
-        let stamp = stamp(&files);
+        let seen = Seen {
+            stamp: Some(stamp(&files)),
+            ..Seen::default()
+        };
         Ok(Self {
             current: ArcSwap::from_pointee(make()?),
             files,
-            stamp: Mutex::new(stamp),
+            seen: Mutex::new(seen),
             make: Box::new(make),
         })
     }
@@ -50,19 +64,29 @@ impl<T> Watched<T> {
 
     /// Makes the value anew if a file has changed, or if `anyway`.
     pub(crate) fn refresh(&self, anyway: bool) {
-        let mut last = self.stamp.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = stamp(&self.files);
-        if *last == now && !anyway {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Some(stamp(&self.files));
+        if seen.stamp == now && !anyway {
             return;
         }
         // Remembered before reading: a change while we read is seen the next time.
-        *last = now;
+        seen.stamp = now;
         match (self.make)() {
             Ok(value) => {
                 self.current.store(Arc::new(value));
+                seen.told.clear();
                 tracing::info!("read again: {}", self.names());
             }
-            Err(error) => tracing::error!("going on with the old certificates: {error:#}"),
+            Err(error) => {
+                if could_not_read(&error) {
+                    seen.stamp = None;
+                }
+                let told = format!("{error:#}");
+                if told != seen.told || anyway {
+                    tracing::error!("going on with the old certificates: {told}");
+                    seen.told = told;
+                }
+            }
         }
     }
 
@@ -74,6 +98,13 @@ impl<T> Watched<T> {
             .collect();
         names.join(", ")
     }
+}
+
+/// Whether the files may be good, but could not be read just now (as when no file descriptor is free).
+fn could_not_read(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.is::<std::io::Error>() || matches!(cause.downcast_ref(), Some(BadFiles::Read(..)))
+    })
 }
 
 fn stamp(files: &[PathBuf]) -> Stamp {
@@ -113,5 +144,30 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         watched.refresh(true);
         assert_eq!(*watched.get(), 4444);
+    }
+
+    #[test]
+    fn files_that_cannot_be_read_are_tried_again() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("number");
+        std::fs::write(&path, "1").unwrap();
+        let out_of_descriptors = Arc::new(AtomicBool::new(false));
+        let (read, out) = (path.clone(), out_of_descriptors.clone());
+        let make = move || {
+            if out.load(Ordering::Relaxed) {
+                let error = std::io::Error::from_raw_os_error(24);
+                return Err(BadFiles::Read(read.clone(), error).into());
+            }
+            Ok(std::fs::read_to_string(&read)?.parse::<u32>()?)
+        };
+        let watched = Watched::new(vec![path.clone()], make).unwrap();
+        out_of_descriptors.store(true, Ordering::Relaxed);
+        std::fs::write(&path, "22").unwrap();
+        watched.refresh(false);
+        assert_eq!(*watched.get(), 1);
+        out_of_descriptors.store(false, Ordering::Relaxed);
+        watched.refresh(false);
+        assert_eq!(*watched.get(), 22);
     }
 }

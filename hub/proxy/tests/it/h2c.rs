@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::harness::{Target, TestBody, TestProxy, eventually, fetch, full, soon};
+use crate::harness::{Target, TestBody, TestProxy, empty, eventually, fetch, full, get, soon};
 use crate::websocket::{ask, open};
 
 /// Serves HTTP/2 on `stream`; at most `most` requests at once.
@@ -133,6 +133,139 @@ async fn one_connection_carries_as_many_requests_as_the_target_allows() {
     for task in all {
         assert_eq!(soon(task).await.unwrap(), 200);
     }
+}
+
+#[tokio::test]
+async fn a_target_that_takes_one_request_at_a_time_gets_one_per_connection() {
+    let gate = Arc::new(Semaphore::new(0));
+    let held = gate.clone();
+    let arrived = Arc::new(Semaphore::new(0));
+    let there = arrived.clone();
+    let target = Target::accepting(move |stream| {
+        let (held, there) = (held.clone(), there.clone());
+        serve(stream, 1, move |request| {
+            let (held, there) = (held.clone(), there.clone());
+            async move {
+                if request.uri().path().ends_with("/wait") {
+                    there.add_permits(1);
+                    let _ = held.acquire().await;
+                }
+                Response::new(full("done"))
+            }
+        })
+    })
+    .await;
+    let proxy = Arc::new(proxy_to(&target).await);
+    // The connection is new: nobody has asked anything before.
+    let other = proxy.clone();
+    let long = tokio::spawn(async move { other.get("/wait").await.status.as_u16() });
+    soon(arrived.acquire()).await.unwrap().forget();
+    for _ in 0..3 {
+        assert_eq!(soon(proxy.get("/")).await.text(), "done");
+    }
+    gate.add_permits(1);
+    assert_eq!(soon(long).await.unwrap(), 200);
+}
+
+#[tokio::test]
+async fn clients_that_do_not_read_hold_up_nobody_else() {
+    let target = Target::accepting(|stream| {
+        serve(stream, 100, |request| async move {
+            let size = if request.uri().path().ends_with("/big") {
+                8 << 20
+            } else {
+                1 << 20
+            };
+            Response::new(full(vec![b'x'; size]))
+        })
+    })
+    .await;
+    let proxy = proxy_to(&target).await;
+    assert_eq!(proxy.get("/").await.body.len(), 1 << 20);
+    // Each of them gets a head, and leaves the rest where it is.
+    let mut stalled = Vec::new();
+    for _ in 0..20 {
+        stalled.push(crate::harness::send(proxy.public, get("/big")).await);
+        assert_eq!(soon(proxy.get("/")).await.body.len(), 1 << 20);
+    }
+    drop(stalled);
+}
+
+#[tokio::test]
+async fn only_what_may_be_repeated_is_sent_again() {
+    for (method, before, expected, times) in [
+        ("GET", false, 200, 2),
+        ("PUT", false, 503, 1),
+        ("POST", false, 503, 1),
+        ("GET", true, 200, 1),
+    ] {
+        let count = Arc::new(AtomicUsize::new(0));
+        let dying = Arc::new(AtomicUsize::new(0));
+        let (seen, connections) = (count.clone(), dying.clone());
+        // The first connection serves one request and dies of the second, before or after the head of its answer.
+        let target = Target::accepting(move |stream| {
+            let first = connections.fetch_add(1, Ordering::SeqCst) == 0;
+            let (seen, requests) = (seen.clone(), Arc::new(AtomicUsize::new(0)));
+            let dead = Arc::new(Semaphore::new(0));
+            let die = dead.clone();
+            async move {
+                let serving = serve(stream, 100, move |request| {
+                    let nth = requests.fetch_add(1, Ordering::SeqCst);
+                    let counts = request.uri().path().ends_with("/counted");
+                    if counts {
+                        seen.fetch_add(1, Ordering::SeqCst);
+                    }
+                    let die = die.clone();
+                    async move {
+                        if first && nth == 1 && !before {
+                            die.add_permits(1);
+                            std::future::pending::<()>().await;
+                        }
+                        Response::new(full("done"))
+                    }
+                });
+                tokio::select! {
+                    () = serving => {}
+                    _ = dead.acquire() => {}
+                }
+            }
+        })
+        .await;
+        let proxy = proxy_to(&target).await;
+        assert_eq!(proxy.get("/").await.status, 200);
+        let body = if method == "GET" {
+            empty()
+        } else {
+            full("body")
+        };
+        let request = Request::builder()
+            .method(method)
+            .uri("/counted")
+            .header("host", "h");
+        let reply = fetch(proxy.public, request.body(body).unwrap()).await;
+        assert_eq!(reply.status, expected, "{method} {before}");
+        assert_eq!(count.load(Ordering::SeqCst), times, "{method} {before}");
+    }
+}
+
+#[tokio::test]
+async fn odd_hosts_are_refused_and_error_pages_come_by_http_2() {
+    let target = Target::accepting(|stream| serve(stream, 100, mirror)).await;
+    let proxy = proxy_to(&target).await;
+    for host in ["a:b:c", "h%41"] {
+        let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let answer = crate::harness::raw(proxy.public, request.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{host}: {answer}");
+    }
+    let pages = format!("h2c://{}/pages", target.address);
+    let proxy = TestProxy::start(&["--error-target", &pages]).await;
+    let reply = proxy.get("/nowhere").await;
+    assert_eq!(reply.status, 404);
+    assert_eq!(reply.json()["version"], "HTTP/2.0");
+    assert!(
+        reply.text().contains("/pages/404?url=%2Fnowhere"),
+        "{reply:?}"
+    );
 }
 
 #[tokio::test]

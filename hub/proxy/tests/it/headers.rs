@@ -176,6 +176,9 @@ async fn x_forwarded_headers_count_only_from_trusted_proxies() {
         ("x-forwarded-for", "6.6.6.6,1.2.3.4"),
         ("x-forwarded-proto", "https"),
         ("x-real-ip", "6.6.6.6"),
+        ("x-scheme", "https"),
+        ("forwarded", "for=6.6.6.6"),
+        ("x_real_ip", "6.6.6.6"),
     ];
     for (list, expected) in [
         (
@@ -196,9 +199,12 @@ async fn x_forwarded_headers_count_only_from_trusted_proxies() {
         for line in expected {
             assert!(headers.contains(&line.to_owned()), "{list}: {headers:?}");
         }
-        assert_eq!(
-            headers.contains(&"x-real-ip: 6.6.6.6".to_owned()),
-            list.contains("127")
-        );
+        // The hub believes some of these more than `X-Forwarded-*`, and a trusted proxy may have passed them on unseen.
+        for name in ["x-real-ip", "x-scheme", "forwarded", "x_real_ip"] {
+            let there = headers
+                .iter()
+                .any(|line| line.starts_with(&format!("{name}:")));
+            assert!(!there, "{list}: {headers:?}");
+        }
     }
 }

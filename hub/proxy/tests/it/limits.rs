@@ -152,3 +152,53 @@ async fn the_end_waits_for_the_chosen_time() {
         "{took:?}"
     );
 }
+
+#[tokio::test]
+async fn the_redirect_port_shares_the_limit() {
+    let authority = crate::certs::Authority::new();
+    let issued = authority.issue();
+    let both = authority.file("both.pem", &(issued.chain.clone() + &issued.key));
+    let ready = std::path::PathBuf::from(authority.file("x", "")).with_file_name("ready.json");
+    let _child = tokio::process::Command::new(env!("CARGO_BIN_EXE_hub-proxy"))
+        .args([
+            "--ip=127.0.0.1",
+            "--port=0",
+            "--redirect-port=0",
+            "--max-connections-per-address=1",
+        ])
+        .args([
+            "--log-level=error",
+            "--ssl-cert",
+            &both,
+            "--ready-file",
+            ready.to_str().unwrap(),
+        ])
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    eventually("the ready file is written", async || ready.exists()).await;
+    let told: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&ready).unwrap()).unwrap();
+    let address = |name: &str| -> std::net::SocketAddr {
+        told[name]
+            .as_str()
+            .unwrap()
+            .split("//")
+            .nth(1)
+            .unwrap()
+            .parse()
+            .unwrap()
+    };
+    let held = authority
+        .connect(address("public"), "http/1.1", None)
+        .await
+        .unwrap();
+    let request = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    assert_eq!(raw(address("redirect"), request).await, "");
+    drop(held);
+    eventually("there is room again", async || {
+        let answer = raw(address("redirect"), request).await;
+        answer.starts_with("HTTP/1.1 301 ")
+    })
+    .await;
+}

@@ -277,3 +277,33 @@ async fn unix_sockets_can_be_listened_on() {
     assert_eq!(code(child).await, 2);
     assert!(!path("public").exists() && !path("api").exists());
 }
+
+#[tokio::test]
+async fn what_has_no_effect_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ready");
+    let mut child = command(&[
+        "--port=0",
+        "--ssl-dhparam=f",
+        "--ssl-ciphers=HIGH:DHE-RSA-AES128-SHA",
+    ])
+    .arg("--ready-file")
+    .arg(&path)
+    .stderr(Stdio::piped())
+    .spawn()
+    .unwrap();
+    let mut log = child.stderr.take().unwrap();
+    ready(&path).await;
+    signal(&child, Signal::SIGTERM);
+    let mut told = String::new();
+    soon(tokio::io::AsyncReadExt::read_to_string(&mut log, &mut told))
+        .await
+        .unwrap();
+    for part in [
+        "--ssl-dhparam has no effect",
+        "left out: DHE-RSA-AES128-SHA",
+    ] {
+        assert!(told.contains(part), "{told}");
+    }
+    code(child).await;
+}
