@@ -3,7 +3,7 @@
 #
 #   hub/proxy/benches/compare.sh [seconds per case, default 5]
 #
-#   HUB_PROXY  the program                        [default: built here with --release]
+#   HUB_PROXY  the program                        [default: built here as it is published: --profile dist]
 #   CHP        its program                        [default: configurable-http-proxy on PATH]
 #
 # Needs Linux, two cores and root for installing wrk, nginx and HAProxy (Debian's packages). Each proxy is pinned to core
@@ -22,8 +22,8 @@ if [ ${#need[@]} -gt 0 ]; then
 fi
 PATH=$PATH:/usr/sbin
 if [ -z "${HUB_PROXY:-}" ]; then
-    cargo build --release -p hub-proxy
-    HUB_PROXY=${CARGO_TARGET_DIR:-target}/release/hub-proxy
+    cargo build --profile dist -p hub-proxy
+    HUB_PROXY=${CARGO_TARGET_DIR:-target}/dist/hub-proxy
 fi
 CHP=${CHP:-$(command -v configurable-http-proxy || true)}
 [ -n "$CHP" ] || { echo "no configurable-http-proxy on PATH; install it (npm) or set CHP" >&2; exit 1; }

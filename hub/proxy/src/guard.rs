@@ -147,12 +147,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
     /// Waits for a head and releases it. Ready with `true` at the end of input.
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         if self.link.is_answering(cx) {
-            // Nothing is released before the answer is out; only a client that goes away is noticed.
+            // Nothing is released before the answer is out; only a client that goes away is noticed, also when it has sent
+            // something ahead.
             self.waiting = None;
-            if !self.buf.is_empty() {
-                return Poll::Pending;
+            while self.buf.len() < self.limits.head.bytes {
+                if ready!(self.fill(cx))? == 0 {
+                    return Poll::Ready(Ok(true));
+                }
             }
-            return self.fill(cx).map_ok(|count| count == 0);
+            return Poll::Pending;
         }
         self.waiting.get_or_insert_with(Instant::now);
         loop {

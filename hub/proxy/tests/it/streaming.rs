@@ -167,16 +167,17 @@ async fn a_client_that_goes_away_releases_the_target() {
     })
     .await;
     let proxy = TestProxy::with_route("/", &target).await;
-    let mut client = TcpStream::connect(proxy.public).await.unwrap();
-    client
-        .write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-        .await
-        .unwrap();
-    tokio::time::timeout(Duration::from_millis(100), is_gone.recv())
-        .await
-        .unwrap_err();
-    drop(client);
-    soon(is_gone.recv()).await.unwrap();
+    // What it sends ahead does not hide that it has gone.
+    for ahead in ["", "G", "GET /next HTTP/1.1\r\nHost: h\r\n\r\n"] {
+        let mut client = TcpStream::connect(proxy.public).await.unwrap();
+        let request = format!("GET / HTTP/1.1\r\nHost: h\r\n\r\n{ahead}");
+        client.write_all(request.as_bytes()).await.unwrap();
+        tokio::time::timeout(Duration::from_millis(100), is_gone.recv())
+            .await
+            .unwrap_err();
+        drop(client);
+        soon(is_gone.recv()).await.unwrap();
+    }
 }
 
 #[tokio::test]
