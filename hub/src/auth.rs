@@ -56,7 +56,17 @@ pub trait Authenticator: Send + Sync + std::fmt::Debug {
     /// The class as `GET /info` shows it.
     fn class(&self) -> &'static str;
 
+    /// Whether people must type a password here. Then the hub refuses a form without one by itself, and does not ask
+    /// further.
+    fn asks_for_password(&self) -> bool {
+        true
+    }
+
     /// Who typed this form; `None` when the name or password is wrong. `name` is the normalised name.
+    ///
+    /// An empty password is never right, whatever a directory makes of it: many take a bind without a password for an
+    /// anonymous one, which succeeds for every name (RFC 4513 section 5.1.2). An authenticator that can be asked for
+    /// people without a password says so by [`asks_for_password`](Self::asks_for_password).
     ///
     /// # Errors
     /// When nobody can say right now; the login page then says so, and the hub logs it.

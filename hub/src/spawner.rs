@@ -120,6 +120,12 @@ pub trait Spawner: Send + Sync + std::fmt::Debug {
     /// [`SpawnError`] when it cannot be stopped.
     async fn stop(&self, state: &Value, now: bool) -> Result<(), SpawnError>;
 
+    /// What the API shows of the state, to whoever holds `admin:server_state`: what JupyterHub's spawner of the same name
+    /// shows; all of it, unless something is for the hub alone.
+    fn shown_state(&self, state: &Value) -> Value {
+        state.clone()
+    }
+
     /// The last lines of the server's output, oldest first.
     async fn output_tail(&self, state: &Value, lines: usize) -> Vec<String>;
 

@@ -27,6 +27,10 @@ impl Authenticator for Dummy {
         "jupyterhub.auth.DummyAuthenticator"
     }
 
+    fn asks_for_password(&self) -> bool {
+        self.password.is_some()
+    }
+
     async fn authenticate(
         &self,
         name: &str,

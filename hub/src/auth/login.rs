@@ -117,6 +117,9 @@ impl Login {
     /// When the form is wrong, no rule allows the user, or nobody can say.
     pub async fn check(&self, form: &LoginForm) -> Result<User, LoginError> {
         let name = self.policy.normalise(&form.username);
+        if self.authenticator.asks_for_password() && form.password.expose().is_empty() {
+            return Err(LoginRefusal::Credentials.into());
+        }
         let Some(model) = self.authenticator.authenticate(&name, form).await? else {
             return Err(LoginRefusal::Credentials.into());
         };
@@ -207,5 +210,77 @@ impl Login {
         let tx = self.db.write().await?;
         sessions::end(&tx, session_id).await?;
         tx.commit_and_tell(&self.bus, [Event::Identities]).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use hub_types::clock::FakeClock;
+
+    use super::*;
+    use crate::config::DbUrl;
+
+    /// Believes everybody, as a directory does that takes a bind without a password for an anonymous one.
+    #[derive(Debug)]
+    struct Gullible {
+        asks: bool,
+    }
+
+    #[async_trait]
+    impl Authenticator for Gullible {
+        fn class(&self) -> &'static str {
+            "gullible"
+        }
+
+        fn asks_for_password(&self) -> bool {
+            self.asks
+        }
+
+        async fn authenticate(
+            &self,
+            name: &str,
+            _: &LoginForm,
+        ) -> Result<Option<AuthModel>, AuthUnavailable> {
+            let name = name.to_owned();
+            Ok(Some(AuthModel {
+                name,
+                ..AuthModel::default()
+            }))
+        }
+    }
+
+    #[tokio::test]
+    async fn an_empty_password_is_nobodys() {
+        let db = Db::open(&DbUrl::Memory).await.unwrap();
+        let mut config = Config::default();
+        config.authenticator.allow_all = Some(true);
+        let config = Arc::new(config);
+        for (asks, password, comes_in) in [
+            (true, "", false),
+            (true, " ", true),
+            (true, "x", true),
+            (false, "", true),
+        ] {
+            let clock = Arc::new(FakeClock::at(DateTime::UNIX_EPOCH));
+            let authenticator = Arc::new(Gullible { asks });
+            let login = Login::new(
+                db.clone(),
+                Bus::default(),
+                clock,
+                Arc::clone(&config),
+                authenticator,
+            );
+            let form = LoginForm {
+                username: "alice".to_owned(),
+                password: Token::from_config(password),
+            };
+            let came_in = match login.check(&form).await {
+                Ok(_) => true,
+                Err(LoginError::Refused(LoginRefusal::Credentials)) => false,
+                Err(error) => panic!("{error}"),
+            };
+            assert_eq!(came_in, comes_in, "{asks} {password:?}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, Order, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait,
+    QueryOrder, QuerySelect, QueryTrait, Select,
 };
 use serde_json::Value;
 
@@ -294,28 +294,7 @@ async fn page_of_some(
     offset: u64,
     limit: u64,
 ) -> Result<UserPage, DbError> {
-    use ServerState::{Ready, Spawning, Stopping};
-    let mut query = Entity::find();
-    query = match filter.state {
-        None => query,
-        Some(UserState::Ready) => query.filter(Column::Id.in_subquery(with_servers(&[Ready]))),
-        Some(UserState::Active) => {
-            query.filter(Column::Id.in_subquery(with_servers(&[Ready, Spawning, Stopping])))
-        }
-        Some(UserState::Inactive) => {
-            query.filter(Column::Id.not_in_subquery(with_servers(&[Ready, Spawning, Stopping])))
-        }
-    };
-    if let Some(part) = &filter.name_contains {
-        let lowered = sea_orm::sea_query::Func::lower(Expr::col(Column::Name));
-        query = query.filter(Expr::expr(lowered).like(like(&part.to_lowercase())));
-    }
-    if let Some(only) = &filter.only {
-        let chosen = Condition::any()
-            .add(super::one_of(Column::Name, &only.users)?)
-            .add(Column::Id.in_subquery(super::groups::members_of(&only.groups)?));
-        query = query.filter(chosen);
-    }
+    let query = chosen(filter)?;
     let total = query.clone().count(c).await?;
     let order = if filter.descending {
         Order::Desc
@@ -338,4 +317,31 @@ async fn page_of_some(
         users: rows.iter().map(read).collect::<Result<_, _>>()?,
         total,
     })
+}
+
+/// The users that a filter lets through, in no order yet.
+fn chosen(filter: &UserFilter) -> Result<Select<Entity>, DbError> {
+    use ServerState::{Ready, Spawning, Stopping};
+    let mut query = Entity::find();
+    query = match filter.state {
+        None => query,
+        Some(UserState::Ready) => query.filter(Column::Id.in_subquery(with_servers(&[Ready]))),
+        Some(UserState::Active) => {
+            query.filter(Column::Id.in_subquery(with_servers(&[Ready, Spawning, Stopping])))
+        }
+        Some(UserState::Inactive) => {
+            query.filter(Column::Id.not_in_subquery(with_servers(&[Ready, Spawning, Stopping])))
+        }
+    };
+    if let Some(part) = &filter.name_contains {
+        let lowered = sea_orm::sea_query::Func::lower(Expr::col(Column::Name));
+        query = query.filter(Expr::expr(lowered).like(like(&part.to_lowercase())));
+    }
+    if let Some(only) = &filter.only {
+        let these = Condition::any()
+            .add(super::one_of(Column::Name, &only.users)?)
+            .add(Column::Id.in_subquery(super::groups::members_of(&only.groups)?));
+        query = query.filter(these);
+    }
+    Ok(query)
 }

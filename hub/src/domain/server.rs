@@ -72,7 +72,7 @@ pub struct Server {
     pub last_activity: Option<DateTime<Utc>>,
     /// What the user chose.
     pub user_options: Map<String, Value>,
-    /// The spawner's state: what it needs to find the process again.
+    /// The spawner's state: what it needs to find the process again. Null: see [`Server::forget`].
     pub spawner_state: Option<Value>,
     /// Why the last start failed or the last run ended by itself.
     pub last_failure: Option<Failure>,
@@ -98,5 +98,17 @@ impl Server {
             spawner_state: None,
             last_failure: None,
         }
+    }
+
+    /// Makes this a server of which no spawner knows anything: one that was renamed before it ever ran. JupyterHub shows
+    /// such servers with a null for their state (and their options, if they have none).
+    pub fn forget(&mut self) {
+        self.spawner_state = Some(Value::Null);
+    }
+
+    /// Whether no spawner knows of it.
+    #[must_use]
+    pub fn is_forgotten(&self) -> bool {
+        self.spawner_state == Some(Value::Null)
     }
 }

@@ -73,51 +73,24 @@ pub(crate) fn add_models(all: &mut Models) {
 }
 
 fn described(base: &BaseUrl) -> Described {
-    let server = || {
-        get(servers::get::server, describe::servers::get())
-            .put(servers::create::create, describe::servers::create())
-            .post(servers::start::start, describe::servers::start())
-            .patch(servers::update::update, describe::servers::update())
-            .delete(servers::stop::stop, describe::servers::stop())
-    };
-    let progress = || get(servers::progress::progress, describe::servers::progress());
-    let token = || {
-        get(tokens::get::get, describe::tokens::get())
-            .delete(tokens::delete::delete, describe::tokens::delete())
-    };
-    let shares = || {
-        get(shares::list::of_server, describe::shares::of_server())
-            .post(shares::grant::grant, describe::shares::grant())
-            .patch(shares::revoke::revoke, describe::shares::revoke())
-            .delete(shares::revoke::revoke_all, describe::shares::revoke_all())
-    };
-    let share_codes = || {
-        get(
-            share_codes::list::of_server,
-            describe::shares::codes_of_server(),
-        )
-        .post(share_codes::create::create, describe::shares::create_code())
-        .delete(
-            share_codes::delete::delete,
-            describe::shares::delete_codes(),
-        )
-    };
-    let with_user = || {
-        get(shared::with_user::get, describe::shares::one_with_user()).delete(
-            shared::with_user::delete,
-            describe::shares::drop_with_user(),
-        )
-    };
-    let with_group = || {
-        get(shared::with_group::get, describe::shares::one_with_group()).delete(
-            shared::with_group::delete,
-            describe::shares::drop_with_group(),
-        )
-    };
-    let server_required = describe::shares::server_required;
-    Described::new(base)
-        // -- the hub
-        .at("/", get(root::root, describe::hub::version()))
+    [
+        the_hub as fn(Described) -> Described,
+        who_is_this,
+        users_and_tokens,
+        user_servers,
+        services_and_groups,
+        shared_by,
+        invitations,
+        shared_with,
+        ours,
+    ]
+    .into_iter()
+    .fold(Described::new(base), |all, more| more(all))
+}
+
+/// The hub itself, and its proxy.
+fn the_hub(all: Described) -> Described {
+    all.at("/", get(root::root, describe::hub::version()))
         .at("/info", get(info::info, describe::hub::info()))
         .at(
             "/shutdown",
@@ -132,144 +105,213 @@ fn described(base: &BaseUrl) -> Described {
         .elsewhere("/openapi.json", [(Method::GET, describe::hub::document())])
         .elsewhere("/health", [(Method::GET, describe::hub::health())])
         .elsewhere("/metrics", describe::hub::elsewhere())
-        // -- who is this?
-        .at(
-            "/user",
-            get(current_user::current_user, describe::hub::current_user()),
-        )
-        .at(
-            "/authorizations/token/{token}",
-            get(authorizations::token::token, describe::login::by_token()),
-        )
-        .at(
-            "/authorizations/token",
-            get(authorizations::token::nameless, describe::login::nameless())
-                .post(authorizations::token::gone, describe::login::old_token()),
-        )
-        .at(
-            "/authorizations/cookie/{name}/{value}",
-            get(
-                authorizations::cookie::in_path,
-                describe::login::by_cookie(),
-            ),
-        )
-        .at(
-            "/authorizations/cookie/{name}",
-            get(
-                authorizations::cookie::in_body,
-                describe::login::by_cookie_in_body(),
-            ),
-        )
-        .elsewhere("/oauth2/authorize", describe::login::authorize())
-        .elsewhere("/oauth2/token", describe::login::token())
-        // -- users
-        .at(
-            "/users",
-            get(users::list::list, describe::users::list())
-                .post(users::create::create_many, describe::users::create_many()),
-        )
-        .at(
-            "/users/{user}",
-            get(users::get::user, describe::users::get())
-                .post(users::create::create_one, describe::users::create())
-                .patch(users::update::update, describe::users::update())
-                .delete(users::delete::delete, describe::users::delete()),
-        )
-        .at(
-            "/users/{user}/activity",
-            post(users::activity::activity, describe::users::activity()),
-        )
-        .at(
-            "/users/{user}/sessions",
-            delete(users::sessions::end_all, describe::users::end_sessions()),
-        )
-        .at(
-            "/users/{user}/tokens",
-            get(tokens::list::list, describe::tokens::list())
-                .post(tokens::create::create, describe::tokens::create()),
-        )
-        .at("/users/{user}/tokens/", token())
-        .at("/users/{user}/tokens/{token}", token())
-        .at(
-            "/users/{user}/admin-access",
-            post(
-                users::admin_access::admin_access,
-                describe::users::admin_access(),
-            ),
-        )
-        // -- servers; the default one also has an empty name
-        .at("/users/{user}/server", server())
+}
+
+/// Whose credential is this?
+fn who_is_this(all: Described) -> Described {
+    all.at(
+        "/user",
+        get(current_user::current_user, describe::hub::current_user()),
+    )
+    .at(
+        "/authorizations/token/{token}",
+        get(authorizations::token::token, describe::login::by_token()),
+    )
+    .at(
+        "/authorizations/token",
+        get(authorizations::token::nameless, describe::login::nameless())
+            .post(authorizations::token::gone, describe::login::old_token()),
+    )
+    .at(
+        "/authorizations/cookie/{name}/{value}",
+        get(
+            authorizations::cookie::in_path,
+            describe::login::by_cookie(),
+        ),
+    )
+    .at(
+        "/authorizations/cookie/{name}",
+        get(
+            authorizations::cookie::in_body,
+            describe::login::by_cookie_in_body(),
+        ),
+    )
+    .elsewhere("/oauth2/authorize", describe::login::authorize())
+    .elsewhere("/oauth2/token", describe::login::token())
+}
+
+/// Users and their tokens.
+fn users_and_tokens(all: Described) -> Described {
+    let token = || {
+        get(tokens::get::get, describe::tokens::get())
+            .delete(tokens::delete::delete, describe::tokens::delete())
+    };
+    all.at(
+        "/users",
+        get(users::list::list, describe::users::list())
+            .post(users::create::create_many, describe::users::create_many()),
+    )
+    .at(
+        "/users/{user}",
+        get(users::get::user, describe::users::get())
+            .post(users::create::create_one, describe::users::create())
+            .patch(users::update::update, describe::users::update())
+            .delete(users::delete::delete, describe::users::delete()),
+    )
+    .at(
+        "/users/{user}/activity",
+        post(users::activity::activity, describe::users::activity()),
+    )
+    .at(
+        "/users/{user}/sessions",
+        delete(users::sessions::end_all, describe::users::end_sessions()),
+    )
+    .at(
+        "/users/{user}/tokens",
+        get(tokens::list::list, describe::tokens::list())
+            .post(tokens::create::create, describe::tokens::create()),
+    )
+    .at("/users/{user}/tokens/", token())
+    .at("/users/{user}/tokens/{token}", token())
+    .at(
+        "/users/{user}/admin-access",
+        post(
+            users::admin_access::admin_access,
+            describe::users::admin_access(),
+        ),
+    )
+}
+
+/// Servers; the default one also has an empty name.
+fn user_servers(all: Described) -> Described {
+    let server = || {
+        get(servers::get::server, describe::servers::get())
+            .put(servers::create::create, describe::servers::create())
+            .post(servers::start::start, describe::servers::start())
+            .patch(servers::update::update, describe::servers::update())
+            .delete(servers::stop::stop, describe::servers::stop())
+    };
+    let progress = || get(servers::progress::progress, describe::servers::progress());
+    all.at("/users/{user}/server", server())
         .at("/users/{user}/servers/", server())
         .at("/users/{user}/servers/{server}", server())
         .at("/users/{user}/server/progress", progress())
         .at("/users/{user}/servers//progress", progress())
         .at("/users/{user}/servers/{server}/progress", progress())
-        // -- services and groups
-        .at(
-            "/services",
-            get(services::list::list, describe::services::list()),
-        )
-        .at(
-            "/services/{service}",
-            get(services::get::get, describe::services::get())
-                .post(services::register::register, describe::services::register())
-                .delete(services::delete::delete, describe::services::delete()),
-        )
-        .at(
-            "/groups",
-            get(groups::list::list, describe::groups::list())
-                .post(groups::create::create_many, describe::groups::create_many()),
-        )
-        .at(
-            "/groups/{group}",
-            get(groups::get::get, describe::groups::get())
-                .post(groups::create::create_one, describe::groups::create())
-                .delete(groups::delete::delete, describe::groups::delete()),
-        )
-        .at(
-            "/groups/{group}/users",
-            post(groups::members::add, describe::groups::add_members())
-                .delete(groups::members::remove, describe::groups::remove_members()),
-        )
-        .at(
-            "/groups/{group}/properties",
-            put(groups::properties::put, describe::groups::put_properties()),
-        )
-        // -- shares; the default server has an empty name
-        .at(
-            "/shares/{user}",
-            get(shares::list::of_owner, describe::shares::of_owner())
-                .post(shares::server_required, server_required())
-                .patch(shares::server_required, server_required())
-                .delete(shares::server_required, server_required()),
-        )
-        .at("/shares/{user}/", shares())
-        .at("/shares/{user}/{server}", shares())
-        .at(
-            "/share-codes/{user}",
-            get(
-                share_codes::list::of_owner,
-                describe::shares::codes_of_owner(),
-            )
+}
+
+/// Services and groups.
+fn services_and_groups(all: Described) -> Described {
+    all.at(
+        "/services",
+        get(services::list::list, describe::services::list()),
+    )
+    .at(
+        "/services/{service}",
+        get(services::get::get, describe::services::get())
+            .post(services::register::register, describe::services::register())
+            .delete(services::delete::delete, describe::services::delete()),
+    )
+    .at(
+        "/groups",
+        get(groups::list::list, describe::groups::list())
+            .post(groups::create::create_many, describe::groups::create_many()),
+    )
+    .at(
+        "/groups/{group}",
+        get(groups::get::get, describe::groups::get())
+            .post(groups::create::create_one, describe::groups::create())
+            .delete(groups::delete::delete, describe::groups::delete()),
+    )
+    .at(
+        "/groups/{group}/users",
+        post(groups::members::add, describe::groups::add_members())
+            .delete(groups::members::remove, describe::groups::remove_members()),
+    )
+    .at(
+        "/groups/{group}/properties",
+        put(groups::properties::put, describe::groups::put_properties()),
+    )
+}
+
+/// Shares of an owner; the default server has an empty name.
+fn shared_by(all: Described) -> Described {
+    let shares = || {
+        get(shares::list::of_server, describe::shares::of_server())
+            .post(shares::grant::grant, describe::shares::grant())
+            .patch(shares::revoke::revoke, describe::shares::revoke())
+            .delete(shares::revoke::revoke_all, describe::shares::revoke_all())
+    };
+    let server_required = describe::shares::server_required;
+    all.at(
+        "/shares/{user}",
+        get(shares::list::of_owner, describe::shares::of_owner())
             .post(shares::server_required, server_required())
+            .patch(shares::server_required, server_required())
             .delete(shares::server_required, server_required()),
+    )
+    .at("/shares/{user}/", shares())
+    .at("/shares/{user}/{server}", shares())
+}
+
+/// Share codes; the default server has an empty name.
+fn invitations(all: Described) -> Described {
+    let share_codes = || {
+        get(
+            share_codes::list::of_server,
+            describe::shares::codes_of_server(),
         )
-        .at("/share-codes/{user}/", share_codes())
-        .at("/share-codes/{user}/{server}", share_codes())
-        .at(
-            "/users/{user}/shared",
-            get(shared::with_user::list, describe::shares::with_user()),
+        .post(share_codes::create::create, describe::shares::create_code())
+        .delete(
+            share_codes::delete::delete,
+            describe::shares::delete_codes(),
         )
-        .at("/users/{user}/shared/{owner}/", with_user())
-        .at("/users/{user}/shared/{owner}/{server}", with_user())
-        .at(
-            "/groups/{group}/shared",
-            get(shared::with_group::list, describe::shares::with_group()),
+    };
+    let server_required = describe::shares::server_required;
+    all.at(
+        "/share-codes/{user}",
+        get(
+            share_codes::list::of_owner,
+            describe::shares::codes_of_owner(),
         )
-        .at("/groups/{group}/shared/{owner}/", with_group())
-        .at("/groups/{group}/shared/{owner}/{server}", with_group())
-        // -- ours: roles at run time, many users at once
-        .at("/roles", get(roles::read::list, describe::roles::list()))
+        .post(shares::server_required, server_required())
+        .delete(shares::server_required, server_required()),
+    )
+    .at("/share-codes/{user}/", share_codes())
+    .at("/share-codes/{user}/{server}", share_codes())
+}
+
+/// What is shared with users and groups; the default server has an empty name.
+fn shared_with(all: Described) -> Described {
+    let with_user = || {
+        get(shared::with_user::get, describe::shares::one_with_user()).delete(
+            shared::with_user::delete,
+            describe::shares::drop_with_user(),
+        )
+    };
+    let with_group = || {
+        get(shared::with_group::get, describe::shares::one_with_group()).delete(
+            shared::with_group::delete,
+            describe::shares::drop_with_group(),
+        )
+    };
+    all.at(
+        "/users/{user}/shared",
+        get(shared::with_user::list, describe::shares::with_user()),
+    )
+    .at("/users/{user}/shared/{owner}/", with_user())
+    .at("/users/{user}/shared/{owner}/{server}", with_user())
+    .at(
+        "/groups/{group}/shared",
+        get(shared::with_group::list, describe::shares::with_group()),
+    )
+    .at("/groups/{group}/shared/{owner}/", with_group())
+    .at("/groups/{group}/shared/{owner}/{server}", with_group())
+}
+
+/// What only this hub has: roles at run time, many users at once.
+fn ours(all: Described) -> Described {
+    all.at("/roles", get(roles::read::list, describe::roles::list()))
         .at(
             "/roles/{role}",
             get(roles::read::get, describe::roles::get())

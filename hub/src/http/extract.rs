@@ -1,5 +1,6 @@
 //! What handlers take: who calls, which user or server the URL names, the body.
 
+use std::convert::Infallible;
 use std::sync::{Arc, OnceLock};
 
 use axum::body::Bytes;
@@ -301,6 +302,35 @@ impl FromRequestParts<AppState> for IfInactiveSince {
     }
 }
 
+/// The body of a request as it came. What is wrong with it is kept until somebody reads it: that is only for those who may
+/// act.
+#[derive(Debug)]
+pub struct RawBody(Result<Bytes, ApiError>);
+
+impl RawBody {
+    /// The body.
+    ///
+    /// # Errors
+    /// 413 when it is too large.
+    pub fn read(self) -> Result<Bytes, ApiError> {
+        self.0
+    }
+}
+
+impl FromRequest<AppState> for RawBody {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Infallible> {
+        let body = Bytes::from_request(request, state).await;
+        Ok(Self(body.map_err(|_| {
+            ApiError::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("The body is larger than {MAX_BODY} bytes or incomplete"),
+            )
+        })))
+    }
+}
+
 /// The body of a request as JSON, whatever its content type says (clients of old send forms' types). What is wrong with it
 /// is kept until somebody reads it: that is only for those who may act.
 #[derive(Debug)]
@@ -347,14 +377,8 @@ impl FromRequest<AppState> for JsonBody {
         if is_multipart(request.headers()) {
             return Err(ApiError::bad_request("Invalid multipart/form-data"));
         }
-        let body = match Bytes::from_request(request, state).await {
-            Ok(bytes) => Self::parse(&bytes),
-            Err(_) => Err(ApiError::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                format!("The body is larger than {MAX_BODY} bytes or incomplete"),
-            )),
-        };
-        Ok(Self(body))
+        let Ok(body) = RawBody::from_request(request, state).await;
+        Ok(Self(body.read().and_then(|bytes| Self::parse(&bytes))))
     }
 }
 

@@ -13,15 +13,19 @@ use crate::addresses::Addresses;
 pub fn scheme(addresses: &Addresses, headers: &HeaderMap) -> &'static str {
     let says_https = match &addresses.configured_public_origin {
         Some(origin) => origin.starts_with("https:"),
-        None => {
-            let forwarded = headers
-                .get("x-forwarded-proto")
-                .and_then(|value| value.to_str().ok());
-            let first = forwarded.and_then(|list| list.split(',').next());
-            first.is_some_and(|scheme| matches!(scheme.trim(), "https" | "wss"))
-        }
+        None => forwarded(headers)
+            .first()
+            .is_some_and(|scheme| matches!(*scheme, "https" | "wss")),
     };
     if says_https { "https" } else { "http" }
+}
+
+/// What each proxy says of the request that it got, the first of them first.
+fn forwarded(headers: &HeaderMap) -> Vec<&str> {
+    let value = headers.get("x-forwarded-proto");
+    let list = value.and_then(|value| value.to_str().ok());
+    list.map(|list| list.split(',').map(str::trim).collect())
+        .unwrap_or_default()
 }
 
 /// The origin under which a browser sees us: `scheme://host[:port]`.
@@ -35,7 +39,8 @@ pub fn of_browser(addresses: &Addresses, headers: &HeaderMap) -> String {
 }
 
 /// The origin under which a client of the API sees us. Servers and services ask the hub directly: they are answered in
-/// terms of the hub's own address, which they can reach.
+/// terms of the hub's own address, which they can reach. Others are answered in terms of the proxy in front of the hub, as
+/// in JupyterHub: what proxies further out say counts for browsers only.
 #[must_use]
 pub fn of_client(addresses: &Addresses, headers: &HeaderMap) -> String {
     let own = [addresses.hub_origin.as_str(), addresses.api_url.as_str()];
@@ -50,7 +55,13 @@ pub fn of_client(addresses: &Addresses, headers: &HeaderMap) -> String {
         None if asked.is_none() && addresses.configured_public_origin.is_none() => {
             addresses.hub_origin.clone()
         }
-        None => of_browser(addresses, headers),
+        None => match (&addresses.configured_public_origin, asked) {
+            (None, Some(host)) => {
+                let https = forwarded(headers).last() == Some(&"https");
+                format!("{}://{host}", if https { "https" } else { "http" })
+            }
+            _ => of_browser(addresses, headers),
+        },
     }
 }
 
@@ -143,5 +154,14 @@ mod tests {
             assert_eq!(of_browser(&own, &headers(pairs)), expected);
         }
         assert_eq!(of_client(&own, &headers(&[])), "http://127.0.0.1:8081");
+        for (forwarded, expected) in [
+            ("https", "https://h"),
+            ("http, https", "https://h"),
+            ("https,http", "http://h"),
+            ("ftp", "http://h"),
+        ] {
+            let asked = headers(&[("host", "h"), ("x-forwarded-proto", forwarded)]);
+            assert_eq!(of_client(&own, &asked), expected, "{forwarded}");
+        }
     }
 }

@@ -9,12 +9,14 @@ use hub_types::scope::{ScopeName, Target};
 use hub_types::server::ServerModel;
 use hub_types::token::TokenModel;
 use hub_types::user::UserModel;
+use serde_json::{Map, Value};
 
 use crate::domain::lifecycle::ServerState;
 use crate::domain::principal::{Owner, Principal};
 use crate::domain::server::Server;
 use crate::domain::token::ApiToken;
 use crate::domain::user::User;
+use crate::spawner::Spawner;
 
 /// Whoever may read anything of a user may read who it is. Source: wire contract 5.2.
 const NAMING: &[ScopeName] = &[
@@ -38,6 +40,8 @@ pub struct View<'a> {
     pub public: Option<&'a str>,
     /// Whether stopped servers are shown too.
     pub include_stopped: bool,
+    /// What runs the servers: it knows what of their state is for others.
+    pub spawner: &'a dyn Spawner,
 }
 
 impl View<'_> {
@@ -126,14 +130,14 @@ impl View<'_> {
             stopped: server.state == ServerState::Stopped,
             full_url: absolute(&url),
             url: Some(url),
-            user_options: Some(server.user_options.clone()),
+            user_options: (!(server.is_forgotten() && server.user_options.is_empty()))
+                .then(|| server.user_options.clone()),
             full_progress_url: absolute(&progress_url),
             progress_url,
-            state: may_see_state.then(|| {
-                server
-                    .spawner_state
-                    .clone()
-                    .unwrap_or_else(|| serde_json::json!({}))
+            state: may_see_state.then(|| match &server.spawner_state {
+                Some(Value::Null) => Value::Null,
+                Some(state) => self.spawner.shown_state(state),
+                None => Value::Object(Map::new()),
             }),
         }
     }

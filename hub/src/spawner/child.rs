@@ -62,6 +62,12 @@ fn read(state: &Value) -> Option<ChildState> {
         .ok()
 }
 
+/// What is shown of the stored state: the process id, as in JupyterHub.
+pub(super) fn shown_state(state: &Value) -> Value {
+    let pid = state.get("pid").map(|pid| ("pid".to_owned(), pid.clone()));
+    Value::Object(pid.into_iter().collect())
+}
+
 type Key = (u32, u64);
 type Exits = HashMap<Key, watch::Receiver<Option<Exit>>>;
 
@@ -318,6 +324,7 @@ mod tests {
     #[test]
     fn state_is_read_back_and_junk_is_not_running() {
         let state = serde_json::json!({"pid": 1, "start_ticks": 2, "boot_id": "b", "pgid": 1, "output": "/x/y.log"});
+        assert_eq!(shown_state(&state), serde_json::json!({"pid": 1}));
         assert_eq!(read(&state).unwrap().record.pid, 1);
         assert!(read(&serde_json::json!({"pid": "x"})).is_none());
     }

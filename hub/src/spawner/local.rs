@@ -7,7 +7,7 @@ use serde_json::Value;
 use services::contract::Account;
 use services::process::users::{self, SystemUser};
 
-use super::child::{ChildDeps, Children, Identity, failed};
+use super::child::{ChildDeps, Children, Identity, failed, shown_state};
 use super::{Poll, SpawnError, Spawner, StartContext};
 
 /// Processes of this machine's users.
@@ -72,6 +72,10 @@ impl Spawner for LocalSpawner {
 
     async fn stop(&self, state: &Value, now: bool) -> Result<(), SpawnError> {
         self.0.stop(state, self.0.stop_times(now)).await
+    }
+
+    fn shown_state(&self, state: &Value) -> Value {
+        shown_state(state)
     }
 
     async fn output_tail(&self, state: &Value, lines: usize) -> Vec<String> {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use services::contract::Account;
 
-use super::child::{ChildDeps, Children, Identity, failed};
+use super::child::{ChildDeps, Children, Identity, failed, shown_state};
 use super::template::fill;
 use super::{Poll, SpawnError, Spawner, StartContext};
 
@@ -95,6 +95,10 @@ impl Spawner for SimpleSpawner {
 
     async fn stop(&self, state: &Value, now: bool) -> Result<(), SpawnError> {
         self.0.stop(state, self.0.stop_times(now)).await
+    }
+
+    fn shown_state(&self, state: &Value) -> Value {
+        shown_state(state)
     }
 
     async fn output_tail(&self, state: &Value, lines: usize) -> Vec<String> {

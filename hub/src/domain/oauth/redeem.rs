@@ -75,8 +75,33 @@ pub struct Client<'a> {
 pub struct TokenRequest<'a> {
     /// Who asks.
     pub client: Client<'a>,
-    /// What for; none for a grant that nobody may use.
-    pub code: Option<CodeRequest<'a>>,
+    /// What for. Only for a client that has proved who it is.
+    pub grant: Grant<'a>,
+}
+
+/// What a token is asked for with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grant<'a> {
+    /// A code.
+    Code(CodeRequest<'a>),
+    /// More than one code. (JupyterHub takes the last one.)
+    Codes,
+    /// A refresh token, which nobody has.
+    Refresh,
+}
+
+impl<'a> Grant<'a> {
+    /// The code that is to be exchanged.
+    ///
+    /// # Errors
+    /// What an authenticated client is told: RFC 6749 section 5.2 calls a repeated parameter `invalid_request`.
+    pub fn code(self) -> Result<CodeRequest<'a>, TokenError> {
+        match self {
+            Grant::Code(request) => Ok(request),
+            Grant::Codes => Err(TokenError::request("Duplicate code parameter.")),
+            Grant::Refresh => Err(TokenError::UnauthorizedClient),
+        }
+    }
 }
 
 /// A code that is to be exchanged.
@@ -100,11 +125,13 @@ pub fn read<'a>(body: &'a Parameters, in_url: &Parameters) -> Result<TokenReques
     if in_url.any(PARAMETERS) {
         return Err(TokenError::request("URL query parameters are not allowed"));
     }
-    match body.repeated(PARAMETERS) {
-        None => {}
-        // Two codes are none. JupyterHub takes the last one.
-        Some("code") => return Err(TokenError::InvalidGrant),
-        Some(name) => return Err(TokenError::request(format!("Duplicate {name} parameter."))),
+    let others: Vec<_> = PARAMETERS
+        .iter()
+        .filter(|name| **name != "code")
+        .copied()
+        .collect();
+    if let Some(name) = body.repeated(&others) {
+        return Err(TokenError::request(format!("Duplicate {name} parameter.")));
     }
     let value = |name: &str| {
         let missing = || TokenError::request(format!("Missing {name} parameter."));
@@ -123,13 +150,17 @@ pub fn read<'a>(body: &'a Parameters, in_url: &Parameters) -> Result<TokenReques
         id: body.get("client_id").ok_or(TokenError::InvalidClient)?,
         secret: body.get("client_secret").ok_or(TokenError::InvalidClient)?,
     };
-    let code = code.map(|code| CodeRequest {
-        client_id: client.id,
-        code,
-        redirect_uri: body.get("redirect_uri"),
-        verifier: body.get("code_verifier"),
-    });
-    Ok(TokenRequest { client, code })
+    let grant = match code {
+        None => Grant::Refresh,
+        Some(_) if body.repeated(&["code"]).is_some() => Grant::Codes,
+        Some(code) => Grant::Code(CodeRequest {
+            client_id: client.id,
+            code,
+            redirect_uri: body.get("redirect_uri"),
+            verifier: body.get("code_verifier"),
+        }),
+    };
+    Ok(TokenRequest { client, grant })
 }
 
 /// A code as it was issued.
@@ -217,7 +248,7 @@ mod tests {
                     id: "i",
                     secret: "s"
                 },
-                code: Some(CodeRequest {
+                grant: Grant::Code(CodeRequest {
                     client_id: "i",
                     code: "c",
                     redirect_uri: Some("/cb"),
@@ -227,7 +258,16 @@ mod tests {
         );
         let refresh =
             parameters("grant_type=refresh_token&refresh_token=r&client_id=i&client_secret=s");
-        assert_eq!(read(&refresh, &Parameters::default()).unwrap().code, None);
+        let asked = read(&refresh, &Parameters::default()).unwrap();
+        assert_eq!(asked.grant.code(), Err(TokenError::UnauthorizedClient));
+        // Who asks is read all the same: a client must prove itself before it is told more.
+        let twice = parameters(&format!("{all}&code=d"));
+        let asked = read(&twice, &Parameters::default()).unwrap();
+        assert_eq!(asked.client, request.client);
+        assert_eq!(
+            asked.grant.code(),
+            Err(TokenError::request("Duplicate code parameter."))
+        );
         assert_eq!(
             read(&body, &parameters("client_secret=s")),
             Err(TokenError::request("URL query parameters are not allowed"))

@@ -24,8 +24,8 @@ async fn caller(state: &AppState, headers: &HeaderMap) -> Result<Principal, ApiE
         .ok_or_else(|| ApiError::silent(StatusCode::FORBIDDEN))
 }
 
-/// The model of whoever was found: what the caller may read, and always who it is. (For cookies JupyterHub 6.1 answers
-/// `{}` to callers without scopes, which the clients that this is for take for nobody.)
+/// The model of whoever was found: what the caller may read, and always who it is. (The clients of old that this is for
+/// take a model without a name for nobody.)
 async fn found(state: &AppState, caller: &Principal, found: &Principal) -> Result<Value, ApiError> {
     let caller = &caller.lent(identify(&found.owner));
     let mut model = match &found.owner {

@@ -80,6 +80,7 @@ async fn own_model(
         base: &state.addresses.base,
         public: None,
         include_stopped,
+        spawner: &*state.manager.spawner,
     };
     debug_assert!(looking.may(&ScopeName::ReadUsersName, Target::User(user.name.as_str())));
     view.user(user, &[], &[])

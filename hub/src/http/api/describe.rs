@@ -66,9 +66,12 @@ fn name() -> Value {
     json!({"type": "string", "minLength": 1})
 }
 
-/// A list of names, each at most once.
+/// A list of names.
 fn names(most: usize) -> Value {
-    json!({"type": "array", "items": name(), "maxItems": most})
+    json!({
+        "type": "array", "items": name(), "maxItems": most,
+        "description": "Names; one that comes twice counts once.",
+    })
 }
 
 /// A list of scopes.

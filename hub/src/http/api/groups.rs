@@ -65,15 +65,9 @@ async fn changed_model(
     Ok(model(&caller.with_groups(groups), &group, held))
 }
 
-/// Checks keys and types of a group's model. Roles are granted elsewhere: a list here would look as if it did.
+/// Checks keys and types of a group's model. Its roles are passed over, as in JupyterHub: they are granted elsewhere.
 fn check_group(fields: &Map<String, Value>) -> Result<(), ApiError> {
-    check_model("group", FIELDS, fields)?;
-    match fields.get("roles").and_then(Value::as_array) {
-        Some(roles) if !roles.is_empty() => Err(ApiError::bad_request(
-            "group.roles cannot be changed here; grant roles to groups under /roles",
-        )),
-        _ => Ok(()),
-    }
+    check_model("group", FIELDS, fields)
 }
 
 /// A body that must be an object with a group's fields.

@@ -66,19 +66,29 @@ fn check_new_name(name: &ServerName) -> Result<(), ApiError> {
     }
 }
 
-/// Checks what people shall call a server: 1 to 255 printable characters, single spaces between words.
+/// Checks what people shall call a new server: 1 to 255 printable characters, single spaces between words.
 fn check_display_name(name: &str) -> Result<(), ApiError> {
+    let spaced = name.trim() == name && !name.contains("  ");
+    if spaced && !name.is_empty() {
+        return check_characters(name);
+    }
+    Err(invalid_display_name(name))
+}
+
+/// Checks what people shall call a server that exists. As in JupyterHub it can have more spaces than a new one; but nothing
+/// that people cannot see, and no text without end (security case 57).
+fn check_characters(name: &str) -> Result<(), ApiError> {
     let printable = name
         .chars()
         .all(|c| c == ' ' || !(c.is_whitespace() || c.is_control() || invisible(c)));
-    let spaced = name.trim() == name && !name.contains("  ");
-    if (1..=255).contains(&name.chars().count()) && printable && spaced {
+    if name.chars().count() <= 255 && printable {
         return Ok(());
     }
-    Err(ApiError::bad_request(format!(
-        "Invalid display_name: {}",
-        shown(name)
-    )))
+    Err(invalid_display_name(name))
+}
+
+fn invalid_display_name(name: &str) -> ApiError {
+    ApiError::bad_request(format!("Invalid display_name: {}", shown(name)))
 }
 
 fn invisible(c: char) -> bool {
@@ -171,6 +181,15 @@ mod tests {
             &"a".repeat(256),
         ] {
             assert!(check_display_name(bad).is_err(), "{bad:?}");
+        }
+        for (name, may_stay) in [
+            (" a", true),
+            ("a  b", true),
+            ("a\nb", false),
+            ("a\u{202e}b", false),
+            (&"a".repeat(256), false),
+        ] {
+            assert_eq!(check_characters(name).is_ok(), may_stay, "{name:?}");
         }
     }
 }

@@ -43,6 +43,7 @@ pub(super) fn view<'a>(
         base: &state.addresses.base,
         public,
         include_stopped,
+        spawner: &*state.manager.spawner,
     }
 }
 

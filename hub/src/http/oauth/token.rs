@@ -1,7 +1,6 @@
 //! `POST /hub/api/oauth2/token`: a client exchanges a code for a token. Its secret is in the body; nothing else counts.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -18,7 +17,7 @@ use crate::domain::oauth::Parameters;
 use crate::domain::oauth::redeem::{CodeRequest, IssuedCode, TokenError, check, read};
 use crate::domain::token::TokenOwner;
 use crate::http::error::ApiError;
-use crate::http::extract::token_caller;
+use crate::http::extract::{RawBody, token_caller};
 use crate::http::xsrf::XsrfError;
 use crate::state::AppState;
 use hub_types::scope::{ScopeName, Target};
@@ -70,17 +69,21 @@ pub(super) async fn token(
     State(state): State<AppState>,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
-    body: Bytes,
+    body: RawBody,
 ) -> Response {
     let in_url = Parameters::new(
         form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned(),
     );
-    // As a form, whatever it says it is; what is none has no parameters.
-    let body = Parameters::new(form_urlencoded::parse(&body).into_owned());
-    if let Err(error) = no_foreign_page(&state, &headers).await {
-        return (NO_STORE, error).into_response();
-    }
-    match exchange(&state, &headers, &body, &in_url).await {
+    let answer = async {
+        no_foreign_page(&state, &headers)
+            .await
+            .map_err(Failure::Api)?;
+        // As a form, whatever it says it is; what is none has no parameters.
+        let body = body.read().map_err(Failure::Api)?;
+        let body = Parameters::new(form_urlencoded::parse(&body).into_owned());
+        exchange(&state, &headers, &body, &in_url).await
+    };
+    match answer.await {
         Ok(response) => response,
         Err(failure) => failure.into_response(),
     }
@@ -119,7 +122,7 @@ async fn exchange(
     if !authentic(state, &client, request.client.secret).await? {
         return Err(TokenError::InvalidClient.into());
     }
-    let request = request.code.ok_or(TokenError::UnauthorizedClient)?;
+    let request = request.grant.code()?;
     let code = Token::parse(request.code)
         .ok_or(TokenError::InvalidGrant)?
         .hash();

@@ -48,7 +48,7 @@ pub(super) fn build(base: &BaseUrl, operations: &[Served]) -> Value {
         },
         "servers": [{"url": base.api()}],
         "tags": tags.collect::<Vec<_>>(),
-        "security": security(Access::Known, &Method::GET),
+        "security": security(Access::Known, &Method::GET, false),
         "paths": paths,
         "components": {
             "schemas": schemas::all(),
@@ -66,7 +66,7 @@ fn operation(served: &Served) -> Value {
         "operationId": served.id(),
         "tags": [of.tag.words().0],
         "summary": of.summary,
-        "security": security(of.access, &served.method),
+        "security": security(of.access, &served.method, of.by_body),
         "responses": responses(served),
     });
     if !text.is_empty() {
@@ -102,8 +102,8 @@ pub(super) fn empty_name(served: &Served) -> Option<&'static str> {
     served.by_empty_name().then_some(meaning)
 }
 
-/// Any one of these suffices.
-fn security(access: Access, method: &Method) -> Value {
+/// Any one of these suffices; none is needed where the body says who asks.
+fn security(access: Access, method: &Method, by_body: bool) -> Value {
     let mut ways = vec![json!({"token": []}), json!({"bearer": []})];
     match access {
         Access::Anybody => return json!([]),
@@ -118,6 +118,9 @@ fn security(access: Access, method: &Method) -> Value {
         }
     }
     ways.push(json!({"cookie": [], "xsrf": []}));
+    if by_body {
+        ways.push(json!({}));
+    }
     json!(ways)
 }
 

@@ -214,6 +214,8 @@ pub(crate) struct Operation {
     /// More than the summary; paragraphs.
     pub(crate) text: Vec<&'static str>,
     pub(crate) access: Access,
+    /// Whether the body can stand in for a credential.
+    pub(crate) by_body: bool,
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) body: Option<Body>,
     pub(crate) answers: BTreeMap<u16, Answer>,
@@ -230,6 +232,7 @@ impl Operation {
             summary,
             text: Vec::new(),
             access: Access::Known,
+            by_body: false,
             parameters: Vec::new(),
             body: None,
             answers: BTreeMap::new(),
@@ -245,6 +248,12 @@ impl Operation {
 
     pub(crate) fn access(mut self, access: Access) -> Self {
         self.access = access;
+        self
+    }
+
+    /// The body can say who asks, in place of a credential.
+    pub(crate) fn or_by_body(mut self) -> Self {
+        self.by_body = true;
         self
     }
 

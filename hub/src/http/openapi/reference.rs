@@ -192,41 +192,14 @@ fn words(words: impl Into<String>) -> ApiType {
 
 /// A schema in a few words.
 fn kind(schema: &Value) -> ApiType {
-    let within = |before: &str, inner: &Value| {
-        let inner = kind(inner);
-        ApiType {
-            words: format!("{before}{}", inner.words),
-            ..inner
-        }
-    };
     if let Some(to) = schema["$ref"].as_str() {
         return ApiType {
             words: String::new(),
             model: to.rsplit('/').next().map(ToOwned::to_owned),
         };
     }
-    for choice in ["anyOf", "oneOf", "allOf"] {
-        if let Some(first) = schema[choice].as_array().and_then(|all| all.first())
-            && schema["properties"].is_null()
-        {
-            return kind(first);
-        }
-    }
-    if let Some(values) = schema["enum"].as_array() {
-        let values = values
-            .iter()
-            .filter_map(Value::as_str)
-            .filter(|text| !text.is_empty());
-        return words(values.collect::<Vec<_>>().join(" | "));
-    }
-    if !schema["items"].is_null() {
-        return within("list of ", &schema["items"]);
-    }
-    if !schema["properties"]["_pagination"].is_null() {
-        return within("page: ", &schema["properties"]["items"]);
-    }
-    if schema["additionalProperties"]["$ref"].is_string() {
-        return within("by name: ", &schema["additionalProperties"]);
+    if let Some(kind) = composed(schema) {
+        return kind;
     }
     match &schema["type"] {
         Value::String(one) => words(one),
@@ -236,6 +209,41 @@ fn kind(schema: &Value) -> ApiType {
         }
         _ => words("anything"),
     }
+}
+
+/// What is made of other schemas, or is one of some words.
+fn composed(schema: &Value) -> Option<ApiType> {
+    let within = |before: &str, inner: &Value| {
+        let inner = kind(inner);
+        ApiType {
+            words: format!("{before}{}", inner.words),
+            ..inner
+        }
+    };
+    for choice in ["anyOf", "oneOf", "allOf"] {
+        if let Some(first) = schema[choice].as_array().and_then(|all| all.first())
+            && schema["properties"].is_null()
+        {
+            return Some(kind(first));
+        }
+    }
+    if let Some(values) = schema["enum"].as_array() {
+        let values = values
+            .iter()
+            .filter_map(Value::as_str)
+            .filter(|text| !text.is_empty());
+        return Some(words(values.collect::<Vec<_>>().join(" | ")));
+    }
+    if !schema["items"].is_null() {
+        return Some(within("list of ", &schema["items"]));
+    }
+    if !schema["properties"]["_pagination"].is_null() {
+        return Some(within("page: ", &schema["properties"]["items"]));
+    }
+    if schema["additionalProperties"]["$ref"].is_string() {
+        return Some(within("by name: ", &schema["additionalProperties"]));
+    }
+    None
 }
 
 /// A command line that can be pasted; what the reader must put in is in capitals, or a variable.

@@ -70,7 +70,9 @@ pub(crate) fn all() -> Map<String, Value> {
     all.add(&UserModel::default(), &of_user);
     all.add(&ServerModel::default(), &["state"]);
     all.add(&GroupModel::default(), &[]);
-    all.add(&ServiceModel::default(), &["last_failure"]);
+    // A service that asks about itself hears what is stored of it: of one of the configuration that is less.
+    let of_service = ["last_failure", "url", "info", "display"];
+    all.add(&ServiceModel::default(), &of_service);
     all.add(&RoleModel::default(), &[]);
     all.add(&TokenModel::default(), &[]);
     all.add(&Named::default(), &[]);
@@ -94,21 +96,33 @@ pub(crate) fn all() -> Map<String, Value> {
     all.add(&next, &[]);
     all.add(&ErrorBody::default(), &[]);
     all.add_as_it_is::<Pending>();
-    all.add_as_it_is::<Kind>();
     all.0.insert(IDENTITY.to_owned(), identity());
     super::super::api::add_models(&mut all);
     all.0
+}
+
+/// A user or a service: `kind` says which.
+pub(crate) fn user_or_service() -> Value {
+    let only = |kind: Kind, model: Value| {
+        json!({"allOf": [
+            model,
+            {"type": "object", "required": ["kind"], "properties": {"kind": {"const": kind}}},
+        ]})
+    };
+    json!([
+        only(Kind::User, of::<UserModel>()),
+        only(Kind::Service, of::<ServiceModel>()),
+    ])
 }
 
 /// Who a credential belongs to: a user or a service, with what the credential may do.
 fn identity() -> Value {
     json!({
         "description": "A user or a service, as its own credential shows it: the model, and what the credential may do.",
-        "anyOf": [of::<UserModel>(), of::<ServiceModel>()],
+        "oneOf": user_or_service(),
         "type": "object",
         "required": ["kind", "name", "admin", "scopes", "token_id", "session_id"],
         "properties": {
-            "kind": of::<Kind>(),
             "scopes": {
                 "type": "array",
                 "items": {"type": "string"},

@@ -200,6 +200,7 @@ impl Manager {
             .await?
             .ok_or_else(|| row_gone(server.id))?;
         server.user_options = request.user_options.unwrap_or(server.user_options);
+        server.spawner_state = None;
         db::last_activity::of_users(tx, &[(server.user_id, now)]).await?;
         identity::issue(
             tx,

@@ -94,6 +94,12 @@ fn named(message: &str) -> BTreeSet<String> {
     names.map(ToOwned::to_owned).collect()
 }
 
+/// Whether a text has `name` as a whole word.
+fn names_whole(text: &str, name: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || matches!(c, ':' | '-' | '_');
+    text.split(|c| !part(c)).any(|word| word == name)
+}
+
 #[tokio::test]
 async fn whoever_lacks_the_scopes_is_told_of_those_that_are_described() {
     let hub = Hub::start().await;
@@ -119,8 +125,11 @@ async fn whoever_lacks_the_scopes_is_told_of_those_that_are_described() {
             let reply = hub.call(token, &method, &url).json(&json!({})).send().await;
             assert_eq!(reply.status, 403, "{method} {url}: {}", reply.body);
             if path == "/metrics" {
-                assert!(reply.body.contains("read:metrics"), "{}", reply.body);
-                seen.extend(scopes.clone());
+                // A page, which names the one scope in its own words.
+                assert!(reply.body.contains("requires scope"), "{}", reply.body);
+                let names = hub_types::scope::ScopeName::ALL.iter();
+                let names = names.map(|scope| scope.as_str().to_owned());
+                seen.extend(names.filter(|name| names_whole(&reply.body, name)));
                 continue;
             }
             let message = reply.json()["message"].as_str().unwrap().to_owned();
@@ -150,6 +159,47 @@ async fn what_needs_no_scope_says_who_may() {
         let reply = hub.request(&method, &url).json(&json!({})).send().await;
         let refused = reply.status == 403 || (reply.status == 302 && path == "/oauth2/authorize");
         assert_eq!(!refused, anybody, "{method} {path}: {}", reply.status);
+    }
+}
+
+#[test]
+fn what_is_not_read_off_types_is_said() {
+    let all = operations();
+    let operation = |method: &str, path: &str| &all[&(method.to_owned(), path.to_owned())];
+    let may_be_absent = |operation: &Value| {
+        operation["security"]
+            .as_array()
+            .unwrap()
+            .contains(&json!({}))
+    };
+    let tokens = operation("POST", "/users/{user}/tokens");
+    assert!(
+        may_be_absent(tokens),
+        "`auth` in the body is enough: {tokens}"
+    );
+    assert!(!may_be_absent(operation("GET", "/users/{user}/tokens")));
+    let exchange = &operation("POST", "/oauth2/token")["responses"];
+    for status in ["403", "413"] {
+        assert!(exchange[status].is_object(), "{status}: {exchange}");
+    }
+    let document = openapi::document(&BaseUrl::default());
+    let schemas = &document["components"]["schemas"];
+    let kinds: Vec<_> = schemas["Identity"]["oneOf"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["allOf"][1]["properties"]["kind"]["const"])
+        .collect();
+    assert_eq!(kinds, ["user", "service"]);
+    for field in ["url", "info", "display"] {
+        let kind = &schemas["ServiceModel"]["properties"][field]["type"];
+        let null = kind
+            .as_array()
+            .is_some_and(|kinds| kinds.contains(&json!("null")));
+        assert!(
+            null,
+            "of a service of the configuration {field} is null to itself: {kind}"
+        );
     }
 }
 

@@ -126,9 +126,9 @@ async fn what_is_wrong_is_said_and_changes_nothing() {
         (
             "POST",
             "/x",
-            json!({"roles": ["admin"]}),
+            json!({"roles": "admin"}),
             400,
-            "group.roles cannot be changed here; grant roles to groups under /roles",
+            "group.roles must be <class 'list'>, not: <class 'str'>",
         ),
         ("POST", "/x", json!([]), 400, "Invalid JSON data: []"),
         (
@@ -241,6 +241,21 @@ async fn a_filter_on_groups_is_never_left() {
 }
 
 /// Security case 52: whoever may edit groups does not become an administrator by it.
+#[tokio::test]
+async fn roles_in_a_body_are_passed_over() {
+    let hub = Hub::start().await;
+    let admin = hub.token("admin", &["inherit"]).await;
+    let body = json!({"roles": ["admin"], "users": ["bob"]});
+    let call = hub.call(&admin, "POST", "/hub/api/groups/club").json(&body);
+    let group = call.send().await.expect(201).json();
+    assert_eq!(
+        (&group["users"], &group["roles"]),
+        (&json!(["bob"]), &json!([]))
+    );
+    let bob = hub.call(&admin, "GET", "/hub/api/users/bob").send().await;
+    assert_eq!(bob.json()["roles"], json!(["user"]));
+}
+
 #[tokio::test]
 async fn nobody_joins_a_group_for_its_roles() {
     let role = |name: &str, users: &[&str], groups: &[&str], scopes: &[&str]| {

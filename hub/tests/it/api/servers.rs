@@ -189,7 +189,18 @@ async fn named_servers() {
         (&changed["name"], &changed["display_name"], &changed["url"]),
         (&json!("cpu"), &json!("C"), &json!("/user/alice/cpu/"))
     );
+    // Nobody remembers anything of a server that was renamed and never ran, except its options.
+    let admin = hub.token("admin", &["inherit"]).await;
+    let seen = async |name: &str| {
+        let path = "/hub/api/users/alice?include_stopped_servers";
+        let user = hub.call(&admin, "GET", path).send().await.expect(200);
+        let server = user.json()["servers"][name].clone();
+        (server["state"].clone(), server["user_options"].clone())
+    };
+    assert_eq!(seen("cpu").await, (json!(null), json!({"n": 1})));
+    assert_eq!(seen("").await, (json!({}), json!({})));
     call("PUT", "gpu").send().await.expect(201);
+    assert_eq!(seen("gpu").await, (json!({}), json!({})));
     for (body, status, message) in [
         (
             json!({"name": "gpu"}),
@@ -203,7 +214,12 @@ async fn named_servers() {
         ),
         (json!({"name": "N"}), 400, "Invalid server_name: N"),
         (
-            json!({"display_name": " x"}),
+            json!({"display_name": "x\u{202e}"}),
+            400,
+            "Invalid display_name: x\\u{202e}",
+        ),
+        (
+            json!({"name": "npu", "display_name": " x"}),
             400,
             "Invalid display_name:  x",
         ),
@@ -219,7 +235,11 @@ async fn named_servers() {
             "{body}"
         );
     }
+    // Odd spaces are refused for new servers only.
+    let odd = call("PATCH", "cpu").json(&json!({"display_name": " x"}));
+    assert_eq!(odd.send().await.expect(200).json()["display_name"], " x");
     call("POST", "cpu").send().await.expect(201);
+    assert_eq!(seen("cpu").await.0, json!({"server": "alice/cpu"}));
     let reply = call("PATCH", "cpu")
         .json(&json!({"display_name": "x"}))
         .send()

@@ -291,6 +291,29 @@ async fn activity_only_moves_forward() {
 }
 
 #[tokio::test]
+async fn first_reports_at_the_same_time() {
+    let hub = Hub::start().await;
+    let admin = hub.token("admin", &["inherit"]).await;
+    let report = json!({"servers": {"": {"last_activity": "2026-11-22T03:30:00Z"}}});
+    for number in 0..8 {
+        let user = format!("/hub/api/users/u{number}");
+        hub.call(&admin, "POST", &user).send().await.expect(201);
+        let path = format!("{user}/activity");
+        let post = || hub.call(&admin, "POST", &path).json(&report).send();
+        let replies = tokio::join!(post(), post(), post(), post());
+        for reply in [replies.0, replies.1, replies.2, replies.3] {
+            reply.expect(200);
+        }
+        let user = hub.call(&admin, "GET", &format!("{user}?include_stopped_servers"));
+        let model = user.send().await.expect(200).json();
+        assert_eq!(
+            model["servers"][""]["last_activity"],
+            "2026-11-22T03:30:00Z"
+        );
+    }
+}
+
+#[tokio::test]
 async fn only_administrators_delete_administrators() {
     let hub = Hub::start().await;
     // May manage users, but is no administrator.

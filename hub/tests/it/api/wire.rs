@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{CULLER_TOKEN, Hub};
+use crate::harness::{CULLER_TOKEN, Hub, WHOAMI_TOKEN};
 
 #[tokio::test]
 async fn the_root_is_for_anybody() {
@@ -201,11 +201,20 @@ async fn bodies_that_are_no_json() {
         );
     }
     let large = "x".repeat(2 << 20);
-    hub.call(&admin, "POST", "/hub/api/users")
-        .text(&large)
-        .send()
-        .await
-        .expect(413);
+    let look_up = "/hub/api/authorizations/cookie/jupyterhub-hub-login";
+    for (method, path) in [
+        ("POST", "/hub/api/users"),
+        ("POST", "/hub/api/oauth2/token"),
+        ("GET", look_up),
+    ] {
+        let reply = hub.call(&admin, method, path).text(&large).send().await;
+        let (status, message) = reply.error();
+        assert_eq!(status, 413, "{path}");
+        assert!(message.unwrap().contains("larger than"), "{path}");
+    }
+    // What is wrong with a body is only for those who may ask.
+    let reply = hub.request("GET", look_up).text(&large).send().await;
+    assert_eq!(reply.error(), (403, None));
 }
 
 #[tokio::test]
@@ -286,6 +295,10 @@ async fn look_ups_of_old_services() {
         .await
         .expect(200);
     assert_eq!(reply.json()["name"], "alice");
+    // Of a login callers hear what they may read anyway.
+    let path = cookie("jupyterhub-hub-login", &value);
+    let reply = hub.call(WHOAMI_TOKEN, "GET", &path).send().await;
+    assert_eq!(reply.expect(200).json(), json!({}));
     for path in [
         cookie("jupyterhub-services", &value),
         cookie("jupyterhub-hub-login", "junk"),

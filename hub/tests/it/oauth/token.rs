@@ -153,6 +153,18 @@ async fn what_is_refused() {
         post(&twice).send().await.expect(400).json(),
         told("invalid_request", "Duplicate grant_type parameter.")
     );
+    // Of two codes none is taken, wherever the good one stands. Only a client that has proved itself hears why.
+    for place in [0, 2] {
+        let mut two = redemption(&code, secret);
+        two.insert(place, ("code", "another"));
+        assert_eq!(
+            post(&two).send().await.expect(400).json(),
+            told("invalid_request", "Duplicate code parameter.")
+        );
+        two.retain(|(name, _)| *name != "client_secret");
+        two.push(("client_secret", "wrong"));
+        assert_eq!(post(&two).send().await.expect(401).json(), client);
+    }
     let basic = post(&redemption(&code, secret))
         .header("authorization", "Basic YTpi")
         .send()

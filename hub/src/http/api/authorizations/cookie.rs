@@ -1,17 +1,17 @@
 //! `GET /authorizations/cookie/:name[/:value]`: the value may also be the body.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use hub_types::scope::{ScopeName, Target};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::super::users::{find, user_models};
 use super::{caller, found};
 use crate::auth::cookies::{SERVICES_COOKIE, login_cookie};
 use crate::domain::principal::{Owner, Principal};
 use crate::http::error::ApiError;
-use crate::http::extract::login_life;
+use crate::http::extract::{RawBody, login_life};
 use crate::state::AppState;
 
 pub(in crate::http::api) async fn in_path(
@@ -19,41 +19,49 @@ pub(in crate::http::api) async fn in_path(
     headers: HeaderMap,
     Path((name, value)): Path<(String, String)>,
 ) -> Result<Json<Value>, ApiError> {
-    look_up(&state, &headers, &name, &value).await
+    let caller = caller(&state, &headers).await?;
+    look_up(&state, &caller, &name, &value).await
 }
 
 pub(in crate::http::api) async fn in_body(
     State(state): State<AppState>,
     headers: HeaderMap,
     Path(name): Path<String>,
-    body: Bytes,
+    body: RawBody,
 ) -> Result<Json<Value>, ApiError> {
-    look_up(
-        &state,
-        &headers,
-        &name,
-        std::str::from_utf8(&body).unwrap_or_default(),
-    )
-    .await
+    let caller = caller(&state, &headers).await?;
+    let value = body.read()?;
+    let value = std::str::from_utf8(&value).unwrap_or_default();
+    look_up(&state, &caller, &name, value).await
 }
 
 /// A cookie is good only under the name that it was signed for, and a service's only for that service.
 async fn look_up(
     state: &AppState,
-    headers: &HeaderMap,
+    caller: &Principal,
     name: &str,
     value: &str,
 ) -> Result<Json<Value>, ApiError> {
-    let caller = caller(state, headers).await?;
-    let owner = match name {
-        SERVICES_COOKIE => by_service_cookie(state, &caller, value).await?,
-        _ if name == login_cookie(state.config.jupyterhub.cookie_host_prefix_enabled) => {
-            by_login_cookie(state, value).await?
-        }
-        _ => None,
+    let nobody = || ApiError::silent(StatusCode::NOT_FOUND);
+    if name == SERVICES_COOKIE {
+        let owner = by_service_cookie(state, caller, value).await?;
+        let owner = owner.ok_or_else(nobody)?;
+        return Ok(Json(found(state, caller, &owner).await?));
+    }
+    let login = login_cookie(state.config.jupyterhub.cookie_host_prefix_enabled);
+    let owner = match name == login {
+        true => by_login_cookie(state, value).await?,
+        false => None,
     };
-    let owner = owner.ok_or_else(|| ApiError::silent(StatusCode::NOT_FOUND))?;
-    Ok(Json(found(state, &caller, &owner).await?))
+    let owner = owner.ok_or_else(nobody)?;
+    let user = find(state, &owner.owner.user().ok_or_else(nobody)?.name).await?;
+    // No more than the caller may see of that user anyway: of a browser's login services need to know nothing.
+    match user_models(state, caller, &[user], false).await?.pop() {
+        Some(model) => Ok(Json(
+            serde_json::to_value(model).map_err(ApiError::internal)?,
+        )),
+        None => Ok(Json(json!({}))),
+    }
 }
 
 async fn by_login_cookie(state: &AppState, value: &str) -> Result<Option<Principal>, ApiError> {

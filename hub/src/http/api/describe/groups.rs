@@ -9,10 +9,10 @@ use crate::domain::action::{CreateGroup, CreateGroups, DeleteGroup, EditGroup, R
 use crate::http::openapi::operation::Access;
 use crate::http::openapi::{Body, Operation, Tag, schemas};
 
-/// A group's model as requests may name it. Roles are granted elsewhere: only an empty list is taken.
+/// A group's model as requests may name it.
 fn fields(more: Value) -> Value {
     let mut fields = checked(FIELDS, json!({"users": names(MAX_NAMES)}));
-    fields["roles"]["maxItems"] = json!(0);
+    fields["roles"]["description"] = json!("Passed over: roles are granted under `/roles`.");
     if let (Some(fields), Value::Object(more)) = (fields.as_object_mut(), more) {
         fields.extend(more);
     }

@@ -1,7 +1,7 @@
 //! The hub itself, who is asking, the proxy.
 
 use axum::http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{at_least, or_nothing, text};
 use crate::domain::action::{ManageProxy, ReadHub, ReadMetrics, Shutdown};
@@ -124,17 +124,13 @@ pub(in crate::http::api) fn check_routes() -> Operation {
 }
 
 pub(in crate::http::api) fn relocate_proxy() -> Operation {
-    let old = |name: &str| (name.to_owned(), Value::Bool(false));
-    let mut schema = at_least(
+    let schema = at_least(
         json!({
             "api_url": {"type": "string", "format": "uri", "description": "Where the new proxy's API is."},
             "auth_token": {"type": "string", "minLength": 1, "description": "Its token."},
         }),
         &[],
     );
-    if let Some(fields) = schema["properties"].as_object_mut() {
-        fields.extend(super::super::proxy::relocate::OLD.iter().copied().map(old));
-    }
     let example = json!({"api_url": "http://127.0.0.1:8001", "auth_token": "SECRET"});
     Operation::needs::<ManageProxy>(Tag::Proxy, "Tell of another proxy")
         .text("From now on, and until the next start, the hub drives that one.")

@@ -80,8 +80,8 @@ pub(in crate::http::api) fn authorize() -> [(Method, Operation); 2] {
     ]
 }
 
-/// `POST /oauth2/token`.
-pub(in crate::http::api) fn token() -> [(Method, Operation); 1] {
+/// The form of a token request.
+fn exchange() -> Body {
     let form = json!({
         "type": "object",
         "required": ["grant_type", "code", "client_id", "client_secret"],
@@ -98,6 +98,11 @@ pub(in crate::http::api) fn token() -> [(Method, Operation); 1] {
         "grant_type": "authorization_code", "code": "CODE", "redirect_uri": "/services/whoami/oauth_callback",
         "client_id": "service-whoami", "client_secret": "SECRET", "code_verifier": "VERIFIER",
     });
+    Body::form(form, example)
+}
+
+/// `POST /oauth2/token`.
+pub(in crate::http::api) fn token() -> [(Method, Operation); 1] {
     let issued = json!({
         "type": "object",
         "required": ["access_token", "expires_in", "token_type", "scope"],
@@ -108,38 +113,31 @@ pub(in crate::http::api) fn token() -> [(Method, Operation); 1] {
             "scope": {"type": "string", "description": "Scopes, separated by spaces."},
         },
     });
-    let refused = || -> Value {
-        json!({
-            "type": "object",
-            "required": ["error"],
-            "properties": {"error": text(), "error_description": text()},
-        })
-    };
+    let refused = json!({
+        "type": "object",
+        "required": ["error"],
+        "properties": {"error": text(), "error_description": text()},
+    });
     let operation = Operation::new(Tag::OAuth, "Exchange a code for a token")
         .access(Access::Anybody)
         .text("RFC 6749 section 4.1.3. A code that is used twice takes back what it gave.")
-        .body(Body::form(form, example))
+        .body(exchange())
         .json(200, "The token.", issued)
-        .json(400, "Refused (RFC 6749 section 5.2).", refused())
+        .json(400, "Refused (RFC 6749 section 5.2).", refused.clone())
         .json(
             401,
             "The client is unknown, or its secret is wrong.",
-            refused(),
+            refused,
+        )
+        .error(
+            403,
+            "A browser sent it for a page (the header `Origin`), without a token: clients are programs.",
         )
         .error(503, "The database does not answer.");
     [(Method::POST, operation)]
 }
 
-fn look_up(summary: &'static str) -> Operation {
-    let found = json!({
-        "description": "The user or service, as far as the caller may see: always who it is.",
-        "type": "object",
-        "required": ["kind", "name", "admin"],
-        "anyOf": [
-            schemas::of::<hub_types::user::UserModel>(),
-            schemas::of::<hub_types::service::ServiceModel>(),
-        ],
-    });
+fn look_up(summary: &'static str, found: Value) -> Operation {
     Operation::new(Tag::LookUps, summary)
         .access(Access::Token)
         .text("For services of JupyterHub 0.7 and 0.8. Today's ask `GET /user` with the visitor's own token.")
@@ -149,11 +147,31 @@ fn look_up(summary: &'static str) -> Operation {
 }
 
 pub(in crate::http::api) fn by_token() -> Operation {
-    look_up("Whose token is this?")
+    let found = json!({
+        "description": "The user or service, as far as the caller may see: always who it is.",
+        "type": "object",
+        "required": ["kind", "name", "admin"],
+        "oneOf": schemas::user_or_service(),
+    });
+    look_up("Whose token is this?", found)
+}
+
+fn look_up_cookie(summary: &'static str) -> Operation {
+    let found = json!({
+        "description": "The user, as far as the caller may see.",
+        "anyOf": [
+            schemas::of::<hub_types::user::UserModel>(),
+            {"type": "object", "maxProperties": 0},
+        ],
+    });
+    look_up(summary, found).text(
+        "`jupyterhub-services` is the cookie that this hub sets for services with `cookie_auth`: that service always \
+         hears who it is. Of the login cookie callers hear what they may read of that user.",
+    )
 }
 
 pub(in crate::http::api) fn by_cookie() -> Operation {
-    look_up("Whose cookie is this?")
+    look_up_cookie("Whose cookie is this?")
 }
 
 pub(in crate::http::api) fn by_cookie_in_body() -> Operation {
@@ -163,7 +181,7 @@ pub(in crate::http::api) fn by_cookie_in_body() -> Operation {
         example: json!("VALUE"),
         required: true,
     };
-    look_up("Whose cookie is this? The value is the body.")
+    look_up_cookie("Whose cookie is this? The value is the body.")
         .body(body)
         .extension()
 }

@@ -43,6 +43,7 @@ pub(in crate::http::api) fn create() -> Operation {
     let example = json!({"note": "nightly report", "expires_in": 86400, "scopes": ["list:users"]});
     Operation::needs::<ManageTokens>(Tag::Tokens, "Create a token")
         .text("Without other credentials, `auth` can hold the name and password of the user.")
+        .or_by_body()
         .body(Body::optional(or_nothing(schema), example))
         .model::<TokenModel>(
             201,

@@ -16,9 +16,6 @@ use crate::http::error::ApiError;
 use crate::http::extract::{Auth, JsonBody};
 use crate::state::AppState;
 
-/// Keys that JupyterHub's documentation names and its code passes over: here they are a mistake.
-pub(in crate::http::api) const OLD: &[&str] = &["ip", "port", "protocol"];
-
 pub(in crate::http::api) async fn relocate(
     State(state): State<AppState>,
     Auth(caller): Auth,
@@ -46,7 +43,8 @@ pub(in crate::http::api) async fn relocate(
     Ok(StatusCode::OK)
 }
 
-/// What is to change; `None` stays.
+/// What is to change; `None` stays. (`ip`, `port` and `protocol`, which JupyterHub's documentation names too, say nothing
+/// to its code, nor to this.)
 #[derive(Debug, Default)]
 struct Relocation {
     api_url: Option<String>,
@@ -55,11 +53,6 @@ struct Relocation {
 
 impl Relocation {
     fn read(fields: &Map<String, Value>) -> Result<Self, ApiError> {
-        if let Some(key) = OLD.iter().find(|key| fields.contains_key(**key)) {
-            return Err(ApiError::bad_request(format!(
-                "{key} is not known; say where the proxy's API is with api_url"
-            )));
-        }
         let text = |key: &str| match fields.get(key) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.as_str())),
@@ -124,6 +117,14 @@ fn relocate_to(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_known_is_passed_over() {
+        let fields = serde_json::json!({"ip": "127.0.0.1", "port": "1", "protocol": "http", "api_url": "http://p:1"});
+        let read = Relocation::read(fields.as_object().unwrap()).unwrap();
+        assert_eq!(read.api_url.as_deref(), Some("http://p:1"));
+        assert!(read.auth_token.is_none());
+    }
 
     #[test]
     fn addresses() {

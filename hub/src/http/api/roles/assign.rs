@@ -23,40 +23,49 @@ type Names = Path<(String, String, String)>;
 pub(in crate::http::api) async fn give(
     State(state): State<AppState>,
     Auth(caller): Auth,
-    Path((role, kind, holder)): Names,
+    path: Names,
 ) -> Result<StatusCode, ApiError> {
-    let kind = permitted(&caller, &kind, &holder)?;
-    let tx = state.db.write().await?;
-    let found = changeable(&tx, &role).await?;
-    within(&caller, &given(&state, &found, kind, &holder))?;
-    if !roles::grant(&tx, &role, kind, &holder, Origin::Api).await? {
-        return Err(no_such_holder(&holder));
-    }
-    tx.commit_and_tell(&state.bus, [Event::Identities]).await?;
-    tracing::warn!(
-        "{} gave role {role} to {kind:?} {holder:?}",
-        caller.owner.name()
-    );
-    Ok(StatusCode::NO_CONTENT)
+    change(&state, &caller, path, Change::Give).await
 }
 
 pub(in crate::http::api) async fn take(
     State(state): State<AppState>,
     Auth(caller): Auth,
-    Path((role, kind, holder)): Names,
+    path: Names,
 ) -> Result<StatusCode, ApiError> {
-    let kind = permitted(&caller, &kind, &holder)?;
+    change(&state, &caller, path, Change::Take).await
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Change {
+    Give,
+    Take,
+}
+
+/// Giving and taking ask for the same: whoever may not have what a role gives must not decide who has it.
+async fn change(
+    state: &AppState,
+    caller: &Principal,
+    Path((role, kind, holder)): Names,
+    change: Change,
+) -> Result<StatusCode, ApiError> {
+    let kind = permitted(caller, &kind, &holder)?;
     let tx = state.db.write().await?;
     let found = changeable(&tx, &role).await?;
-    within(&caller, &given(&state, &found, kind, &holder))?;
-    if !roles::revoke(&tx, &role, kind, &holder).await? {
+    within(caller, &given(state, &found, kind, &holder))?;
+    let (done, did) = match change {
+        Change::Give => (
+            roles::grant(&tx, &role, kind, &holder, Origin::Api).await?,
+            "gave",
+        ),
+        Change::Take => (roles::revoke(&tx, &role, kind, &holder).await?, "took"),
+    };
+    if !done {
         return Err(no_such_holder(&holder));
     }
     tx.commit_and_tell(&state.bus, [Event::Identities]).await?;
-    tracing::warn!(
-        "{} took role {role} from {kind:?} {holder:?}",
-        caller.owner.name()
-    );
+    let who = caller.owner.name();
+    tracing::warn!("{who} {did} role {role}: {kind:?} {holder:?}");
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -8,7 +8,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::super::users::find;
-use super::{ServerBody, check_display_name, check_new_name, default_display_name, empty};
+use super::{
+    ServerBody, check_characters, check_display_name, check_new_name, default_display_name, empty,
+};
 use crate::db::servers;
 use crate::domain::action::StartServer;
 use crate::domain::lifecycle::ServerState;
@@ -38,11 +40,13 @@ pub(in crate::http::api) async fn start(
         (None, given) => Some(given.unwrap_or_else(|| default_display_name(&at))),
         (Some(_), given) => given,
     };
-    if known.is_none() {
-        check_new_name(&at.name)?;
-    }
-    if let Some(name) = &display_name {
-        check_display_name(name)?;
+    match (&known, &display_name) {
+        (Some(_), Some(name)) => check_characters(name)?,
+        (Some(_), None) => {}
+        (None, name) => {
+            check_new_name(&at.name)?;
+            name.as_deref().map(check_display_name).transpose()?;
+        }
     }
     if known.is_some_and(|server| server.state == ServerState::Spawning) {
         return Ok(empty(StatusCode::ACCEPTED));

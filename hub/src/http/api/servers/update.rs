@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::super::body::{is_nothing, object, quoted, shown};
 use super::super::users::{find, view};
-use super::{check_display_name, check_new_name, log_name};
+use super::{check_characters, check_display_name, check_new_name, log_name};
 use crate::bus::Event;
 use crate::db::{NewServer, ServerChange, Tx, servers};
 use crate::domain::action::StartServer;
@@ -44,7 +44,7 @@ pub(in crate::http::api) async fn update(
     let server = apply(&state, granted, &user, change).await?;
     let mut model = view(&state, &caller, true).server(&server);
     // JupyterHub shows here what it has stored, where that is nothing.
-    if server.spawner_state.is_none() {
+    if server.spawner_state.is_none() || server.is_forgotten() {
         model.state = model.state.map(|_| Value::Null);
     }
     if server.user_options.is_empty() && !options {
@@ -96,8 +96,11 @@ impl Change {
                 check_new_name(name)?;
             }
         }
-        if let Some(name) = &display_name {
-            check_display_name(name)?;
+        match (&name, &display_name) {
+            // JupyterHub checks it as that of a new server, under the new name.
+            (Some(_), Some(shown)) => check_display_name(shown)?,
+            (None, Some(shown)) => check_characters(shown)?,
+            (_, None) => {}
         }
         Ok(Self {
             name,
@@ -128,7 +131,7 @@ async fn apply(
 ) -> Result<Server, ApiError> {
     let at = granted.subject();
     let tx = state.db.write().await?;
-    let server = match servers::find(&*tx, at).await? {
+    let mut server = match servers::find(&*tx, at).await? {
         Some(server) => server,
         None => first_default(&tx, user, at).await?,
     };
@@ -139,41 +142,20 @@ async fn apply(
         );
         return Err(ApiError::bad_request(text));
     }
-    let taken = |name: &ServerName| {
-        let name = quoted(name.as_str());
-        ApiError::conflict(format!("User {} already has server {name}", at.user))
-    };
-    let renamed = change.name;
-    if let Some(name) = renamed
-        .iter()
-        .find(|name| **name == at.name || name.is_default())
-    {
-        return Err(taken(name));
-    }
-    // Scopes carry the names of servers.
-    let told = renamed.is_some().then_some(Event::Identities);
-    if let Some(name) = renamed {
-        if at.name.is_default() {
-            // The user gets another default server: one more in all.
-            let existing = servers::of_users(&*tx, &[server.user_id]).await?;
-            let rule = state.config.jupyterhub.named_servers();
-            rule.check_one_more(at.user.as_str(), &existing)?;
-        }
-        servers::rename(&tx, server.id, &name)
-            .await
-            .map_err(|error| {
-                if error.is_conflict() {
-                    taken(&name)
-                } else {
-                    error.into()
-                }
-            })?;
-    }
-    let step = ServerChange {
+    let mut step = ServerChange {
         display_name: change.display_name,
         user_options: change.user_options,
         ..ServerChange::default()
     };
+    // Scopes carry the names of servers.
+    let told = change.name.is_some().then_some(Event::Identities);
+    if let Some(name) = change.name {
+        rename(state, &tx, &server, &name).await?;
+        if server.spawner_state.is_none() {
+            server.forget();
+            step.spawner_state = Some(server.spawner_state);
+        }
+    }
     let changed = servers::step(&tx, server.id, server.epoch, &step).await?;
     let server = servers::get(&*tx, server.id).await?;
     tx.commit_and_tell(&state.bus, told).await?;
@@ -184,4 +166,34 @@ async fn apply(
             "The server was changed in the meantime; try again.",
         )),
     }
+}
+
+/// Gives a server another name, if it may have one and nobody else of the same user has it.
+async fn rename(
+    state: &AppState,
+    tx: &Tx,
+    server: &Server,
+    name: &ServerName,
+) -> Result<(), ApiError> {
+    let at = &server.at;
+    let taken = || {
+        let name = quoted(name.as_str());
+        ApiError::conflict(format!("User {} already has server {name}", at.user))
+    };
+    if *name == at.name || name.is_default() {
+        return Err(taken());
+    }
+    if at.name.is_default() {
+        // The user gets another default server: one more in all.
+        let existing = servers::of_users(&**tx, &[server.user_id]).await?;
+        let rule = state.config.jupyterhub.named_servers();
+        rule.check_one_more(at.user.as_str(), &existing)?;
+    }
+    servers::rename(tx, server.id, name).await.map_err(|error| {
+        if error.is_conflict() {
+            taken()
+        } else {
+            error.into()
+        }
+    })
 }

@@ -1,7 +1,5 @@
 //! `POST /users/:name/activity`: when a user and their servers were last used. Servers report it themselves.
 
-use std::collections::BTreeMap;
-
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
@@ -10,11 +8,11 @@ use hub_types::time;
 use serde_json::{Map, Value};
 
 use super::super::body::{python, quoted};
-use crate::db::{NewServer, last_activity, servers, users};
+use crate::db::{NewServer, Tx, last_activity, servers, users};
 use crate::domain::action::ReportActivity;
 use crate::domain::activity::{Verdict, judge};
 use crate::domain::principal::Granted;
-use crate::domain::server::Server;
+use crate::domain::server::{Server, ServerId, ServerRef};
 use crate::domain::user::User;
 use crate::http::error::ApiError;
 use crate::http::extract::{Auth, JsonBody, UserPath};
@@ -40,6 +38,7 @@ pub(in crate::http::api) async fn activity(
 }
 
 /// What is new: each time is later than what is known.
+#[derive(Default)]
 struct Report<'a> {
     user: Option<DateTime<Utc>>,
     servers: Vec<(&'a Server, DateTime<Utc>)>,
@@ -62,51 +61,48 @@ impl<'a> Report<'a> {
                 "body must contain at least one of `last_activity` or `servers`",
             ));
         }
-        let by_name: BTreeMap<&str, &Server> = known
-            .iter()
-            .map(|server| (server.at.name.as_str(), server))
-            .collect();
-        let shape = || {
-            ApiError::bad_request(
-                "servers must be a dict of the form {server_name: {last_activity: timestamp}}",
-            )
-        };
-        let (mut servers, mut unused_default) = (Vec::new(), None);
-        for (name, entry) in entries
-            .map(|value| value.as_object().ok_or_else(shape))
-            .transpose()?
-            .into_iter()
-            .flatten()
-        {
-            let server = by_name.get(name.as_str()).copied();
-            if server.is_none() && !name.is_empty() {
-                return Err(ApiError::bad_request(format!(
-                    "No such server {} for user {}",
-                    quoted(name),
-                    user.name
-                )));
-            }
-            let time = entry
-                .as_object()
-                .and_then(|entry| entry.get("last_activity"))
-                .ok_or_else(shape)?;
-            let known = server.and_then(|server| server.last_activity);
-            match (server, newer(known, time, now)?) {
-                (Some(server), Some(time)) => servers.push((server, time)),
-                (None, time) => unused_default = time,
-                (Some(_), None) => {}
+        let mut report = Self::default();
+        if let Some(entries) = entries {
+            for (name, entry) in entries.as_object().ok_or_else(shape)? {
+                report.server(user, known, (name, entry), now)?;
             }
         }
-        let user = time
-            .map(|time| newer(user.last_activity, time, now))
-            .transpose()?
-            .flatten();
-        Ok(Self {
-            user,
-            servers,
-            unused_default,
-        })
+        if let Some(time) = time {
+            report.user = newer(user.last_activity, time, now)?;
+        }
+        Ok(report)
     }
+
+    /// Reads what is said of one server.
+    fn server(
+        &mut self,
+        user: &User,
+        known: &'a [Server],
+        (name, entry): (&str, &Value),
+        now: DateTime<Utc>,
+    ) -> Result<(), ApiError> {
+        let server = known.iter().find(|server| server.at.name.as_str() == name);
+        if server.is_none() && !name.is_empty() {
+            let name = quoted(name);
+            let text = format!("No such server {name} for user {}", user.name);
+            return Err(ApiError::bad_request(text));
+        }
+        let entry = entry.as_object().ok_or_else(shape)?;
+        let time = entry.get("last_activity").ok_or_else(shape)?;
+        let seen = server.and_then(|server| server.last_activity);
+        match (server, newer(seen, time, now)?) {
+            (Some(server), Some(time)) => self.servers.push((server, time)),
+            (None, time) => self.unused_default = time,
+            (Some(_), None) => {}
+        }
+        Ok(())
+    }
+}
+
+fn shape() -> ApiError {
+    ApiError::bad_request(
+        "servers must be a dict of the form {server_name: {last_activity: timestamp}}",
+    )
 }
 
 /// What Python takes for nothing.
@@ -157,9 +153,18 @@ async fn store(
     let seen = report.servers.iter();
     let mut of_servers: Vec<_> = seen.map(|(server, time)| (server.id, *time)).collect();
     if let Some(time) = report.unused_default {
-        let (name, new) = (ServerName::default_server(), NewServer::default());
-        of_servers.push((servers::insert(&tx, user.id, &name, &new).await?, time));
+        of_servers.push((default_server(&tx, user).await?, time));
     }
     last_activity::of_servers(&tx, &of_servers).await?;
     Ok(tx.commit().await?)
+}
+
+/// The row of a user's default server. It is looked for in the transaction that makes it: somebody else may have made it
+/// since the report was read.
+async fn default_server(tx: &Tx, user: &User) -> Result<ServerId, ApiError> {
+    let at = ServerRef::new(user.name.clone(), ServerName::default_server());
+    Ok(match servers::find(&**tx, &at).await? {
+        Some(server) => server.id,
+        None => servers::insert(tx, user.id, &at.name, &NewServer::default()).await?,
+    })
 }

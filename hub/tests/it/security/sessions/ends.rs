@@ -38,6 +38,7 @@ async fn everything(hub: &Hub) -> Everything {
 /// Which of the credentials of a session still work: page, API, OAuth token, the cookie look-ups.
 async fn works(hub: &Hub, had: &Everything) -> [bool; 5] {
     let ok = |reply: Reply| match reply.status.as_u16() {
+        // Of whose session it is not everybody hears: `{}` to some.
         200 => true,
         403 | 404 => false,
         _ => panic!("{reply:?}"),

@@ -230,15 +230,20 @@ const ROLES: &[&[&str]] = &[
     ],
 ];
 
+/// The role `admin` for a group, too.
+fn bosses() -> hub::config::RoleSpec {
+    hub::config::RoleSpec {
+        name: "admin".into(),
+        groups: Some(vec!["bosses".into()]),
+        users: Some(vec!["admin".into()]),
+        ..Default::default()
+    }
+}
+
 #[tokio::test]
 async fn case_52_a_narrow_token_makes_no_administrator() {
     let hub = Watched::with(|config| {
-        config.jupyterhub.load_roles.push(hub::config::RoleSpec {
-            name: "admin".into(),
-            groups: Some(vec!["bosses".into()]),
-            users: Some(vec!["admin".into()]),
-            ..Default::default()
-        });
+        config.jupyterhub.load_roles.push(bosses());
     })
     .await;
     let narrow = hub.token("admin", &["admin:users", "groups"]).await;
@@ -273,12 +278,7 @@ async fn case_52_self_promotion() {
                 users: Some(vec!["alice".into()]),
                 ..Default::default()
             });
-            config.jupyterhub.load_roles.push(hub::config::RoleSpec {
-                name: "admin".into(),
-                groups: Some(vec!["bosses".into()]),
-                users: Some(vec!["admin".into()]),
-                ..Default::default()
-            });
+            config.jupyterhub.load_roles.push(bosses());
         })
         .await;
         let me = hub.token("alice", &["inherit"]).await;

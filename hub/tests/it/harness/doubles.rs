@@ -1,0 +1,151 @@
+//! Doubles of a spawner and a proxy: nothing leaves this process.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::http::StatusCode;
+use hub::proxy_client::{KnownRoute, ProxyClient, ProxyError, Route, Routes};
+use hub::spawner::{self, Placed, SpawnError, Spawner, StartContext};
+use hub_types::secret::Token;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+/// What the next start does.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Behaviour {
+    /// Answers HTTP at once.
+    #[default]
+    Answers,
+    /// Runs, but never answers.
+    Hangs,
+    /// Cannot be started.
+    Fails(String),
+}
+
+/// A double of a spawner: a server is a listener of this process.
+#[derive(Debug, Default)]
+pub(crate) struct SpawnerDouble {
+    pub(crate) behaviour: Mutex<Behaviour>,
+    running: Mutex<BTreeMap<String, watch::Sender<bool>>>,
+}
+
+impl SpawnerDouble {
+    pub(crate) fn next(&self, behaviour: Behaviour) {
+        *self.behaviour.lock().unwrap() = behaviour;
+    }
+
+    fn stopped(&self, state: &Value) -> Option<watch::Receiver<bool>> {
+        let running = self.running.lock().unwrap();
+        running
+            .get(state["server"].as_str().unwrap_or_default())
+            .map(watch::Sender::subscribe)
+    }
+}
+
+#[async_trait]
+impl Spawner for SpawnerDouble {
+    fn name(&self) -> &'static str {
+        "double"
+    }
+
+    async fn start(&self, context: StartContext<'_>) -> Result<(), SpawnError> {
+        let behaviour = self.behaviour.lock().unwrap().clone();
+        if let Behaviour::Fails(why) = behaviour {
+            return Err(SpawnError::Failed(why));
+        }
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = format!("http://{}", listener.local_addr().unwrap());
+        let key = context.server.to_string();
+        context
+            .commit
+            .commit(&Placed {
+                state: json!({ "server": key, "for the hub alone": true }),
+                target,
+            })
+            .await?;
+        let (stop, mut stopped) = watch::channel(false);
+        self.running.lock().unwrap().insert(key, stop);
+        let app = match behaviour {
+            Behaviour::Hangs => Router::new().fallback(std::future::pending::<StatusCode>),
+            _ => Router::new().fallback(|| async { StatusCode::OK }),
+        };
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = stopped.wait_for(|stopped| *stopped) => {}
+                _ = axum::serve(listener, app).into_future() => {}
+            }
+        });
+        Ok(())
+    }
+
+    async fn poll(&self, state: &Value) -> spawner::Poll {
+        match self.stopped(state) {
+            Some(_) => spawner::Poll::Running,
+            None => spawner::Poll::Exited("is gone".into()),
+        }
+    }
+
+    async fn wait(&self, state: &Value) -> String {
+        if let Some(mut stopped) = self.stopped(state) {
+            // The sender is dropped when the server is stopped: that is an end, too.
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+        }
+        "is gone".into()
+    }
+
+    async fn stop(&self, state: &Value, _now: bool) -> Result<(), SpawnError> {
+        let stop = self
+            .running
+            .lock()
+            .unwrap()
+            .remove(state["server"].as_str().unwrap_or_default());
+        if let Some(stop) = stop {
+            stop.send_replace(true);
+        }
+        Ok(())
+    }
+
+    fn shown_state(&self, state: &Value) -> Value {
+        json!({ "server": state["server"] })
+    }
+
+    async fn output_tail(&self, _state: &Value, _lines: usize) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// Where a proxy was moved to: API address and token.
+pub(crate) type Moved = (Option<String>, Option<Token>);
+
+/// A double of a proxy: a table.
+#[derive(Debug, Default)]
+pub(crate) struct ProxyDouble(pub(crate) Mutex<Routes>, pub(crate) Mutex<Vec<Moved>>);
+
+#[async_trait]
+impl ProxyClient for ProxyDouble {
+    async fn add(&self, route: &Route) -> Result<(), ProxyError> {
+        let known = KnownRoute {
+            route: route.clone(),
+            last_activity: None,
+        };
+        let mut routes = self.0.lock().unwrap();
+        routes.insert(route.routespec.clone(), known);
+        Ok(())
+    }
+
+    async fn delete(&self, routespec: &str) -> Result<(), ProxyError> {
+        self.0.lock().unwrap().remove(routespec);
+        Ok(())
+    }
+
+    async fn routes(&self) -> Result<Routes, ProxyError> {
+        Ok(self.0.lock().unwrap().clone())
+    }
+
+    fn move_to(&self, api_url: Option<String>, token: Option<Token>) -> bool {
+        self.1.lock().unwrap().push((api_url, token));
+        true
+    }
+}

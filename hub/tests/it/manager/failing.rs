@@ -1,0 +1,140 @@
+//! Servers that cannot start, and those that die.
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_fails_shows_the_last_words_and_leaves_nothing() {
+    let scene = Scene::new("exit");
+    let proxy = TestProxy::start().await;
+    let client = proxy.client();
+    let manager = scene.hub("one", &client, Arc::new(SystemClock)).await;
+    let error = start(&manager).await.unwrap_err();
+    let StartError::Failed(failure) = &error else {
+        panic!("{error}")
+    };
+    assert!(
+        failure.message.contains("exited with code 3"),
+        "{failure:?}"
+    );
+    assert_eq!(failure.output, ["last words: no kernel", "first words"]);
+    assert_eq!(error.status(), 500);
+
+    let server = row(&manager, "").await.unwrap();
+    assert_eq!(
+        (
+            server.state,
+            server.spawner_state.clone(),
+            server.lease.clone()
+        ),
+        (ServerState::Stopped, None, None)
+    );
+    assert_eq!(server.last_failure.as_ref(), Some(failure));
+    let events = progress(&manager, &server).await;
+    assert!(
+        events.len() == 1 && events[0].failed && events[0].message.starts_with("Spawn failed: "),
+        "{events:?}"
+    );
+    assert!(
+        db::oauth::find_client(manager.db.read(), "jupyterhub-user-alice")
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(!client.routes().await.unwrap().contains_key("/user/alice/"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_start_names_what_to_change() {
+    let proxy = TestProxy::start().await;
+    let mut scene = Scene::new("silent");
+    scene.config.spawner.http_timeout = Duration::from_millis(300);
+    let manager = scene
+        .hub("one", &proxy.client(), Arc::new(SystemClock))
+        .await;
+    let error = start(&manager).await.unwrap_err().to_string();
+    assert!(
+        error.contains("Spawner.http_timeout") && error.contains("/user/alice/api"),
+        "{error}"
+    );
+    assert_eq!(scene.running(), 0);
+
+    scene.config.spawner.cmd = vec!["no-such-singleuser".into()];
+    let manager = scene
+        .hub("two", &proxy.client(), Arc::new(SystemClock))
+        .await;
+    let error = start(&manager).await.unwrap_err().to_string();
+    assert!(
+        error.contains("\"no-such-singleuser\" not found") && error.contains("Spawner.cmd"),
+        "{error}"
+    );
+    assert_eq!(row(&manager, "").await.unwrap().state, ServerState::Stopped);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_dies_is_buried() {
+    let scene = Scene::new("");
+    let proxy = TestProxy::start().await;
+    let client = proxy.client();
+    let manager = scene.hub("one", &client, Arc::new(SystemClock)).await;
+    start(&manager).await.unwrap();
+    let pid = record(&row(&manager, "").await.unwrap()).pid;
+    kill(pid);
+    eventually("it is dead", async || (!is_running(pid)).then_some(())).await;
+    assert_eq!(manager.poll_servers().await.unwrap(), 1);
+    let server = row(&manager, "").await.unwrap();
+    assert_eq!((server.state, server.lease), (ServerState::Stopped, None));
+    assert!(server.last_failure.unwrap().message.contains("SIGKILL"));
+    assert!(!client.routes().await.unwrap().contains_key("/user/alice/"));
+    assert!(
+        db::oauth::find_client(manager.db.read(), "jupyterhub-user-alice")
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert_eq!(manager.poll_servers().await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_local_spawner_runs_as_the_system_user_or_says_why_not() {
+    let proxy = TestProxy::start().await;
+    let mut scene = Scene::new("");
+    scene.config.jupyterhub.spawner_class = hub::config::SpawnerClass::Local;
+    // Ends at once: its last words are in the failure.
+    scene.config.spawner.cmd = vec!["id".into()];
+    let manager = scene
+        .hub("one", &proxy.client(), Arc::new(SystemClock))
+        .await;
+    let error = start(&manager).await.unwrap_err().to_string();
+    assert!(
+        error.contains("\"alice\" does not exist") && error.contains("useradd"),
+        "{error}"
+    );
+
+    let tx = manager.db.write().await.unwrap();
+    let daemon = hub_types::names::Username::stored("daemon");
+    db::users::insert(&tx, &daemon, false, chrono::DateTime::UNIX_EPOCH)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let server =
+        hub::domain::server::ServerRef::new(daemon, hub_types::names::ServerName::default_server());
+    let error = manager
+        .start(may_start(server), StartRequest::default(), LONG)
+        .await
+        .unwrap_err();
+    let StartError::Failed(failure) = error else {
+        panic!("{error}")
+    };
+    if nix::unistd::geteuid().is_root() {
+        let words = failure.output.join("\n");
+        assert!(
+            words.starts_with("uid=1(daemon) gid=1(daemon) groups=1(daemon)"),
+            "{failure:?}"
+        );
+    } else {
+        assert!(
+            failure.message.contains("does not run as root"),
+            "{failure:?}"
+        );
+    }
+}
