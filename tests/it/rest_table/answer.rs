@@ -19,6 +19,8 @@ pub(super) struct Answer {
     pub(super) location: String,
     /// JSON with placeholders; a page of HTML is one word.
     pub(super) body: Value,
+    /// Whether it said 202 for a start or stop that was only slow: then `status` is what it would have been.
+    pub(super) slow: bool,
 }
 
 impl Answer {
@@ -42,6 +44,7 @@ impl Answer {
             media: media.to_owned(),
             location: url(&target.unfill(header("location"))),
             body,
+            slow: false,
         }
     }
 
@@ -58,6 +61,9 @@ impl Answer {
             if theirs != ours {
                 lines.push(format!("{what}: {theirs:?} ≠ {ours:?}"));
             }
+        }
+        if ours.slow && !self.slow {
+            lines.push("slow: only ours".to_owned());
         }
         compare("body", &self.body, &ours.body, &mut lines);
         lines
@@ -249,6 +255,7 @@ mod tests {
             media: "application/json".to_owned(),
             location: String::new(),
             body,
+            slow: false,
         };
         let theirs = answer(json!([{"a": null, "b": 1}, {"a": null, "b": 1}]));
         let ours = answer(json!([{"a": "x", "c": 1}, {"a": "x", "c": 1}]));
@@ -261,5 +268,11 @@ mod tests {
             ]
         );
         assert_eq!(theirs.differences(&theirs.clone()), [] as [String; 0]);
+        let slow = Answer {
+            slow: true,
+            ..theirs.clone()
+        };
+        assert_eq!(theirs.differences(&slow), ["slow: only ours"]);
+        assert_eq!(slow.differences(&theirs), [] as [String; 0]);
     }
 }

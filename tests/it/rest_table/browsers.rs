@@ -16,7 +16,7 @@ pub(super) type Answers = Vec<(String, Answer)>;
 
 #[tokio::test]
 async fn browsers_are_answered_as_jupyterhub_answers_them() {
-    let (theirs, ours) = world::both(&[Caller::User], oauth::USERS).await;
+    let (theirs, ours) = world::both(&[Caller::User], &[false; oauth::USERS]).await;
     let mut report = Report::new(Suite::Browsers);
     let (their_answers, our_answers) = tokio::join!(everything(&theirs), everything(&ours));
     for ((call, theirs), (_, ours)) in their_answers.into_iter().zip(our_answers) {

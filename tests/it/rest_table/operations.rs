@@ -1,7 +1,7 @@
 //! The operations of upstream's `rest-api.yml`, as data: what each needs, what it is about, what it answers.
 //!
 //! In braces stand the objects of the caller, see [`Target`](super::targets::Target). The order is the order of the
-//! calls: reading comes first, what takes away comes last.
+//! calls: reading comes first, what takes away comes last. One table, and therefore longer than other files.
 
 /// What an operation is about, and therefore which filter can allow it.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +43,14 @@ pub(super) struct Operation {
     pub(super) success: u16,
     /// The status for who holds the scope, but not for this.
     pub(super) elsewhere: u16,
+}
+
+impl Operation {
+    /// Whether it starts or stops a server, which may take longer than an answer waits.
+    pub(super) fn starts_or_stops(&self) -> bool {
+        let server = self.path.ends_with("/server") || self.path.contains("/servers/");
+        server && matches!(self.method, "POST" | "DELETE")
+    }
 }
 
 use About::{Group, Hub, List, Server, Service, User};

@@ -27,12 +27,15 @@ pub(super) struct Report {
     exchanges: Vec<Exchange>,
 }
 
+/// A pattern of a deviation that explained something: the deviation's place in [`DEVIATIONS`], its id, the pattern.
+type Reason = (usize, &'static str, &'static str);
+
 /// What became of one exchange.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Verdict {
     Equal,
     /// Different on purpose, for these reasons.
-    Meant(BTreeSet<&'static str>),
+    Meant(BTreeSet<Reason>),
     /// JupyterHub does not do what the model says: the model is wrong.
     ModelIsWrong,
     /// Different, and nobody wants it so.
@@ -54,60 +57,24 @@ impl Report {
     /// Shows the counts, and fails when a difference is not meant, a meant one did not occur, or the documentation does
     /// not have it.
     pub(super) fn judge(&self) {
-        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        let mut seen = BTreeSet::new();
-        let mut wrong = BTreeMap::<String, Vec<String>>::new();
+        let mut tally = Tally::default();
         for exchange in &self.exchanges {
-            let verdict = self.verdict(exchange);
-            let class = match &verdict {
-                Verdict::Equal => "equal".to_owned(),
-                Verdict::Meant(ids) => {
-                    seen.extend(ids.iter().copied());
-                    format!(
-                        "meant: {}",
-                        ids.iter().copied().collect::<Vec<_>>().join(", ")
-                    )
-                }
-                Verdict::ModelIsWrong => {
-                    let line = format!("model says {:?}", exchange.expected);
-                    wrong.entry(line).or_default().push(shown(exchange));
-                    "MODEL".to_owned()
-                }
-                Verdict::Unexplained(lines) => {
-                    wrong
-                        .entry(lines.join("; "))
-                        .or_default()
-                        .push(shown(exchange));
-                    "UNEXPLAINED".to_owned()
-                }
-            };
-            *counts.entry(class).or_default() += 1;
+            tally.add(exchange, &self.verdict(exchange));
         }
-        let mut text = format!(
+        let head = format!(
             "{:?}: {} calls of each hub\n",
             self.suite,
             self.exchanges.len()
         );
-        for (class, count) in &counts {
-            let _ = writeln!(text, "{count:6} {class}");
-        }
-        let stale = self.stale(&seen);
-        let problems = |most: usize| {
-            let wrong = wrong.iter().map(move |(what, examples)| {
-                let shown: Vec<_> = examples.iter().take(most).map(String::as_str).collect();
-                format!("\n{} × {what}\n{}\n", examples.len(), shown.join("\n"))
-            });
-            let stale = stale.iter().map(|text| format!("\n{text}\n"));
-            stale.chain(wrong).collect::<String>()
-        };
-        self.keep(&format!("{text}{}", problems(usize::MAX)));
-        text.push_str(&problems(EXAMPLES));
-        eprintln!("{text}");
+        let stale = self.stale(&tally.seen);
+        let text = |most: usize| format!("{head}{}", tally.text(&stale, most));
+        self.keep(&text(usize::MAX));
+        eprintln!("{}", text(EXAMPLES));
         assert!(
-            stale.is_empty() && wrong.is_empty(),
+            stale.is_empty() && tally.wrong.is_empty(),
             "{} stale deviations and {} kinds of differences, see above; all of them are in target/artefacts",
             stale.len(),
-            wrong.len()
+            tally.wrong.len()
         );
     }
 
@@ -122,40 +89,48 @@ impl Report {
         if lines.is_empty() {
             return Verdict::Equal;
         }
-        let mut ids = BTreeSet::new();
+        let mut reasons = BTreeSet::new();
         let mut rest = Vec::new();
         for line in lines {
-            let mut meant = self
-                .deviations()
-                .filter(|deviation| deviation.covers(exchange, &line));
-            match meant.next() {
-                Some(deviation) => {
-                    ids.insert(deviation.id);
+            let meant = self.deviations().find_map(|(place, deviation)| {
+                Some((place, deviation.id, deviation.covers(exchange, &line)?))
+            });
+            match meant {
+                Some((place, id, patterns)) => {
+                    reasons.extend(patterns.map(|pattern| (place, id, pattern)));
                 }
                 None => rest.push(line),
             }
         }
         if rest.is_empty() {
-            Verdict::Meant(ids)
+            Verdict::Meant(reasons)
         } else {
             Verdict::Unexplained(rest)
         }
     }
 
-    fn deviations(&self) -> impl Iterator<Item = &'static Deviation> {
+    fn deviations(&self) -> impl Iterator<Item = (usize, &'static Deviation)> {
         let suite = self.suite;
         DEVIATIONS
             .iter()
-            .filter(move |deviation| deviation.suite == suite)
+            .enumerate()
+            .filter(move |(_, deviation)| deviation.suite == suite)
     }
 
-    /// Deviations that did not occur, or that `docs/compat.md` does not have.
-    fn stale(&self, seen: &BTreeSet<&str>) -> Vec<String> {
+    /// Patterns of deviations that explained nothing, and deviations that `docs/compat.md` does not have.
+    fn stale(&self, seen: &BTreeSet<Reason>) -> Vec<String> {
         let docs = peers::workspace().join("docs/compat.md");
         let docs = std::fs::read_to_string(docs).expect("docs/compat.md");
-        let ids: BTreeSet<_> = self.deviations().map(|deviation| deviation.id).collect();
-        let unseen = ids.iter().filter(|id| !seen.contains(*id));
-        let unseen = unseen.map(|id| format!("the deviation {id} did not occur: take it out"));
+        let ids: BTreeSet<_> = self.deviations().map(|(_, one)| one.id).collect();
+        let unseen = self.deviations().flat_map(|(place, deviation)| {
+            let patterns = deviation
+                .patterns()
+                .map(move |one| (place, deviation.id, one));
+            patterns.filter(|one| !seen.contains(one))
+        });
+        let unseen = unseen.map(|(_, id, pattern)| {
+            format!("of the deviation {id} nothing needed the pattern {pattern:?}: take it out")
+        });
         let undocumented = ids
             .iter()
             .filter(|id| !docs.contains(&format!("| `{id}` |")));
@@ -170,6 +145,55 @@ impl Report {
         std::fs::create_dir_all(&folder).expect("target is writable");
         let path = folder.join(format!("rest-{:?}.txt", self.suite).to_lowercase());
         std::fs::write(path, text).expect("target is writable");
+    }
+}
+
+/// What became of all exchanges.
+#[derive(Debug, Default)]
+struct Tally {
+    counts: BTreeMap<String, usize>,
+    /// What explained something.
+    seen: BTreeSet<Reason>,
+    /// What must not be, with the exchanges in which it was seen.
+    wrong: BTreeMap<String, Vec<String>>,
+}
+
+impl Tally {
+    fn add(&mut self, exchange: &Exchange, verdict: &Verdict) {
+        let mut wrong = |what: String| self.wrong.entry(what).or_default().push(shown(exchange));
+        let class = match verdict {
+            Verdict::Equal => "equal".to_owned(),
+            Verdict::Meant(reasons) => {
+                self.seen.extend(reasons.iter().copied());
+                let ids: BTreeSet<_> = reasons.iter().map(|(_, id, _)| *id).collect();
+                format!("meant: {}", ids.into_iter().collect::<Vec<_>>().join(", "))
+            }
+            Verdict::ModelIsWrong => {
+                wrong(format!("model says {:?}", exchange.expected));
+                "MODEL".to_owned()
+            }
+            Verdict::Unexplained(lines) => {
+                wrong(lines.join("; "));
+                "UNEXPLAINED".to_owned()
+            }
+        };
+        *self.counts.entry(class).or_default() += 1;
+    }
+
+    /// Counts and problems, with so many examples of each.
+    fn text(&self, stale: &[String], most: usize) -> String {
+        let mut text = String::new();
+        for (class, count) in &self.counts {
+            let _ = writeln!(text, "{count:6} {class}");
+        }
+        for one in stale {
+            let _ = writeln!(text, "\n{one}");
+        }
+        for (what, examples) in &self.wrong {
+            let shown: Vec<_> = examples.iter().take(most).map(String::as_str).collect();
+            let _ = writeln!(text, "\n{} × {what}\n{}", examples.len(), shown.join("\n"));
+        }
+        text
     }
 }
 

@@ -18,6 +18,9 @@ pub(super) const AT_ONCE: usize = 6;
 /// The token of the service `web`, which is also its secret as an OAuth client.
 pub(super) const WEB_TOKEN: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
 
+/// Somebody with whom many servers are shared.
+const TAKER: &str = "taker";
+
 /// Tokens of two more services.
 const ASKS_TOKEN: &str = "1f1e2d3c4b5a69788796a5b4c3d2e1f0";
 const CLOSED_TOKEN: &str = "2f1e2d3c4b5a69788796a5b4c3d2e1f0";
@@ -90,14 +93,14 @@ impl World {
     }
 }
 
-/// Starts our hub and the real one with the same content: objects for the given callers, and so many more users, each
-/// with a group, a token and a server that does not run.
-pub(super) async fn both(callers: &[Caller], more: usize) -> (World, World) {
+/// Starts our hub and the real one with the same content: objects for the given callers, and more users, each with a
+/// group, a token and a server that does not run. `more` says of each whether there are shares, too.
+pub(super) async fn both(callers: &[Caller], more: &[bool]) -> (World, World) {
     let web = answering_service().await;
     let secrets = Secrets::default();
     let start = async |python: bool| {
         let builder =
-            Stack::builder().config(&config(callers.len() + more, callers, &web, &secrets));
+            Stack::builder().config(&config(callers.len() + more.len(), callers, &web, &secrets));
         let builder = if python {
             builder.python_hub()
         } else {
@@ -180,6 +183,7 @@ fn config(targets: usize, callers: &[Caller], web: &str, secrets: &Secrets) -> S
         text,
         "everybody = {{ users = ['{STRANGER}', 'guest', 'owner'], properties = {{ kind = 'all' }} }}"
     );
+    let _ = writeln!(text, "takers = {{ users = ['{TAKER}'] }}");
     for number in 0..targets {
         let Target { user, group, .. } = Target::new(number);
         let _ = writeln!(text, "{group} = {{ users = ['{user}'] }}");
@@ -187,7 +191,7 @@ fn config(targets: usize, callers: &[Caller], web: &str, secrets: &Secrets) -> S
     text
 }
 
-async fn seeded(stack: Stack, callers: &[Caller], more: usize, secrets: &Secrets) -> World {
+async fn seeded(stack: Stack, callers: &[Caller], more: &[bool], secrets: &Secrets) -> World {
     let api = stack.api();
     let put = Request {
         method: Method::PUT,
@@ -202,15 +206,27 @@ async fn seeded(stack: Stack, callers: &[Caller], more: usize, secrets: &Secrets
     let owner = world.server(&api, "owner", put.method).await;
     owner.expect(201);
     let cookie = world.login_cookie().await;
-    let seeds: Vec<_> = stream::iter(0..callers.len() + more)
+    let seeds: Vec<_> = stream::iter(0..callers.len() + more.len())
         .map(|number| target(&world, &api, number, &cookie))
         .buffered(AT_ONCE)
         .collect()
         .await;
     // One after the other: lists show them in the order in which they were made.
-    for target in seeds.iter().take(callers.len()) {
+    let (of_callers, others) = seeds.split_at(callers.len());
+    for target in of_callers {
+        share(&api, target).await;
+        share_own(&api, target, STRANGER).await;
+    }
+    let others = others.iter().zip(more);
+    let others: Vec<_> = others
+        .filter_map(|(target, more)| more.then_some(target))
+        .collect();
+    for target in &others {
         share(&api, target).await;
     }
+    stream::iter(others)
+        .for_each_concurrent(AT_ONCE, |target| share_own(&api, target, TAKER))
+        .await;
     let tokens: Vec<_> = stream::iter(callers.iter().zip(&seeds))
         .map(|(caller, target)| token(&api, caller, target, secrets))
         .buffered(AT_ONCE)
@@ -251,13 +267,19 @@ async fn target(world: &World, api: &Api, number: usize, cookie: &str) -> Target
     target
 }
 
-/// Shares with and by a target.
+/// Shares with a target.
 async fn share(api: &Api, target: &Target) {
     let Target { user, group, .. } = target;
+    for body in [json!({"user": user}), json!({"group": group})] {
+        api.post("/shares/owner/box", &body).await.expect(200);
+    }
+}
+
+/// Shares what belongs to a target: with somebody, and with whoever has the code.
+async fn share_own(api: &Api, target: &Target, recipient: &str) {
+    let user = &target.user;
     for (path, body) in [
-        ("/shares/owner/box".to_owned(), json!({"user": user})),
-        ("/shares/owner/box".to_owned(), json!({"group": group})),
-        (format!("/shares/{user}/box"), json!({"user": STRANGER})),
+        (format!("/shares/{user}/box"), json!({"user": recipient})),
         (format!("/share-codes/{user}/box"), json!({})),
     ] {
         api.post(&path, &body).await.expect(200);

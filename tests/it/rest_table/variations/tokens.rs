@@ -6,7 +6,6 @@ use super::{lines_of, with_strange_bodies};
 pub(super) fn lines() -> Vec<String> {
     let mut lines = lines_of(TOKENS);
     lines.extend(with_strange_bodies("POST /users/{user}/tokens"));
-    lines.extend(with_strange_bodies("nobody POST /users/{user}/tokens"));
     for body in BODIES {
         lines.push(format!("POST /users/{{user}}/tokens {body}"));
     }
