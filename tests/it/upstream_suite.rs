@@ -33,9 +33,9 @@ struct Outcome {
 /// Runs upstream's test `files` with `proxy` as `configurable-http-proxy`, each in a process of its own: a hub that one
 /// file leaves behind makes another hang.
 async fn run(proxy: &Path, files: &[&str], limit: Duration) -> Outcome {
+    let runs = files.iter().map(|file| run_one(proxy, file, limit));
     let mut outcome = Outcome::default();
-    for file in files {
-        let found = run_one(proxy, file, limit).await;
+    for found in futures_util::future::join_all(runs).await {
         outcome.passed.extend(found.passed);
         outcome.failed.extend(found.failed);
         outcome.output.push_str(&found.output);
@@ -57,8 +57,8 @@ async fn run_one(proxy: &Path, file: &str, limit: Duration) -> Outcome {
         .env("PATH", path)
         .args(["-m", "pytest", "--quiet", "--color=no"])
         .args(["-p", "no:cacheprovider", "--reruns=2", "--reruns-delay=1"])
-        // Seconds for one test; upstream's have no limit of their own.
-        .arg("--timeout=120")
+        // Seconds for one test; upstream's have no limit of their own. The limit does not hold for a second try.
+        .args(["--timeout=60", "--rerun-except=Timeout"])
         .arg(format!(
             "--config-file={}",
             peers::sdist().join("pytest.ini").display()
@@ -129,7 +129,7 @@ async fn jupyterhubs_tests_of_proxy_and_services_pass_with_our_proxy() {
 }
 
 #[tokio::test]
-#[ignore = "takes ten minutes: upstream's tests of pages, API and named servers, twice"]
+#[ignore = "takes four minutes: upstream's tests of pages, API and named servers, twice (366 tests, two of them skipped)"]
 async fn jupyterhubs_tests_of_everything_behind_the_proxy_pass_with_our_proxy() {
-    compare(LONG, 400, Duration::from_secs(3000)).await;
+    compare(LONG, 360, Duration::from_secs(3000)).await;
 }
