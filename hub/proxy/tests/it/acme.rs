@@ -7,17 +7,18 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use http_body_util::BodyExt as _;
 use hub_proxy::config::Config;
 use hub_proxy::listener::{Bind, Listener};
 use hub_proxy::{Certificates, Listeners, Proxy, cli};
-use hub_types::clock::FakeClock;
+use hub_types::clock::{Clock as _, FakeClock, SystemClock};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::net::TcpSocket;
 use tokio_util::sync::CancellationToken;
 
 use crate::certs::connect_trusting;
@@ -107,11 +108,26 @@ impl Ordering {
     }
 }
 
+const SECOND: TimeDelta = TimeDelta::seconds(1);
+
+fn now() -> DateTime<Utc> {
+    SystemClock.now()
+}
+
+/// Since and until when a certificate is good.
+fn life(cert: &CertificateDer<'_>) -> [DateTime<Utc>; 2] {
+    let (_, cert) = x509_parser::parse_x509_certificate(cert).unwrap();
+    [cert.validity().not_before, cert.validity().not_after]
+        .map(|time| DateTime::from_timestamp(time.timestamp(), 0).unwrap())
+}
+
+fn since(cert: &CertificateDer<'_>) -> DateTime<Utc> {
+    life(cert)[0]
+}
+
 /// When two thirds of a certificate's life are over.
 fn due(cert: &CertificateDer<'_>) -> DateTime<Utc> {
-    let (_, cert) = x509_parser::parse_x509_certificate(cert).unwrap();
-    let [since, until] = [cert.validity().not_before, cert.validity().not_after]
-        .map(|time| DateTime::from_timestamp(time.timestamp(), 0).unwrap());
+    let [since, until] = life(cert);
     since + (until - since) * 2 / 3
 }
 
@@ -140,7 +156,7 @@ async fn a_certificate_is_ordered_kept_and_renewed() {
             "--acme-folder",
             folder.to_str().unwrap(),
         ];
-        let clock = FakeClock::at(hub_types::clock::Clock::now(&hub_types::clock::SystemClock));
+        let clock = FakeClock::at(now());
         let proxy = Ordering::start(bound, &clock, &options).await;
         let roots = pebble.roots().await;
         let first = proxy.ordered(&roots, None).await;
@@ -166,6 +182,11 @@ async fn a_certificate_is_ordered_kept_and_renewed() {
         let stream = TokioIo::new(stream.await.unwrap());
         let (mut open, connection) = http1::handshake::<_, TestBody>(stream).await.unwrap();
         tokio::spawn(connection);
+        // Certificates count in seconds: one of the same second would be due at the same time.
+        eventually("another second begins", async || {
+            now() > since(&first) + SECOND
+        })
+        .await;
         clock.set(due(&first));
         proxy.certificates.refresh(true);
         let second = proxy.ordered(&roots, Some(&first)).await;
@@ -178,7 +199,7 @@ async fn a_certificate_is_ordered_kept_and_renewed() {
 
         // Another process finds everything.
         let bound = Bound::new().await;
-        clock.set(due(&first) - chrono::TimeDelta::days(1));
+        clock.set(due(&first) - TimeDelta::days(1));
         let proxy = Ordering::start(bound, &clock, &options).await;
         assert_eq!(proxy.shown(&roots).await.unwrap(), second, "{challenge}");
         proxy.end().await;
@@ -187,10 +208,10 @@ async fn a_certificate_is_ordered_kept_and_renewed() {
 
 #[tokio::test]
 async fn names_that_lead_elsewhere_are_told_and_the_proxy_goes_on() {
-    let bound = Bound::new().await;
-    // It asks at a port where nobody listens.
-    let public = address(&bound.public).port();
-    drop(bound);
+    // It asks at a port where nobody listens, and nobody else can.
+    let taken = TcpSocket::new_v4().unwrap();
+    taken.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let public = taken.local_addr().unwrap().port();
     let pebble = Pebble::start(public, public).await;
     let folder = tempfile::tempdir().unwrap();
     let ready = folder.path().join("ready.json");

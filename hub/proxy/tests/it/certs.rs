@@ -46,6 +46,11 @@ impl Authority {
 
     /// A certificate for `localhost` and `127.0.0.1`, signed by an intermediate.
     pub(crate) fn issue(&self) -> Issued {
+        self.issue_for(&["localhost", "127.0.0.1"])
+    }
+
+    /// A certificate for `names`, signed by an intermediate.
+    pub(crate) fn issue_for(&self, names: &[&str]) -> Issued {
         let mut middle = signing();
         middle
             .distinguished_name
@@ -53,7 +58,7 @@ impl Authority {
         let middle_key = KeyPair::generate().unwrap();
         let middle_cert = middle.signed_by(&middle_key, &self.root).unwrap();
         let issuer = Issuer::new(middle, middle_key);
-        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
         let key = KeyPair::generate().unwrap();
         let leaf = CertificateParams::new(names)
             .unwrap()

@@ -1,6 +1,6 @@
 //! Pebble, the ACME server that Let's Encrypt tests clients with: <https://github.com/letsencrypt/pebble>.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Stdio;
 
 use http_body_util::BodyExt as _;
@@ -9,11 +9,11 @@ use hyper_util::rt::TokioIo;
 use rustls::RootCertStore;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
 use crate::certs::{Authority, trusting};
-use crate::harness::{get, soon};
+use crate::harness::{eventually, get, soon};
 
 /// A running Pebble; killed on drop.
 pub(crate) struct Pebble {
@@ -27,11 +27,11 @@ pub(crate) struct Pebble {
 impl Pebble {
     /// Starts a Pebble that looks for names at these ports of this machine.
     pub(crate) async fn start(tls_port: u16, http_port: u16) -> Self {
-        let authority = Authority::new();
-        let issued = authority.issue();
-        // It cannot be told to take any free port, so another process may take ours first.
+        let (authority, ip) = (Authority::new(), own_address());
+        let issued = authority.issue_for(&["localhost", &ip.to_string()]);
+        // It cannot be told to take any free port, so something else of this test may take ours first.
         for _ in 0..5 {
-            let (listen, management) = (free_port().await, free_port().await);
+            let [listen, management] = free_ports(ip).await;
             let config = json!({"pebble": {
                 "listenAddress": listen.to_string(),
                 "managementListenAddress": management.to_string(),
@@ -46,6 +46,8 @@ impl Pebble {
             let mut child = Command::new("pebble")
                 .args(["-config", &config])
                 .env("PEBBLE_VA_NOSLEEP", "1")
+                // By default it refuses one good nonce in twenty. Three in a row, and the next try is in two minutes.
+                .env("PEBBLE_WFE_NONCEREJECT", "0")
                 .stdout(Stdio::piped())
                 .stderr(Stdio::null())
                 .kill_on_drop(true)
@@ -58,6 +60,13 @@ impl Pebble {
                 if line.contains("ACME directory available at") {
                     // What it says later has to go somewhere.
                     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+                    // It says so before it listens.
+                    for address in [listen, management] {
+                        eventually("pebble listens", async || {
+                            TcpStream::connect(address).await.is_ok()
+                        })
+                        .await;
+                    }
                     return Self {
                         authority,
                         directory: format!("https://{listen}/dir"),
@@ -87,7 +96,16 @@ impl Pebble {
     }
 }
 
-async fn free_port() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    listener.local_addr().unwrap()
+/// A loopback address that no other process uses: its ports are ours.
+fn own_address() -> Ipv4Addr {
+    let [_, rest @ ..] = std::process::id().to_be_bytes();
+    let [a, b, c] = rest;
+    Ipv4Addr::new(127, a, b, c)
+}
+
+/// Two ports where nobody listens now.
+async fn free_ports(ip: Ipv4Addr) -> [SocketAddr; 2] {
+    let one = TcpListener::bind((ip, 0)).await.unwrap();
+    let two = TcpListener::bind((ip, 0)).await.unwrap();
+    [one, two].map(|listener| listener.local_addr().unwrap())
 }
