@@ -64,9 +64,19 @@ pub struct Config {
     /// `[PeriodicMetricsCollector]`: metrics that are computed from time to time.
     pub metrics: PeriodicMetricsCollector,
     /// Sections of classes that this hub was built with ([`load::OwnClasses`]), as they are written.
-    pub plugged: BTreeMap<String, Map<String, Value>>,
+    pub plugged: Plugged,
     /// The file it was read from; `None` when only defaults and flags count.
     pub source: Option<PathBuf>,
+}
+
+/// Sections that are taken as they are. What is a secret in them nobody knows, so that only their names are shown.
+#[derive(Clone, PartialEq, Default)]
+pub struct Plugged(pub BTreeMap<String, Map<String, Value>>);
+
+impl std::fmt::Debug for Plugged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
 }
 
 impl Config {

@@ -14,8 +14,8 @@ use crate::config::{CONFIGURABLE_HTTP_PROXY, Config};
 use crate::db::Db;
 use crate::spawner::child::DebugEnv;
 
-/// What a proxy is built from.
-#[derive(Debug, Clone)]
+/// What a proxy is built from. It does not show itself: its settings may hold secrets.
+#[derive(Clone)]
 pub struct ProxyContext {
     /// What the hub was told.
     pub config: Arc<Config>,
@@ -88,7 +88,7 @@ impl ProxyClasses {
         let name = &config.jupyterhub.proxy_class;
         let class = self.0.iter().find(|class| class.name == name);
         class
-            .and_then(|class| config.plugged.get(class.section))
+            .and_then(|class| config.plugged.0.get(class.section))
             .cloned()
             .unwrap_or_default()
     }
@@ -99,11 +99,18 @@ impl ProxyClasses {
     /// When its settings are wrong.
     pub fn build(&self, context: &ProxyContext) -> Result<Built, BuildError> {
         let wanted = &context.config.jupyterhub.proxy_class;
-        match self.0.iter().find(|class| class.name == wanted) {
-            Some(class) => (class.build)(context),
-            None if wanted == CONFIGURABLE_HTTP_PROXY => configurable_http_proxy(context),
-            None => Err(format!("[JupyterHub] proxy_class '{wanted}' is not known").into()),
+        let built = match self.0.iter().find(|class| class.name == wanted) {
+            Some(class) => (class.build)(context)?,
+            None if wanted == CONFIGURABLE_HTTP_PROXY => configurable_http_proxy(context)?,
+            None => return Err(format!("[JupyterHub] proxy_class '{wanted}' is not known").into()),
+        };
+        // Without one, every change of routes would succeed and lead nowhere.
+        if built.clients.is_empty() {
+            return Err(
+                format!("[JupyterHub] proxy_class '{wanted}' gave no proxy to drive").into(),
+            );
         }
+        Ok(built)
     }
 }
 
@@ -144,4 +151,43 @@ fn configurable_http_proxy(context: &ProxyContext) -> Result<Built, BuildError> 
         clients.push(client(address)?);
     }
     Ok(Built { clients, runner })
+}
+
+#[cfg(test)]
+mod tests {
+    use hub_types::env::ProcessEnv;
+
+    use super::*;
+    use crate::config::DbUrl;
+
+    #[tokio::test]
+    async fn a_class_that_gives_no_proxy_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.jupyterhub.proxy_class = "none".into();
+        let context = ProxyContext {
+            config: Arc::new(config),
+            settings: Map::new(),
+            db: Db::open(&DbUrl::Sqlite(folder.path().join("db")))
+                .await
+                .unwrap(),
+            env: Arc::new(ProcessEnv),
+            launcher: PathBuf::new(),
+            data: PathBuf::new(),
+            error_target: String::new(),
+            token: Token::generate(),
+        };
+        let class = ProxyClass {
+            name: "none",
+            section: "None",
+            build: |_| {
+                Ok(Built {
+                    clients: Vec::new(),
+                    runner: None,
+                })
+            },
+        };
+        let error = ProxyClasses::default().with(class).build(&context);
+        assert!(error.unwrap_err().to_string().contains("gave no proxy"));
+    }
 }

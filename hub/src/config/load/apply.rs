@@ -54,7 +54,7 @@ pub(super) fn apply(config: &mut Config, layers: &[Vec<Section>], classes: &OwnC
             if classes.values().any(|own| *own == section.class) {
                 let values = section.entries.iter();
                 let values = values.map(|entry| (entry.key.clone(), entry.node.to_json()));
-                let plugged = config.plugged.entry(section.class.clone());
+                let plugged = config.plugged.0.entry(section.class.clone());
                 plugged.or_default().extend(values);
             } else if Class::find(&section.class).is_none() {
                 state.problems.push(unknown_class(section));

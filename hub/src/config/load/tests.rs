@@ -537,7 +537,12 @@ fn a_class_of_ones_own_has_a_section_of_its_own() {
         )
     };
     let loaded = load(text, &[("haproxy", "HAProxy")]).unwrap();
-    assert_eq!(loaded.config.plugged["HAProxy"]["socket"], "/run/h.sock");
+    assert_eq!(loaded.config.plugged.0["HAProxy"]["socket"], "/run/h.sock");
+    let shown = format!("{:?}", loaded.config);
+    assert!(
+        shown.contains("HAProxy") && !shown.contains("/run/h.sock"),
+        "may be secret"
+    );
     assert_eq!(
         loaded.config.proxy.extra_routes["/docs/"],
         "http://127.0.0.1:4000"
