@@ -8,11 +8,12 @@
 //! [`SpawnerClass`].
 
 pub mod child;
-pub mod local;
+mod local;
 mod log_file;
 pub mod manager;
 mod port;
-pub mod simple;
+mod processes;
+mod simple;
 mod template;
 
 use std::path::Path;
@@ -28,6 +29,7 @@ use crate::config::{Config, SpawnerClass};
 use crate::db::DbError;
 use crate::domain::server::ServerRef;
 use crate::domain::user::UserId;
+use processes::Processes;
 
 /// Where a server is about to run: committed before anything of it runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -137,8 +139,8 @@ pub trait Spawner: Send + Sync + std::fmt::Debug {
 #[must_use]
 pub fn by_class(class: SpawnerClass, deps: child::ChildDeps) -> Arc<dyn Spawner> {
     match class {
-        SpawnerClass::Local => Arc::new(local::LocalSpawner::new(deps)),
-        SpawnerClass::Simple => Arc::new(simple::SimpleSpawner::new(deps)),
+        SpawnerClass::Local => Arc::new(Processes::new(deps, local::SystemUsers)),
+        SpawnerClass::Simple => Arc::new(Processes::new(deps, simple::OwnUser)),
     }
 }
 /// Users would be the first to learn that there is no program for their servers.

@@ -39,6 +39,7 @@ mod client;
 mod cookies;
 mod eventually;
 mod notebook;
+pub mod pattern;
 pub mod peers;
 pub mod ports;
 mod process;

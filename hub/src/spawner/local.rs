@@ -3,24 +3,17 @@
 
 use async_trait::async_trait;
 use nix::unistd::geteuid;
-use serde_json::Value;
 use services::contract::Account;
 use services::process::users::{self, SystemUser};
 
-use super::child::{ChildDeps, Children, Identity, failed, shown_state};
-use super::{Poll, SpawnError, Spawner, StartContext};
+use super::child::{Identity, failed};
+use super::processes::RunsAs;
+use super::{SpawnError, StartContext};
+use crate::config::Config;
 
-/// Processes of this machine's users.
+/// The system user of the owner's name.
 #[derive(Debug)]
-pub struct LocalSpawner(Children);
-
-impl LocalSpawner {
-    /// A spawner that starts processes as system users.
-    #[must_use]
-    pub fn new(deps: ChildDeps) -> Self {
-        Self(Children::new(deps))
-    }
-}
+pub(super) struct SystemUsers;
 
 /// The identity for `name`, or why this hub (of user id `euid`) cannot assume it.
 fn identity(user: SystemUser, euid: u32) -> Result<Identity, String> {
@@ -46,44 +39,21 @@ fn identity(user: SystemUser, euid: u32) -> Result<Identity, String> {
 }
 
 #[async_trait]
-impl Spawner for LocalSpawner {
-    fn name(&self) -> &'static str {
-        "local"
-    }
+impl RunsAs for SystemUsers {
+    const NAME: &'static str = "local";
 
-    async fn start(&self, context: StartContext<'_>) -> Result<(), SpawnError> {
+    async fn identity(
+        &self,
+        _: &Config,
+        context: &StartContext<'_>,
+    ) -> Result<Identity, SpawnError> {
         let name = context.server.user.as_str().to_owned();
         // The answer may come from a directory server.
         let user = tokio::task::spawn_blocking(move || users::lookup(&name))
             .await
             .map_err(|error| failed(error.to_string()))?
             .map_err(|error| failed(error.to_string()))?;
-        let identity = identity(user, geteuid().as_raw()).map_err(failed)?;
-        self.0.start(context, identity).await
-    }
-
-    async fn poll(&self, state: &Value) -> Poll {
-        self.0.poll(state)
-    }
-
-    async fn wait(&self, state: &Value) -> String {
-        self.0.wait(state).await
-    }
-
-    async fn stop(&self, state: &Value, now: bool) -> Result<(), SpawnError> {
-        self.0.stop(state, self.0.stop_times(now)).await
-    }
-
-    fn shown_state(&self, state: &Value) -> Value {
-        shown_state(state)
-    }
-
-    async fn output_tail(&self, state: &Value, lines: usize) -> Vec<String> {
-        self.0.output_tail(state, lines)
-    }
-
-    async fn trim_outputs(&self) {
-        self.0.trim_outputs();
+        identity(user, geteuid().as_raw()).map_err(failed)
     }
 }
 

@@ -5,27 +5,20 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
-use serde_json::Value;
 use services::contract::Account;
 
-use super::child::{ChildDeps, Children, Identity, failed, shown_state};
+use super::child::{Identity, failed};
+use super::processes::RunsAs;
 use super::template::fill;
-use super::{Poll, SpawnError, Spawner, StartContext};
+use super::{SpawnError, StartContext};
+use crate::config::Config;
 
 /// Upstream's choice: the hub's own user may have no usable one.
 const SHELL: &str = "/bin/bash";
 
-/// Processes of the hub's own user.
+/// The hub's own user, in a folder per name.
 #[derive(Debug)]
-pub struct SimpleSpawner(Children);
-
-impl SimpleSpawner {
-    /// A spawner that starts processes as the hub's own user.
-    #[must_use]
-    pub fn new(deps: ChildDeps) -> Self {
-        Self(Children::new(deps))
-    }
-}
+pub(super) struct OwnUser;
 
 /// The home of a user. Names that would lead out of the template's folder are refused.
 fn home(template: &str, username: &str, user_id: i64) -> Result<PathBuf, String> {
@@ -58,14 +51,16 @@ fn make_home(home: &Path) -> Result<(), String> {
 }
 
 #[async_trait]
-impl Spawner for SimpleSpawner {
-    fn name(&self) -> &'static str {
-        "simple"
-    }
+impl RunsAs for OwnUser {
+    const NAME: &'static str = "simple";
 
-    async fn start(&self, context: StartContext<'_>) -> Result<(), SpawnError> {
+    async fn identity(
+        &self,
+        config: &Config,
+        context: &StartContext<'_>,
+    ) -> Result<Identity, SpawnError> {
         let name = context.server.user.as_str();
-        let template = &self.0.config().simple_spawner.home_dir_template;
+        let template = &config.simple_spawner.home_dir_template;
         let home = home(template, name, context.user_id.0).map_err(failed)?;
         make_home(&home).map_err(failed)?;
         let account = Account {
@@ -73,40 +68,11 @@ impl Spawner for SimpleSpawner {
             home: home.display().to_string(),
             shell: SHELL.to_owned(),
         };
-        self.0
-            .start(
-                context,
-                Identity {
-                    account,
-                    home,
-                    run_as: None,
-                },
-            )
-            .await
-    }
-
-    async fn poll(&self, state: &Value) -> Poll {
-        self.0.poll(state)
-    }
-
-    async fn wait(&self, state: &Value) -> String {
-        self.0.wait(state).await
-    }
-
-    async fn stop(&self, state: &Value, now: bool) -> Result<(), SpawnError> {
-        self.0.stop(state, self.0.stop_times(now)).await
-    }
-
-    fn shown_state(&self, state: &Value) -> Value {
-        shown_state(state)
-    }
-
-    async fn output_tail(&self, state: &Value, lines: usize) -> Vec<String> {
-        self.0.output_tail(state, lines)
-    }
-
-    async fn trim_outputs(&self) {
-        self.0.trim_outputs();
+        Ok(Identity {
+            account,
+            home,
+            run_as: None,
+        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Where our answers differ from JupyterHub's on purpose. Each id is a row of `docs/compat.md`, where the reason is.
 
+use e2e::pattern::fits;
+
 use super::report::Exchange;
 
 /// Which test sees the difference.
@@ -47,25 +49,6 @@ impl Deviation {
             .flatten()
             .copied()
     }
-}
-
-/// Whether `text` is `pattern` with something in place of each `*`.
-fn fits(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else {
-        return false;
-    };
-    let Some(last) = pattern.rsplit_once('*').map(|(_, last)| last) else {
-        return rest.is_empty();
-    };
-    for part in parts {
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    text.len() >= first.len() + last.len() && text.ends_with(last)
 }
 
 /// Anybody.

@@ -1,5 +1,7 @@
 //! Where the two differ on purpose. Each id is a row of `hub/proxy/COMPAT.md`, where the reason is.
 
+use e2e::pattern::fits;
+
 /// One difference that is meant.
 #[derive(Debug)]
 pub(super) struct Deviation {
@@ -16,25 +18,6 @@ impl Deviation {
         let any = |patterns: &[&str], text: &str| patterns.iter().any(|one| fits(one, text));
         any(self.calls, call) && any(self.lines, line)
     }
-}
-
-/// Whether `text` is `pattern` with something in place of each `*`.
-fn fits(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else {
-        return false;
-    };
-    let Some(last) = pattern.rsplit_once('*').map(|(_, last)| last) else {
-        return rest.is_empty();
-    };
-    for part in parts {
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    text.len() >= first.len() + last.len() && text.ends_with(last)
 }
 
 /// All of them.
