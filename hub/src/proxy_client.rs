@@ -171,7 +171,7 @@ pub trait ProxyClient: Send + Sync + std::fmt::Debug {
     async fn delete(&self, routespec: &str) -> Result<(), ProxyError>;
 
     /// All routes that came from a hub, with the data they were given. Routes that somebody else gave the proxy are none
-    /// of ours: they must not be among them.
+    /// of ours: they must not be among them, as the hub deletes what it does not want.
     ///
     /// # Errors
     /// [`ProxyError`] after a bounded time of trying.
@@ -202,15 +202,23 @@ pub trait ProxyClient: Send + Sync + std::fmt::Debug {
     }
 }
 
+/// A proxy that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningProxy {
+    /// Where people reach it from this machine, e.g. `http://127.0.0.1:8000`.
+    pub public: String,
+    /// Whether it ran before: people use it then, whatever becomes of the hub.
+    pub found: bool,
+}
+
 /// A proxy that the hub starts, watches and stops (`Proxy.should_start`).
 #[async_trait]
 pub trait ProxyRunner: Send + Sync + std::fmt::Debug {
-    /// Starts the proxy, or finds the one of an earlier run of the hub. Where people reach it from this machine, e.g.
-    /// `http://127.0.0.1:8000`.
+    /// Starts the proxy, or finds the one of an earlier run of the hub.
     ///
     /// # Errors
     /// [`ProxyProcessError`]; nothing half-made is left then.
-    async fn start(&self) -> Result<String, ProxyProcessError>;
+    async fn start(&self) -> Result<RunningProxy, ProxyProcessError>;
 
     /// Starts it again if it has ended: true when it did. Its routes are taken as gone then.
     ///

@@ -302,11 +302,13 @@ fn as_one(mut clients: Vec<Arc<dyn ProxyClient>>, routes: &RouteSync) -> Arc<dyn
 struct Hub {
     state: AppState,
     proxy: Option<Arc<dyn ProxyRunner>>,
+    /// Whether the proxy was started by this hub; else people use it already.
+    is_new: bool,
     here: HubProcess,
 }
 
 impl Hub {
-    /// Starts or adopts the proxy, and puts the parts together. If that fails the proxy is stopped again.
+    /// Starts or adopts the proxy, and puts the parts together. If that fails a proxy that was started is stopped again.
     async fn assemble(base: Base, proxies: &ProxyClasses) -> anyhow::Result<Self> {
         let here = HubProcess::of_this().context("cannot look at this process in /proc")?;
         let hub = &base.config.jupyterhub;
@@ -314,14 +316,22 @@ impl Hub {
             clients,
             runner: proxy,
         } = base.proxy(proxies)?;
-        let public_origin = match &proxy {
-            Some(proxy) => proxy.start().await?,
-            None => hub.local_public_origin(hub.bind_url.port),
+        let (public_origin, is_new) = match &proxy {
+            Some(proxy) => {
+                let running = proxy.start().await?;
+                (running.public, !running.found)
+            }
+            None => (hub.local_public_origin(hub.bind_url.port), false),
         };
         match base.state(public_origin, clients).await {
-            Ok(state) => Ok(Self { state, proxy, here }),
+            Ok(state) => Ok(Self {
+                state,
+                proxy,
+                is_new,
+                here,
+            }),
             Err(error) => {
-                if let Some(proxy) = proxy {
+                if let Some(proxy) = proxy.filter(|_| is_new) {
                     proxy.stop().await?;
                 }
                 Err(error)
@@ -348,7 +358,7 @@ impl Hub {
         };
 
         if let Err(error) = self.arrive().await {
-            if let Some(proxy) = &self.proxy {
+            if let Some(proxy) = self.proxy.as_ref().filter(|_| self.is_new) {
                 proxy.stop().await?;
             }
             return Err(error.into());
@@ -359,8 +369,13 @@ impl Hub {
             proxy: self.proxy.clone(),
         };
         // With what the proxy knows of the time before: services that cull ask for it at once.
-        if let Err(error) = tasks::check_routes(&context).await {
-            tracing::warn!("the proxy's routes cannot be checked yet: {error}");
+        // But an external one may be away: it is asked again and again then, while everything else begins.
+        match tokio::time::timeout(tasks::FIRST_CHECK, tasks::check_routes(&context)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!("the proxy's routes cannot be checked yet: {error}"),
+            Err(_) => {
+                tracing::warn!("the proxy does not answer yet; its routes are checked when it does")
+            }
         }
         let started = Started {
             url: format!("{}{}", self.public_origin(), state.addresses.base.as_str()),

@@ -30,6 +30,8 @@ const WRITE_USES: Duration = Duration::from_secs(2);
 const PURGE: Duration = Duration::from_secs(600);
 /// How often files of output are shortened.
 const TRIM: Duration = Duration::from_secs(60);
+/// How long is waited for the first check of routes after a start, of the hub or of the proxy.
+pub const FIRST_CHECK: Duration = Duration::from_secs(5);
 /// No job is repeated more often, whatever is configured.
 const SHORTEST: Duration = Duration::from_millis(100);
 
@@ -101,28 +103,41 @@ pub async fn check_routes(context: &Context) -> Result<(), TaskError> {
     checked.failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
-/// Starts the proxy again when it has ended, and gives it its routes, also when somebody else has started it again;
-/// repeats a check of routes that went wrong.
+/// Starts the proxy again when it has ended, and gives it its routes. Asks the proxy nothing while it runs: one that hangs
+/// must not keep anybody from seeing that it has ended.
 ///
 /// # Errors
 /// When it cannot be started, or does not answer.
 pub async fn watch_proxy(context: &Context) -> Result<(), TaskError> {
+    let Some(proxy) = &context.proxy else {
+        return Ok(());
+    };
+    let restarted = proxy.check().await;
+    // Also when the start went wrong half-way: the proxy may be there without its routes.
+    if !matches!(restarted, Ok(false)) {
+        context.state.routes.mark_dirty();
+    }
+    if restarted? {
+        // What takes longer is left to the other job.
+        let checked = tokio::time::timeout(FIRST_CHECK, check_routes(context)).await;
+        checked.unwrap_or(Ok(()))?;
+    }
+    Ok(())
+}
+
+/// Gives the proxy its routes when somebody else has started it again; repeats a check of routes that went wrong.
+///
+/// # Errors
+/// When the proxy or the database does not answer.
+pub async fn watch_routes(context: &Context) -> Result<(), TaskError> {
     let routes = &context.state.routes;
     if context.state.manager.take_route_left() {
         routes.mark_dirty();
     }
-    if let Some(proxy) = &context.proxy {
-        let restarted = proxy.check().await;
-        // Also when the start went wrong half-way: the proxy may be there without its routes.
-        if !matches!(restarted, Ok(false)) {
-            routes.mark_dirty();
-        }
-        restarted?;
-    }
     if !routes.is_dirty()
         && let Err(error) = routes.glance().await
     {
-        tracing::warn!("{error}");
+        tracing::debug!("{error}");
     }
     if routes.is_dirty() {
         check_routes(context).await?;
@@ -220,6 +235,7 @@ enum Job {
     PollServers,
     CheckRoutes,
     WatchProxy,
+    WatchRoutes,
     WriteUses,
     Purge,
     TrimOutputs,
@@ -227,11 +243,12 @@ enum Job {
 }
 
 impl Job {
-    const ALL: [Job; 8] = [
+    const ALL: [Job; 9] = [
         Job::Heartbeat,
         Job::PollServers,
         Job::CheckRoutes,
         Job::WatchProxy,
+        Job::WatchRoutes,
         Job::WriteUses,
         Job::Purge,
         Job::TrimOutputs,
@@ -243,7 +260,7 @@ impl Job {
             Job::Heartbeat => HEARTBEAT,
             Job::PollServers => config.spawner.poll_interval,
             Job::CheckRoutes => config.jupyterhub.last_activity_interval,
-            Job::WatchProxy => config.proxy.check_running_interval,
+            Job::WatchProxy | Job::WatchRoutes => config.proxy.check_running_interval,
             Job::WriteUses => WRITE_USES,
             Job::Purge => PURGE,
             Job::TrimOutputs => TRIM,
@@ -262,6 +279,7 @@ impl Job {
             Job::PollServers => poll_servers(context).await,
             Job::CheckRoutes => check_routes(context).await,
             Job::WatchProxy => watch_proxy(context).await,
+            Job::WatchRoutes => watch_routes(context).await,
             Job::WriteUses => write_uses(context).await,
             Job::Purge => purge(context).await,
             Job::TrimOutputs => trim_outputs(context).await,

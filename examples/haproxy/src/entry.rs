@@ -30,6 +30,10 @@ impl Entry {
             ("http", Some(Host::Ipv6(address))) => address.into(),
             _ => return Err(wrong()),
         };
+        // It would be left out, and the route lead elsewhere.
+        if url.path() != "/" || url.query().is_some() || url.port_or_known_default() == Some(0) {
+            return Err(wrong());
+        }
         Ok(Self {
             address,
             port: url.port_or_known_default().ok_or_else(wrong)?,
@@ -61,7 +65,10 @@ impl Entry {
         };
         Ok(Route {
             routespec: routespec.to_owned(),
-            target: format!("http://{host}:{}", self.port),
+            target: match self.port {
+                80 => format!("http://{host}"),
+                port => format!("http://{host}:{port}"),
+            },
             data: serde_json::from_str(&self.data).map_err(|_| Failure::Foreign {
                 line: self.data.clone(),
             })?,
@@ -93,7 +100,11 @@ mod tests {
 
     #[test]
     fn a_route_goes_in_and_comes_back() {
-        for target in ["http://127.0.0.1:4000", "http://[::1]:4000"] {
+        for target in [
+            "http://127.0.0.1:4000",
+            "http://[::1]:4000",
+            "http://127.0.0.1",
+        ] {
             let text = Entry::of(&route(target)).unwrap().to_string();
             assert!(!text.contains(' '), "{text}");
             let back = Entry::parse(&text)
@@ -106,7 +117,14 @@ mod tests {
 
     #[test]
     fn what_cannot_be_a_target_is_named() {
-        for target in ["http://host:1", "https://127.0.0.1:1", "unix:/x", ""] {
+        for target in [
+            "http://host:1",
+            "https://127.0.0.1:1",
+            "http://127.0.0.1:1/v2",
+            "http://127.0.0.1:1/?q",
+            "unix:/x",
+            "",
+        ] {
             let error = Entry::of(&route(target)).unwrap_err().to_string();
             assert!(error.contains("ADDRESS:PORT"), "{error}");
         }

@@ -68,6 +68,10 @@ enum Failure {
         "{target} cannot be a target here: write http://ADDRESS:PORT, with an address, not a name"
     )]
     Target { target: String },
+    #[error(
+        "the route {routespec} cannot be told to HAProxy: ; and \\ end or change a command there"
+    )]
+    Routespec { routespec: String },
     #[error("the route {routespec} has more data than HAProxy takes, {LONGEST_COMMAND} bytes")]
     TooLong { routespec: String },
     #[error("the map holds what this hub did not write: {line}")]
@@ -108,8 +112,14 @@ impl HaProxy {
     /// Sends one command; the answer without the empty line that ends it.
     async fn tell(&self, command: &str) -> Result<String, Failure> {
         let socket: &Path = &self.settings.socket;
+        let failed = |why| Failure::Socket {
+            socket: socket.to_owned(),
+            why,
+        };
+        // Before the clock starts: thousands of routes wait here for each other.
+        let slot = self.slots.acquire().await;
+        let _slot = slot.map_err(|closed| failed(io::Error::other(closed)))?;
         let conversation = async {
-            let _slot = self.slots.acquire().await.map_err(io::Error::other)?;
             let mut stream = UnixStream::connect(socket).await?;
             stream.write_all(format!("{command}\n").as_bytes()).await?;
             let mut answer = String::new();
@@ -120,10 +130,7 @@ impl HaProxy {
             Ok(answer) => answer,
             Err(_) => Err(io::ErrorKind::TimedOut.into()),
         }
-        .map_err(|why| Failure::Socket {
-            socket: socket.to_owned(),
-            why,
-        })
+        .map_err(failed)
     }
 
     /// Sends one command that succeeds without a word.
@@ -135,14 +142,24 @@ impl HaProxy {
     }
 }
 
+/// A routespec that is one word of a command.
+fn checked(routespec: &str) -> Result<&str, Failure> {
+    if routespec.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, ';' | '\\'))
+    {
+        let routespec = routespec.to_owned();
+        return Err(Failure::Routespec { routespec });
+    }
+    Ok(routespec)
+}
+
 #[async_trait]
 impl ProxyClient for HaProxy {
     async fn add(&self, route: &Route) -> Result<(), ProxyError> {
-        let (map, spec) = (self.map(), &route.routespec);
+        let (map, spec) = (self.map(), checked(&route.routespec)?);
         let entry = Entry::of(route)?;
         let command = format!("set map {map} {spec} {entry}");
         if command.len() > LONGEST_COMMAND {
-            let routespec = spec.clone();
+            let routespec = spec.to_owned();
             return Err(Failure::TooLong { routespec }.into());
         }
         // In place where there is one, so that no request finds it missing.
@@ -156,7 +173,7 @@ impl ProxyClient for HaProxy {
 
     async fn delete(&self, routespec: &str) -> Result<(), ProxyError> {
         match self
-            .order(format!("del map {} {routespec}", self.map()))
+            .order(format!("del map {} {}", self.map(), checked(routespec)?))
             .await
         {
             Err(Failure::Refused { answer, .. }) if answer.contains("not found") => Ok(()),

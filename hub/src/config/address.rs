@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use hub_types::paths::BaseUrl;
+use hub_types::paths::{BaseUrl, canonical};
 
 /// Where to listen, and under which path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +39,9 @@ pub enum InvalidBindUrl {
     /// A host that cannot be one.
     #[error("'{0}' is not a host name or address")]
     Host(String),
+    /// A path that could be spelt otherwise: proxies tell paths in one way, and links must agree with it.
+    #[error("the path '{0}' {1}")]
+    Path(String, String),
     /// A query or fragment.
     #[error("a query or fragment has no meaning in an address to listen on")]
     Extra,
@@ -125,8 +128,22 @@ impl FromStr for BindUrl {
         Ok(Self {
             host: host_of(host)?,
             port,
-            base_url: BaseUrl::new(path),
+            base_url: base_url(path)?,
         })
+    }
+}
+
+/// The base URL that `path` is.
+///
+/// # Errors
+/// [`InvalidBindUrl::Path`] when it is not spelt as proxies spell it.
+pub fn base_url(path: &str) -> Result<BaseUrl, InvalidBindUrl> {
+    let base = BaseUrl::new(path);
+    let wrong = |why| Err(InvalidBindUrl::Path(path.to_owned(), why));
+    match canonical(base.as_str()) {
+        Ok(spelt) if spelt == base.as_str() => Ok(base),
+        Ok(spelt) => wrong(format!("has to be written as {spelt}")),
+        Err(why) => wrong(format!("cannot be a base URL: {why}")),
     }
 }
 
@@ -171,6 +188,22 @@ pub fn host_of(text: &str) -> Result<String, InvalidBindUrl> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn base_urls_are_spelt_as_proxies_spell_them() {
+        assert_eq!(base_url("a%20b").unwrap().as_str(), "/a%20b/");
+        for (path, part) in [
+            ("/jupyter+hub/", "/jupyter%2Bhub/"),
+            ("/é/", "/%C3%A9/"),
+            ("/100%/", "%25"),
+            ("/../", ".."),
+        ] {
+            let error = format!("http://:8000{path}")
+                .parse::<BindUrl>()
+                .unwrap_err();
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    }
 
     #[test]
     fn texts_that_jupyterhub_accepts() {

@@ -1,12 +1,11 @@
 //! The REST API of configurable-http-proxy 5.3, which `hub proxy` speaks as well.
 
+use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use hub_types::names::escape;
-use hub_types::route::{ProxyRoute, RouteTable};
 use hub_types::secret::Token;
 use reqwest::{Method, StatusCode};
 use serde_json::{Map, Value};
@@ -159,7 +158,8 @@ impl ChpClient {
                 Ok(Err(ProxyError::Forbidden { url }))
             }
             StatusCode::NOT_FOUND if call.may_be_missing => Ok(Ok(reply)),
-            status if status.as_u16() < 400 => Ok(Ok(reply)),
+            // A redirect is none: whoever sent it has not taken the route.
+            status if status.is_success() => Ok(Ok(reply)),
             status => Ok(Err(ProxyError::Refused {
                 url,
                 status: status.as_u16(),
@@ -191,17 +191,24 @@ struct Call<'a> {
     may_be_missing: bool,
 }
 
-/// The route as it was asked for, if it has our mark.
-fn ours(routespec: String, found: ProxyRoute) -> Option<KnownRoute> {
-    let mut data = found.data;
+/// The route as it was asked for, if it has our mark: what others wrote need not be of any shape.
+fn ours(routespec: String, found: Value) -> Option<KnownRoute> {
+    let Value::Object(mut data) = found else {
+        return None;
+    };
     data.remove(OURS)?;
+    let Some(Value::String(target)) = data.remove("target") else {
+        return None;
+    };
+    let last_activity = data.remove("last_activity");
+    let last_activity = last_activity.as_ref().and_then(Value::as_str);
     Some(KnownRoute {
         route: Route {
             routespec,
-            target: found.target,
+            target,
             data,
         },
-        last_activity: found.last_activity,
+        last_activity: last_activity.and_then(hub_types::time::parse),
     })
 }
 
@@ -275,8 +282,8 @@ impl ProxyClient for ChpClient {
             may_be_missing: false,
         };
         let reply = self.ask(&call).await?;
-        let table: RouteTable = self.json(reply).await?;
-        let known = |(key, found): (String, ProxyRoute)| {
+        let table: BTreeMap<String, Value> = self.json(reply).await?;
+        let known = |(key, found): (String, Value)| {
             let spec = routespec_of(&key, self.keys);
             Some((spec.clone(), ours(spec, found)?))
         };
@@ -297,7 +304,11 @@ impl ProxyClient for ChpClient {
         true
     }
 
-    async fn last_activity(&self, routespec: &str) -> Result<Option<DateTime<Utc>>, ProxyError> {
+    async fn route(&self, routespec: &str) -> Result<Option<KnownRoute>, ProxyError> {
+        // Asked for the root, it tells the whole table.
+        if api_path(routespec) == "/" {
+            return Ok(self.routes().await?.remove(routespec));
+        }
         let call = Call {
             method: Method::GET,
             path: api_path(routespec),
@@ -308,7 +319,7 @@ impl ProxyClient for ChpClient {
         if reply.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
-        Ok(self.json::<ProxyRoute>(reply).await?.last_activity)
+        Ok(ours(routespec.to_owned(), self.json(reply).await?))
     }
 }
 
@@ -359,10 +370,7 @@ mod tests {
 
     #[test]
     fn only_routes_with_the_mark_are_ours() {
-        let known = |route: Value| {
-            let route = serde_json::from_value(route).unwrap();
-            ours("/user/a%20b/".into(), route)
-        };
+        let known = |route: Value| ours("/user/a%20b/".into(), route);
         let server = known(
             json!({"user": "a b", "server_name": "", "target": "http://a", "jupyterhub": true,
             "last_activity": "2026-11-22T03:26:01.437Z"}),
@@ -379,5 +387,14 @@ mod tests {
             json!({"user": "a b", "server_name": "", "target": "http://a", "jupyterhub": true})
         );
         assert_eq!(known(json!({"target": "http://c", "user": "x"})), None);
+        for odd in [
+            json!(7),
+            json!({"target": 7, "jupyterhub": true}),
+            json!({}),
+        ] {
+            assert_eq!(known(odd), None);
+        }
+        let odd = json!({"target": "http://c", "jupyterhub": true, "last_activity": 7});
+        assert_eq!(known(odd).unwrap().last_activity, None);
     }
 }

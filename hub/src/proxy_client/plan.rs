@@ -29,6 +29,17 @@ pub enum Change {
     Delete(String),
 }
 
+impl Change {
+    /// Of which route.
+    #[must_use]
+    pub fn routespec(&self) -> &str {
+        match self {
+            Self::Add(route) => &route.routespec,
+            Self::Delete(spec) => spec,
+        }
+    }
+}
+
 /// The changes that lead from `actual` to `wanted`; none when they agree. Deletions come last.
 #[must_use]
 pub fn plan(wanted: &Wanted, actual: &Routes) -> Vec<Change> {

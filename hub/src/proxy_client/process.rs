@@ -4,6 +4,7 @@
 
 mod command;
 mod ready;
+mod stray;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +20,7 @@ use services::process::{
 };
 
 use super::chp::{ChpClient, Endpoint};
-use super::{ProxyClient as _, ProxyError, ProxyRunner};
+use super::{ProxyClient as _, ProxyError, ProxyRunner, RunningProxy};
 use crate::config::Config;
 use crate::db::{self, Db, DbError, ProcessRow};
 use crate::spawner::child::{DebugEnv, make_private_folder};
@@ -33,8 +34,16 @@ const NAME: &str = "proxy";
 const MAX_OUTPUT: u64 = 4 << 20;
 /// How long the proxy may take to listen on both ports. Source: JupyterHub waits 10 s for each.
 const START_LIMIT: Duration = Duration::from_secs(15);
-/// How long a proxy that was found running may take to answer.
-const ADOPT_LIMIT: Duration = Duration::from_secs(5);
+/// How long a proxy that was found running may take to answer: to stop a busy one costs all its connections.
+const ADOPT_LIMIT: Duration = Duration::from_secs(30);
+/// What it gets of the hub's environment beside what servers get: what opens its keys, and what Node is told.
+const ENV_KEEP: [&str; 5] = [
+    env::CONFIGPROXY_SSL_KEY_PASSPHRASE,
+    env::CONFIGPROXY_API_SSL_KEY_PASSPHRASE,
+    env::CONFIGPROXY_CLIENT_SSL_KEY_PASSPHRASE,
+    "NODE_OPTIONS",
+    "NODE_EXTRA_CA_CERTS",
+];
 
 /// Where the proxy listens, as seen from this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,7 +105,7 @@ pub struct ProxyDeps {
     pub config: Arc<Config>,
     /// The hub's environment.
     pub env: Arc<dyn DebugEnv>,
-    /// The client to point at the proxy; it also says whether the proxy answers, and holds the token.
+    /// The client to point at the proxy; it also says whether the proxy answers, and holds the token at first.
     pub client: Arc<ChpClient>,
     /// The hub's own binary.
     pub launcher: PathBuf,
@@ -116,7 +125,11 @@ struct Stored {
 #[derive(Debug)]
 pub struct ProxyProcess {
     deps: ProxyDeps,
+    /// Of this proxy; the client may be moved to another one with another token.
+    token: Token,
     record: Mutex<Option<ProcessRecord>>,
+    /// Where the client was pointed.
+    pointed: Mutex<Option<String>>,
 }
 
 impl ProxyProcess {
@@ -124,8 +137,10 @@ impl ProxyProcess {
     #[must_use]
     pub fn new(deps: ProxyDeps) -> Self {
         Self {
+            token: deps.client.endpoint().token,
             deps,
             record: Mutex::default(),
+            pointed: Mutex::default(),
         }
     }
 
@@ -135,8 +150,15 @@ impl ProxyProcess {
     /// # Errors
     /// [`ProxyProcessError`]; nothing half-made is left then.
     pub async fn start(&self) -> Result<ProxyAddresses, ProxyProcessError> {
-        let token = self.deps.client.endpoint().token;
-        let fingerprint = fingerprint(&self.deps, &token);
+        Ok(self.find_or_launch(Ports::default()).await?.0)
+    }
+
+    /// The same, and whether it was found. `second_try`: the ports for a proxy that does not come up on those of last time.
+    async fn find_or_launch(
+        &self,
+        second_try: Ports,
+    ) -> Result<(ProxyAddresses, bool), ProxyProcessError> {
+        let fingerprint = fingerprint(&self.deps, &self.token);
         if let Some(row) = db::processes::find(self.deps.db.read(), KIND, NAME).await?
             && let Ok(record) = serde_json::from_value::<ProcessRecord>(row.record.clone())
         {
@@ -149,14 +171,22 @@ impl ProxyProcess {
                     "found the proxy running"
                 );
                 self.keep(record);
-                return Ok(addresses);
+                return Ok((addresses, true));
             }
             process::stop(&record, STOP_TIMES).await;
+        } else if let Some(record) = stray::find(&self.deps.config) {
+            tracing::warn!(
+                pid = record.pid,
+                "a proxy of an earlier hub runs that the database does not know; it is stopped"
+            );
+            process::stop(&record, STOP_TIMES).await;
         }
-        self.launch(&token, fingerprint).await
+        let addresses = self.launch(fingerprint, second_try).await?;
+        Ok((addresses, false))
     }
 
-    /// Starts the proxy again if it has ended: true when it did. Its routes are gone then.
+    /// Starts the proxy again if it has ended: true when it did. Its routes are gone then. Where it is for everybody stays;
+    /// links to there are out in the world.
     ///
     /// # Errors
     /// [`ProxyProcessError`].
@@ -166,8 +196,23 @@ impl ProxyProcess {
         {
             return Ok(false);
         }
+        // The hub drives another one; this one is nobody's.
+        if self.is_elsewhere() {
+            return Ok(false);
+        }
         tracing::error!("the proxy has ended; starting it again");
-        self.start().await.map(|_| true)
+        let second_try = Ports {
+            api: 0,
+            ..self.remembered().await?
+        };
+        self.find_or_launch(second_try).await.map(|_| true)
+    }
+
+    /// Whether the client was moved to a proxy that is not ours.
+    fn is_elsewhere(&self) -> bool {
+        let pointed = self.pointed.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.deps.client.endpoint().url;
+        pointed.as_ref().is_some_and(|ours| *ours != now)
     }
 
     /// Stops the proxy.
@@ -228,10 +273,11 @@ impl ProxyProcess {
     }
 
     fn point(&self, addresses: &ProxyAddresses) {
-        let token = self.deps.client.endpoint().token;
+        let mut pointed = self.pointed.lock().unwrap_or_else(PoisonError::into_inner);
+        *pointed = Some(addresses.api.clone());
         self.deps.client.point_at(Endpoint {
             url: addresses.api.clone(),
-            token,
+            token: self.token.clone(),
         });
     }
 
@@ -241,19 +287,19 @@ impl ProxyProcess {
 
     async fn launch(
         &self,
-        token: &Token,
         fingerprint: String,
+        second_try: Ports,
     ) -> Result<ProxyAddresses, ProxyProcessError> {
         let remembered = self.remembered().await?;
-        let first = self.launch_at(token, &fingerprint, remembered).await;
+        let first = self.launch_at(&fingerprint, remembered).await;
         match first {
             // "Any free port" of last time may be somebody else's by now.
-            Err(ProxyProcessError::NotReady { .. }) if remembered != Ports::default() => {
+            Err(ProxyProcessError::NotReady { .. }) if remembered != second_try => {
                 tracing::warn!(
                     "the proxy did not come up on its ports of last time; trying once more, with any free ones where the \
                      configuration leaves it open"
                 );
-                self.launch_at(token, &fingerprint, Ports::default()).await
+                self.launch_at(&fingerprint, second_try).await
             }
             other => other,
         }
@@ -261,13 +307,20 @@ impl ProxyProcess {
 
     async fn launch_at(
         &self,
-        token: &Token,
         fingerprint: &str,
-        remembered: Ports,
+        ports: Ports,
     ) -> Result<ProxyAddresses, ProxyProcessError> {
         let ready_file = self.ready_file();
         let _ = std::fs::remove_file(&ready_file);
-        let (plan, guess) = self.plan(token, remembered)?;
+        let (plan, guess) = self.plan(ports)?;
+        if let Some(guess) = &guess
+            && let Some(taken) = ready::taken(guess).await
+        {
+            // Whoever it is would be asked instead of the new one, and might even answer.
+            let why = format!("cannot listen at {taken}: something does already; stop it");
+            let output = Vec::new();
+            return Err(ProxyProcessError::NotReady { why, output });
+        }
         let held = process::hold(&self.deps.launcher, &plan).await?;
         let record = held.record().clone();
         self.store(&record, fingerprint, None).await?;
@@ -328,7 +381,6 @@ impl ProxyProcess {
 
     fn plan(
         &self,
-        token: &Token,
         ports: Ports,
     ) -> Result<(LaunchPlan, Option<ProxyAddresses>), ProxyProcessError> {
         let logs = self.deps.data.join("logs");
@@ -343,14 +395,19 @@ impl ProxyProcess {
         }
         let (argv, guess) = command::argv(&self.deps, ports, &self.ready_file()).map_err(folder)?;
         let mut plan = LaunchPlan::new(argv, self.output());
-        plan.env = contract::keep(contract::LOCAL_ENV_KEEP, &*self.deps.env as &dyn EnvSource);
+        let kept = [contract::LOCAL_ENV_KEEP, &ENV_KEEP].concat();
+        plan.env = contract::keep(&kept, &*self.deps.env as &dyn EnvSource);
         if let Some(folder) = self.deps.launcher.parent() {
             contract::put_on_path(&mut plan.env, folder);
         }
         plan.env.insert(
             env::CONFIGPROXY_AUTH_TOKEN.to_owned(),
-            token.expose().to_owned(),
+            self.token.expose().to_owned(),
         );
+        // By it the hub knows what such a process leaves behind, as it does of servers and services.
+        let mark = Token::generate().hash().to_hex();
+        let mark = format!("jupyterhub-proxy-{}", &mark[..16]);
+        plan.env.insert(env::JUPYTERHUB_CLIENT_ID.to_owned(), mark);
         plan.umask = Some(self.deps.config.proxy.command_umask);
         Ok((plan, guess))
     }
@@ -422,8 +479,10 @@ impl ProxyProcess {
 
 #[async_trait]
 impl ProxyRunner for ProxyProcess {
-    async fn start(&self) -> Result<String, ProxyProcessError> {
-        Ok(Self::start(self).await?.public)
+    async fn start(&self) -> Result<RunningProxy, ProxyProcessError> {
+        let (addresses, found) = self.find_or_launch(Ports::default()).await?;
+        let public = addresses.public;
+        Ok(RunningProxy { public, found })
     }
 
     async fn check(&self) -> Result<bool, ProxyProcessError> {

@@ -12,9 +12,10 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
 use super::sync::RouteSync;
-use super::{ProxyClient, ProxyError, Route, Routes};
+use super::{KnownRoute, ProxyClient, ProxyError, Route, Routes};
 
-/// How long each of several proxies is tried for one change before it counts as away.
+/// How long each of several proxies is tried for one change before it counts as away: also one that takes the connection
+/// and does not answer.
 pub const RETRY_FOR: Duration = Duration::from_secs(2);
 /// Between two rounds when none of them answers.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -71,10 +72,19 @@ enum Edit<'a> {
 
 impl Edit<'_> {
     async fn make(self, proxy: &dyn ProxyClient) -> Result<(), ProxyError> {
-        match self {
-            Self::Add(route) => proxy.add(route).await,
-            Self::Delete(routespec) => proxy.delete(routespec).await,
-        }
+        let made = async {
+            match self {
+                Self::Add(route) => proxy.add(route).await,
+                Self::Delete(routespec) => proxy.delete(routespec).await,
+            }
+        };
+        let late = || ProxyError::Unreachable {
+            url: "one of [ConfigurableHTTPProxy] api_url".to_owned(),
+            why: format!("it does not answer within {} s", RETRY_FOR.as_secs()),
+        };
+        tokio::time::timeout(RETRY_FOR, made)
+            .await
+            .unwrap_or_else(|_| Err(late()))
     }
 }
 
@@ -103,6 +113,21 @@ impl ProxyClient for Several {
             (None, Some(error)) => Err(error),
             (sum, _) => Ok(sum.unwrap_or_default()),
         }
+    }
+
+    /// None as well when one of them has none: it was started again, and knows nothing of the use before.
+    async fn route(&self, routespec: &str) -> Result<Option<KnownRoute>, ProxyError> {
+        let questions = self.all.iter().map(|proxy| proxy.route(routespec));
+        let mut sum: Option<KnownRoute> = None;
+        for answer in join_all(questions).await {
+            let Some(known) = answer? else {
+                return Ok(None);
+            };
+            let used = known.last_activity;
+            let there = sum.get_or_insert(known);
+            there.last_activity = there.last_activity.max(used);
+        }
+        Ok(sum)
     }
 
     async fn last_activity(&self, routespec: &str) -> Result<Option<DateTime<Utc>>, ProxyError> {

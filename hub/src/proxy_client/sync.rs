@@ -1,8 +1,8 @@
 //! Keeps the routes of the proxy, or of several, as the database wants them, and reads back when they were used.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use chrono::{DateTime, Utc};
 use hub_types::names::{ServerName, Username};
@@ -41,6 +41,8 @@ pub struct Checked {
     pub activity: BTreeMap<ServerRef, DateTime<Utc>>,
     /// Why not everything was repaired: the first thing that went wrong. What was found is true all the same.
     pub failed: Option<CheckError>,
+    /// Whether something moved while it was repaired: a start or a stop may have met a change of ours half-way.
+    pub unsettled: bool,
 }
 
 impl Checked {
@@ -53,6 +55,7 @@ impl Checked {
             *latest = used.max(*latest);
         }
         self.failed = self.failed.or(other.failed);
+        self.unsettled |= other.unsettled;
         self
     }
 }
@@ -71,6 +74,36 @@ struct Inner {
     one_at_a_time: Mutex<()>,
     /// Whether routes may be wrong: until the first check is complete, and from when something went wrong.
     dirty: AtomicBool,
+    /// A route that every proxy has had: by it one is known that has lost its routes.
+    probe: std::sync::Mutex<Option<String>>,
+}
+
+/// Until it is settled, routes may be wrong: also when the work is given up half-way, as the work for a request is when
+/// its client goes away.
+#[derive(Debug)]
+#[must_use]
+pub struct Doubt<'a>(Option<&'a RouteSync>);
+
+impl Doubt<'_> {
+    /// Routes are right.
+    pub fn settled(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Doubt<'_> {
+    fn drop(&mut self) {
+        if let Some(routes) = self.0 {
+            routes.mark_dirty();
+        }
+    }
+}
+
+/// One look at a proxy.
+struct Look {
+    changes: Vec<Change>,
+    actual: Routes,
+    in_between: BTreeSet<String>,
 }
 
 impl RouteSync {
@@ -90,12 +123,18 @@ impl RouteSync {
             fixed,
             one_at_a_time: Mutex::default(),
             dirty: AtomicBool::new(true),
+            probe: std::sync::Mutex::default(),
         }))
     }
 
     /// Says that routes may be wrong: they are to be checked soon.
     pub fn mark_dirty(&self) {
         self.0.dirty.store(true, Ordering::SeqCst);
+    }
+
+    /// Says that routes may be wrong unless [`Doubt::settled`] is called: for who is about to change some.
+    pub fn doubt(&self) -> Doubt<'_> {
+        Doubt(Some(self))
     }
 
     /// Whether routes may be wrong: no check has been complete since the hub began, or since [`RouteSync::mark_dirty`].
@@ -107,38 +146,45 @@ impl RouteSync {
     /// Compares the routes of each proxy with what the database wants, and changes what differs. A change that fails
     /// holds up no other, and a proxy that fails no other proxy ([`Checked::failed`]).
     ///
+    /// May be dropped half-way: routes count as wrong then.
+    ///
     /// # Errors
     /// [`CheckError`] when routes could not even be compared, at no proxy.
     pub async fn check(&self) -> Result<Checked, CheckError> {
         let _one = self.0.one_at_a_time.lock().await;
         // Before the look: what is marked meanwhile stays marked.
         self.0.dirty.store(false, Ordering::SeqCst);
+        let doubt = self.doubt();
         let all = self.0.proxies.iter();
         let looks = all.map(|proxy| self.look_and_repair(proxy.as_ref()));
         let found = futures_util::future::join_all(looks).await;
         let checked = together(found);
-        if !matches!(&checked, Ok(Checked { failed: None, .. })) {
-            self.mark_dirty();
+        let done = |found: &Checked| found.failed.is_none() && !found.unsettled;
+        if checked.as_ref().is_ok_and(done) {
+            doubt.settled();
         }
         checked
     }
 
-    /// Looks whether each proxy still has the hub's own route. One that has lost it was started again by somebody else,
-    /// without its routes: they are to be checked then. A short question, for every few seconds.
+    /// Looks whether each proxy still has one of the routes that it had. One that has lost it was started again by somebody
+    /// else, without its routes: they are to be checked then. A short question, for every few seconds.
     ///
     /// # Errors
     /// When a proxy does not answer; its routes are to be checked then, too.
     pub async fn glance(&self) -> Result<(), ProxyError> {
-        let hub = self.0.addresses.base.as_str();
-        let questions = self.0.proxies.iter().map(|proxy| proxy.route(hub));
+        let probe = self.0.probe.lock();
+        let probe = probe.unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(probe) = probe else {
+            self.mark_dirty();
+            return Ok(());
+        };
+        let questions = self.0.proxies.iter().map(|proxy| proxy.route(&probe));
         let mut failed = None;
         for answer in futures_util::future::join_all(questions).await {
             match answer {
                 Ok(Some(_)) => {}
-                Ok(None) => {
-                    tracing::warn!("a proxy has lost its routes; it gets them again");
-                    self.mark_dirty();
-                }
+                // Or the server of that route was stopped meanwhile: the check will tell.
+                Ok(None) => self.mark_dirty(),
                 Err(error) => {
                     self.mark_dirty();
                     failed = Some(error);
@@ -149,24 +195,31 @@ impl RouteSync {
     }
 
     async fn look_and_repair(&self, proxy: &dyn ProxyClient) -> Result<Checked, CheckError> {
-        let (mut changes, actual) = self.differences(proxy).await?;
+        let mut look = self.look(proxy).await?;
         let mut checked = Checked {
-            activity: activity(&actual),
+            activity: activity(&look.actual),
             ..Checked::default()
         };
+        let mut touched = BTreeSet::new();
         for _ in 0..PASSES {
-            if changes.is_empty() || checked.failed.is_some() {
+            if look.changes.is_empty() || checked.failed.is_some() {
                 break;
             }
-            repair(proxy, &changes, &mut checked).await;
-            changes = match self.differences(proxy).await {
-                Ok((changes, _)) => changes,
+            touched.extend(
+                look.changes
+                    .iter()
+                    .map(|change| change.routespec().to_owned()),
+            );
+            repair(proxy, &look.changes, &mut checked).await;
+            look = match self.look(proxy).await {
+                Ok(look) => look,
                 Err(error) => {
                     checked.failed.get_or_insert(error);
                     break;
                 }
             };
         }
+        checked.unsettled = !look.changes.is_empty() || !touched.is_disjoint(&look.in_between);
         if checked.added + checked.deleted > 0 {
             tracing::info!(
                 added = checked.added,
@@ -177,13 +230,31 @@ impl RouteSync {
         Ok(checked)
     }
 
-    async fn differences(
-        &self,
-        proxy: &dyn ProxyClient,
-    ) -> Result<(Vec<Change>, Routes), CheckError> {
+    async fn look(&self, proxy: &dyn ProxyClient) -> Result<Look, CheckError> {
         // Routes before rows: a route that appears in between is added once more, not deleted.
         let actual = proxy.routes().await?;
-        Ok((plan(&self.wanted().await?, &actual), actual))
+        let wanted = self.wanted().await?;
+        *self.0.probe.lock().unwrap_or_else(PoisonError::into_inner) = self.probe(&wanted);
+        Ok(Look {
+            changes: plan(&wanted, &actual),
+            actual,
+            in_between: wanted.in_between,
+        })
+    }
+
+    /// A route to ask for, and one that stays if there is one. Asked for the root, configurable-http-proxy tells all it has:
+    /// only where there is nothing else.
+    fn probe(&self, wanted: &Wanted) -> Option<String> {
+        let lasting = self.0.fixed.iter().map(|route| &route.routespec);
+        let any = wanted.routes.keys();
+        let hub = self.0.addresses.base.as_str();
+        let mut by_worth = [hub]
+            .into_iter()
+            .chain(lasting.chain(any).map(String::as_str));
+        by_worth
+            .find(|spec| *spec != "/")
+            .or(Some(hub))
+            .map(str::to_owned)
     }
 
     async fn wanted(&self) -> Result<Wanted, DbError> {
@@ -234,7 +305,7 @@ fn together(found: Vec<Result<Checked, CheckError>>) -> Result<Checked, CheckErr
                 });
             }
             Err(error) => {
-                tracing::warn!("the routes of a proxy cannot be checked: {error}");
+                tracing::debug!("the routes of a proxy cannot be checked: {error}");
                 failed.get_or_insert(error);
             }
         }
@@ -251,15 +322,18 @@ fn together(found: Vec<Result<Checked, CheckError>>) -> Result<Checked, CheckErr
 
 async fn repair(proxy: &dyn ProxyClient, changes: &[Change], checked: &mut Checked) {
     let done = futures_util::future::join_all(changes.iter().map(|change| apply(proxy, change)));
+    let mut failed = Vec::new();
     for (change, result) in changes.iter().zip(done.await) {
         match (change, result) {
             (Change::Add(_), Ok(())) => checked.added += 1,
             (Change::Delete(_), Ok(())) => checked.deleted += 1,
-            (_, Err(error)) => {
-                tracing::warn!("a route is not repaired: {error}");
-                checked.failed.get_or_insert(error.into());
-            }
+            (_, Err(error)) => failed.push(error),
         }
+    }
+    let count = failed.len();
+    if let Some(first) = failed.into_iter().next() {
+        tracing::warn!("{count} routes are not repaired yet; the first: {first}");
+        checked.failed.get_or_insert(first.into());
     }
 }
 

@@ -88,10 +88,18 @@ async fn routes_become_what_the_database_wants() {
 pub(crate) struct Picky {
     pub(crate) refusing: AtomicBool,
     pub(crate) away: AtomicBool,
+    /// It takes every call and answers none.
+    pub(crate) silent: AtomicBool,
     pub(crate) taken: Mutex<Routes>,
 }
 
 impl Picky {
+    async fn heard(&self) {
+        if self.silent.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+    }
+
     fn answers(&self, refused: bool) -> Result<(), ProxyError> {
         let url = "http://picky".to_owned();
         if self.away.load(Ordering::SeqCst) {
@@ -112,6 +120,7 @@ impl Picky {
 #[async_trait]
 impl ProxyClient for Picky {
     async fn add(&self, route: &Route) -> Result<(), ProxyError> {
+        self.heard().await;
         self.answers(route.routespec == "/")?;
         let known = KnownRoute {
             route: route.clone(),
@@ -122,11 +131,13 @@ impl ProxyClient for Picky {
         Ok(())
     }
     async fn delete(&self, routespec: &str) -> Result<(), ProxyError> {
+        self.heard().await;
         self.answers(false)?;
         self.taken.lock().unwrap().remove(routespec);
         Ok(())
     }
     async fn routes(&self) -> Result<Routes, ProxyError> {
+        self.heard().await;
         self.answers(false)?;
         Ok(self.taken.lock().unwrap().clone())
     }
@@ -167,6 +178,45 @@ async fn a_route_that_is_refused_holds_up_nothing_and_is_tried_again() {
     assert!(sync.is_dirty());
 }
 
+#[tokio::test]
+async fn a_check_that_is_given_up_leaves_routes_in_doubt() {
+    let scene = Scene::new("");
+    let proxy = Arc::new(Picky::default());
+    let sync = RouteSync::new(scene.db().await, vec![proxy.clone()], addresses(), vec![]);
+    sync.check().await.unwrap();
+    assert!(!sync.is_dirty());
+    proxy.silent.store(true, Ordering::SeqCst);
+    sync.mark_dirty();
+    let mut given_up = Box::pin(sync.check());
+    assert!(futures_util::poll!(&mut given_up).is_pending());
+    drop(given_up);
+    assert!(sync.is_dirty());
+    drop(sync.doubt());
+    assert!(sync.is_dirty());
+}
+
+#[tokio::test]
+async fn a_proxy_that_has_lost_its_routes_is_noticed() {
+    let scene = Scene::new("");
+    let service = Route::extra("/docs/".into(), "http://127.0.0.1:7".into());
+    let proxy = Arc::new(Picky::default());
+    let sync = RouteSync::new(
+        scene.db().await,
+        vec![proxy.clone()],
+        addresses(),
+        vec![service],
+    );
+    sync.check().await.unwrap();
+    sync.glance().await.unwrap();
+    assert!(!sync.is_dirty());
+    proxy.taken.lock().unwrap().clear();
+    sync.glance().await.unwrap();
+    assert!(sync.is_dirty());
+    assert_eq!(sync.check().await.unwrap().added, 2);
+    proxy.away.store(true, Ordering::SeqCst);
+    assert!(sync.glance().await.is_err() && sync.is_dirty());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_say_which_proxy_and_what_to_do() {
     let proxy = TestProxy::start().await;
@@ -181,9 +231,10 @@ async fn errors_say_which_proxy_and_what_to_do() {
             && error.to_string().contains("CONFIGPROXY_AUTH_TOKEN")
     );
 
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let nobody = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    // Taken, so that nobody else can listen there.
+    let taken = tokio::net::TcpSocket::new_v4().unwrap();
+    taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let nobody = format!("http://{}", taken.local_addr().unwrap());
     let client = ChpClient::new(
         Endpoint {
             url: nobody.clone(),

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,6 +81,12 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
     tokio::time::timeout(PATIENCE, look)
         .await
         .unwrap_or_else(|_| panic!("never: {what}"))
+}
+
+/// A loopback address that no other process uses: a port of it stays free until this process takes it again.
+pub(crate) fn own_address() -> Ipv4Addr {
+    let [_, a, b, c] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, a, b, c)
 }
 
 /// A proxy in this process.

@@ -1,6 +1,8 @@
 //! URL paths under the base URL: the one place that joins them.
 
-use crate::names::{ServerName, ServiceName, Username, escape_client_id};
+use percent_encoding::percent_decode_str;
+
+use crate::names::{ServerName, ServiceName, Username, escape, escape_client_id};
 
 /// The base URL of a deployment: `/`, or `/prefix/`; always with a leading and a trailing slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +101,43 @@ impl BaseUrl {
     }
 }
 
+/// A path as proxies know it: each segment escaped as names are, and a slash at both ends.
+///
+/// # Errors
+/// What is wrong with it: `.` and `..`, empty segments, escapes that are none, slashes in escapes, text that is no UTF-8.
+pub fn canonical(path: &str) -> Result<String, &'static str> {
+    let inner = path.strip_prefix('/').unwrap_or(path);
+    let inner = inner.strip_suffix('/').unwrap_or(inner);
+    if inner.is_empty() {
+        return Ok("/".to_owned());
+    }
+    let segments: Result<Vec<_>, _> = inner.split('/').map(canonical_segment).collect();
+    Ok(format!("/{}/", segments?.join("/")))
+}
+
+fn canonical_segment(segment: &str) -> Result<String, &'static str> {
+    let bytes = segment.as_bytes();
+    let mut escapes = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'%');
+    let is_escape = |at: usize| {
+        let digits = bytes.get(at + 1..at + 3);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !escapes.all(|(at, _)| is_escape(at)) {
+        return Err("a % in a path must begin an escape: write %25 for the sign itself");
+    }
+    let plain = percent_decode_str(segment).decode_utf8();
+    let plain = plain.map_err(|_| "its escapes must be UTF-8")?;
+    match &*plain {
+        "" => Err("a path must not have doubled slashes"),
+        "." | ".." => Err("a path must not have . or .. in it"),
+        plain if plain.contains('/') => Err("a segment of a path cannot hold an escaped slash"),
+        plain if plain.chars().any(char::is_control) => {
+            Err("a path must not hold control characters")
+        }
+        plain => Ok(escape(plain)),
+    }
+}
+
 /// The OAuth client id of a server: `jupyterhub-user-NAME` or `jupyterhub-user-NAME-SERVER`.
 #[must_use]
 pub fn server_client_id(user: &Username, server: &ServerName) -> String {
@@ -128,6 +167,33 @@ pub fn server_full_name(user: &str, server: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_are_spelt_in_one_way() {
+        for (path, expected) in [
+            ("/docs/", Ok("/docs/")),
+            ("/docs", Ok("/docs/")),
+            ("/a+b/", Ok("/a%2Bb/")),
+            ("/é/", Ok("/%C3%A9/")),
+            ("/%7Ex/%c3%a9", Ok("/~x/%C3%A9/")),
+            ("/h%75b/", Ok("/hub/")),
+            ("/", Ok("/")),
+            ("/100%/", Err("escape")),
+            ("/%zz/", Err("escape")),
+            ("/../x/", Err("..")),
+            ("/%2e%2e/x/", Err("..")),
+            ("/a//b/", Err("slashes")),
+            ("/a%2fb/", Err("slash")),
+            ("/%ff/", Err("UTF-8")),
+            ("/%0a/", Err("control")),
+        ] {
+            match (canonical(path), expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found, expected),
+                (Err(why), Err(part)) => assert!(why.contains(part), "{path}: {why}"),
+                (found, _) => panic!("{path}: {found:?}"),
+            }
+        }
+    }
 
     #[test]
     fn base_urls_are_normalised() {

@@ -38,6 +38,14 @@ impl ProcessRecord {
         })
     }
 
+    /// The record of a process that nobody has recorded, if it leads its own session as all do that a hub has started.
+    #[must_use]
+    pub fn of_leader(pid: u32) -> Option<Self> {
+        let leads = |stat: &Stat| i64::from(stat.session) == i64::from(pid) && stat.is_alive();
+        Stat::read(pid).ok().filter(leads)?;
+        Self::read(pid).ok()
+    }
+
     /// Whether a process has the mark in its environment; true for records without one.
     pub(super) fn marks(&self, pid: u32) -> bool {
         self.mark.as_ref().is_none_or(|mark| {

@@ -13,6 +13,9 @@ use super::door::{Door, Kind};
 use super::judge::Tally;
 use super::wire;
 
+/// Most requests that configurable-http-proxy gets.
+const MOST_FOR_CHP: usize = 10_000;
+
 /// Requests that somebody gives up in the middle; the proxy keeps nothing of them.
 async fn aborted(count: usize) {
     let mut tally = Tally::new(format!("case 87, {count} requests given up"));
@@ -52,6 +55,11 @@ async fn aborted(count: usize) {
         let (verdict, shown) = answered(&door).await;
         tally.add(door.kind, "targets that are gone", verdict, &shown);
         let open = door.descriptors();
+        // configurable-http-proxy takes half an hour for what takes us minutes.
+        let count = match door.kind {
+            Kind::Ours => count,
+            Kind::Theirs => count.min(MOST_FOR_CHP),
+        };
         stream::iter(0..count)
             .map(|n| give_up(door.public, n))
             .buffer_unordered(64)
@@ -142,7 +150,7 @@ async fn case_87_nothing_is_kept_of_requests_that_are_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "minutes: 100,000 requests at each proxy"]
+#[ignore = "minutes: 100,000 requests"]
 async fn case_87_nothing_is_kept_of_requests_that_are_given_up_in_full() {
     aborted(100_000).await;
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hub_types::paths::{BaseUrl, canonical};
 use serde_json::Value as Json;
 use url::Url;
 
@@ -52,11 +53,11 @@ impl Kind for Apis {
     fn read(node: &Node, faults: &mut Faults<'_>) -> Option<ApiUrls> {
         let Value::List(items) = &node.value else {
             return match node.as_text() {
-                Some(_) => Bind::read(node, faults).map(ApiUrls::from),
+                Some(_) => api(node, faults).map(ApiUrls::from),
                 None => faults.expected::<Self, _>(node),
             };
         };
-        let read: Vec<_> = items.iter().map(|item| Bind::read(item, faults)).collect();
+        let read: Vec<_> = items.iter().map(|item| api(item, faults)).collect();
         let mut all: Vec<BindUrl> = read.into_iter().collect::<Option<_>>()?;
         if let Some(twice) = (1..all.len()).find(|at| all[..*at].contains(&all[*at])) {
             faults.at(&items[twice].place, "is in the list twice");
@@ -77,7 +78,22 @@ impl Kind for Apis {
     }
 }
 
-/// Routes of the administrator's own. A routespec gets the slash that it lacks at its end, as in JupyterHub.
+/// The address of one API, which is at the root of its server.
+fn api(node: &Node, faults: &mut Faults<'_>) -> Option<BindUrl> {
+    let url = Bind::read(node, faults)?;
+    if url.base_url != BaseUrl::default() {
+        let path = url.base_url.as_str();
+        faults.at(
+            &node.place,
+            format_args!("has the path {path}, and a proxy's API has none: it is at /api/routes"),
+        );
+        return None;
+    }
+    Some(url)
+}
+
+/// Routes of the administrator's own. A routespec gets the slash that it lacks at its end, as in JupyterHub, and is spelt
+/// as proxies tell it back.
 #[derive(Debug)]
 pub struct ExtraRoutes;
 
@@ -89,12 +105,17 @@ impl Kind for ExtraRoutes {
     fn read(node: &Node, faults: &mut Faults<'_>) -> Option<BTreeMap<String, String>> {
         let mut routes = BTreeMap::new();
         for (spec, target) in TextMap::read(node, faults)? {
-            if let Some(why) = wrong_route(&spec, &target) {
-                faults.at(&node.place, format_args!("holds '{spec}': {why}"));
-                return None;
-            }
-            let slash = if spec.ends_with('/') { "" } else { "/" };
-            routes.insert(format!("{spec}{slash}"), target);
+            let checked = match wrong_route(&spec, &target) {
+                Some(why) => Err(why),
+                None => canonical(&spec),
+            };
+            match checked {
+                Ok(path) => routes.insert(path, target),
+                Err(why) => {
+                    faults.at(&node.place, format_args!("holds '{spec}': {why}"));
+                    return None;
+                }
+            };
         }
         Some(routes)
     }
@@ -115,6 +136,10 @@ fn wrong_route(spec: &str, target: &str) -> Option<&'static str> {
         Ok(url) if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() => {
             Some("its target must begin with http:// or https:// and a host")
         }
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            Some("its target must not hold a name or password: proxies do not log in")
+        }
+        Ok(url) if url.port() == Some(0) => Some("its target must have a port that is not 0"),
         Ok(_) => None,
         Err(_) => Some("its target must be a URL, e.g. \"http://127.0.0.1:4000\""),
     }
@@ -218,6 +243,7 @@ mod tests {
             (json!([]), "a list of addresses"),
             (json!(["http://a:1", "http://a:1/"]), "twice"),
             (json!(["a:1"]), "no scheme"),
+            (json!("http://a:1/prefix/"), "/prefix/"),
             (json!(7), "a list of addresses"),
         ] {
             let error = read::<Apis>(bad).unwrap_err();
@@ -230,6 +256,9 @@ mod tests {
         let routes = json!({"/docs": "http://127.0.0.1:4000", "/a/": "https://x/"});
         let routes = read::<ExtraRoutes>(routes).unwrap();
         assert_eq!(routes.keys().collect::<Vec<_>>(), ["/a/", "/docs/"]);
+        let routes =
+            read::<ExtraRoutes>(json!({"/a+b/": "http://x", "/h%75b": "http://x"})).unwrap();
+        assert_eq!(routes.keys().collect::<Vec<_>>(), ["/a%2Bb/", "/hub/"]);
         for (spec, target) in [
             ("docs/", "http://x"),
             ("h.example.org/", "http://x"),
@@ -237,6 +266,10 @@ mod tests {
             ("/a?b/", "http://x"),
             ("/a/", "x"),
             ("/a/", "ftp://x"),
+            ("/100%/", "http://x"),
+            ("/../x/", "http://x"),
+            ("/a/", "http://me:pw@x"),
+            ("/a/", "http://x:0"),
         ] {
             let error = read::<ExtraRoutes>(json!({spec: target})).unwrap_err();
             assert!(error.contains(spec), "{error}");

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::scalar::Text;
 use super::{Faults, Kind};
-use crate::config::address::host_of;
+use crate::config::address::{base_url, host_of};
 use crate::config::node::{Node, Value};
 use crate::config::{BindUrl, DbUrl, LogLevel, UsernamePattern};
 
@@ -86,7 +86,7 @@ impl Kind for Prefix {
     fn read(node: &Node, faults: &mut Faults<'_>) -> Option<BaseUrl> {
         match node.as_text() {
             Some(text) if !text.contains(['?', '#', ' ']) && !text.contains("://") => {
-                Some(BaseUrl::new(text))
+                faults.check(node, base_url(text))
             }
             _ => faults.expected::<Self, _>(node),
         }

@@ -114,8 +114,11 @@ fn with_base(url: &Url, base: &str) -> Option<Url> {
     url.path().ends_with(base).then_some(url)
 }
 
-/// Two listeners cannot share an address.
+/// Two listeners cannot share an address. A proxy that somebody else starts may be on another machine.
 fn addresses(config: &Config, state: &mut State) {
+    if !config.proxy.should_start {
+        return;
+    }
     let listeners: [(&str, &str, &BindUrl); 3] = [
         ("JupyterHub", "bind_url", &config.jupyterhub.bind_url),
         (

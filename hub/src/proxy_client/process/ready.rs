@@ -9,6 +9,9 @@ use tokio::time::sleep;
 
 use super::ProxyAddresses;
 
+/// Longest wait for somebody to take a connection.
+const KNOCK: Duration = Duration::from_secs(2);
+
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// What our own proxy writes when both its ports are bound.
@@ -42,16 +45,27 @@ pub(super) async fn wait(file: &Path, pid: u32) -> ProxyAddresses {
 /// Waits until something listens at both addresses.
 pub(super) async fn connects(addresses: &ProxyAddresses) {
     for url in [&addresses.public, &addresses.api] {
-        let address = url
-            .split_once("://")
-            .map_or(url.as_str(), |(_, address)| address);
-        while TcpStream::connect(address.trim_end_matches('/'))
-            .await
-            .is_err()
-        {
+        while TcpStream::connect(authority(url)).await.is_err() {
             sleep(PAUSE).await;
         }
     }
+}
+
+/// The address of the two where something listens already.
+pub(super) async fn taken(addresses: &ProxyAddresses) -> Option<&str> {
+    for url in [&addresses.public, &addresses.api] {
+        let knock = TcpStream::connect(authority(url));
+        if matches!(tokio::time::timeout(KNOCK, knock).await, Ok(Ok(_))) {
+            return Some(url);
+        }
+    }
+    None
+}
+
+/// `HOST:PORT` of a URL without a path.
+fn authority(url: &str) -> &str {
+    let address = url.split_once("://").map_or(url, |(_, address)| address);
+    address.trim_end_matches('/')
 }
 
 /// The address as this machine reaches it: "all interfaces" is no place to connect to.

@@ -56,23 +56,29 @@ impl Manager {
         tx.commit().await
     }
 
-    /// Asks the proxy when a server was last used: what the database knows may be as old as the last poll.
+    /// Asks the proxy when a server was last used: what the database knows may be as old as the last poll. False when the
+    /// proxy has no route to it: one that was started again a moment ago has forgotten the use of the last minutes.
     ///
     /// # Errors
     /// [`StopError::Unsure`] when the proxy does not say in time; when the database refuses or is gone.
-    pub(super) async fn refresh_activity(&self, at: &ServerRef) -> Result<(), StopError> {
+    pub(super) async fn refresh_activity(&self, at: &ServerRef) -> Result<bool, StopError> {
         let spec = self.addresses.base.server(&at.user, &at.name);
         let why = match tokio::time::timeout(PATIENCE, self.proxy.last_activity(&spec)).await {
             Ok(Ok(Some(used))) => {
-                return Ok(self
-                    .report_activity(BTreeMap::from([(at.clone(), used)]))
-                    .await?);
+                let used = BTreeMap::from([(at.clone(), used)]);
+                self.report_activity(used).await?;
+                return Ok(true);
             }
-            Ok(Ok(None)) => return Ok(()),
+            Ok(Ok(None)) => return Ok(self.proxy_has(&spec).await),
             Ok(Err(error)) => error.to_string(),
             Err(_) => "it does not answer in time".to_owned(),
         };
         tracing::warn!(server = %at, "the proxy does not say when a server was last used: {why}");
         Err(StopError::Unsure(log_name(at)))
+    }
+
+    async fn proxy_has(&self, spec: &str) -> bool {
+        let asked = tokio::time::timeout(PATIENCE, self.proxy.route(spec)).await;
+        matches!(asked, Ok(Ok(Some(_))))
     }
 }

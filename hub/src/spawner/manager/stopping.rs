@@ -35,7 +35,7 @@ impl Manager {
         }
         let fresh = match request.unless_active_since {
             Some(_) => self.refresh_activity(at).await,
-            None => Ok(()),
+            None => Ok(true),
         };
         let tx = self.db.write().await?;
         let Some(mut server) = db::servers::find(&*tx, at).await? else {
@@ -61,7 +61,12 @@ impl Manager {
                 }
                 return Ok(None);
             }
-            ServerState::Spawning | ServerState::Ready => fresh?,
+            // One that starts has no route yet.
+            state => {
+                if !fresh? && state == ServerState::Ready {
+                    return Err(StopError::Unsure(log_name(at)));
+                }
+            }
         }
         let change = ServerChange {
             state: Some(ServerState::Stopping),

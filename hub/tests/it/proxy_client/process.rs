@@ -13,7 +13,7 @@ use hub_types::secret::Token;
 use serde_json::Map;
 
 use super::route;
-use crate::scene::{Scene, eventually, is_running, kill, launcher};
+use crate::scene::{Scene, eventually, is_running, kill, launcher, own_address};
 
 fn process(scene: &Scene, db: hub::db::Db, token: &Token) -> (ProxyProcess, Arc<ChpClient>) {
     process_with(scene, db, token, |_| {})
@@ -26,8 +26,9 @@ fn process_with(
     change: impl FnOnce(&mut Config),
 ) -> (ProxyProcess, Arc<ChpClient>) {
     let mut config = Config::default();
-    config.jupyterhub.bind_url = BindUrl::new("127.0.0.1", 0);
-    config.proxy.api_url = BindUrl::new("127.0.0.1", 0).into();
+    let here = own_address().to_string();
+    config.jupyterhub.bind_url = BindUrl::new(here.clone(), 0);
+    config.proxy.api_url = BindUrl::new(here, 0).into();
     config.proxy.pid_file = scene.path("proxy.pid");
     change(&mut config);
     let endpoint = Endpoint {
@@ -38,10 +39,14 @@ fn process_with(
     let deps = ProxyDeps {
         db,
         config: Arc::new(config),
-        env: Arc::new(BTreeMap::from([(
-            "PATH".to_owned(),
-            ProcessEnv.get("PATH").unwrap(),
-        )])),
+        env: Arc::new(BTreeMap::from([
+            ("PATH".to_owned(), ProcessEnv.get("PATH").unwrap()),
+            (
+                "CONFIGPROXY_SSL_KEY_PASSPHRASE".to_owned(),
+                "open".to_owned(),
+            ),
+            ("SECRET_OF_THE_HUB".to_owned(), "s3cret".to_owned()),
+        ])),
         client: client.clone(),
         launcher: launcher(),
         data: scene.dir.path().to_owned(),
@@ -123,10 +128,13 @@ async fn what_the_configuration_says_of_the_proxy_takes_effect() {
         config.proxy.command_umask = 0o027;
     });
     let public = proxy.start().await.unwrap().public;
-    assert!(public.starts_with("https://127.0.0.1:"), "{public}");
+    let here = own_address();
+    assert!(public.starts_with(&format!("https://{here}:")), "{public}");
     let authority = reqwest::Certificate::from_pem(&std::fs::read(&cert).unwrap()).unwrap();
-    let client = reqwest::Client::builder().tls_certs_only([authority]);
     let port = public.rsplit(':').next().unwrap();
+    let at = (here, port.parse().unwrap()).into();
+    let client = reqwest::Client::builder().tls_certs_only([authority]);
+    let client = client.resolve("localhost", at);
     let answer = client
         .build()
         .unwrap()
@@ -142,5 +150,68 @@ async fn what_the_configuration_says_of_the_proxy_takes_effect() {
     assert!(arguments.contains("--log-level\0error\0"), "{arguments}");
     let status = String::from_utf8(of_process("status")).unwrap();
     assert!(status.contains("Umask:\t0027"), "{status}");
+    let environment = String::from_utf8(of_process("environ")).unwrap();
+    for (part, is_there) in [
+        ("CONFIGPROXY_SSL_KEY_PASSPHRASE=open", true),
+        ("JUPYTERHUB_CLIENT_ID=jupyterhub-proxy-", true),
+        ("s3cret", false),
+    ] {
+        assert_eq!(environment.contains(part), is_there, "{part}");
+    }
     proxy.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_no_row_tells_of_is_stopped() {
+    let (scene, other) = (Scene::new(""), Scene::new(""));
+    let token = Token::generate();
+    let (first, _) = process(&scene, scene.db().await, &token);
+    first.start().await.unwrap();
+    let pid = first.pid().unwrap();
+    drop(first);
+    // The database is gone; the pid file is there.
+    let (second, _) = process(&scene, other.db().await, &token);
+    second.start().await.unwrap();
+    assert!(!is_running(pid));
+    // A file that names somebody else does no harm.
+    second.stop().await.unwrap();
+    std::fs::write(scene.path("proxy.pid"), std::process::id().to_string()).unwrap();
+    second.start().await.unwrap();
+    second.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_that_drives_another_proxy_leaves_its_own_alone() {
+    let scene = Scene::new("");
+    let token = Token::generate();
+    let (proxy, client) = process(&scene, scene.db().await, &token);
+    let addresses = proxy.start().await.unwrap();
+    let pid = proxy.pid().unwrap();
+    let elsewhere = "http://127.0.0.1:1".to_owned();
+    client.move_to(Some(elsewhere.clone()), Some(Token::generate()));
+    kill(pid);
+    eventually("the proxy is dead", async || {
+        (!is_running(pid)).then_some(())
+    })
+    .await;
+    assert!(!proxy.check().await.unwrap());
+    assert_eq!(client.endpoint().url, elsewhere);
+    // Back again it is started, with the token that it had.
+    client.move_to(Some(addresses.api), None);
+    assert!(proxy.check().await.unwrap());
+    assert_eq!(client.endpoint().token.expose(), token.expose());
+    proxy.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_proxy_is_not_started_where_something_listens() {
+    let scene = Scene::new("");
+    let listener = std::net::TcpListener::bind((own_address(), 0)).unwrap();
+    let taken = listener.local_addr().unwrap();
+    let (proxy, _) = process_with(&scene, scene.db().await, &Token::generate(), |config| {
+        config.proxy.command = Some(vec!["false".to_owned()]);
+        config.jupyterhub.bind_url = BindUrl::new(taken.ip().to_string(), taken.port());
+    });
+    let error = proxy.start().await.unwrap_err().to_string();
+    assert!(error.contains(&taken.to_string()), "{error}");
 }

@@ -72,3 +72,49 @@ async fn one_of_several_that_is_away_holds_up_nothing_and_catches_up() {
     assert!(as_one.add(&gpu).await.is_err(), "nobody has it");
     assert!(sync.check().await.is_err());
 }
+
+#[tokio::test]
+async fn they_are_tried_again_until_one_of_them_has_a_change() {
+    let (scene, both, sync, _) = several().await;
+    let clients: Vec<Arc<dyn ProxyClient>> = vec![both[0].clone(), both[1].clone()];
+    let patient = Several::new(clients, sync.clone(), Duration::from_secs(60));
+    for proxy in &both {
+        proxy.away.store(true, Ordering::SeqCst);
+    }
+    let gpu = route("gpu");
+    let mut adding = Box::pin(patient.add(&gpu));
+    assert!(futures_util::poll!(&mut adding).is_pending());
+    both[0].away.store(false, Ordering::SeqCst);
+    adding.await.unwrap();
+    assert!(sync.is_dirty(), "the other one has missed it");
+    drop(scene);
+}
+
+#[tokio::test]
+async fn one_of_several_that_hangs_holds_up_a_change_for_seconds_only() {
+    let (_scene, both, sync, as_one) = several().await;
+    sync.check().await.unwrap();
+    both[1].silent.store(true, Ordering::SeqCst);
+    tokio::time::pause();
+    let begin = tokio::time::Instant::now();
+    as_one.add(&route("gpu")).await.unwrap();
+    assert!(begin.elapsed() < hub::proxy_client::several::RETRY_FOR * 2);
+    assert!(sync.is_dirty(), "one has missed it");
+    assert!(
+        both[0]
+            .taken
+            .lock()
+            .unwrap()
+            .contains_key("/user/alice/gpu/")
+    );
+}
+
+#[tokio::test]
+async fn one_that_was_started_again_is_no_witness() {
+    let (_scene, both, _, as_one) = several().await;
+    let gpu = route("gpu");
+    as_one.add(&gpu).await.unwrap();
+    assert!(as_one.route(&gpu.routespec).await.unwrap().is_some());
+    both[1].taken.lock().unwrap().clear();
+    assert!(as_one.route(&gpu.routespec).await.unwrap().is_none());
+}

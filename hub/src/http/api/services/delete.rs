@@ -24,10 +24,10 @@ pub(in crate::http::api) async fn delete(
     state.managed.unregister(&granted).await?;
     tracing::warn!("{} deleted service {name:?}", caller.owner.name());
     let spec = state.addresses.base.service(&ServiceName::stored(name));
-    let deleted = tokio::time::timeout(ROUTE_WAIT, state.proxy.delete(&spec)).await;
-    if !matches!(deleted, Ok(Ok(()))) {
-        tracing::warn!("route {spec} is left for the next check");
-        state.routes.mark_dirty();
+    let doubt = state.routes.doubt();
+    match tokio::time::timeout(ROUTE_WAIT, state.proxy.delete(&spec)).await {
+        Ok(Ok(())) => doubt.settled(),
+        _ => tracing::warn!("route {spec} is left for the next check"),
     }
     Ok(StatusCode::OK)
 }

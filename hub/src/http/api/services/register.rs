@@ -74,13 +74,13 @@ pub(in crate::http::api) async fn register(
     tracing::warn!("{} registered service {}", caller.owner.name(), row.name);
     if let Some(url) = url {
         let route = Route::of_service(&state.addresses.base, &row.name, &url);
-        let added = tokio::time::timeout(ROUTE_WAIT, state.proxy.add(&route)).await;
-        if !matches!(added, Ok(Ok(()))) {
-            tracing::warn!(
+        let doubt = state.routes.doubt();
+        match tokio::time::timeout(ROUTE_WAIT, state.proxy.add(&route)).await {
+            Ok(Ok(())) => doubt.settled(),
+            _ => tracing::warn!(
                 "the route of service {} is left for the next check",
                 row.name
-            );
-            state.routes.mark_dirty();
+            ),
         }
     }
     let model = service_model(&state, &caller, row.id, &row.name, row.admin).await?;
