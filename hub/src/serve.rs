@@ -374,7 +374,9 @@ impl Hub {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!("the proxy's routes cannot be checked yet: {error}"),
             Err(_) => {
-                tracing::warn!("the proxy does not answer yet; its routes are checked when it does")
+                tracing::warn!(
+                    "the proxy does not answer yet; its routes are checked when it does"
+                );
             }
         }
         let started = Started {
