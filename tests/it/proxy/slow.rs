@@ -58,8 +58,25 @@ async fn crawl(public: SocketAddr, n: usize, pause: Duration) {
     }
 }
 
-/// `count` slow clients for `time`, and one good request after the other meanwhile.
-async fn slow_clients(count: usize, time: Duration, strict_times: bool) {
+/// How slow clients come and go on.
+#[derive(Debug, Clone, Copy)]
+struct Crowd {
+    count: usize,
+    /// New ones in a second.
+    rate: u32,
+    /// Between two bytes, or lines, of each.
+    pause: Duration,
+    /// How long they stay.
+    time: Duration,
+    /// Whether good requests must stay as quick as they were; else answered is enough.
+    strict_times: bool,
+}
+
+/// A crowd of slow clients, and one good request after the other meanwhile.
+async fn slow_clients(crowd: Crowd) {
+    let Crowd {
+        count, pause, time, ..
+    } = crowd;
     let mut tally = Tally::new(format!("case 84, {count} slow clients"));
     for door in Door::both(&[]).await {
         let target = Recorder::named("good").await;
@@ -73,9 +90,12 @@ async fn slow_clients(count: usize, time: Duration, strict_times: bool) {
         door.route("/good", &target.url()).await;
         door.route("/endless", &endless.url()).await;
         let mut quiet = times(&door, 100, Duration::ZERO).await;
-        let crawling =
-            (0..count).map(|n| tokio::spawn(crawl(door.public, n, Duration::from_millis(200))));
-        let crawling: Vec<_> = crawling.collect();
+        let public = door.public;
+        let crawling = (0..count).map(|n| async move {
+            tokio::time::sleep(Duration::from_secs_f64(n as f64 / f64::from(crowd.rate))).await;
+            crawl(public, n, pause).await;
+        });
+        let crawling: Vec<_> = crawling.map(tokio::spawn).collect();
         let mut busy = times(&door, 100, time).await;
         for task in crawling {
             task.abort();
@@ -89,7 +109,7 @@ async fn slow_clients(count: usize, time: Duration, strict_times: bool) {
         let (quiet, busy) = (p99(&mut quiet), p99(&mut busy));
         let verdict = if failed > 0 {
             Err(format!("{failed} good requests failed"))
-        } else if strict_times && busy > quiet * 2 + Duration::from_millis(5) {
+        } else if crowd.strict_times && busy > quiet * 2 + Duration::from_millis(5) {
             Err("good requests became slow".to_owned())
         } else {
             Ok(())
@@ -118,13 +138,28 @@ async fn times(door: &Door, count: usize, time: Duration) -> Vec<Result<Duration
 
 #[tokio::test]
 async fn case_84_slow_clients_do_not_stop_others() {
-    slow_clients(300, Duration::from_secs(2), false).await;
+    slow_clients(Crowd {
+        count: 300,
+        rate: u32::MAX,
+        pause: Duration::from_millis(200),
+        time: Duration::from_secs(2),
+        strict_times: false,
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "ten minutes: 4,000 slow clients at each proxy for five minutes"]
 async fn case_84_slow_clients_do_not_stop_others_in_full() {
-    slow_clients(4000, Duration::from_secs(300), true).await;
+    // As many as `slowhttptest -c 4000 -r 400` has, ten times as busy: it sends something every ten seconds.
+    slow_clients(Crowd {
+        count: 4000,
+        rate: 400,
+        pause: Duration::from_secs(1),
+        time: Duration::from_secs(300),
+        strict_times: true,
+    })
+    .await;
 }
 
 #[tokio::test]
