@@ -36,8 +36,12 @@ pub enum Command {
         /// As JSON instead of TOML.
         json: bool,
     },
+    /// Read the configuration, look for what it names, and say what is wrong.
+    CheckConfig(Sources),
     /// Print help on every trait.
     HelpAll,
+    /// Print the reference page of every trait.
+    Reference,
     /// Make an API token and print it.
     Token {
         /// For whom; `None`: the system user who runs this.
@@ -71,6 +75,7 @@ impl Command {
     pub fn knows(&mut self, own: OwnClasses) {
         match self {
             Self::Serve(sources)
+            | Self::CheckConfig(sources)
             | Self::ShowConfig { sources, .. }
             | Self::Token { sources, .. } => sources.classes = own,
             Self::Quickstart(options) => options.classes = own,
@@ -128,6 +133,7 @@ fn command(cli: Cli, mut flags: Vec<crate::config::load::Flag>) -> Command {
             user,
             sources: common.sources(flags),
         },
+        Some(Sub::CheckConfig { common }) => Command::CheckConfig(common.sources(flags)),
         Some(Sub::Openapi { base_url }) => Command::OpenApi { base_url },
         Some(Sub::Quickstart(quickstart)) => Command::Quickstart(quickstart.options(flags)),
         Some(Sub::Proxy(raw)) => Command::Proxy(raw.args),
@@ -137,6 +143,7 @@ fn command(cli: Cli, mut flags: Vec<crate::config::load::Flag>) -> Command {
         Some(Sub::DemoServer(raw)) => Command::DemoServer(raw.args),
         Some(Sub::Launch(raw)) => Command::Launch(raw.args),
         None if cli.serve.help_all => Command::HelpAll,
+        None if cli.serve.reference => Command::Reference,
         None if cli.serve.generate_config => Command::GenerateConfig(NewFile {
             path: cli.serve.common.config.unwrap_or_else(|| "hub.toml".into()),
             overwrite: cli.serve.yes,

@@ -20,6 +20,7 @@ pub mod assets;
 pub mod auth;
 pub mod bootstrap;
 pub mod bus;
+pub mod check_config;
 pub mod cli;
 pub mod config;
 pub mod db;

@@ -11,8 +11,9 @@ use clap::Parser as _;
 use hub_types::env::{EnvSource as _, ProcessEnv, USER};
 use hub_types::paths::BaseUrl;
 
+use crate::check_config;
 use crate::cli::{self, Command, EXIT_FAILURE, EXIT_USAGE, NewFile};
-use crate::config::load::{Loaded, Sources, TOML_FILE, load};
+use crate::config::load::{Loaded, PYTHON_FILE, Sources, TOML_FILE, find, load};
 use crate::config::show;
 use crate::proxy_client::registry::ProxyClasses;
 use crate::quickstart::{self, Options};
@@ -34,10 +35,13 @@ fn say(text: impl std::fmt::Display) -> ExitCode {
 }
 
 fn read(sources: &Sources) -> Result<Loaded, ExitCode> {
-    load(sources, Path::new(""), &ProcessEnv).map_err(|error| {
+    let loaded = load(sources, Path::new(""), &ProcessEnv).map_err(|error| {
         complain(error);
         ExitCode::from(EXIT_USAGE)
-    })
+    })?;
+    // Nobody is left to be told when even this cannot be written.
+    let _ = std::io::stderr().write_all(loaded.printed.as_bytes());
+    Ok(loaded)
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, ExitCode> {
@@ -69,7 +73,9 @@ pub fn main(proxies: &ProxyClasses) -> ExitCode {
         Command::Token { user, sources } => token(user, &sources),
         Command::GenerateConfig(file) => generate_config(&file),
         Command::ShowConfig { sources, json } => show_config(&sources, json),
+        Command::CheckConfig(sources) => check_config(&sources),
         Command::HelpAll => help_all(),
+        Command::Reference => say(show::reference()),
         Command::OpenApi { base_url } => openapi(&base_url),
         Command::Proxy(args) => proxy(args),
         Command::CullIdle(args) => cull_idle(args),
@@ -130,7 +136,8 @@ async fn serve_loaded(
     proxies: &ProxyClasses,
     welcome: impl FnOnce(&Started),
 ) -> ExitCode {
-    telemetry::init(loaded.config.jupyterhub.log_level);
+    let hub = &loaded.config.jupyterhub;
+    telemetry::init(hub.log_level, hub.debug_db);
     if !loaded.origin.is_empty() {
         tracing::info!("{}", loaded.origin);
     }
@@ -152,9 +159,9 @@ pub fn token(user: Option<String>, sources: &Sources) -> ExitCode {
     let loaded = match read(sources) {
         Ok(loaded) => loaded,
         Err(code) => {
-            if sources.file.is_none() && !Path::new(TOML_FILE).exists() {
+            if sources.file.is_none() && find(None, Path::new("")).file.is_none() {
                 complain(format_args!(
-                    "there is no {TOML_FILE} here: run this in the hub's folder (of a quickstart: hub-data)"
+                    "there is no {TOML_FILE} or {PYTHON_FILE} here: run this in the hub's folder (of a quickstart: hub-data)"
                 ));
             }
             return code;
@@ -229,6 +236,34 @@ pub fn show_config(sources: &Sources, json: bool) -> ExitCode {
     } else {
         say(show::in_force(&loaded))
     }
+}
+
+/// `hub check-config`: says what is wrong with the configuration and with what it names.
+#[must_use]
+pub fn check_config(sources: &Sources) -> ExitCode {
+    let loaded = match read(sources) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
+    };
+    let launcher = std::env::current_exe().unwrap_or_default();
+    let findings = check_config::look(&loaded.config, &ProcessEnv, &launcher);
+    for warning in &loaded.warnings {
+        complain(format_args!("warning: {warning}"));
+    }
+    for warning in &findings.warnings {
+        complain(format_args!("warning: {warning}"));
+    }
+    for problem in &findings.problems {
+        complain(format_args!("error: {problem}"));
+    }
+    if !findings.problems.is_empty() {
+        return ExitCode::from(EXIT_USAGE);
+    }
+    let warnings = loaded.warnings.len() + findings.warnings.len();
+    say(format_args!(
+        "{}: in order, {warnings} warnings\n",
+        loaded.origin
+    ))
 }
 
 /// `hub --help-all`: prints help on every trait.

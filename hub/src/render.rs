@@ -27,6 +27,7 @@ use serde::Serialize;
 use serde_json::{Map, json};
 
 use crate::assets;
+use crate::config::JupyterHub;
 
 pub use error_page::{ErrorPage, Link};
 
@@ -120,6 +121,22 @@ pub struct RenderOptions {
     pub template_paths: Vec<PathBuf>,
     /// Extra variables of every template. `site_name` and `logo_url` rename and rebrand the hub.
     pub template_vars: Map<String, serde_json::Value>,
+}
+
+impl RenderOptions {
+    /// What the configuration says. A logo of one's own is served by the hub under `/hub/logo`.
+    #[must_use]
+    pub fn of(hub: &JupyterHub) -> Self {
+        let mut vars = hub.template_vars.clone();
+        if hub.logo_file.is_some() {
+            let url = format!("{}logo", hub.base_url().hub());
+            vars.entry("logo_url").or_insert_with(|| url.into());
+        }
+        Self {
+            template_paths: hub.template_paths.clone(),
+            template_vars: vars,
+        }
+    }
 }
 
 /// Renders pages; cheap to share, safe to use from many threads.

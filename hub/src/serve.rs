@@ -132,7 +132,9 @@ impl Base {
     ) -> anyhow::Result<Self> {
         let launcher = std::env::current_exe().context("cannot find the hub's own program")?;
         check_commands(&config, env, &launcher)?;
-        spawner::warn_without_command(&config, env, &launcher);
+        if let Some(why) = spawner::missing_command(&config, env, &launcher) {
+            tracing::warn!("[Spawner] cmd: no server can start: {why}");
+        }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (bus, cookies) = (Bus::default(), CookieKeys::new(secret));
         let resolution = TimeDelta::from_std(config.jupyterhub.activity_resolution)
@@ -263,7 +265,7 @@ impl Base {
         );
         Ok(AppState::new(Parts {
             routes,
-            renderer: Renderer::new(RenderOptions::default())?,
+            renderer: Renderer::new(RenderOptions::of(&self.config.jupyterhub))?,
             config: self.config,
             db: self.db,
             clock: self.clock,

@@ -146,13 +146,18 @@ pub fn by_class(class: SpawnerClass, deps: child::ChildDeps) -> Arc<dyn Spawner>
 /// Users would be the first to learn that there is no program for their servers.
 ///
 /// No more than a warning: the users of the spawner `local` may have a PATH of their own, and it can be installed later.
-pub fn warn_without_command(config: &Config, env: &dyn EnvSource, launcher: &Path) {
+#[must_use]
+pub fn missing_command(
+    config: &Config,
+    env: &dyn EnvSource,
+    launcher: &Path,
+) -> Option<impl std::fmt::Display> {
     let mut kept = keep(LOCAL_ENV_KEEP, env);
     if let Some(folder) = launcher.parent() {
         put_on_path(&mut kept, folder);
     }
-    let program = config.spawner.cmd.first().map_or("", String::as_str);
-    if let Err(why) = resolve(program, kept.get(PATH).map(String::as_str)) {
-        tracing::warn!("[Spawner] cmd: no server can start: {why}");
-    }
+    let command = config.local_spawner.shell_cmd.as_ref();
+    let command = command.unwrap_or(&config.spawner.cmd);
+    let program = command.first().map_or("", String::as_str);
+    resolve(program, kept.get(PATH).map(String::as_str)).err()
 }

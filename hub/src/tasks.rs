@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use hub_types::secret::random_bytes;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -268,6 +269,16 @@ impl Job {
         }
     }
 
+    /// The time until the next round: looks at servers do not all fall on the same instant.
+    fn jittered(self, interval: Duration, config: &Config) -> Duration {
+        let Job::PollServers = self else {
+            return interval;
+        };
+        let draw = f64::from(u16::from_le_bytes(random_bytes())) / f64::from(u16::MAX);
+        let factor = 1.0 + config.spawner.poll_jitter * (draw - 0.5);
+        interval.mul_f64(factor).max(SHORTEST)
+    }
+
     /// Whether the first round is when the hub starts: adopted servers may have died meanwhile, and numbers are asked for.
     fn at_once(self) -> bool {
         matches!(self, Job::PollServers | Job::CountActiveUsers)
@@ -294,7 +305,7 @@ impl Job {
         let mut wait = !self.at_once();
         loop {
             if std::mem::replace(&mut wait, true) {
-                tokio::time::sleep(interval).await;
+                tokio::time::sleep(self.jittered(interval, &context.state.config)).await;
             }
             let result = caught(self.round(&context)).await;
             match &result {

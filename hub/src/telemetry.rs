@@ -15,27 +15,29 @@ use crate::config::LogLevel;
 /// The longest line, in characters (security case 121).
 const LONGEST: usize = 4_000;
 
-/// What is logged: our own crates from `level` on; libraries are heard from warnings on only, and `sqlx` (which would show
-/// statements) hardly.
+/// What is logged: our own crates from `level` on; libraries are heard from warnings on only, and `sqlx` (which shows
+/// statements) hardly unless `statements` are asked for.
 #[must_use]
-pub fn filter(level: LogLevel) -> EnvFilter {
+pub fn filter(level: LogLevel, statements: bool) -> EnvFilter {
     let ours = match level {
         LogLevel::Debug => "debug",
         LogLevel::Info => "info",
         LogLevel::Warning => "warn",
         LogLevel::Error | LogLevel::Critical => "error",
     };
+    // What the hub asks the database is without values: those are sent beside it.
+    let sql = if statements { "debug" } else { "error" };
     EnvFilter::new(format!(
-        "warn,hub={ours},services={ours},hub_proxy={ours},cull_idle={ours},sqlx=error"
+        "warn,hub={ours},services={ours},hub_proxy={ours},cull_idle={ours},sqlx={sql}"
     ))
 }
 
 /// Logs to standard error what passes [`filter`].
 ///
 /// `log_internal_errors` is off: a terminal that has gone away must not end the hub.
-pub fn init(level: LogLevel) {
+pub fn init(level: LogLevel, statements: bool) {
     let logger = tracing_subscriber::fmt()
-        .with_env_filter(filter(level))
+        .with_env_filter(filter(level, statements))
         .with_writer(std::io::stderr)
         .log_internal_errors(false)
         .event_format(JupyterHubFormat);

@@ -47,6 +47,7 @@ pub struct StackBuilder {
     args: Vec<String>,
     env: Vec<(String, String)>,
     python_on_path: bool,
+    python_config: bool,
 }
 
 /// Which hub.
@@ -72,6 +73,7 @@ impl Default for StackBuilder {
             args: Vec::new(),
             env: Vec::new(),
             python_on_path: true,
+            python_config: false,
         }
     }
 }
@@ -116,6 +118,13 @@ impl StackBuilder {
         self
     }
 
+    /// Writes the configuration as a `jupyterhub_config.py` for our hub, too.
+    #[must_use]
+    pub fn python_config(mut self) -> Self {
+        self.python_config = true;
+        self
+    }
+
     /// Starts the real Python JupyterHub with configurable-http-proxy instead of our hub.
     #[must_use]
     pub fn python_hub(mut self) -> Self {
@@ -156,8 +165,10 @@ impl StackBuilder {
         let mut config = setting.defaults();
         config::merge(&mut config, self.config);
         match self.program {
-            Program::Ours => sandbox.write("hub.toml", config.to_string()),
-            Program::Python => sandbox.write("jupyterhub_config.py", config::python(&config)),
+            Program::Ours if !self.python_config => sandbox.write("hub.toml", config.to_string()),
+            Program::Ours | Program::Python => {
+                sandbox.write("jupyterhub_config.py", config::python(&config))
+            }
         };
         let hub = start_hub(&sandbox, self.program, &self.args, &self.env);
         Stack {

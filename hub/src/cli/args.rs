@@ -15,6 +15,7 @@ Examples:
   hub                                  run with ./hub.toml
   hub -f /etc/hub.toml --port 80       run with another file, on another port
   hub --Spawner.default_url=/lab       any setting is a flag: --Class.name=VALUE
+  hub check-config                     would it start, and is it safe?
   hub --show-config                    what is in force, and where it comes from
   hub token mal                        an API token for the user mal
 
@@ -28,6 +29,12 @@ Examples:
 Tokens with an expiry, a note or fewer scopes are made on the page Tokens, or with
 POST /hub/api/users/NAME/tokens.";
 
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  hub check-config
+  hub check-config -f /etc/jupyterhub/jupyterhub_config.py
+  hub check-config && systemctl reload hub";
+
 const OPENAPI_EXAMPLES: &str = "\
 Examples:
   hub openapi > openapi.json
@@ -36,7 +43,7 @@ Examples:
 /// A JupyterHub: users log in and get their own notebook servers.
 ///
 /// Without a subcommand it runs the hub, with the proxy and the services that its configuration names. It reads
-/// ./hub.toml unless -f names another file.
+/// ./hub.toml, else ./jupyterhub_config.py, unless -f names another file.
 #[derive(Debug, Parser)]
 #[command(name = "hub", version, args_conflicts_with_subcommands = true, after_help = EXAMPLES,
           max_term_width = 100, disable_help_subcommand = true)]
@@ -96,6 +103,10 @@ pub(super) struct Serve {
     /// Print every setting with its doc and default, then exit.
     #[arg(long)]
     pub(super) help_all: bool,
+
+    /// Print the same as the Markdown page docs/reference/configuration.md, then exit.
+    #[arg(long, hide = true)]
+    pub(super) reference: bool,
 }
 
 impl Serve {
@@ -135,7 +146,8 @@ fn address_flags(
 /// Flags that `hub` and `hub token` share.
 #[derive(Debug, Args)]
 pub(super) struct Common {
-    /// The configuration file: .toml, or .json in traitlets' form.
+    /// The configuration file: .toml, .json in traitlets' form, or a jupyterhub_config.py. Default: ./hub.toml, else
+    /// ./jupyterhub_config.py.
     #[arg(short = 'f', long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
 
@@ -194,6 +206,14 @@ pub(super) enum Sub {
     Token {
         /// The user, who must exist. Default: the system user who runs this.
         user: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Read the configuration as the hub does, look for the commands and files that it names, and say what is wrong.
+    ///
+    /// Nothing is started, made or changed. Exit code 0: the hub would start (warnings may be printed); 64: it would not.
+    #[command(after_help = CHECK_EXAMPLES)]
+    CheckConfig {
         #[command(flatten)]
         common: Common,
     },

@@ -81,13 +81,12 @@ impl<'a> Faults<'a> {
 #[cfg(test)]
 pub(crate) mod testing {
     use super::*;
-    use crate::config::node::Value;
 
     /// Reads a JSON value as the kind `K`, as from a file.
     #[expect(clippy::needless_pass_by_value, reason = "tables read better")]
     pub(crate) fn read<K: Kind>(value: serde_json::Value) -> Result<K::Target, String> {
         let mut problems = Vec::new();
-        let node = node(&value);
+        let node = Node::from_json(&value, &Place::Nowhere);
         let read = K::read(&node, &mut Faults::new("x".into(), &mut problems));
         match read {
             Some(value) if problems.is_empty() => Ok(value),
@@ -97,27 +96,5 @@ pub(crate) mod testing {
                 .collect::<Vec<_>>()
                 .join("; ")),
         }
-    }
-
-    fn node(value: &Json) -> Node {
-        let value = match value {
-            Json::Null => Value::Null,
-            Json::Bool(yes) => Value::Bool(*yes),
-            Json::Number(number) => number
-                .as_i64()
-                .map_or_else(|| Value::Float(number.as_f64().unwrap()), Value::Int),
-            Json::String(text) => Value::Text(text.clone()),
-            Json::Array(items) => Value::List(items.iter().map(node).collect()),
-            Json::Object(map) => Value::Table(
-                map.iter()
-                    .map(|(key, value)| crate::config::node::Entry {
-                        key: key.clone(),
-                        place: Place::Nowhere,
-                        node: node(value),
-                    })
-                    .collect(),
-            ),
-        };
-        Node::new(value, Place::Nowhere)
     }
 }

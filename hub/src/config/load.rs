@@ -6,6 +6,7 @@
 mod apply;
 mod check;
 mod file_json;
+mod file_python;
 mod file_toml;
 mod find;
 mod flags;
@@ -50,6 +51,8 @@ pub struct Loaded {
     pub origin: String,
     /// Class, trait and place of everything that was set, for `--show-config`.
     pub set: Vec<(String, String, Place)>,
+    /// What a Python file printed while it was evaluated, for whoever started the hub: it may hold secrets.
+    pub printed: String,
 }
 
 /// A section as written: a class and what is set in it.
@@ -66,21 +69,59 @@ pub(crate) struct Section {
 /// Everything that is wrong with it.
 pub fn load(sources: &Sources, folder: &Path, env: &dyn EnvSource) -> Result<Loaded, ConfigError> {
     let folder = &absolute(folder);
-    let found = find(sources.file.as_deref(), folder)?;
-    let text = match &found.file {
-        Some(file) => Some((file.as_path(), read(file, folder)?)),
+    let found = find(sources.file.as_deref(), folder);
+    let mut printed = String::new();
+    let written = match &found.file {
+        Some(file) if is_python(file) => {
+            let evaluated = file_python::evaluate(file, folder, file_python::Limits::default())?;
+            printed = evaluated.printed;
+            Some(Written::python(file, folder, &evaluated.answer)?)
+        }
+        Some(file) => Some(Written::text(file, &read(file, folder)?)?),
         None => None,
     };
-    let text = text.as_ref().map(|(file, text)| (*file, text.as_str()));
-    let mut loaded = assemble(text, &sources.flags, folder, env, &sources.classes)?;
+    let mut loaded = settle(written, &sources.flags, folder, env, &sources.classes)?;
+    loaded.printed = printed;
     loaded.origin = found.origin;
-    if let Some((file, _)) = text
+    if let Some(file) = &found.file
         && let Ok(metadata) = std::fs::metadata(folder.join(file))
     {
         let open = readable_secrets(file, metadata.permissions().mode(), &loaded.config);
         loaded.warnings.extend(open);
     }
     Ok(loaded)
+}
+
+fn is_python(file: &Path) -> bool {
+    file.extension().is_some_and(|ending| ending == "py")
+}
+
+/// A file as it was read.
+struct Written {
+    file: PathBuf,
+    sections: Vec<Section>,
+    warnings: Vec<Problem>,
+}
+
+impl Written {
+    /// A file that is text, by its ending.
+    fn text(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        Ok(Self {
+            file: file.to_owned(),
+            sections: sections(file, text)?,
+            warnings: Vec::new(),
+        })
+    }
+
+    /// A Python file that answered when it was evaluated.
+    fn python(file: &Path, folder: &Path, answer: &[u8]) -> Result<Self, ConfigError> {
+        let python = file_python::sections(file, folder, answer)?;
+        Ok(Self {
+            file: file.to_owned(),
+            sections: python.sections,
+            warnings: python.warnings,
+        })
+    }
 }
 
 /// A warning when others on this machine can read the passwords and tokens in the configuration file.
@@ -123,22 +164,39 @@ pub fn assemble(
     env: &dyn EnvSource,
     classes: &OwnClasses,
 ) -> Result<Loaded, ConfigError> {
+    let written = match file {
+        Some((path, text)) => Some(Written::text(path, text)?),
+        None => None,
+    };
+    settle(written, flags, folder, env, classes)
+}
+
+/// From what was read to a configuration.
+fn settle(
+    written: Option<Written>,
+    flags: &[Flag],
+    folder: &Path,
+    env: &dyn EnvSource,
+    classes: &OwnClasses,
+) -> Result<Loaded, ConfigError> {
     let mut layers = Vec::new();
-    if let Some((path, text)) = file {
-        layers.push(sections(path, text)?);
+    let mut config = Config::default();
+    let mut warnings = Vec::new();
+    if let Some(written) = written {
+        layers.push(written.sections);
+        config.source = Some(written.file);
+        warnings = written.warnings;
     }
     layers.push(flags.iter().map(flags::section).collect());
-    let mut config = Config {
-        source: file.map(|(path, _)| path.to_owned()),
-        ..Config::default()
-    };
     let mut state = apply::apply(&mut config, &layers, classes);
     check::finish(&mut config, &mut state, folder, env, classes);
     if state.problems.is_empty() {
+        warnings.append(&mut state.warnings);
         Ok(Loaded {
             config,
-            warnings: state.warnings,
+            warnings,
             origin: String::new(),
+            printed: String::new(),
             set: state
                 .set
                 .into_iter()
@@ -169,18 +227,12 @@ fn sections(path: &Path, text: &str) -> Result<Vec<Section>, ConfigError> {
     match ending.unwrap_or("") {
         "toml" => file_toml::sections(&shared, text),
         "json" => file_json::sections(&shared, text),
-        "py" => Err(ConfigError::one(&Place::File(shared), PYTHON_LATER)),
         _ => Err(ConfigError::one(
             &Place::File(shared),
-            "is not a configuration file: its name must end in .toml or .json",
+            "is not a configuration file: its name must end in .toml, .json or .py",
         )),
     }
 }
-
-/// What to do with a Python file until it can be read.
-const PYTHON_LATER: &str = "Python configuration is not supported yet. Write its settings to hub.toml: \
-     `c.JupyterHub.port = 9000` becomes `port = 9000` under `[JupyterHub]`. `hub --generate-config` writes a hub.toml \
-     that lists every setting";
 
 fn read(file: &Path, folder: &Path) -> Result<String, ConfigError> {
     let place = Place::File(file.into());

@@ -1,5 +1,7 @@
 //! A configuration value that remembers where it was written, whatever form it was written in.
 
+use std::borrow::Cow;
+
 use serde_path_to_error::Segment;
 
 use super::problem::Place;
@@ -15,7 +17,7 @@ pub struct Node {
     pub raw: Option<String>,
 }
 
-/// The forms that TOML and JSON share.
+/// The forms that TOML and JSON share, and what only Python has.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// JSON's `null`: as if the setting were not there.
@@ -32,6 +34,8 @@ pub enum Value {
     List(Vec<Node>),
     /// A table, in the order of its keys.
     Table(Vec<Entry>),
+    /// What only Python can hold, in words: "the Python function `hook` of line 3".
+    Python(String),
 }
 
 /// A key of a table and its value.
@@ -58,8 +62,8 @@ impl Node {
 
     /// What was found, for "expected …, found …". Values are not repeated: they may be secrets.
     #[must_use]
-    pub fn describe(&self) -> &'static str {
-        match &self.value {
+    pub fn describe(&self) -> Cow<'static, str> {
+        let kind = match &self.value {
             Value::Null => "null",
             Value::Text(text) if text.is_empty() => "an empty text",
             Value::Text(_) => "a text",
@@ -69,6 +73,25 @@ impl Node {
             Value::Bool(_) => "true or false",
             Value::List(_) => "a list",
             Value::Table(_) => "a table",
+            Value::Python(what) => return Cow::Owned(what.clone()),
+        };
+        Cow::Borrowed(kind)
+    }
+
+    /// Everything in it that only Python can hold, with the keys that lead there: `.a.b`.
+    #[must_use]
+    pub fn python(&self) -> Vec<(String, &Self)> {
+        match &self.value {
+            Value::Python(_) => vec![(String::new(), self)],
+            Value::List(items) => items.iter().flat_map(Self::python).collect(),
+            Value::Table(entries) => entries
+                .iter()
+                .flat_map(|entry| {
+                    let found = entry.node.python().into_iter();
+                    found.map(|(rest, node)| (format!(".{}{rest}", entry.key), node))
+                })
+                .collect(),
+            _ => Vec::new(),
         }
     }
 
@@ -103,11 +126,42 @@ impl Node {
         }
     }
 
+    /// A value with one place for all of it.
+    #[must_use]
+    pub fn from_json(value: &serde_json::Value, place: &Place) -> Self {
+        use serde_json::Value as Json;
+        let value = match value {
+            Json::Null => Value::Null,
+            Json::Bool(yes) => Value::Bool(*yes),
+            Json::Number(number) => number.as_i64().map_or_else(
+                || Value::Float(number.as_f64().unwrap_or(f64::NAN)),
+                Value::Int,
+            ),
+            Json::String(text) => Value::Text(text.clone()),
+            Json::Array(items) => Value::List(
+                items
+                    .iter()
+                    .map(|item| Self::from_json(item, place))
+                    .collect(),
+            ),
+            Json::Object(map) => Value::Table(
+                map.iter()
+                    .map(|(key, item)| Entry {
+                        key: key.clone(),
+                        place: place.clone(),
+                        node: Self::from_json(item, place),
+                    })
+                    .collect(),
+            ),
+        };
+        Self::new(value, place.clone())
+    }
+
     /// The same value without places, for serde.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         match &self.value {
-            Value::Null => serde_json::Value::Null,
+            Value::Null | Value::Python(_) => serde_json::Value::Null,
             Value::Text(text) => text.as_str().into(),
             Value::Int(number) => (*number).into(),
             Value::Float(number) => (*number).into(),

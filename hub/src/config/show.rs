@@ -188,5 +188,50 @@ pub fn flags_help() -> String {
     out
 }
 
+/// The reference page: every class and trait, with what we do with it. It stands in `docs/reference/configuration.md`.
+#[must_use]
+pub fn reference() -> String {
+    let defaults = Config::default();
+    let mut out = String::from(
+        "# Configuration reference\n\nEvery class and trait of JupyterHub 6.1, and what this hub does with it. Written by the program \
+         itself (`hub --reference`); how to use it is in [configuration](../configuration.md).\n",
+    );
+    for class in CLASSES {
+        let _ = write!(out, "\n## {}\n\n{}", class.name, cell(class.doc));
+        if let Some(parent) = class.parent {
+            let _ = write!(out, " It has the traits of `{parent}` too.");
+        }
+        out.push_str("\n\n| Trait | Default | |\n|---|---|---|\n");
+        for row in class.traits {
+            let (default, text) = described(row, &defaults);
+            let _ = writeln!(out, "| `{}` | {default} | {text} |", row.name);
+        }
+    }
+    out
+}
+
+/// Default and text of a row.
+fn described(row: &Trait, defaults: &Config) -> (String, String) {
+    let doc = cell(row.doc);
+    match &row.status {
+        Status::Works(access) => {
+            let default = match (access.show)(defaults) {
+                Some(value) => format!("`{}`", cell(&toml_text(&value))),
+                None => String::new(),
+            };
+            (default, doc)
+        }
+        Status::Renamed(_) => (String::new(), format!("Old name, works: {doc}.")),
+        Status::Later => (String::new(), format!("**Not there yet.** {doc}")),
+        Status::Refused => (String::new(), format!("**Cannot be set:** {doc}.")),
+        Status::Ignored => (String::new(), format!("Does nothing: {doc}.")),
+    }
+}
+
+/// Text inside a table of Markdown.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
 #[cfg(test)]
 mod tests;

@@ -268,6 +268,21 @@ mod tests {
         assert_eq!(names.len(), 234);
     }
 
+    /// How many of the 234 are not there yet. It may only sink; 25 are to be left, which is what PAM, OAuth logins, forms
+    /// of options, subdomains and internal TLS still lack.
+    const LATER: usize = 48;
+
+    #[test]
+    fn what_is_not_there_yet_only_becomes_less() {
+        let later: Vec<String> = CLASSES
+            .iter()
+            .flat_map(|class| class.traits.iter().map(move |row| (class.name, row)))
+            .filter(|(_, row)| matches!(row.status, Status::Later))
+            .map(|(class, row)| format!("{class}.{}", row.name))
+            .collect();
+        assert_eq!(later.len(), LATER, "{later:#?}");
+    }
+
     #[test]
     fn every_row_says_what_it_does() {
         for class in CLASSES {

@@ -155,8 +155,9 @@ impl Children {
         contract.kept = kept;
         contract.account = Some(identity.account);
         let args = spawner.args.iter().map(|arg| fill(arg, &values));
+        let command = spawner.cmd.iter().cloned().chain(args).collect();
         LaunchPlan {
-            argv: spawner.cmd.iter().cloned().chain(args).collect(),
+            argv: self.deps.config.local_spawner.through_shell(command),
             env: contract.to_env(context.hub),
             cwd: Some(identity.home),
             run_as: identity.run_as,

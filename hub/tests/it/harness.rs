@@ -227,7 +227,7 @@ impl Hub {
                 Arc::clone(&addresses),
                 managed.routes(),
             ),
-            renderer: Renderer::new(RenderOptions::default()).unwrap(),
+            renderer: Renderer::new(RenderOptions::of(&config.jupyterhub)).unwrap(),
             config,
             db,
             clock,

@@ -25,6 +25,7 @@ const FLOORS: &[&[&str]] = &[
     &["http", "tasks"],
     &[
         "bootstrap",
+        "check_config",
         "token_command",
         "lifecycle",
         "telemetry",

@@ -4,6 +4,7 @@
 
 mod api;
 mod browser_pages;
+mod configured_pages;
 mod harness;
 mod layers;
 mod manager;

@@ -94,7 +94,7 @@ impl Log {
     /// Collects what this thread logs from now on.
     fn collect(&self) -> DefaultGuard {
         let subscriber = tracing_subscriber::fmt()
-            .with_env_filter(hub::telemetry::filter(hub::config::LogLevel::Debug))
+            .with_env_filter(hub::telemetry::filter(hub::config::LogLevel::Debug, false))
             .with_ansi(false)
             .with_writer(self.clone())
             .finish();

@@ -83,6 +83,26 @@ impl Class for SpawnerClass {
     const PLURAL: &'static str = "spawners";
 }
 
+/// Python packages of authenticators and spawners that people have. A class of theirs that has an equivalent here is
+/// among [`Class::NAMES`].
+const PACKAGES: &[&str] = &[
+    "jupyterhub",
+    "batchspawner",
+    "dockerspawner",
+    "firstuseauthenticator",
+    "jupyterhub_carina",
+    "kubespawner",
+    "ldapauthenticator",
+    "ltiauthenticator",
+    "nativeauthenticator",
+    "nullauthenticator",
+    "oauthenticator",
+    "sudospawner",
+    "systemdspawner",
+    "tmpauthenticator",
+    "wrapspawner",
+];
+
 fn read_class<C: Class>(node: &Node, faults: &mut Faults<'_>) -> Option<C> {
     let text = Text::read(node, faults)?;
     if let Some((_, class)) = C::NAMES.iter().find(|(name, _)| *name == text) {
@@ -96,9 +116,15 @@ fn read_class<C: Class>(node: &Node, faults: &mut Faults<'_>) -> Option<C> {
         .collect();
     let there = there.join(" and ");
     let plural = C::PLURAL;
-    let oauth = text.starts_with("oauthenticator.");
-    let message = if oauth || C::LATER.contains(&text.as_str()) {
+    let package = text.split_once('.').map(|(package, _)| package);
+    let message = if package.is_some_and(|package| PACKAGES.contains(&package))
+        || C::LATER.contains(&text.as_str())
+    {
         format!("= \"{text}\" is not supported yet; the {plural} so far are {there}")
+    } else if package.is_some() {
+        format!(
+            "= \"{text}\" is a Python class, and this hub runs no Python; the {plural} so far are {there}"
+        )
     } else {
         let names = C::NAMES
             .iter()
@@ -177,6 +203,10 @@ mod tests {
             (
                 "oauthenticator.LocalGitHubOAuthenticator",
                 "is not supported yet",
+            ),
+            (
+                "mine.Authenticator",
+                "is a Python class, and this hub runs no Python; the authenticators so far are \"shared-password\" and \"dummy\"",
             ),
             (
                 "dumy",

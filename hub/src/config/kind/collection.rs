@@ -1,6 +1,7 @@
 //! Kinds with several values: names, texts, commands, maps, scopes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use hub_types::scope::{Scope, ScopeName};
 use hub_types::secret::{MAX_TOKEN_LEN, MIN_TOKEN_LEN, Token};
@@ -38,6 +39,44 @@ impl Kind for Texts {
     }
 
     fn show(value: &Vec<String>) -> Option<Json> {
+        Some(value.clone().into())
+    }
+}
+
+/// A list of folders.
+#[derive(Debug)]
+pub struct Paths;
+
+impl Kind for Paths {
+    type Target = Vec<PathBuf>;
+    const EXPECTS: &'static str = "a list of folders, e.g. [\"templates\"]";
+
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<Vec<PathBuf>> {
+        let paths = texts::<Self>(node, faults)?;
+        Some(paths.into_iter().map(Into::into).collect())
+    }
+
+    fn show(value: &Vec<PathBuf>) -> Option<Json> {
+        Some(value.iter().map(|path| path.to_string_lossy()).collect())
+    }
+}
+
+/// A table of anything.
+#[derive(Debug)]
+pub struct AnyTable;
+
+impl Kind for AnyTable {
+    type Target = serde_json::Map<String, Json>;
+    const EXPECTS: &'static str = "a table, e.g. { name = \"value\" }";
+
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<Self::Target> {
+        match node.to_json() {
+            Json::Object(table) => Some(table),
+            _ => faults.expected::<Self, _>(node),
+        }
+    }
+
+    fn show(value: &Self::Target) -> Option<Json> {
         Some(value.clone().into())
     }
 }

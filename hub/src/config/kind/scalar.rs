@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use hub_types::names::ServerName;
 use hub_types::secret::Token;
 use serde_json::Value as Json;
 
@@ -42,6 +43,51 @@ impl Kind for OptText {
 
     fn show(value: &Option<String>) -> Option<Json> {
         value.as_deref().map(Into::into)
+    }
+}
+
+/// The name of a user's server; empty means the default server.
+#[derive(Debug)]
+pub struct ServerNameText;
+
+impl Kind for ServerNameText {
+    type Target = ServerName;
+    const EXPECTS: &'static str = "the name of a server, in quotes";
+
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<ServerName> {
+        let text = Text::read(node, faults)?;
+        faults.check(node, ServerName::new(&text))
+    }
+
+    fn show(value: &ServerName) -> Option<Json> {
+        Some(value.as_str().into())
+    }
+}
+
+/// A share of one: from 0 to 1.
+#[derive(Debug)]
+pub struct Fraction;
+
+impl Kind for Fraction {
+    type Target = f64;
+    const EXPECTS: &'static str = "a number from 0 to 1";
+
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<f64> {
+        let fraction = match node.value {
+            Value::Int(0) => 0.0,
+            Value::Int(1) => 1.0,
+            Value::Float(number) => number,
+            _ => -1.0,
+        };
+        if (0.0..=1.0).contains(&fraction) {
+            Some(fraction)
+        } else {
+            faults.expected::<Self, _>(node)
+        }
+    }
+
+    fn show(value: &f64) -> Option<Json> {
+        Some(number(*value))
     }
 }
 

@@ -57,7 +57,7 @@ fn explain(message: &str, found: Option<&Node>) -> String {
             "a boolean" => "true or false",
             other => other,
         };
-        let found = found.map_or("what is there", Node::describe);
+        let found = found.map_or("what is there".into(), Node::describe);
         return format!("must be {expected}, not {found}");
     }
     if let Some(scope) = message

@@ -149,6 +149,15 @@ struct Target {
 fn apply_trait(config: &mut Config, target: &Target, entry: &Entry, state: &mut State) {
     let (class, row) = (target.class.name, target.row);
     let subject = format!("[{class}] {}", row.name);
+    let python = entry.node.python();
+    if !python.is_empty() && !matches!(row.status, Status::Ignored) {
+        let problems = python.into_iter().map(|(keys, node)| {
+            let message = format!("{subject}{keys} is {}: {}", node.describe(), instead(row));
+            Problem::new(&node.place, message)
+        });
+        state.problems.extend(problems);
+        return;
+    }
     match &row.status {
         Status::Works(_) | Status::Renamed(_) if entry.node.value == Value::Null => {}
         Status::Works(_) | Status::Renamed(_) => {
@@ -193,6 +202,20 @@ fn apply_trait(config: &mut Config, target: &Target, entry: &Entry, state: &mut 
     }
 }
 
+/// What to do about a value that only Python can hold: this hub runs none.
+fn instead(row: &Trait) -> String {
+    match &row.status {
+        Status::Works(access) | Status::Renamed(access) => {
+            format!("this hub runs no Python; write {}", access.expects)
+        }
+        Status::Refused => row.doc.to_owned(),
+        Status::Later | Status::Ignored => {
+            "this hub runs no Python, and the setting is not supported yet; remove it for now"
+                .to_owned()
+        }
+    }
+}
+
 /// The value with the place of its key, which is where a person looks for it.
 fn at_key(entry: &Entry) -> Node {
     Node {
@@ -216,7 +239,8 @@ fn read(
 fn unknown_class(section: &Section) -> Problem {
     let name = &section.class;
     let message = if FOREIGN.contains(&name.as_str()) {
-        format!("[{name}] is known but not supported yet; remove the section for now")
+        let also = other_lines(section);
+        format!("[{name}] is known but not supported yet; remove the section for now{also}")
     } else {
         match nearest(name, CLASSES.iter().map(|class| class.name)) {
             Some(near) => format!("[{name}] is not a section; did you mean [{near}]?"),
@@ -235,4 +259,27 @@ fn unknown_class(section: &Section) -> Problem {
         }
     };
     Problem::new(&section.place, message)
+}
+
+/// The lines of a section's other settings, where it has no head of its own: in a Python file.
+fn other_lines(section: &Section) -> String {
+    let Some((_, others)) = section
+        .entries
+        .split_first()
+        .filter(|(first, _)| first.place == section.place)
+    else {
+        return String::new();
+    };
+    let lines: Vec<String> = others
+        .iter()
+        .filter_map(|entry| match &entry.place {
+            Place::Line(_, line) => Some(line.to_string()),
+            _ => None,
+        })
+        .collect();
+    match lines.as_slice() {
+        [] => String::new(),
+        [line] => format!(" (line {line} too)"),
+        lines => format!(" (lines {} too)", lines.join(", ")),
+    }
 }

@@ -1,6 +1,7 @@
 //! What can only be said of the configuration as a whole: values that depend on each other, and on the environment.
 
 mod login;
+mod old_ways;
 mod proxy;
 mod roles;
 mod scopes;
@@ -41,6 +42,9 @@ pub(super) fn finish(
     roles::check(config, state);
     tokens::check(config, state);
     services(config, state);
+    if state.problems.is_empty() {
+        old_ways::warn(config, state);
+    }
 }
 
 fn lifetimes(config: &mut Config, state: &State) {

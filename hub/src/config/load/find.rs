@@ -2,10 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::problem::ConfigError;
-
-use super::{PYTHON_LATER, Place};
-
 /// Our file.
 pub const TOML_FILE: &str = "hub.toml";
 /// JupyterHub's file.
@@ -21,34 +17,31 @@ pub struct Found {
 }
 
 /// `-f FILE`, else `hub.toml`, else `jupyterhub_config.py`, else nothing.
-///
-/// # Errors
-/// When the only file that is there is written in Python.
-pub fn find(given: Option<&Path>, folder: &Path) -> Result<Found, ConfigError> {
+#[must_use]
+pub fn find(given: Option<&Path>, folder: &Path) -> Found {
     let there = |name: &str| folder.join(name).exists();
     decide(given, there(TOML_FILE), there(PYTHON_FILE))
 }
 
-fn decide(given: Option<&Path>, toml: bool, python: bool) -> Result<Found, ConfigError> {
+fn decide(given: Option<&Path>, toml: bool, python: bool) -> Found {
     let read = |file: &Path, more: &str| Found {
         file: Some(file.to_owned()),
         origin: format!("Configuration: {}{more}", file.display()),
     };
     match (given, toml, python) {
-        (Some(file), _, _) => Ok(read(file, "")),
-        (None, true, false) => Ok(read(Path::new(TOML_FILE), "")),
-        (None, true, true) => Ok(read(
+        (Some(file), _, _) => read(file, ""),
+        (None, true, false) => read(Path::new(TOML_FILE), ""),
+        (None, true, true) => read(
             Path::new(TOML_FILE),
             &format!(" ({PYTHON_FILE} beside it is not read)"),
-        )),
-        (None, false, true) => {
-            let place = Place::File(Path::new(PYTHON_FILE).into());
-            Err(ConfigError::one(&place, PYTHON_LATER))
-        }
-        (None, false, false) => Ok(Found {
+        ),
+        (None, false, true) => read(Path::new(PYTHON_FILE), ""),
+        (None, false, false) => Found {
             file: None,
-            origin: format!("Configuration: defaults and flags only, there is no {TOML_FILE} here"),
-        }),
+            origin: format!(
+                "Configuration: defaults and flags only, there is no {TOML_FILE} or {PYTHON_FILE} here"
+            ),
+        },
     }
 }
 
@@ -85,14 +78,19 @@ mod tests {
                 false,
                 false,
                 None,
-                "Configuration: defaults and flags only, there is no hub.toml here",
+                "Configuration: defaults and flags only, there is no hub.toml or jupyterhub_config.py here",
+            ),
+            (
+                None,
+                false,
+                true,
+                Some("jupyterhub_config.py"),
+                "Configuration: jupyterhub_config.py",
             ),
         ] {
-            let found = decide(given.map(Path::new), toml, python).unwrap();
+            let found = decide(given.map(Path::new), toml, python);
             assert_eq!(found.file.as_deref(), file.map(Path::new));
             assert_eq!(found.origin, origin);
         }
-        let error = decide(None, false, true).unwrap_err().to_string();
-        assert!(error.starts_with("jupyterhub_config.py: Python"), "{error}");
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hub_types::names::ServerName;
 use hub_types::paths::BaseUrl;
 use hub_types::scope::{Catalogue, Scope};
 use hub_types::secret::Token;
@@ -173,8 +174,22 @@ pub struct JupyterHub {
     pub admin_access: bool,
     /// How much is logged.
     pub log_level: LogLevel,
+    /// Whether SQL statements are logged.
+    pub debug_db: bool,
     /// Where the hub's process id is written.
     pub pid_file: Option<PathBuf>,
+    /// The server that `/hub/user-redirect/` leads to; always the default one without named servers.
+    pub default_server_name: ServerName,
+    /// After how long the page of a stopped server starts it; zero for never.
+    pub implicit_spawn: Duration,
+    /// Whether requests to stopped servers are answered 503 instead of 424.
+    pub legacy_stopped_status: bool,
+    /// The picture at the top of every page; `None`: ours.
+    pub logo_file: Option<PathBuf>,
+    /// Folders with templates that replace ours.
+    pub template_paths: Vec<PathBuf>,
+    /// Variables for templates.
+    pub template_vars: Map<String, Value>,
 }
 
 impl Default for JupyterHub {
@@ -223,7 +238,14 @@ impl Default for JupyterHub {
             redirect_to_server: true,
             admin_access: false,
             log_level: LogLevel::Info,
+            debug_db: false,
             pid_file: None,
+            default_server_name: ServerName::default_server(),
+            implicit_spawn: Duration::ZERO,
+            legacy_stopped_status: false,
+            logo_file: None,
+            template_paths: Vec::new(),
+            template_vars: Map::new(),
         }
     }
 }

@@ -34,6 +34,8 @@ pub struct Spawner {
     pub http_timeout: Duration,
     /// How often a server is asked whether it lives.
     pub poll_interval: Duration,
+    /// Fraction of it by which it varies.
+    pub poll_jitter: f64,
     /// Whether servers log more.
     pub debug: bool,
     /// Whether servers ignore configuration in the user's home.
@@ -70,6 +72,7 @@ impl Default for Spawner {
             start_timeout: Duration::from_secs(60),
             http_timeout: Duration::from_secs(30),
             poll_interval: Duration::from_secs(30),
+            poll_jitter: 0.1,
             debug: false,
             disable_user_config: false,
             mem_limit: None,
@@ -84,7 +87,7 @@ impl Default for Spawner {
     }
 }
 
-/// `[LocalProcessSpawner]`: how long a process has before the next signal.
+/// `[LocalProcessSpawner]`: how servers are started, and how long a process has before the next signal.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LocalProcessSpawner {
     /// After SIGINT.
@@ -93,6 +96,8 @@ pub struct LocalProcessSpawner {
     pub term_timeout: Duration,
     /// After SIGKILL.
     pub kill_timeout: Duration,
+    /// The shell that runs the command, which it gets as one word.
+    pub shell_cmd: Option<Vec<String>>,
 }
 
 impl Default for LocalProcessSpawner {
@@ -101,6 +106,7 @@ impl Default for LocalProcessSpawner {
             interrupt_timeout: Duration::from_secs(30),
             term_timeout: Duration::from_secs(30),
             kill_timeout: Duration::from_secs(5),
+            shell_cmd: None,
         }
     }
 }
@@ -117,5 +123,36 @@ impl Default for SimpleLocalProcessSpawner {
         Self {
             home_dir_template: "/tmp/{username}".to_owned(),
         }
+    }
+}
+
+impl LocalProcessSpawner {
+    /// What is run for `command`: itself, or the shell with the command as its last word.
+    #[must_use]
+    pub fn through_shell(&self, command: Vec<String>) -> Vec<String> {
+        match &self.shell_cmd {
+            None => command,
+            Some(shell) => {
+                let word = shell_words::join(command);
+                shell.iter().cloned().chain([word]).collect()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_gets_the_command_as_one_word() {
+        let command = || vec!["run".to_owned(), "a b".to_owned(), "$HOME".to_owned()];
+        let mut spawner = LocalProcessSpawner::default();
+        assert_eq!(spawner.through_shell(command()), command());
+        spawner.shell_cmd = Some(vec!["bash".into(), "-lc".into()]);
+        assert_eq!(
+            spawner.through_shell(command()),
+            ["bash", "-lc", "run 'a b' '$HOME'"]
+        );
     }
 }

@@ -122,5 +122,16 @@ fn what_is_in_force_says_where_it_comes_from_and_hides_secrets() {
 fn help_names_what_works_and_what_does_not_yet() {
     let help = flags_help();
     assert!(help.contains("--Spawner.mem_limit=VALUE  (default: not set)"));
-    assert!(help.contains("JupyterHub.logo_file,"));
+    assert!(help.contains("JupyterHub.subdomain_host,"));
+}
+
+#[test]
+fn the_reference_page_is_what_the_program_says() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/configuration.md");
+    let page = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        page == reference(),
+        "docs/reference/configuration.md is old; write it anew: cargo run -p hub -- --reference > \
+         docs/reference/configuration.md"
+    );
 }

@@ -45,8 +45,8 @@ pub(super) static AUTHENTICATOR: Class = class! {
         reset_managed_roles_on_startup "Whether roles that the authenticator manages are dropped at start.";
     }
     refused {
-        post_auth_hook "it is a Python function, which cannot be called here";
-        reconcile_auth_state_hook "it is a Python function, which cannot be called here";
+        post_auth_hook "this hub runs no Python; rename users with username_map, and allow them with allowed_users and blocked_users";
+        reconcile_auth_state_hook "this hub runs no Python; what a login brings replaces what the login before brought";
     }
 };
 

@@ -29,6 +29,7 @@ pub(super) static FOREIGN: &[&str] = &[
     "DockerSpawner",
     "SystemUserSpawner",
     "SwarmSpawner",
+    "CarinaAuthenticator",
     "CarinaSpawner",
     "KubeSpawner",
     "SudoSpawner",

@@ -1,10 +1,10 @@
 //! `JupyterHub`: 98 traits.
 
 use crate::config::kind::class::{AuthClass, SpawnClass};
-use crate::config::kind::collection::{Names, OptCommand, Scopes, Tokens};
+use crate::config::kind::collection::{AnyTable, Names, OptCommand, Paths, Scopes, Tokens};
 use crate::config::kind::proxy::{DebugLevel, ProxyName};
 use crate::config::kind::scalar::{
-    Bool, Count, FilePath, OptFilePath, OptText, Port, Positive, Secret,
+    Bool, Count, FilePath, OptFilePath, OptText, Port, Positive, Secret, ServerNameText,
 };
 use crate::config::kind::special::{Bind, Database, Host, Level, OptHost, Prefix, WebUrl};
 use crate::config::kind::structured::{CustomScopes, Groups, Roles, Services};
@@ -106,8 +106,22 @@ pub(super) static JUPYTERHUB: Class = class! {
             "Whether administrators may enter users' servers. Better: grant the scope access:servers in a role.";
         log_level: Level => jupyterhub.log_level,
             "How much is logged.";
+        debug_db: Bool => jupyterhub.debug_db,
+            "Whether SQL statements are logged, without their values.";
         pid_file: OptFilePath => jupyterhub.pid_file,
             "File to write the hub's process id to.";
+        default_server_name: ServerNameText => jupyterhub.default_server_name,
+            "Name of the server that /hub/user-redirect/ leads to. Unset: the default server. Needs allow_named_servers.";
+        implicit_spawn_seconds: Seconds => jupyterhub.implicit_spawn,
+            "Seconds after which the page of a stopped server starts it; 0 leaves it to the visitor.";
+        use_legacy_stopped_server_status_code: Bool => jupyterhub.legacy_stopped_status,
+            "Whether requests to stopped servers are answered 503, as before JupyterHub 2, instead of 424.";
+        logo_file: OptFilePath => jupyterhub.logo_file,
+            "Picture at the top of every page: SVG, PNG, JPEG, GIF or WebP.";
+        template_paths: Paths => jupyterhub.template_paths,
+            "Folders with templates that replace ours, in the order in which they are searched.";
+        template_vars: AnyTable => jupyterhub.template_vars,
+            "Variables for templates, e.g. { announcement = \"Back at noon\" }; announcement_login is for that page only, site_name renames the hub.";
     }
     renamed {
         admin_users: Names => authenticator.admin_users,
@@ -122,62 +136,56 @@ pub(super) static JUPYTERHUB: Class = class! {
             "write [ConfigurableHTTPProxy] api_url";
         proxy_auth_token: Secret => proxy.auth_token,
             "write [ConfigurableHTTPProxy] auth_token";
+        db_file: Database => jupyterhub.db_url,
+            "write db_url = \"sqlite:///FILE\"";
         proxy_check_interval: Interval => proxy.check_running_interval,
             "write [ConfigurableHTTPProxy] check_running_interval";
         proxy_cmd: OptCommand => proxy.command,
             "write [ConfigurableHTTPProxy] command";
     }
     later {
-        active_user_window "Seconds without activity after which a user no longer counts as active.";
         allow_existing_invalid_named_servers "What becomes of named servers with names of older versions.";
-        data_files_path "Folder of templates and static files.";
-        db_kwargs "Options of the database engine.";
-        debug_db "Whether SQL statements are logged.";
-        default_server_name "Name of the server that /user-redirect leads to.";
         external_ssl_authorities "Certificate authorities of your own for internal TLS.";
         forwarded_host_header "Header from which the public host is taken.";
         generate_certs "Makes the certificates of internal TLS, then exits.";
         hub_routespec "Route that leads to the hub.";
         hub_socket_mode "Mode of the hub's unix socket.";
-        implicit_spawn_seconds "Seconds after which the page of a stopped server starts it.";
-        init_spawners_timeout "Seconds that the start waits for running servers to be found again.";
         internal_certs_location "Folder of the certificates of internal TLS.";
         internal_ssl "Whether hub, proxy, servers and services talk TLS to each other.";
-        log_datefmt "Form of times in the log.";
-        log_format "Form of lines in the log.";
-        logo_file "Picture at the top of every page.";
         recreate_internal_certs "Whether certificates of internal TLS are renewed at start.";
-        reset_db "Whether the database is emptied at start.";
         subdomain_hook "How names become subdomains.";
         subdomain_host "Host under which every user gets a subdomain.";
-        template_paths "Folders with templates that replace ours.";
-        template_vars "Variables for templates.";
         trusted_alt_names "Further names in certificates of internal TLS.";
         trusted_downstream_ips "Proxies whose X-Forwarded-For is believed.";
         upgrade_db "Whether an old database is brought up to date at start.";
-        use_legacy_stopped_server_status_code "Whether stopped servers answer 503 instead of 424.";
     }
     refused {
         answer_yes "it belongs on the command line: -y";
         config_file "it belongs on the command line: -f FILE";
+        data_files_path "pages and static files are part of the program; template_paths and logo_file replace some of them";
+        db_kwargs "it holds options of SQLAlchemy, which is not used here; what the database should know belongs into db_url";
         extra_handlers "run your own pages as a service: [[JupyterHub.services]] with a url";
         extra_log_file "redirect the output instead: hub > hub.log 2>&1";
         extra_log_handlers "it holds Python objects; redirect the output instead";
         generate_config "it belongs on the command line: --generate-config";
         hub_connect_port "write hub_connect_url, which has the port in it";
         jinja_environment_options "it holds options of Python's template engine, which is not used here";
+        log_datefmt "it is a form of Python's logging, which is not used here; times are written as 2026-01-02 03:04:05.678";
+        log_format "it is a form of Python's logging, which is not used here; see log_level";
         logging_config "it configures Python's logging, which is not used here; see log_level";
+        reset_db "a hub that forgets everything at every start helps nobody: remove the database yourself, or use --no-db";
         show_config "it belongs on the command line: --show-config";
         show_config_json "it belongs on the command line: --show-config-json";
         tornado_settings "it configures Python's web server, which is not used here";
-        user_redirect_hook "it is a Python function, which cannot be called here";
-        db_file "it was the name in JupyterHub 0.1; write db_url = \"sqlite:///FILE\"";
+        user_redirect_hook "this hub runs no Python; /hub/user-redirect/ leads to the user's own server";
         statsd_host "JupyterHub 6 has no statsd; metrics are at /hub/metrics";
         statsd_port "JupyterHub 6 has no statsd; metrics are at /hub/metrics";
         statsd_prefix "JupyterHub 6 has no statsd; metrics are at /hub/metrics";
     }
     ignored {
+        active_user_window "nothing is counted with it; [PeriodicMetricsCollector] counts active users";
         confirm_no_ssl "it has no effect since JupyterHub 0.7; remove it";
+        init_spawners_timeout "the start waits for no server: they are found again in the background";
         trust_user_provided_tokens "it has no effect here: configured tokens are never stored; remove it";
     }
 };

@@ -1,7 +1,7 @@
 //! `Spawner` and its kind.
 
-use crate::config::kind::collection::{Command, Environment, Scopes, Texts};
-use crate::config::kind::scalar::{Bool, Bytes, Cores, OptText, Port, Text};
+use crate::config::kind::collection::{Command, Environment, OptCommand, Scopes, Texts};
+use crate::config::kind::scalar::{Bool, Bytes, Cores, Fraction, OptText, Port, Text};
 use crate::config::kind::special::{Host, WebUrl};
 use crate::config::kind::time::{Interval, Seconds};
 use crate::config::traits::{Class, class};
@@ -31,6 +31,8 @@ pub(super) static SPAWNER: Class = class! {
             "Seconds that a started server may take to answer.";
         poll_interval: Interval => spawner.poll_interval,
             "Seconds between two checks that a server lives.";
+        poll_jitter: Fraction => spawner.poll_jitter,
+            "Fraction by which poll_interval varies, from 0 to 1: 0.1 is 5 % more or less.";
         debug: Bool => spawner.debug,
             "Whether servers log more.";
         disable_user_config: Bool => spawner.disable_user_config,
@@ -60,15 +62,14 @@ pub(super) static SPAWNER: Class = class! {
         group_overrides "Settings that differ by group.";
         options_form "HTML of the form that users fill in before a server starts.";
         options_from_form "How that form becomes options.";
-        poll_jitter "Fraction by which poll_interval varies.";
         ssl_alt_names "Further names in the server's certificate.";
         ssl_alt_names_include_local "Whether the server's certificate names localhost.";
     }
     refused {
-        auth_state_hook "it is a Python function, which cannot be called here";
-        post_stop_hook "it is a Python function, which cannot be called here";
-        pre_spawn_hook "it is a Python function, which cannot be called here";
-        progress_ready_hook "it is a Python function, which cannot be called here";
+        auth_state_hook "this hub runs no Python; servers get fixed variables with environment";
+        post_stop_hook "this hub runs no Python; name a program of your own in cmd, which cleans up after the server";
+        pre_spawn_hook "this hub runs no Python; name a program of your own in cmd, which prepares and then runs jupyterhub-singleuser";
+        progress_ready_hook "this hub runs no Python; the last event of a start cannot be changed";
     }
 };
 
@@ -81,9 +82,8 @@ pub(super) static LOCAL: Class = class! {
             "Seconds that a server has after SIGTERM, before SIGKILL.";
         kill_timeout: Seconds => local_spawner.kill_timeout,
             "Seconds that a server has after SIGKILL, before it counts as stuck.";
-    }
-    later {
-        shell_cmd "Shell that runs the command, e.g. bash -l -c.";
+        shell_cmd: OptCommand => local_spawner.shell_cmd,
+            "Shell that runs the command, e.g. [\"bash\", \"-l\", \"-c\"]: it gets cmd and args as one word. Unset: none.";
     }
     refused {
         popen_kwargs "it holds arguments of Python's Popen, which is not used here";

@@ -8,6 +8,7 @@ use hub_types::names::ServerName;
 use super::context::{PageUser, found};
 use super::error_page::PageError;
 use crate::assets;
+use crate::config::JupyterHub;
 use crate::http::error::ApiError;
 use crate::state::AppState;
 
@@ -21,22 +22,58 @@ pub(super) async fn user_redirect(
         .username()
         .ok_or_else(|| PageError::forbidden("Services have no servers."))?;
     let base = user.base();
-    let mut next = format!("{}{path}", base.server(name, &ServerName::default_server()));
+    let server = server_of_links(&user.state.config.jupyterhub);
+    let mut next = format!("{}{path}", base.server(name, &server));
     if let Some(query) = user.uri.query() {
         next = format!("{next}?{query}");
     }
     let query: String = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("next", &next)
         .finish();
-    Ok(found(&format!(
-        "{}?{query}",
-        base.spawn(name, &ServerName::default_server())
-    )))
+    Ok(found(&format!("{}?{query}", base.spawn(name, &server))))
 }
 
-/// `GET /hub/logo`.
+/// The server that links without a server's name lead to.
+fn server_of_links(hub: &JupyterHub) -> ServerName {
+    match hub.allow_named_servers {
+        true => hub.default_server_name.clone(),
+        false => ServerName::default_server(),
+    }
+}
+
+/// `GET /hub/logo`: the picture of the configuration, or ours.
 pub(super) async fn logo(State(state): State<AppState>) -> Response {
-    found(&assets::url(&state.addresses.base.hub(), "images/logo.svg"))
+    let Some(file) = &state.config.jupyterhub.logo_file else {
+        return found(&assets::url(&state.addresses.base.hub(), "images/logo.svg"));
+    };
+    match tokio::fs::read(file).await {
+        Ok(picture) => {
+            let headers = [
+                (header::CONTENT_TYPE, picture_type(file)),
+                (header::CACHE_CONTROL, "max-age=3600"),
+            ];
+            (headers, picture).into_response()
+        }
+        Err(error) => {
+            tracing::warn!(
+                "[JupyterHub] logo_file {} cannot be read: {error}",
+                file.display()
+            );
+            StatusCode::NOT_FOUND.into_response()
+        }
+    }
+}
+
+/// The content type of a picture, by its ending.
+fn picture_type(file: &std::path::Path) -> &'static str {
+    let ending = file.extension().and_then(|ending| ending.to_str());
+    match ending.unwrap_or_default().to_ascii_lowercase().as_str() {
+        "svg" => "image/svg+xml",
+        "jpg" | "jpeg" => "image/jpeg",
+        "gif" => "image/gif",
+        "webp" => "image/webp",
+        _ => "image/png",
+    }
 }
 
 /// Whatever no route knows. Under the hub that is not there; elsewhere under the base URL the hub stands in for

@@ -15,6 +15,7 @@ use crate::domain::action::AccessServer;
 use crate::domain::lifecycle::ServerState;
 use crate::domain::server::{Server, ServerRef};
 use crate::http::error::ApiError;
+use crate::render::pages::NotRunningPage;
 use crate::state::AppState;
 
 /// After so many trips between proxy and hub the route will not come.
@@ -74,10 +75,26 @@ async fn look(
         *response.status_mut() = StatusCode::SEE_OTHER;
         return Ok(response);
     }
-    user.page(
-        StatusCode::FAILED_DEPENDENCY,
-        &not_running_page(user, &at, None),
-    )
+    let wait = user
+        .state
+        .config
+        .jupyterhub
+        .implicit_spawn
+        .as_secs_f64()
+        .ceil();
+    let page = NotRunningPage {
+        implicit_spawn_seconds: (wait > 0.0).then_some(wait as u32),
+        ..not_running_page(user, &at, None)
+    };
+    user.page(status(user), &page)
+}
+
+/// What requests to a server that does not run are answered with.
+fn status(user: &PageUser) -> StatusCode {
+    match user.state.config.jupyterhub.legacy_stopped_status {
+        true => StatusCode::SERVICE_UNAVAILABLE,
+        false => StatusCode::FAILED_DEPENDENCY,
+    }
 }
 
 /// The server that a path means: its first segment if the user has a server of that name, else the default server.
@@ -120,11 +137,7 @@ fn stopped_json(user: &PageUser, at: &ServerRef) -> Response {
     let start = format!("{}{}", user.origin(), user.base().spawn(&at.user, &at.name));
     let message =
         format!("JupyterHub server no longer running at {own}. Restart the server at {start}");
-    (
-        StatusCode::FAILED_DEPENDENCY,
-        Json(json!({ "message": message })),
-    )
-        .into_response()
+    (status(user), Json(json!({ "message": message }))).into_response()
 }
 
 /// The server is ready, but the request came to the hub: the route is not there yet. Try again, a little later each time.

@@ -1,0 +1,248 @@
+//! `hub check-config`: what can be said of a configuration without starting the hub. Commands are looked up, files are
+//! read, and choices that protect little are named. Nothing is made or changed.
+
+use std::fmt::Display;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use hub_types::env::EnvSource;
+use nix::unistd::{AccessFlags, Uid, access};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::config::{BindUrl, CONFIGURABLE_HTTP_PROXY, Config, DbUrl, SpawnerClass};
+use crate::managed::check_commands;
+use crate::spawner;
+
+/// What was found, each as one line that says what to do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// What would keep the hub from starting, or servers from being reached.
+    pub problems: Vec<String>,
+    /// What works, and deserves a second thought.
+    pub warnings: Vec<String>,
+}
+
+impl Findings {
+    fn problem(&mut self, setting: &str, what: impl Display) {
+        self.problems.push(format!("{setting} {what}"));
+    }
+
+    fn warn(&mut self, setting: &str, what: impl Display) {
+        self.warnings.push(format!("{setting} {what}"));
+    }
+}
+
+/// Looks at everything outside of the file that a configuration names. `launcher` is the hub's own program.
+#[must_use]
+pub fn look(config: &Config, env: &dyn EnvSource, launcher: &Path) -> Findings {
+    let mut findings = Findings::default();
+    commands(config, env, launcher, &mut findings);
+    certificate(config, &mut findings);
+    files(config, &mut findings);
+    database(config, &mut findings);
+    choices(config, &mut findings);
+    findings
+}
+
+fn commands(config: &Config, env: &dyn EnvSource, launcher: &Path, findings: &mut Findings) {
+    if let Err(error) = check_commands(config, env, launcher) {
+        findings.problem("[JupyterHub] services:", error);
+    }
+    if let Some(why) = spawner::missing_command(config, env, launcher) {
+        findings.problem("[Spawner] cmd: no server can start:", why);
+    }
+    let path = env.get_nonempty(hub_types::env::PATH);
+    let ours = config.jupyterhub.proxy_class == CONFIGURABLE_HTTP_PROXY;
+    if let Some(program) = config
+        .proxy
+        .command
+        .as_ref()
+        .and_then(|command| command.first())
+        && ours
+        && config.proxy.should_start
+        && let Err(why) = services::process::resolve(program, path.as_deref())
+    {
+        findings.problem("[ConfigurableHTTPProxy] command:", why);
+    }
+    if config.jupyterhub.spawner_class == SpawnerClass::Local && !Uid::effective().is_root() {
+        let message = "= \"local\" starts servers as the system users of the same names, for which the hub must run as \
+                       root; here only servers of the user who runs it can start. \"simple\" needs no root";
+        findings.warn("[JupyterHub] spawner_class", message);
+    }
+}
+
+/// Certificate and key, as the proxy will read them.
+fn certificate(config: &Config, findings: &mut Findings) {
+    let hub = &config.jupyterhub;
+    let Some(cert) = &hub.ssl_cert else { return };
+    let key = hub.ssl_key.as_ref().unwrap_or(cert);
+    let chain =
+        CertificateDer::pem_file_iter(cert).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let chain = match chain {
+        Ok(chain) if chain.is_empty() => {
+            return findings.problem(
+                "[JupyterHub] ssl_cert",
+                format_args!("{} holds no certificate", cert.display()),
+            );
+        }
+        Ok(chain) => chain,
+        Err(error) => {
+            return findings.problem(
+                "[JupyterHub] ssl_cert",
+                format_args!("{} cannot be read: {error}", cert.display()),
+            );
+        }
+    };
+    let provider = rustls::crypto::ring::default_provider();
+    match PrivateKeyDer::from_pem_file(key) {
+        Err(error) => {
+            findings.problem(
+                "[JupyterHub] ssl_key",
+                format_args!("{} cannot be read: {error}", key.display()),
+            );
+        }
+        Ok(der) => {
+            if let Err(error) = rustls::sign::CertifiedKey::from_der(chain, der, &provider) {
+                let message = format!(
+                    "{} does not go with {}: {error}",
+                    key.display(),
+                    cert.display()
+                );
+                findings.problem("[JupyterHub] ssl_key", message);
+            }
+        }
+    }
+    private(key, "[JupyterHub] ssl_key", findings);
+}
+
+/// A secret that others on this machine can read is none.
+fn private(file: &Path, setting: &str, findings: &mut Findings) {
+    if let Ok(metadata) = std::fs::metadata(file)
+        && metadata.permissions().mode() & 0o077 != 0
+    {
+        let message = format!(
+            "{0} can be read by others on this machine: chmod 600 {0}",
+            file.display()
+        );
+        findings.problem(setting, message);
+    }
+}
+
+fn files(config: &Config, findings: &mut Findings) {
+    let hub = &config.jupyterhub;
+    if hub.cookie_secret.is_none() {
+        match std::fs::read_to_string(&hub.cookie_secret_file) {
+            Ok(_) => private(
+                &hub.cookie_secret_file,
+                "[JupyterHub] cookie_secret_file",
+                findings,
+            ),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                writable_folder(
+                    &hub.cookie_secret_file,
+                    "[JupyterHub] cookie_secret_file",
+                    findings,
+                );
+            }
+            Err(error) => findings.problem(
+                "[JupyterHub] cookie_secret_file",
+                format_args!("cannot be read: {error}"),
+            ),
+        }
+    }
+    for folder in hub.template_paths.iter().filter(|folder| !folder.is_dir()) {
+        findings.problem(
+            "[JupyterHub] template_paths",
+            format_args!("names {}, which is no folder", folder.display()),
+        );
+    }
+    if let Some(logo) = &hub.logo_file
+        && let Err(error) = std::fs::File::open(logo)
+    {
+        findings.problem(
+            "[JupyterHub] logo_file",
+            format_args!("{} cannot be read: {error}", logo.display()),
+        );
+    }
+    if let Some(pid) = &hub.pid_file {
+        writable_folder(pid, "[JupyterHub] pid_file", findings);
+    }
+}
+
+/// The folder in which the hub will make a file.
+fn writable_folder(file: &Path, setting: &str, findings: &mut Findings) {
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    if let Err(error) = access(folder, AccessFlags::W_OK | AccessFlags::X_OK) {
+        let message = format!(
+            "{}: its folder cannot be written: {}",
+            file.display(),
+            error.desc()
+        );
+        findings.problem(setting, message);
+    }
+}
+
+fn database(config: &Config, findings: &mut Findings) {
+    if let DbUrl::Sqlite(file) = &config.jupyterhub.db_url {
+        writable_folder(file, "[JupyterHub] db_url", findings);
+    }
+}
+
+/// What works and protects little.
+fn choices(config: &Config, findings: &mut Findings) {
+    let hub = &config.jupyterhub;
+    let behind_tls = hub
+        .public_url
+        .as_ref()
+        .is_some_and(|url| url.scheme() == "https");
+    if hub.ssl_cert.is_none() && !behind_tls && !is_local(&hub.bind_url) {
+        let message = "is plain http for the network: passwords and cookies can be read on the way. Set ssl_cert and ssl_key, or \
+                       listen on 127.0.0.1 behind a proxy with TLS and set public_url";
+        findings.warn("[JupyterHub] bind_url", message);
+    }
+    for url in config.proxy.api_url.iter().filter(|url| !is_local(url)) {
+        let message = format!(
+            "{url} is open to the network: whoever reads the token on the way directs all requests"
+        );
+        findings.warn("[ConfigurableHTTPProxy] api_url", message);
+    }
+    if !hub.authenticate_prometheus {
+        findings.warn(
+            "[JupyterHub] authenticate_prometheus",
+            "= false shows the metrics to everybody",
+        );
+    }
+    if config.own.oauth_allow_plain_pkce {
+        findings.warn(
+            "[hub] oauth_allow_plain_pkce",
+            "weakens the logins of services",
+        );
+    }
+    let root = Uid::effective().is_root();
+    for service in hub
+        .services
+        .iter()
+        .filter(|service| root && service.is_managed() && service.user.is_none())
+    {
+        let message = format!(
+            "service {:?} runs as root, like the hub: give it a user",
+            service.name
+        );
+        findings.warn("[JupyterHub] services:", message);
+    }
+}
+
+fn is_local(url: &BindUrl) -> bool {
+    let host = url.host.trim_matches(['[', ']']);
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests;

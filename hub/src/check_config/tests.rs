@@ -1,0 +1,121 @@
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+
+use super::*;
+
+fn env() -> BTreeMap<String, String> {
+    BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())])
+}
+
+/// A configuration in which everything is there, with its files in `folder`.
+fn good(folder: &Path) -> Config {
+    let mut config = Config::default();
+    let hub = &mut config.jupyterhub;
+    hub.spawner_class = SpawnerClass::Simple;
+    hub.bind_url = BindUrl::new("127.0.0.1", 8000);
+    hub.cookie_secret_file = folder.join("secret");
+    hub.db_url = DbUrl::Sqlite(folder.join("hub.sqlite"));
+    config.spawner.cmd = vec!["sh".into()];
+    config
+}
+
+fn found(config: &Config) -> Findings {
+    look(config, &env(), Path::new("/usr/bin/hub"))
+}
+
+#[test]
+fn nothing_is_said_of_what_is_in_order_and_nothing_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(found(&good(folder.path())), Findings::default());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = good(folder.path());
+    let hub = &mut config.jupyterhub;
+    hub.ssl_cert = Some(folder.path().join("no.pem"));
+    hub.template_paths = vec!["/nowhere/at/all".into()];
+    hub.logo_file = Some("/nowhere/logo.png".into());
+    hub.pid_file = Some("/nowhere/hub.pid".into());
+    hub.db_url = DbUrl::Sqlite("/nowhere/hub.sqlite".into());
+    config.proxy.command = Some(vec!["no-such-proxy".into()]);
+    config.spawner.cmd = vec!["no-such-server".into()];
+    let problems = found(&config).problems;
+    for (index, start) in [
+        "[Spawner] cmd: no server can start: ",
+        "[ConfigurableHTTPProxy] command: ",
+        "[JupyterHub] ssl_cert ",
+        "[JupyterHub] template_paths names /nowhere/at/all, which is no folder",
+        "[JupyterHub] logo_file /nowhere/logo.png cannot be read: ",
+        "[JupyterHub] pid_file /nowhere/hub.pid: its folder cannot be written: No such file",
+        "[JupyterHub] db_url /nowhere/hub.sqlite: its folder cannot be written: ",
+    ]
+    .iter()
+    .enumerate()
+    {
+        assert!(problems[index].starts_with(start), "{problems:#?}");
+    }
+    assert_eq!(problems.len(), 7);
+}
+
+#[test]
+fn a_certificate_goes_with_its_key_which_is_private() {
+    let folder = tempfile::tempdir().unwrap();
+    let [(cert, key), (_, other)] = ["a", "b"].map(|name| {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let (cert, key) = (
+            folder.path().join(format!("{name}.crt")),
+            folder.path().join(format!("{name}.key")),
+        );
+        std::fs::write(&cert, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+        (cert, key)
+    });
+    let mut config = good(folder.path());
+    config.jupyterhub.ssl_cert = Some(cert);
+    config.jupyterhub.ssl_key = Some(key.clone());
+    assert_eq!(found(&config), Findings::default());
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let problems = found(&config).problems;
+    assert!(
+        problems[0].contains("can be read by others on this machine: chmod 600"),
+        "{problems:?}"
+    );
+    config.jupyterhub.ssl_key = Some(other);
+    let problems = found(&config).problems;
+    assert!(
+        problems[0].contains("b.key does not go with"),
+        "{problems:?}"
+    );
+}
+
+#[test]
+fn what_protects_little_is_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = good(folder.path());
+    config.jupyterhub.bind_url = BindUrl::new("", 8000);
+    config.jupyterhub.authenticate_prometheus = false;
+    config.proxy.api_url.first = BindUrl::new("10.0.0.1", 8001);
+    let found = found(&config);
+    assert_eq!(found.problems, [""; 0]);
+    for (index, start) in [
+        "[JupyterHub] bind_url is plain http for the network",
+        "[ConfigurableHTTPProxy] api_url http://10.0.0.1:8001",
+        "[JupyterHub] authenticate_prometheus = false",
+    ]
+    .iter()
+    .enumerate()
+    {
+        assert!(found.warnings[index].starts_with(start), "{found:#?}");
+    }
+    config.jupyterhub.public_url = Some("https://hub.example.org/".parse().unwrap());
+    assert_eq!(
+        look(&config, &env(), Path::new("/usr/bin/hub"))
+            .warnings
+            .len(),
+        2
+    );
+}

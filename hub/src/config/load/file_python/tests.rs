@@ -1,0 +1,287 @@
+//! Real files, evaluated by the `python3` of the machine.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::*;
+use crate::config::load::{Loaded, Sources, load};
+
+const DUMMY: &str = "c.JupyterHub.authenticator_class = 'dummy'\n";
+
+/// Loads a folder with these files; the first is the configuration.
+fn folder(files: &[(&str, &str)]) -> (tempfile::TempDir, Result<Loaded, ConfigError>) {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(dir.path().join(name), text).unwrap();
+    }
+    let env: BTreeMap<String, String> = BTreeMap::new();
+    let sources = Sources {
+        file: Some(files[0].0.into()),
+        ..Sources::default()
+    };
+    let loaded = load(&sources, dir.path(), &env);
+    (dir, loaded)
+}
+
+fn loaded(text: &str) -> Loaded {
+    let text = format!("{DUMMY}{text}");
+    folder(&[("jupyterhub_config.py", &text)]).1.unwrap()
+}
+
+fn problems(text: &str) -> Vec<String> {
+    let (_dir, loaded) = folder(&[("jupyterhub_config.py", text)]);
+    let problems = loaded
+        .map(|_| Vec::new())
+        .unwrap_or_else(|error| error.problems);
+    problems.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn what_traitlets_gives_such_a_file() {
+    let config = loaded(
+        "c = get_config()  # noqa
+import os, pathlib
+c.JupyterHub.port = 9000
+c['JupyterHub']['ip'] = '*'
+c.JupyterHub.cookie_secret = bytes.fromhex('ab' * 32)
+c.JupyterHub.pid_file = pathlib.Path('/run') / 'hub.pid'
+c.JupyterHub.services = [{'name': 'a', 'api_token': 'secret-token'}]
+c.JupyterHub.services.append({'name': 'b', 'command': 'x y'.split()})
+c.JupyterHub.load_groups.update({'staff': ['mal', 'zoe']})
+c.Spawner.args.append('--debug')
+c.Spawner.args.extend(('--b', '--c'))
+c.Spawner.args.prepend(['--a'])
+c.Spawner.args.insert(0, '--first')
+c.Spawner.cmd.insert(0, 'nice')
+c.Spawner.environment.update(A='1') if False else c.Spawner.environment.update({'A': '1'})
+c.Authenticator.allowed_users = {'zoe', 'mal'}
+c.Authenticator.allowed_users |= {'inara'}
+c.Authenticator.admin_users.add('mal')
+c.Authenticator.admin_users.update(['zoe'])
+if c.Authenticator.get('nothing') is None and 'Spawner.cmd' in c:
+    c.Spawner.default_url = '/lab'
+c.JupyterHub.log_level = __import__('logging').DEBUG
+",
+    )
+    .config;
+    let hub = &config.jupyterhub;
+    assert_eq!((hub.bind_url.port, hub.bind_url.host.as_str()), (9000, ""));
+    assert_eq!(
+        hub.cookie_secret.as_ref().unwrap().expose(),
+        "ab".repeat(32)
+    );
+    assert_eq!(hub.pid_file.as_deref(), Some(Path::new("/run/hub.pid")));
+    let services: Vec<_> = hub
+        .services
+        .iter()
+        .map(|service| service.name.as_str())
+        .collect();
+    assert_eq!(services, ["a", "b"]);
+    assert_eq!(hub.load_groups["staff"].users, ["mal", "zoe"]);
+    let spawner = &config.spawner;
+    assert_eq!(spawner.args, ["--a", "--first", "--debug", "--b", "--c"]);
+    assert_eq!(spawner.cmd, ["nice", "jupyterhub-singleuser"]);
+    assert_eq!(spawner.default_url.as_deref(), Some("/lab"));
+    let users: Vec<_> = config.authenticator.allowed_users.iter().collect();
+    assert_eq!(users, ["inara", "mal", "zoe"]);
+    let admins: Vec<_> = config.authenticator.admin_users.iter().collect();
+    assert_eq!(admins, ["mal", "zoe"]);
+    assert_eq!(hub.log_level, crate::config::LogLevel::Debug);
+}
+
+#[test]
+fn other_files_take_part() {
+    let (_dir, loaded) = folder(&[
+        (
+            "jupyterhub_config.py",
+            "import people\nload_subconfig('more.py')\nload_subconfig('absent.py')\n\
+             c.Authenticator.admin_users = people.ADMINS\nprint('said')\n",
+        ),
+        ("people.py", "ADMINS = {'mal'}\n"),
+        (
+            "more.py",
+            "c = get_config()\nc.JupyterHub.authenticator_class = 'dummy'\nc.JupyterHub.port = 9000\n",
+        ),
+    ]);
+    let loaded = loaded.unwrap();
+    assert_eq!(loaded.config.jupyterhub.bind_url.port, 9000);
+    assert!(loaded.config.authenticator.admin_users.contains("mal"));
+    assert_eq!(loaded.printed, "said\n");
+    let warnings: Vec<_> = loaded.warnings.iter().map(ToString::to_string).collect();
+    assert!(
+        warnings[0]
+            .starts_with("jupyterhub_config.py:3: load_subconfig: there is no file absent.py"),
+        "{warnings:?}"
+    );
+    let port = loaded
+        .set
+        .iter()
+        .find(|(_, name, _)| name == "port")
+        .unwrap();
+    assert_eq!(port.2.to_string(), "more.py:3");
+}
+
+#[test]
+fn classes_are_named_by_object_or_by_text() {
+    for class in [
+        "from jupyterhub.auth import DummyAuthenticator as D\nc.JupyterHub.authenticator_class = D",
+        "c.JupyterHub.authenticator_class = 'jupyterhub.auth.DummyAuthenticator'",
+    ] {
+        assert_eq!(problems(class), [""; 0]);
+    }
+    let mine = "from jupyterhub.auth import Authenticator\nfrom traitlets import Unicode, default\n\
+                from tornado import gen\nclass Mine(Authenticator):\n    x = Unicode('a').tag(config=True)\n    \
+                @default('x')\n    def _x(self):\n        return 'b'\n    @gen.coroutine\n    def authenticate(self):\n        \
+                pass\nc.JupyterHub.authenticator_class = Mine\n";
+    assert_eq!(
+        problems(mine),
+        [
+            "jupyterhub_config.py:12: [JupyterHub] authenticator_class is the Python class Mine of this file: this hub runs \
+          no Python; write the name of an authenticator: \"shared-password\" or \"dummy\""
+        ]
+    );
+}
+
+#[test]
+fn every_callable_is_named_with_its_line() {
+    let found = problems(&format!(
+        "{DUMMY}def hook(spawner):
+    pass
+c.Spawner.pre_spawn_hook = hook
+c.Spawner.environment = {{
+    'A': 'b',
+    'B': lambda spawner: 'c',
+}}
+import functools, logging
+c.JupyterHub.user_redirect_hook = functools.partial(hook, 1)
+c.JupyterHub.extra_log_handlers = [logging.NullHandler()]
+"
+    ));
+    for (index, start) in [
+        "jupyterhub_config.py:4: [Spawner] pre_spawn_hook is the Python function hook (defined in line 2): ",
+        "jupyterhub_config.py:7: [Spawner] environment.B is a Python lambda: this hub runs no Python; write ",
+        "jupyterhub_config.py:10: [JupyterHub] user_redirect_hook is the Python function hook (defined in line 2): ",
+        "jupyterhub_config.py:11: [JupyterHub] extra_log_handlers is a Python object (NullHandler): ",
+    ]
+    .iter()
+    .enumerate()
+    {
+        assert!(found[index].starts_with(start), "{found:#?}");
+    }
+    assert_eq!(found.len(), 4);
+}
+
+#[test]
+fn mistakes_are_one_line_with_file_and_line() {
+    for (text, expected) in [
+        (
+            "\nc.JupyterHub.port = = 1\n",
+            "jupyterhub_config.py:2: SyntaxError: invalid syntax",
+        ),
+        (
+            "x = your_host\n",
+            "jupyterhub_config.py:1: NameError: name 'your_host' is not defined",
+        ),
+        (
+            "import os\nc.JupyterHub.ip = os.environ['NO_SUCH']\n",
+            "jupyterhub_config.py:2: the environment has no variable NO_SUCH",
+        ),
+        (
+            "raise ValueError('a\\nb')\n",
+            "jupyterhub_config.py:1: ValueError: a b",
+        ),
+        ("exit()\n", "jupyterhub_config.py:1: the file calls exit()"),
+        (
+            "c.JupyterHub.Port = 1\n",
+            "jupyterhub_config.py:1: ValueError: Port begins with a capital letter, so it is a class: set its settings, \
+             c.Port.name = ...",
+        ),
+        (
+            "c.port = 1\n",
+            "jupyterhub_config.py:1: c.port stands outside of a class; write e.g. c.JupyterHub.port",
+        ),
+        (
+            "from jupyterhub.utils import random_port\nc.JupyterHub.port = random_port()\n",
+            "jupyterhub_config.py:2: RuntimeError: jupyterhub.utils.random_port cannot be called: jupyterhub is not \
+             installed for ",
+        ),
+        (
+            "import no_such_module_anywhere\n",
+            "jupyterhub_config.py:1: ModuleNotFoundError: No module named 'no_such_module_anywhere' (Python is ",
+        ),
+        (
+            "a = []\na.append(a)\nc.Spawner.args = a\n",
+            "jupyterhub_config.py:1: ",
+        ),
+        (
+            "import os\nos.kill(os.getpid(), 9)\n",
+            "jupyterhub_config.py: python3 ended with signal 9 before it was done",
+        ),
+    ] {
+        let found = problems(text);
+        assert_eq!(found.len(), 1, "{found:#?}");
+        let expected = if text.starts_with("a = []") {
+            "jupyterhub_config.py: ValueError: a value in line 3 is too large or contains itself"
+        } else {
+            expected
+        };
+        assert!(
+            found[0].starts_with(expected) && !found[0].contains('\n'),
+            "{found:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_module_beside_the_file_is_named_when_it_fails() {
+    let (_dir, loaded) = folder(&[
+        ("jupyterhub_config.py", "import people\n"),
+        ("people.py", "\n1 / 0\n"),
+    ]);
+    let error = loaded.unwrap_err().to_string();
+    assert_eq!(error, "people.py:2: ZeroDivisionError: division by zero");
+}
+
+#[test]
+fn a_file_that_never_ends_is_stopped_with_what_it_started() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = Path::new("jupyterhub_config.py");
+    let text =
+        "import subprocess\nprint('x' * 9999, flush=True)\nsubprocess.run(['sleep', '600'])\n";
+    std::fs::write(dir.path().join(file), text).unwrap();
+    let limits = Limits {
+        time: Duration::from_millis(1500),
+        ..Limits::default()
+    };
+    let error = evaluate(file, dir.path(), limits).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "jupyterhub_config.py: takes longer than 1.5 s to evaluate, and was stopped"
+    );
+}
+
+#[test]
+fn what_it_says_is_bounded() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = Path::new("jupyterhub_config.py");
+    std::fs::write(
+        dir.path().join(file),
+        "print('x' * 1000000)\nc.Spawner.args = ['y' * 5000]\n",
+    )
+    .unwrap();
+    let limits = Limits {
+        printed: 100,
+        ..Limits::default()
+    };
+    let evaluated = evaluate(file, dir.path(), limits).unwrap();
+    assert_eq!(evaluated.printed, "x".repeat(100));
+    let limits = Limits {
+        answer: 1000,
+        ..Limits::default()
+    };
+    let error = evaluate(file, dir.path(), limits).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "jupyterhub_config.py: sets more than a hub can be told: 16 MiB"
+    );
+}

@@ -1,0 +1,10 @@
+c = get_config()
+c.JupyterHub.authenticator_class = "jupyterhub_carina.CarinaAuthenticator"
+c.CarinaAuthenticator.admin_users = ["<carina_username>"]
+c.CarinaAuthenticator.oauth_callback_url = "https://<jupyterhub_domain>/hub/oauth_callback"
+c.JupyterHub.hub_ip = "0.0.0.0"
+c.JupyterHub.spawner_class = "jupyterhub_carina.CarinaSpawner"
+c.CarinaSpawner.hub_ip_connect = "<jupyterhub_domain>"
+c.CarinaSpawner.cluster_name = "<cluster_name>"
+c.CarinaAuthenticator.client_id = "<client_id>"
+c.CarinaAuthenticator.client_secret = "<client_secret>"

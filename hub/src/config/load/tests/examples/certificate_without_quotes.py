@@ -1,0 +1,1 @@
+c.JupyterHub.ssl_cert = your_host-chained.crt

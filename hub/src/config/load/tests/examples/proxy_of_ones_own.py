@@ -1,0 +1,2 @@
+from mymodule import MyProxy
+c.JupyterHub.proxy_class = MyProxy

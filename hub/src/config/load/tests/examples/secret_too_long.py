@@ -1,0 +1,1 @@
+c.JupyterHub.cookie_secret = bytes.fromhex('ab' * 1024)

@@ -1,0 +1,2 @@
+c.Spawner.notebook_dir = '/'
+c.Spawner.default_url = '/home/%U'

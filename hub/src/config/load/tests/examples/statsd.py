@@ -1,0 +1,1 @@
+c.JupyterHub.statsd_host = 'stats'

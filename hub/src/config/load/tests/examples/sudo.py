@@ -1,0 +1,2 @@
+c.JupyterHub.spawner_class = 'sudospawner.SudoSpawner'
+c.SudoSpawner.sudospawner_path = '/absolute/path/to/sudospawner'

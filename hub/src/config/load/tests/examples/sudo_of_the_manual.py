@@ -1,0 +1,1 @@
+c.SudoSpawner.sudo-spawner_path = '/absolute/path/to/sudo-spawner'

@@ -1,0 +1,2 @@
+c.Authenticator.whitelist = set('mal')
+c.Authenticator.admin_users = set('mal')
