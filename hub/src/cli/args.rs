@@ -33,7 +33,7 @@ const CHECK_EXAMPLES: &str = "\
 Examples:
   hub check-config
   hub check-config -f /etc/jupyterhub/jupyterhub_config.py
-  hub check-config && systemctl reload hub";
+  hub check-config --Spawner.cmd=/opt/venv/bin/jupyterhub-singleuser";
 
 const OPENAPI_EXAMPLES: &str = "\
 Examples:
