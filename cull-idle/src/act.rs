@@ -11,15 +11,20 @@ use tokio::time::Instant;
 
 use crate::decide::{Policy, Verdict, WhyCull};
 use crate::hub::{Deleted, Hub, HubError, StopOptions};
-use crate::plan::{self, Plan, Stop};
+use crate::plan::{self, Notice, Plan, Stop};
 use crate::report::Subject;
 use crate::source::{Source, wire::Era};
+
+/// Why nothing was sent any more.
+const STOPPED: &str = "the culler is being stopped";
 
 /// What became of a server or user that was to be culled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// Stopped, or deleted.
     Done,
+    /// Its users can see that it will be stopped.
+    Announced,
     /// Nothing was sent, because only a rehearsal was asked for.
     DryRun,
     /// The hub is still stopping it.
@@ -97,6 +102,14 @@ impl Actor {
             outcomes.push(outcome);
         }
         drop(stops);
+        let mut notices = FuturesUnordered::new();
+        for notice in &plan.notices {
+            notices.push(self.announce(&plan, notice));
+        }
+        while let Some(outcome) = notices.next().await {
+            outcomes.push(outcome);
+        }
+        drop(notices);
         let complete = outcomes
             .iter()
             .all(|(_, outcome)| matches!(outcome, Outcome::Done | Outcome::DryRun));
@@ -112,12 +125,41 @@ impl Actor {
         (plan.server(&stop.server), outcome)
     }
 
+    /// Tells the hub that a server will be stopped, unless it was used since it was read.
+    async fn announce(&self, plan: &Plan, notice: &Notice) -> (Subject, Outcome) {
+        let subject = plan.server(&notice.server);
+        if self.options.dry_run {
+            return (subject, Outcome::DryRun);
+        }
+        let Ok(_permit) = self.permits.acquire().await else {
+            return (subject, Outcome::Failed(STOPPED.to_owned()));
+        };
+        let told = self.hub.announce_stop(&plan.user, notice);
+        let outcome = match told.await {
+            Ok(Deleted::Done) => Outcome::Announced,
+            Ok(Deleted::Absent) => self.not_announced(&plan.user, &notice.server).await,
+            other => outcome(other),
+        };
+        (subject, outcome)
+    }
+
+    /// Why a notice found nobody: the server is gone, or the hub cannot show notices.
+    async fn not_announced(&self, user: &str, server: &str) -> Outcome {
+        match self.source.user(self.era, user).await {
+            Err(error) => Outcome::Failed(error.to_string()),
+            Ok(Some((now, facts))) if plan::again(&self.policy, now, &facts, server).is_some() => {
+                Outcome::Failed(HubError::NoNotices.to_string())
+            }
+            Ok(_) => Outcome::Gone,
+        }
+    }
+
     async fn stop_server(&self, read: Instant, user: &str, stop: &Stop) -> Outcome {
         if self.options.dry_run {
             return Outcome::DryRun;
         }
         let Ok(_permit) = self.permits.acquire().await else {
-            return Outcome::Failed("the culler is being stopped".to_owned());
+            return Outcome::Failed(STOPPED.to_owned());
         };
         let why = match self.still(read, user, stop).await {
             Ok(why) => why,
@@ -143,7 +185,7 @@ impl Actor {
         match plan::again(&self.policy, now, &facts, &stop.server) {
             None => Err(Outcome::Gone),
             Some(Verdict::Cull(why)) => Ok(why),
-            Some(Verdict::Keep(_)) => Err(Outcome::BecameActive),
+            Some(Verdict::Keep(_) | Verdict::Announce { .. }) => Err(Outcome::BecameActive),
         }
     }
 
@@ -153,7 +195,7 @@ impl Actor {
             return Outcome::DryRun;
         }
         let Ok(_permit) = self.permits.acquire().await else {
-            return Outcome::Failed("the culler is being stopped".to_owned());
+            return Outcome::Failed(STOPPED.to_owned());
         };
         let stopped = !plan.servers.is_empty();
         match self.source.user(self.era, &plan.user).await {
@@ -173,7 +215,7 @@ impl Actor {
 }
 
 /// What the hub is told so that it can refuse. Something too old goes although it is active: without a condition.
-fn precondition(why: &WhyCull) -> Option<DateTime<Utc>> {
+pub(crate) fn precondition(why: &WhyCull) -> Option<DateTime<Utc>> {
     match why {
         WhyCull::Inactive { since, .. } => Some(*since),
         WhyCull::TooOld { .. } => None,

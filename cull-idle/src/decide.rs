@@ -8,29 +8,28 @@
 //!    `started`. What cannot be read, lies in the future or was not said never counts as idle.
 //! 3. A server idle for at least `timeout` is culled, if its kind (default, named) may be culled.
 //! 4. A server that has run for at least `max_age` is culled although it is active.
-//! 5. A user is culled (only when asked for) under the same two limits, and only when no server of theirs stays.
+//! 5. A rule that applies (see [`crate::rules`]) keeps a server, or sets other limits for it.
+//! 6. With a notice period, whoever uses the server is told before it is stopped, and it is not stopped before that
+//!    time is over.
+//! 7. A user is culled (only when asked for) under the same two limits, and only when no server of theirs stays.
 //!
 //! # To add a rule
 //!
 //! Add a reason to [`WhyKeep`] or [`WhyCull`], the rule to [`server`] or [`user`], and one row to the table in
-//! `decide/tests.rs`. Nothing here may read a clock, the environment or the network.
-
-use std::fmt;
+//! `decide/tests/`. Nothing here may read a clock, the environment or the network.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::facts::{ServerFacts, Stamp, State, UserFacts};
-use crate::report::{Quoted, Span};
+use crate::facts::{ServerFacts, State, UserFacts};
+use crate::rules::{self, NotTold, Rule, Then};
+
+mod judge;
+mod words;
 
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod tests;
-
-/// How far ahead of the hub's own clock a timestamp may lie before it is called wrong and not just fresh.
-///
-/// The hub's `Date` header is cut to seconds, and activity may be newer than the page it is read from.
-const FRESH: TimeDelta = TimeDelta::seconds(60);
 
 /// What to cull.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +38,8 @@ pub struct Policy {
     pub timeout: TimeDelta,
     /// Age from which a server or user is culled although it is active.
     pub max_age: Option<TimeDelta>,
+    /// For how long users are told before a server is stopped; zero for not at all.
+    pub notice: TimeDelta,
     /// Whether default servers may be culled.
     pub default_servers: bool,
     /// Whether named servers may be culled.
@@ -49,6 +50,8 @@ pub struct Policy {
     pub admin_users: bool,
     /// Whether `max_age` passes over the three switches above, as jupyterhub-idle-culler 2.0 does.
     pub max_age_ignores_filters: bool,
+    /// Who is spared, and who has other limits.
+    pub rules: Vec<Rule>,
 }
 
 /// What is to be done with a server or a user, and why.
@@ -56,6 +59,13 @@ pub struct Policy {
 pub enum Verdict {
     /// Leave it alone.
     Keep(WhyKeep),
+    /// Leave it alone, and tell whoever uses it that it will be stopped.
+    Announce {
+        /// Why it will be stopped.
+        why: WhyCull,
+        /// From when on.
+        stop_at: DateTime<Utc>,
+    },
     /// Stop the server, or delete the user.
     Cull(WhyCull),
 }
@@ -99,6 +109,13 @@ pub enum WhyKeep {
     Stopped,
     /// It is idle, but its kind is exempt by a flag.
     Exempt(Kind),
+    /// A rule spares it.
+    Rule(String),
+    /// It was announced to be stopped, and the time is not over.
+    Announced {
+        /// How long it has still.
+        left: TimeDelta,
+    },
     /// The hub did not say what is needed to decide.
     Unknown(&'static str),
     /// The hub said something that is no timestamp.
@@ -143,29 +160,86 @@ impl WhyKeep {
     }
 }
 
-/// Decides about one server. `now` is the hub's time when the facts were read.
+/// The limits that hold for one server or user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Idle time from which it is culled.
+    pub timeout: TimeDelta,
+    /// Age from which it is culled although it is active.
+    pub max_age: Option<TimeDelta>,
+    /// For how long its users are told before.
+    pub notice: TimeDelta,
+}
+
+impl Policy {
+    /// The limits of the flags, as the rule that counts changes them; `Err` when it keeps, or when it cannot be told which rule counts.
+    fn limits(&self, rule: Result<Option<&Rule>, NotTold>) -> Result<Limits, WhyKeep> {
+        let mut limits = Limits {
+            timeout: self.timeout,
+            max_age: self.max_age,
+            notice: self.notice,
+        };
+        let rule = rule.map_err(|NotTold(field)| WhyKeep::Unknown(field))?;
+        match rule.map(|rule| (rule, &rule.then)) {
+            None => {}
+            Some((rule, Then::Keep)) => return Err(WhyKeep::Rule(rule.name.clone())),
+            Some((
+                _,
+                Then::Limits {
+                    timeout,
+                    max_age,
+                    notice,
+                },
+            )) => {
+                limits.timeout = timeout.unwrap_or(limits.timeout);
+                limits.max_age = max_age.unwrap_or(limits.max_age);
+                limits.notice = notice.unwrap_or(limits.notice);
+            }
+        }
+        Ok(limits)
+    }
+
+    /// The limits for a server, or why it is kept whatever its times are.
+    ///
+    /// # Errors
+    /// A rule keeps it, or the hub does not say which rule counts.
+    pub fn limits_for(&self, user: &UserFacts, server: &ServerFacts) -> Result<Limits, WhyKeep> {
+        self.limits(rules::for_server(&self.rules, user, server))
+    }
+}
+
+/// Decides about one server of a user. `now` is the hub's time when the facts were read.
 #[must_use]
-pub fn server(policy: &Policy, now: DateTime<Utc>, facts: &ServerFacts) -> Verdict {
+pub fn server(
+    policy: &Policy,
+    now: DateTime<Utc>,
+    user: &UserFacts,
+    facts: &ServerFacts,
+) -> Verdict {
     match &facts.state {
         State::Ready => {}
         State::Pending(what) => return Verdict::Keep(WhyKeep::Pending(what.clone())),
         State::NotReady => return Verdict::Keep(WhyKeep::NotReady),
         State::Stopped => return Verdict::Keep(WhyKeep::Stopped),
     }
+    let limits = match policy.limits_for(user, facts) {
+        Ok(limits) => limits,
+        Err(why) => return Verdict::Keep(why),
+    };
     let exempt = if facts.is_default() {
         (!policy.default_servers).then_some(Kind::DefaultServers)
     } else {
         (!policy.named_servers).then_some(Kind::NamedServers)
     };
-    judge(
-        policy,
+    judge::judge(&judge::Case {
         now,
+        limits: &limits,
         exempt,
-        &Times {
-            born: ("started", &facts.started),
-            used: ("last_activity", &facts.last_activity),
-        },
-    )
+        age_ignores_exemption: policy.max_age_ignores_filters,
+        born: ("started", &facts.started),
+        used: ("last_activity", &facts.last_activity),
+        announced: facts.notice,
+    })
 }
 
 /// Decides about a user, given the verdicts about their servers. `now` is the hub's time when the facts were read.
@@ -186,164 +260,34 @@ pub fn user(
     if alive > 0 {
         return Verdict::Keep(WhyKeep::ServersAlive(alive));
     }
+    let limits = match policy.limits(rules::for_user(&policy.rules, facts)) {
+        Ok(limits) => limits,
+        Err(why) => return Verdict::Keep(why),
+    };
     let exempt = match (policy.admin_users, facts.admin) {
         (true, _) | (false, Some(false)) => None,
         (false, Some(true)) => Some(Kind::Admins),
         (false, None) => return Verdict::Keep(WhyKeep::Unknown("admin")),
     };
-    judge(
-        policy,
+    judge::judge(&judge::Case {
         now,
-        exempt,
-        &Times {
-            born: ("created", &facts.created),
-            used: ("last_activity", &facts.last_activity),
+        // Somebody without a server reads no notice.
+        limits: &Limits {
+            notice: TimeDelta::zero(),
+            ..limits
         },
-    )
+        exempt,
+        age_ignores_exemption: policy.max_age_ignores_filters,
+        born: ("created", &facts.created),
+        used: ("last_activity", &facts.last_activity),
+        announced: None,
+    })
 }
 
 /// Whether a server lives on after this verdict.
 fn stays(verdict: &Verdict) -> bool {
     match verdict {
         Verdict::Cull(_) | Verdict::Keep(WhyKeep::Stopped) => false,
-        Verdict::Keep(_) => true,
-    }
-}
-
-/// The two timestamps of a server or user, with the names of their fields.
-struct Times<'a> {
-    born: (&'static str, &'a Stamp),
-    used: (&'static str, &'a Stamp),
-}
-
-/// The rule that servers and users share: idle for too long, else too old.
-fn judge(policy: &Policy, now: DateTime<Utc>, exempt: Option<Kind>, times: &Times<'_>) -> Verdict {
-    let idle = match idle_since(now, times) {
-        Ok(idle) if now - idle.counted >= policy.timeout => match exempt {
-            None => {
-                return Verdict::Cull(WhyCull::Inactive {
-                    since: idle.told,
-                    inactive: now - idle.counted,
-                    limit: policy.timeout,
-                });
-            }
-            Some(kind) => WhyKeep::Exempt(kind),
-        },
-        Ok(idle) => WhyKeep::Active {
-            inactive: now - idle.counted,
-            limit: policy.timeout,
-        },
-        Err(why) => why,
-    };
-    match too_old(policy, now, times.born.1) {
-        Some(why) if exempt.is_none() || policy.max_age_ignores_filters => Verdict::Cull(why),
-        _ => Verdict::Keep(idle),
-    }
-}
-
-/// Since when something is idle.
-struct Idle {
-    /// The instant from which idle time counts.
-    counted: DateTime<Utc>,
-    /// The activity that was read: the hub refuses the stop when it knows of a later one.
-    told: DateTime<Utc>,
-}
-
-fn idle_since(now: DateTime<Utc>, times: &Times<'_>) -> Result<Idle, WhyKeep> {
-    let born = readable(now, times.born)?;
-    match (readable(now, times.used)?, born) {
-        // Something that was started after it was last used is not idle for longer than it runs.
-        (Some(used), born) => Ok(Idle {
-            counted: born.map_or(used, |born| born.max(used)),
-            told: used,
-        }),
-        // Null means "never used": then it is idle since it was started. A field that is not there means nothing.
-        (None, Some(born)) if *times.used.1 == Stamp::Never => Ok(Idle {
-            counted: born,
-            told: born,
-        }),
-        (None, Some(_)) => Err(WhyKeep::Unknown(times.used.0)),
-        (None, None) => Err(WhyKeep::Unknown(times.born.0)),
-    }
-}
-
-/// The time in a field, `None` when there is none, or why it proves nothing.
-fn readable(
-    now: DateTime<Utc>,
-    (field, stamp): (&'static str, &Stamp),
-) -> Result<Option<DateTime<Utc>>, WhyKeep> {
-    match stamp {
-        Stamp::Missing | Stamp::Never => Ok(None),
-        Stamp::Unreadable(text) => Err(WhyKeep::Unreadable {
-            field,
-            text: text.clone(),
-        }),
-        Stamp::At(time) if *time - now > FRESH => Err(WhyKeep::Future {
-            field,
-            ahead: *time - now,
-        }),
-        Stamp::At(time) => Ok(Some(*time)),
-    }
-}
-
-fn too_old(policy: &Policy, now: DateTime<Utc>, born: &Stamp) -> Option<WhyCull> {
-    let (limit, age) = (policy.max_age?, now - born.time()?);
-    (age >= limit).then_some(WhyCull::TooOld { age, limit })
-}
-
-impl fmt::Display for WhyCull {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Inactive {
-                inactive, limit, ..
-            } => write!(
-                f,
-                "inactive for {} (limit {})",
-                Span(*inactive),
-                Span(*limit)
-            ),
-            Self::TooOld { age, limit } => {
-                write!(f, "running for {} (limit {})", Span(*age), Span(*limit))
-            }
-        }
-    }
-}
-
-impl fmt::Display for WhyKeep {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Active { inactive, limit } => {
-                write!(
-                    f,
-                    "inactive for {} only (limit {})",
-                    Span(*inactive),
-                    Span(*limit)
-                )
-            }
-            Self::Pending(what) => write!(f, "{} is pending", Quoted(what)),
-            Self::NotReady => f.write_str("it is not ready"),
-            Self::Stopped => f.write_str("it does not run"),
-            Self::Exempt(kind) => write!(f, "{kind}"),
-            Self::Unknown(field) => write!(f, "the hub does not say {field}"),
-            Self::Unreadable { field, text } => {
-                write!(f, "{field} is no timestamp: {}", Quoted(text))
-            }
-            Self::Future { field, ahead } => {
-                write!(f, "{field} lies {} in the future", Span(*ahead))
-            }
-            Self::ServersAlive(1) => f.write_str("a server of theirs is alive"),
-            Self::ServersAlive(count) => write!(f, "{count} servers of theirs are alive"),
-            Self::UsersStay => f.write_str("users are kept without --cull-users"),
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::DefaultServers => "default servers are kept (--cull-default-servers=false)",
-            Self::NamedServers => "named servers are kept (--cull-named-servers=false)",
-            Self::Admins => "admins are kept (--cull-admin-users=false)",
-        })
+        Verdict::Keep(_) | Verdict::Announce { .. } => true,
     }
 }

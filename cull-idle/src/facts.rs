@@ -42,6 +42,17 @@ pub enum State {
     Stopped,
 }
 
+/// The profile with which a server was started: what `KubeSpawner` and others call so in the server's options.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Profile {
+    /// The hub does not say the options of servers.
+    Unknown,
+    /// It was started without one.
+    None,
+    /// Its name.
+    Named(String),
+}
+
 /// One server of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerFacts {
@@ -53,6 +64,10 @@ pub struct ServerFacts {
     pub started: Stamp,
     /// When it was last used.
     pub last_activity: Stamp,
+    /// With which profile it was started.
+    pub profile: Profile,
+    /// From when on it was announced to be stopped, if its users were told and it was not used since.
+    pub notice: Option<DateTime<Utc>>,
 }
 
 impl ServerFacts {
@@ -70,6 +85,8 @@ pub struct UserFacts {
     pub name: String,
     /// Whether the user is an admin; `None` when the hub did not say.
     pub admin: Option<bool>,
+    /// The groups the user is in; `None` when the hub did not say.
+    pub groups: Option<Vec<String>>,
     /// When the user was registered.
     pub created: Stamp,
     /// When the user was last seen.

@@ -1,4 +1,4 @@
-//! The hub as the culler sees it: two reads and two deletes of its REST API, told apart by what they mean.
+//! The hub as the culler sees it: two reads, a notice and two deletes of its REST API, told apart by what they mean.
 //!
 //! `hubauth`'s client does the calling: every call carries the token, has a time-out, follows no redirect (the token would
 //! go along) and obeys `429`/`503` with `Retry-After`: one such answer makes all calls of this culler wait.
@@ -9,12 +9,14 @@ use chrono::{DateTime, Utc};
 use futures_util::stream::{Stream, TryStreamExt as _};
 use http::{HeaderValue, StatusCode};
 use hub_types::names::escape;
-use hub_types::secret::Token;
 use hubauth::{
     ClientError, Dated, HubClient, Listed, Retries, StopOptions as Stop, Stopped, UsersQuery,
 };
 use serde_json::Value;
-use url::Url;
+
+use crate::act::precondition;
+use crate::plan::Notice;
+use crate::settings::Settings;
 
 pub mod error;
 
@@ -54,11 +56,12 @@ pub struct StopOptions {
 }
 
 impl Hub {
-    /// A client for the API at `url`. Nothing is sent yet.
+    /// A client for the API of `settings`. Nothing is sent yet.
     ///
     /// # Errors
     /// When the token cannot be sent in a header, the URL cannot be used, or TLS cannot be set up.
-    pub fn new(url: &Url, token: &Token, timeout: Duration) -> Result<Self, HubError> {
+    pub fn new(settings: &Settings) -> Result<Self, HubError> {
+        let (token, timeout) = (&settings.token, settings.request_timeout);
         if HeaderValue::from_str(token.expose()).is_err() {
             let reason = "the API token contains characters that no header may hold".to_owned();
             return Err(HubError::Setup { reason });
@@ -66,15 +69,19 @@ impl Hub {
         let retries = Retries::default()
             .with_tries(TRIES)
             .with_longest_wait(LONGEST_WAIT);
-        let client = HubClient::builder(url.as_str())
+        let mut client = HubClient::builder(settings.url.as_str())
             .token(token.clone())
             .connect_timeout(timeout.min(Duration::from_secs(10)))
             .request_timeout(timeout)
             .slow_timeout(timeout)
             .retries(retries)
-            .user_agent(concat!("cull-idle/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self { client })
+            .user_agent(concat!("cull-idle/", env!("CARGO_PKG_VERSION")));
+        if let Some(files) = &settings.tls {
+            client = client.tls_files(files.clone());
+        }
+        Ok(Self {
+            client: client.build()?,
+        })
     }
 
     /// Asks the API's root, which tells the version.
@@ -120,6 +127,20 @@ impl Hub {
             Stopped::Pending => Deleted::Pending,
             Stopped::Done => Deleted::Done,
         }))
+    }
+
+    /// Announces that a server will be stopped. [`Deleted::Absent`] when there is no such server, or when the hub cannot show
+    /// notices.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn announce_stop(&self, user: &str, notice: &Notice) -> Result<Deleted, HubError> {
+        let (stop_at, reason) = (notice.stop_at, notice.why.to_string());
+        let since = precondition(&notice.why);
+        let told = self
+            .client
+            .announce_stop(user, &notice.server, stop_at, &reason, since);
+        deleted(told.await.map(|()| Deleted::Done))
     }
 
     /// Deletes a user.

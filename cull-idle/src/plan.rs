@@ -17,6 +17,8 @@ pub struct Plan {
     pub user: String,
     /// The servers to stop.
     pub servers: Vec<Stop>,
+    /// The servers whose stop is to be announced.
+    pub notices: Vec<Notice>,
     /// Why the user is to be deleted, once all these servers are stopped; `None` when the user stays.
     pub delete: Option<WhyCull>,
 }
@@ -30,11 +32,22 @@ pub struct Stop {
     pub why: WhyCull,
 }
 
+/// A server that is to be stopped later, which its users shall know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Its name; empty for the default server.
+    pub server: String,
+    /// Why it will be stopped.
+    pub why: WhyCull,
+    /// From when on.
+    pub stop_at: DateTime<Utc>,
+}
+
 impl Plan {
     /// Whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.servers.is_empty() && self.delete.is_none()
+        self.servers.is_empty() && self.notices.is_empty() && self.delete.is_none()
     }
 
     /// What a log line calls one of the servers.
@@ -64,17 +77,22 @@ pub fn plan(
     let mut plan = Plan {
         user: user.name.clone(),
         servers: Vec::new(),
+        notices: Vec::new(),
         delete: None,
     };
     let mut verdicts = Vec::new();
     for facts in user.servers.iter().flatten() {
-        let verdict = decide::server(policy, now, facts);
+        let verdict = decide::server(policy, now, user, facts);
         told(plan.server(&facts.name), &verdict);
-        if let Verdict::Cull(why) = &verdict {
-            plan.servers.push(Stop {
-                server: facts.name.clone(),
-                why: why.clone(),
-            });
+        let server = facts.name.clone();
+        match verdict.clone() {
+            Verdict::Cull(why) => plan.servers.push(Stop { server, why }),
+            Verdict::Announce { why, stop_at } => plan.notices.push(Notice {
+                server,
+                why,
+                stop_at,
+            }),
+            Verdict::Keep(_) => {}
         }
         verdicts.push(verdict);
     }
@@ -96,7 +114,7 @@ pub fn again(
 ) -> Option<Verdict> {
     let find = |facts: &&ServerFacts| facts.name == server;
     let facts = user.servers.iter().flatten().find(find)?;
-    Some(decide::server(policy, now, facts))
+    Some(decide::server(policy, now, user, facts))
 }
 
 /// Whether a user who was to be deleted may still be, with facts that were just read. `stopped` says that their servers

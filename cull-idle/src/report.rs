@@ -3,6 +3,7 @@
 //! Names and texts that came over the network are escaped, so that no name can forge a log line.
 
 use std::fmt;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use tracing::{debug, info, warn};
@@ -72,6 +73,13 @@ pub fn verdict(subject: &Subject, verdict: &Verdict, dry_run: bool) {
     match verdict {
         Verdict::Cull(why) if dry_run => info!("would cull {subject}: {why}"),
         Verdict::Cull(why) => info!("culling {subject}: {why}"),
+        Verdict::Announce { why, .. } if dry_run => {
+            info!("would announce the stop of {subject}: {why}");
+        }
+        Verdict::Announce { why, stop_at } => info!(
+            "announcing that {subject} will be stopped at {}: {why}",
+            hub_types::time::format(*stop_at)
+        ),
         Verdict::Keep(why) if why.is_suspicious() => warn!("keeping {subject}: {why}"),
         Verdict::Keep(why @ WhyKeep::Pending(_)) => info!("keeping {subject}: {why}"),
         Verdict::Keep(why) => debug!("keeping {subject}: {why}"),
@@ -82,6 +90,7 @@ pub fn verdict(subject: &Subject, verdict: &Verdict, dry_run: bool) {
 pub fn outcome(subject: &Subject, outcome: &Outcome) {
     match outcome {
         Outcome::Done | Outcome::DryRun => debug!("culled {subject}"),
+        Outcome::Announced => debug!("announced the stop of {subject}"),
         Outcome::StillStopping => warn!("{subject} is slow to stop; still alive"),
         Outcome::BecameActive => info!("keeping {subject}: it was used since it was read"),
         Outcome::Gone => info!("{subject} is gone already"),
@@ -102,6 +111,8 @@ pub struct Summary {
     pub servers_culled: usize,
     /// Users that were deleted.
     pub users_culled: usize,
+    /// Servers whose stop was announced.
+    pub announced: usize,
     /// Servers and users that were used between reading and stopping.
     pub became_active: usize,
     /// Servers that were still stopping when the hub answered.
@@ -112,6 +123,8 @@ pub struct Summary {
     pub failed: usize,
     /// Whether nothing was really done.
     pub dry_run: bool,
+    /// How long it took.
+    pub took: Duration,
 }
 
 impl Summary {
@@ -120,6 +133,7 @@ impl Summary {
         match (outcome, subject) {
             (Outcome::Done | Outcome::DryRun, Subject::Server { .. }) => self.servers_culled += 1,
             (Outcome::Done | Outcome::DryRun, Subject::User(_)) => self.users_culled += 1,
+            (Outcome::Announced, _) => self.announced += 1,
             (Outcome::StillStopping, _) => self.still_stopping += 1,
             (Outcome::BecameActive, _) => self.became_active += 1,
             (Outcome::Failed(_), _) => self.failed += 1,
@@ -144,6 +158,7 @@ impl fmt::Display for Summary {
             write!(f, ", {} of {} users {would}", self.users_culled, self.users)?;
         }
         for (count, what) in [
+            (self.announced, "announced to be stopped"),
             (self.became_active, "used in the meantime"),
             (self.still_stopping, "slow to stop"),
             (self.suspicious, "kept because of bad data"),

@@ -11,9 +11,13 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::cli::{Args, Settings};
+use crate::cli::{Args, LogLevel};
+use crate::config;
+use crate::explain;
 use crate::hub::HubError;
-use crate::report::Span;
+use crate::metrics::Metrics;
+use crate::report::{Span, Summary};
+use crate::settings::Settings;
 use crate::sweep::Sweeper;
 
 /// The default of JupyterHub's `last_activity_interval`: after this time a hub that was away knows of all activity.
@@ -25,41 +29,69 @@ const LONGEST_RETRY: Duration = Duration::from_secs(30);
 /// Exit code for a command line or environment that cannot work (`EX_USAGE` of sysexits).
 const BAD_USAGE: u8 = 64;
 
-/// Runs the culler until SIGINT or SIGTERM, or once with `--once`.
+/// Runs the culler until SIGINT or SIGTERM, or once with `--once` or `--explain`.
 ///
 /// Exit codes: 0 when it was stopped (or its one sweep went well), 1 when its one sweep did not, 64 when the settings
 /// cannot work. Logs to stderr, unless the process already has a subscriber.
 pub async fn run(args: Args, env: &dyn EnvSource) -> ExitCode {
-    log_to_stderr(args.debug);
-    let settings = match args.settings(env) {
+    if args.generate_config {
+        return say(config::TEMPLATE);
+    }
+    let settings = args.settings(env);
+    log_to_stderr(settings.as_ref().map_or(args.level(), |ok| ok.log_level));
+    let settings = match settings {
         Ok(settings) => settings,
-        Err(why) => {
-            error!("{why}");
-            return ExitCode::from(BAD_USAGE);
-        }
+        Err(why) => return refused(&why),
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let sweeper = match Sweeper::new(&settings, clock) {
         Ok(sweeper) => sweeper,
-        Err(why) => {
-            error!("{why}");
-            return ExitCode::from(BAD_USAGE);
-        }
+        Err(why) => return refused(&why),
+    };
+    if let Some(subject) = &args.explain {
+        return match explain::explain(&sweeper, &settings, subject).await {
+            Ok(text) => say(&text),
+            Err(why) => {
+                error!("{why}");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    let metrics = match Metrics::new(&settings).await {
+        Ok(metrics) => metrics,
+        Err(why) => return refused(&why),
     };
     if settings.once {
-        return once(&sweeper).await;
+        return once(&sweeper, &metrics).await;
     }
     announce(&settings);
     let stop = CancellationToken::new();
     tokio::select! {
-        () = forever(&sweeper, &settings, &stop) => {}
+        () = forever(&sweeper, &settings, &metrics, &stop) => {}
+        () = metrics.serve() => {}
         () = told_to_stop() => info!("stopping"),
     }
     ExitCode::SUCCESS
 }
 
-fn log_to_stderr(debug: bool) {
-    let level = if debug { "debug" } else { "info" };
+/// What was asked for, to where a pipe finds it.
+fn say(text: &str) -> ExitCode {
+    use std::io::Write as _;
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn refused(why: &dyn std::error::Error) -> ExitCode {
+    for line in why.to_string().lines() {
+        error!("{line}");
+    }
+    ExitCode::from(BAD_USAGE)
+}
+
+fn log_to_stderr(level: LogLevel) {
+    let level = level.as_str();
     let filter = tracing_subscriber::EnvFilter::new(format!("warn,cull_idle={level}"));
     // An error says that the process (the hub's binary) already has a subscriber, which then serves.
     let _ = tracing_subscriber::fmt()
@@ -80,13 +112,14 @@ fn announce(settings: &Settings) {
     );
 }
 
-async fn once(sweeper: &Sweeper) -> ExitCode {
+async fn once(sweeper: &Sweeper, metrics: &Metrics) -> ExitCode {
     let swept = match sweeper.era().await {
         Ok(era) => sweeper.sweep(era).await,
         Err(why) => Err(why),
     };
+    metrics.note(swept.as_ref().ok()).await;
     match swept {
-        Ok(summary) if summary.failed == 0 => ExitCode::SUCCESS,
+        Ok(Summary { failed: 0, .. }) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(why) => {
             error!("no sweep: {why}");
@@ -96,7 +129,12 @@ async fn once(sweeper: &Sweeper) -> ExitCode {
 }
 
 /// Sweeps at once and then at every interval, never two at a time. Ends when `stop` is cancelled.
-pub async fn forever(sweeper: &Sweeper, settings: &Settings, stop: &CancellationToken) {
+pub async fn forever(
+    sweeper: &Sweeper,
+    settings: &Settings,
+    metrics: &Metrics,
+    stop: &CancellationToken,
+) {
     let mut ticks = tokio::time::interval(settings.every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut outage = Outage::default();
@@ -104,7 +142,7 @@ pub async fn forever(sweeper: &Sweeper, settings: &Settings, stop: &Cancellation
     let work = async {
         loop {
             ticks.tick().await;
-            while let Some(pause) = attempt(sweeper, &mut outage, settle).await {
+            while let Some(pause) = attempt(sweeper, metrics, &mut outage, settle).await {
                 tokio::time::sleep(pause.min(settings.every.max(settle))).await;
             }
         }
@@ -116,23 +154,32 @@ pub async fn forever(sweeper: &Sweeper, settings: &Settings, stop: &Cancellation
 }
 
 /// One attempt at a sweep; the time to wait before another one when the hub is away or was until now.
-async fn attempt(sweeper: &Sweeper, outage: &mut Outage, settle: Duration) -> Option<Duration> {
+async fn attempt(
+    sweeper: &Sweeper,
+    metrics: &Metrics,
+    outage: &mut Outage,
+    settle: Duration,
+) -> Option<Duration> {
     let era = match sweeper.era().await {
         Ok(era) => era,
-        Err(why) => return missed(outage, &why),
+        Err(why) => return missed(metrics, outage, &why).await,
     };
     if outage.over() {
         info!("the hub is back; waiting {settle:?} for fresh reports of activity");
         return Some(settle);
     }
     match sweeper.sweep(era).await {
-        Ok(_) => None,
-        Err(why) => missed(outage, &why),
+        Ok(summary) => {
+            metrics.note(Some(&summary)).await;
+            None
+        }
+        Err(why) => missed(metrics, outage, &why).await,
     }
 }
 
-fn missed(outage: &mut Outage, why: &HubError) -> Option<Duration> {
+async fn missed(metrics: &Metrics, outage: &mut Outage, why: &HubError) -> Option<Duration> {
     warn!("no sweep: {why}");
+    metrics.note(None).await;
     why.is_outage().then(|| outage.pause())
 }
 

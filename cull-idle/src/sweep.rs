@@ -10,12 +10,12 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::act::{self, Actor};
-use crate::cli::Settings;
 use crate::decide::{Policy, Verdict, WhyKeep};
 use crate::facts::UserFacts;
 use crate::hub::{Hub, HubError};
 use crate::plan::{self, Plan};
 use crate::report::{self, Subject, Summary};
+use crate::settings::Settings;
 use crate::source::{Page, Source, wire::Era};
 
 /// The age from which facts are read again before a server is stopped because of them.
@@ -42,11 +42,7 @@ impl Sweeper {
     /// # Errors
     /// When no client for the hub can be made.
     pub fn new(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, HubError> {
-        let hub = Arc::new(Hub::new(
-            &settings.url,
-            &settings.token,
-            settings.request_timeout,
-        )?);
+        let hub = Arc::new(Hub::new(settings)?);
         Ok(Self {
             source: Source::new(
                 Arc::clone(&hub),
@@ -80,11 +76,30 @@ impl Sweeper {
         self.source.era().await
     }
 
+    /// What is known of one user, with the hub's time; `None` when there is no such user.
+    ///
+    /// # Errors
+    /// When the hub is away or cannot be trusted.
+    pub async fn user(
+        &self,
+        era: Era,
+        name: &str,
+    ) -> Result<Option<(chrono::DateTime<chrono::Utc>, UserFacts)>, HubError> {
+        self.source.user(era, name).await
+    }
+
+    /// What is culled.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// Sweeps once, and logs what was done and why.
     ///
     /// # Errors
     /// When the list of users cannot be read to its end; then nothing was stopped.
     pub async fn sweep(&self, era: Era) -> Result<Summary, HubError> {
+        let begun = Instant::now();
         let Found { plans, mut summary } = self.find(era).await?;
         let plans = plans.into_values().filter(|(_, plan)| !plan.is_empty());
         let actor = Actor::new(
@@ -99,6 +114,7 @@ impl Sweeper {
             summary.count(&subject, &outcome);
         };
         actor.run(plans.collect(), told).await;
+        summary.took = begun.elapsed();
         info!("{summary}");
         Ok(summary)
     }
@@ -156,7 +172,7 @@ impl Sweeper {
             match verdict {
                 Verdict::Keep(WhyKeep::UsersStay) => return,
                 Verdict::Keep(why) if why.is_suspicious() => summary.suspicious += 1,
-                Verdict::Keep(_) | Verdict::Cull(_) => {}
+                Verdict::Keep(_) | Verdict::Announce { .. } | Verdict::Cull(_) => {}
             }
             report::verdict(&subject, verdict, self.options.dry_run);
         })

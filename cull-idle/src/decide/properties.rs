@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::facts::{Profile, Stamp};
 
 fn now() -> DateTime<Utc> {
     hub_types::time::parse("2026-11-22T12:00:00Z").unwrap()
@@ -33,7 +34,7 @@ prop_compose! {
         started in stamps(),
         last_activity in stamps(),
     ) -> ServerFacts {
-        ServerFacts { name, state, started, last_activity }
+        ServerFacts { name, state, started, last_activity, profile: Profile::None, notice: None }
     }
 }
 
@@ -46,11 +47,13 @@ prop_compose! {
         Policy {
             timeout: TimeDelta::seconds(timeout),
             max_age: max_age.map(TimeDelta::seconds),
+            notice: TimeDelta::zero(),
             default_servers: switches[0],
             named_servers: switches[1],
             users: switches[2],
             admin_users: switches[3],
             max_age_ignores_filters: switches[4],
+            rules: Vec::new(),
         }
     }
 }
@@ -62,7 +65,19 @@ prop_compose! {
         last_activity in stamps(),
         servers in proptest::option::of(proptest::collection::vec(servers(), 0..4)),
     ) -> UserFacts {
-        UserFacts { name: "alice".to_owned(), admin, created, last_activity, servers }
+        UserFacts { name: "alice".to_owned(), admin, groups: None, created, last_activity, servers }
+    }
+}
+
+/// Somebody of whom nothing matters.
+fn nobody() -> UserFacts {
+    UserFacts {
+        name: "nobody".to_owned(),
+        admin: None,
+        groups: None,
+        created: Stamp::Missing,
+        last_activity: Stamp::Missing,
+        servers: None,
     }
 }
 
@@ -77,8 +92,8 @@ proptest! {
     #[test]
     fn a_stop_is_proved_by_the_facts(policy in policies(), facts in servers()) {
         let allowed = if facts.is_default() { policy.default_servers } else { policy.named_servers };
-        match server(&policy, now(), &facts) {
-            Verdict::Keep(_) => {}
+        match server(&policy, now(), &nobody(), &facts) {
+            Verdict::Keep(_) | Verdict::Announce { .. } => {}
             Verdict::Cull(WhyCull::Inactive { since, inactive, .. }) => {
                 prop_assert_eq!(&facts.state, &State::Ready);
                 prop_assert!(allowed);
@@ -102,9 +117,9 @@ proptest! {
     #[test]
     fn patience_is_monotonous(mut policy in policies(), facts in servers(), more in 0_i64..100_000) {
         policy.max_age = None;
-        let before = is_cull(&server(&policy, now(), &facts));
+        let before = is_cull(&server(&policy, now(), &nobody(), &facts));
         policy.timeout += TimeDelta::seconds(more);
-        prop_assert!(before || !is_cull(&server(&policy, now(), &facts)));
+        prop_assert!(before || !is_cull(&server(&policy, now(), &nobody(), &facts)));
     }
 
     /// Any use within the timeout saves a server from being called idle, whatever else is said of it.
@@ -113,14 +128,14 @@ proptest! {
         policy.max_age = None;
         policy.timeout = TimeDelta::seconds(ago + 1);
         facts.last_activity = Stamp::At(now() - TimeDelta::seconds(ago));
-        prop_assert!(!is_cull(&server(&policy, now(), &facts)));
+        prop_assert!(!is_cull(&server(&policy, now(), &nobody(), &facts)));
     }
 
     /// A user is only ever deleted on demand, when all servers are known and none stays, and never an admin who is exempt.
     #[test]
     fn a_user_outlives_their_servers(policy in policies(), facts in people()) {
         let verdicts: Vec<Verdict> =
-            facts.servers.iter().flatten().map(|s| server(&policy, now(), s)).collect();
+            facts.servers.iter().flatten().map(|s| server(&policy, now(), &facts, s)).collect();
         if is_cull(&user(&policy, now(), &facts, &verdicts)) {
             prop_assert!(policy.users);
             prop_assert!(facts.servers.is_some());

@@ -65,6 +65,11 @@ pub enum HubError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The hub does not know what an announcement is.
+    #[error(
+        "this hub cannot show notices, so nobody was told and nothing is stopped: use --notice=0 with it"
+    )]
+    NoNotices,
     /// An answer without a time.
     #[error(
         "the hub's replies carry no Date header: without its time nothing can be called idle, so nothing is culled"

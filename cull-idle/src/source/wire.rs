@@ -3,10 +3,12 @@
 //! The typed models of `hub-types` refuse a whole page for one bad timestamp. Here a bad value spoils only what hangs
 //! on it: the timestamp becomes [`Stamp::Unreadable`], the server is not ready, at worst one user is a [`BadUser`].
 
+use std::fmt;
+
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use serde_json::{Map, Value};
 
-use crate::facts::{ServerFacts, Stamp, State, UserFacts};
+use crate::facts::{Profile, ServerFacts, Stamp, State, UserFacts};
 use crate::report::Quoted;
 
 /// An entry of the list of users that names no user.
@@ -56,6 +58,12 @@ impl Era {
     }
 }
 
+impl fmt::Display for Era {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
 fn leading_number(text: &str) -> Option<u32> {
     let end = text
         .find(|c: char| !c.is_ascii_digit())
@@ -77,6 +85,7 @@ pub fn user(entry: &Value, era: Era) -> Result<UserFacts, BadUser> {
     Ok(UserFacts {
         name,
         admin: user.get("admin").and_then(Value::as_bool),
+        groups: groups(user),
         created: stamp(user, "created"),
         last_activity: stamp(user, "last_activity"),
         servers: servers(user, era),
@@ -111,6 +120,8 @@ fn legacy_server(user: &Map<String, Value>) -> Option<Vec<ServerFacts>> {
         state,
         started: Stamp::Missing,
         last_activity: stamp(user, "last_activity"),
+        profile: Profile::Unknown,
+        notice: None,
     }])
 }
 
@@ -126,7 +137,41 @@ fn server(name: &str, model: &Value) -> ServerFacts {
         },
         started: stamp(model, "started"),
         last_activity: stamp(model, "last_activity"),
+        profile: profile(model),
+        notice: notice(model),
     }
+}
+
+/// The names of a user's groups; one that is no text makes the list unreadable, for it might be the one that counts.
+fn groups(user: &Map<String, Value>) -> Option<Vec<String>> {
+    let groups = user.get("groups")?.as_array()?;
+    let name = |group: &Value| group.as_str().map(ToOwned::to_owned);
+    groups.iter().map(name).collect()
+}
+
+/// The name of the profile: what the spawner's state says (`profile_name`, shown only with `admin:server_state`), else what the user
+/// chose (`profile` of the options).
+fn profile(server: &Map<String, Value>) -> Profile {
+    let state = server
+        .get("state")
+        .and_then(|state| state.get("profile_name"));
+    let Some(options) = server.get("user_options") else {
+        return match state.and_then(Value::as_str) {
+            Some(name) => Profile::Named(name.to_owned()),
+            None => Profile::Unknown,
+        };
+    };
+    let chosen = state.or_else(|| options.get("profile"));
+    match (chosen, options) {
+        (Some(Value::String(name)), _) => Profile::Named(name.clone()),
+        (None | Some(Value::Null), Value::Object(_) | Value::Null) => Profile::None,
+        _ => Profile::Unknown,
+    }
+}
+
+/// From when on the server was announced to be stopped. What cannot be read announces nothing.
+fn notice(server: &Map<String, Value>) -> Option<DateTime<Utc>> {
+    stamp(server.get("stop_notice")?.as_object()?, "stop_at").time()
 }
 
 fn state(server: &Map<String, Value>) -> State {

@@ -11,9 +11,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, TimeDelta, Utc};
-use cull_idle::cli::{Args, Settings};
+use cull_idle::cli::Args;
 use cull_idle::hub::HubError;
 use cull_idle::report::Summary;
+use cull_idle::settings::Settings;
 use cull_idle::sweep::Sweeper;
 use hub_types::clock::{Clock as _, FakeClock, SystemClock};
 use serde_json::{Map, Value, json};
@@ -21,6 +22,9 @@ use tokio::sync::{Notify, Semaphore};
 
 /// Longest wait for anything; reached only when a test fails.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long a slow answer takes: longer than any time-out of the tests that use it.
+const SLOW: Duration = Duration::from_secs(2);
 
 /// One request that the hub got.
 #[derive(Debug, Clone)]
@@ -42,6 +46,10 @@ pub(crate) enum Answer {
     Hang,
     /// The connection is closed in the middle of a body.
     Broken,
+    /// What was asked for is done, but the answer says that it failed.
+    Lost,
+    /// What was asked for is done, but the answer takes longer than anybody waits.
+    Slow,
 }
 
 #[derive(Default)]
@@ -55,8 +63,22 @@ struct Inner {
     dateless: bool,
     answers: BTreeMap<String, Answer>,
     seen: Vec<Seen>,
+    /// How many `DELETE`s are under way, and how many ever were at once.
+    under_way: usize,
+    most: usize,
     /// What a server's `last_activity` becomes just before a `DELETE` is looked at.
     awakened: Vec<String>,
+}
+
+impl Inner {
+    fn new() -> Self {
+        Self {
+            version: "6.1.1".into(),
+            paginates: true,
+            page_size: 50,
+            ..Self::default()
+        }
+    }
 }
 
 /// A running fake hub.
@@ -77,12 +99,7 @@ impl FakeHub {
     pub(crate) async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let hub = Self {
-            inner: Arc::new(Mutex::new(Inner {
-                version: "6.1.1".into(),
-                paginates: true,
-                page_size: 50,
-                ..Inner::default()
-            })),
+            inner: Arc::new(Mutex::new(Inner::new())),
             go_on: Arc::new(Notify::new()),
             gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
             changed: Arc::new(Notify::new()),
@@ -91,6 +108,27 @@ impl FakeHub {
         let app = Router::new().fallback(handle).with_state(hub.clone());
         tokio::spawn(async move { axum::serve(listener, app).await });
         hub
+    }
+
+    /// The same hub as if it had just been started, at the same address.
+    pub(crate) fn emptied(self) -> Self {
+        self.change(|inner| {
+            let under_way = inner.under_way;
+            *inner = Inner::new();
+            inner.under_way = under_way;
+        });
+        self
+    }
+
+    /// Takes all users out.
+    pub(crate) fn forget_users(self) -> Self {
+        self.change(|inner| inner.users.clear());
+        self
+    }
+
+    /// The users that are left, as the hub knows them.
+    pub(crate) fn users(&self) -> Vec<Value> {
+        self.change(|inner| inner.users.clone())
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
@@ -163,6 +201,11 @@ impl FakeHub {
         lines
     }
 
+    /// How many `DELETE`s were under way at once.
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.change(|inner| inner.most)
+    }
+
     /// Lets no `DELETE` be answered until [`open`](Self::open).
     pub(crate) fn closed(self) -> Self {
         self.gate.forget_permits(Semaphore::MAX_PERMITS);
@@ -201,12 +244,7 @@ impl FakeHub {
     }
 
     pub(crate) fn env(&self) -> BTreeMap<String, String> {
-        [
-            ("JUPYTERHUB_API_TOKEN", "cull-secret"),
-            ("JUPYTERHUB_API_URL", &self.url),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into()
+        env_of(&self.url)
     }
 
     pub(crate) fn sweeper(&self, flags: &[&str]) -> Sweeper {
@@ -219,6 +257,16 @@ impl FakeHub {
         let sweeper = self.sweeper(flags);
         sweeper.sweep(sweeper.era().await?).await
     }
+}
+
+/// The environment of a culler of the hub at this URL.
+pub(crate) fn env_of(url: &str) -> BTreeMap<String, String> {
+    [
+        ("JUPYTERHUB_API_TOKEN", "cull-secret"),
+        ("JUPYTERHUB_API_URL", url),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
 }
 
 /// A time so many seconds ago, as the hub writes it.
@@ -241,7 +289,27 @@ pub(crate) fn user(name: &str, seconds: i64, servers: &[(&str, Value)]) -> Value
            "servers": servers})
 }
 
+/// A `DELETE` that is under way, until it is answered or given up.
+struct UnderWay(FakeHub);
+
+impl UnderWay {
+    fn begin(hub: &FakeHub) -> Self {
+        hub.change(|inner| {
+            inner.under_way += 1;
+            inner.most = inner.most.max(inner.under_way);
+        });
+        Self(hub.clone())
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.change(|inner| inner.under_way -= 1);
+    }
+}
+
 async fn handle(State(hub): State<FakeHub>, request: Request) -> Response {
+    let _counted = (request.method() == Method::DELETE).then(|| UnderWay::begin(&hub));
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
     let target = parts.uri.path_and_query().unwrap().as_str().to_owned();
@@ -276,6 +344,15 @@ async fn handle(State(hub): State<FakeHub>, request: Request) -> Response {
             (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "0")]).into_response()
         }
         Some(Answer::Broken) => broken(),
+        Some(answer @ (Answer::Lost | Answer::Slow)) => {
+            let done = hub.change(|inner| ordinary(inner, &parts, &body, &target));
+            if matches!(answer, Answer::Slow) {
+                tokio::time::sleep(SLOW).await;
+                done
+            } else {
+                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            }
+        }
         Some(Answer::Hang) | None => hub.change(|inner| ordinary(inner, &parts, &body, &target)),
     };
     hub.change(|inner| {
@@ -344,7 +421,7 @@ fn list(inner: &Inner, parts: &Parts, target: &str) -> Response {
     let number = |name: &str| query.get(name).and_then(|n| n.parse::<usize>().ok());
     let (offset, limit) = (
         number("offset").unwrap_or(0),
-        number("limit").unwrap_or(inner.page_size),
+        number("limit").map_or(inner.page_size, |limit| limit.min(inner.page_size)),
     );
     let items: Vec<&&Value> = all.iter().skip(offset).take(limit).collect();
     let after = offset + limit;
@@ -362,19 +439,12 @@ fn list(inner: &Inner, parts: &Parts, target: &str) -> Response {
     .into_response()
 }
 
-/// A name without the escapes that tests use.
+/// A name as it was before it was put into a URL.
 fn plain(name: &str) -> String {
-    [
-        ("%3F", "?"),
-        ("%23", "#"),
-        ("%2F", "/"),
-        ("%20", " "),
-        ("%25", "%"),
-    ]
-    .iter()
-    .fold(name.to_owned(), |name, (escaped, plain)| {
-        name.replace(escaped, plain)
-    })
+    percent_encoding::percent_decode_str(name)
+        .decode_utf8()
+        .unwrap()
+        .into_owned()
 }
 
 /// Stops a server or deletes a user, unless it was used after the time of the condition.
@@ -385,17 +455,22 @@ fn delete(inner: &mut Inner, parts: &Parts, path: &str) -> Response {
         Some((name, rest)) => (name, rest.strip_prefix("servers/")),
     };
     let name = plain(name);
+    let now = SystemClock.now() + inner.offset;
     let awake = inner.awakened.iter().any(|awakened| awakened == path);
     let Some(index) = inner.users.iter().position(|user| user["name"] == *name) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let user = &mut inner.users[index];
-    let active = match server {
-        Some(server) => &mut user["servers"][server]["last_activity"],
+    let server = server.map(plain);
+    let active = match &server {
+        Some(server) => match user["servers"].get_mut(server) {
+            Some(server) => &mut server["last_activity"],
+            None => return StatusCode::NOT_FOUND.into_response(),
+        },
         None => &mut user["last_activity"],
     };
     if awake {
-        *active = json!(ago(0));
+        *active = json!(hub_types::time::format(now));
     }
     let since = parts.headers.get("x-jupyterhub-if-inactive-since");
     let since = since.and_then(|value| hub_types::time::parse(value.to_str().unwrap()));
@@ -406,8 +481,8 @@ fn delete(inner: &mut Inner, parts: &Parts, path: &str) -> Response {
     match server {
         None => drop(inner.users.remove(index)),
         Some(server) => {
-            user["last_activity"] = json!(ago(0));
-            let _ = user["servers"].as_object_mut().unwrap().remove(server);
+            user["last_activity"] = json!(hub_types::time::format(now));
+            let _ = user["servers"].as_object_mut().unwrap().remove(&server);
         }
     }
     StatusCode::NO_CONTENT.into_response()

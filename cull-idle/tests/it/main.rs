@@ -8,5 +8,8 @@
 mod failures;
 mod fake_hub;
 mod program;
+mod simulation;
+mod storm;
 mod sweeps;
 mod users;
+mod world;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use cull_idle::cli::Args;
+use cull_idle::metrics::Metrics;
 use cull_idle::sweep::Sweeper;
 use hub_types::clock::SystemClock;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +19,7 @@ fn args(flags: &[&str]) -> Args {
 }
 
 #[tokio::test]
-async fn sweeps_follow_each_other_and_never_overlap() {
+async fn case_109_sweeps_follow_each_other_and_never_overlap() {
     let hub = FakeHub::start()
         .await
         .user(user("alice", 0, &[("", idle(900))]))
@@ -28,7 +29,8 @@ async fn sweeps_follow_each_other_and_never_overlap() {
     let stop = CancellationToken::new();
     let (task_stop, task_settings) = (stop.clone(), settings.clone());
     let task = tokio::spawn(async move {
-        cull_idle::run::forever(&sweeper, &task_settings, &task_stop).await;
+        let metrics = Metrics::new(&task_settings).await.unwrap();
+        cull_idle::run::forever(&sweeper, &task_settings, &metrics, &task_stop).await;
     });
     let stops = || hub.lines("DELETE").len();
     let sweeps = || hub.lines("GET /users").len();
@@ -58,7 +60,8 @@ async fn after_an_outage_activity_is_waited_for() {
     let stop = CancellationToken::new();
     let task_stop = stop.clone();
     let task = tokio::spawn(async move {
-        cull_idle::run::forever(&sweeper, &settings, &task_stop).await;
+        let metrics = Metrics::new(&settings).await.unwrap();
+        cull_idle::run::forever(&sweeper, &settings, &metrics, &task_stop).await;
     });
     hub.until("a first attempt", || !hub.lines("GET").is_empty())
         .await;
@@ -74,6 +77,43 @@ async fn after_an_outage_activity_is_waited_for() {
         list >= 3,
         "refused, answered, waited, asked again: {reads:?}"
     );
+    stop.cancel();
+    task.await.unwrap();
+}
+
+/// A hub that was away for longer than the timeout says first what it knew before: everybody looks idle. What happened
+/// meanwhile it hears within one activity interval.
+#[tokio::test]
+async fn case_106_a_hub_that_was_away_hears_of_activity_first() {
+    let hub = FakeHub::start()
+        .await
+        .user(user("alice", 0, &[("", idle(9_000))]))
+        .answer("GET /", Answer::Status(503, ""));
+    let settings = hub.settings(&["--timeout=600"]);
+    let sweeper = Sweeper::new(&settings, Arc::new(SystemClock)).unwrap();
+    let stop = CancellationToken::new();
+    let task_stop = stop.clone();
+    let task = tokio::spawn(async move {
+        let metrics = Metrics::new(&settings).await.unwrap();
+        cull_idle::run::forever(&sweeper, &settings, &metrics, &task_stop).await;
+    });
+    let asked = |hub: &FakeHub| hub.lines("GET /").len();
+    hub.until("a first attempt", || asked(&hub) > 0).await;
+    let hub = hub.answer("GET /", Answer::Busy(0));
+    let refused = asked(&hub);
+    hub.until("an attempt after it came back", || asked(&hub) > refused)
+        .await;
+    hub.serve_others().await;
+    assert_eq!(hub.lines("GET /users"), [""; 0], "nobody is judged yet");
+    // The proxy says that alice worked all the time.
+    let hub = hub.forget_users().user(user("alice", 0, &[("", idle(5))]));
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(301)).await;
+    tokio::time::resume();
+    hub.until("the first sweep", || !hub.lines("GET /users").is_empty())
+        .await;
+    hub.serve_others().await;
+    assert_eq!(hub.deleted(), [""; 0]);
     stop.cancel();
     task.await.unwrap();
 }

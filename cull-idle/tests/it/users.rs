@@ -33,8 +33,8 @@ async fn idle_users_go_after_their_servers() {
         &reads[..3],
         [
             "GET /",
-            "GET /users?state=inactive",
-            "GET /users?state=ready"
+            "GET /users?state=inactive&limit=200",
+            "GET /users?state=ready&limit=200"
         ]
     );
     assert_eq!(reads.len(), 5, "and one look before each deletion");
@@ -49,7 +49,7 @@ async fn idle_users_go_after_their_servers() {
 }
 
 #[tokio::test]
-async fn a_user_stays_while_a_stop_is_incomplete() {
+async fn case_108_a_user_stays_while_a_stop_is_incomplete() {
     for answer in [
         Answer::Status(202, ""),
         Answer::Status(500, "{}"),
@@ -68,7 +68,7 @@ async fn a_user_stays_while_a_stop_is_incomplete() {
 }
 
 #[tokio::test]
-async fn a_user_who_comes_back_stays() {
+async fn case_110_a_user_who_comes_back_stays() {
     let hub = FakeHub::start()
         .await
         .user(user("alice", 900, &[]))
@@ -124,14 +124,22 @@ async fn users_whose_servers_are_not_told_stay() {
 }
 
 #[tokio::test]
-async fn exactly_that_user_is_deleted() {
+async fn case_104_exactly_that_user_is_deleted() {
     let hub = FakeHub::start()
         .await
         .user(user("victim", 5, &[]))
         .user(user("victim?x", 900, &[]))
         .user(user("victim#x", 900, &[]))
-        .user(user("a/b", 900, &[]));
+        .user(user("a/b", 900, &[]))
+        .user(user("%2e%2e", 900, &[]))
+        .user(user("..", 900, &[]));
     let summary = hub.sweep(&["--timeout=600", "--cull-users"]).await.unwrap();
-    assert_eq!(hub.deleted(), ["a%2Fb", "victim%23x", "victim%3Fx"]);
-    assert_eq!(summary.users_culled, 3);
+    assert_eq!(
+        hub.deleted(),
+        ["%252e%252e", "a%2Fb", "victim%23x", "victim%3Fx"]
+    );
+    assert_eq!(summary.users_culled, 4);
+    let left = hub.users();
+    let left: Vec<_> = left.iter().map(|user| &user["name"]).collect();
+    assert_eq!(left, ["victim", ".."]);
 }

@@ -153,6 +153,27 @@ impl HubClient {
         })
     }
 
+    /// Announces that a server will be stopped from `stop_at` on (`PUT …/stop-notice`, scope `delete:servers`): whoever reads the
+    /// server's model finds it there, and its owner sees it. An extension of this repository's hub.
+    ///
+    /// # Errors
+    /// [`ClientError::Status`] with 404 when there is no such user or server, or when the hub knows no notices; 412 when the
+    /// server was used after `if_inactive_since` ([`ClientError::was_used_since`]).
+    pub async fn announce_stop(
+        &self,
+        user: &str,
+        server: &str,
+        stop_at: DateTime<Utc>,
+        reason: &str,
+        since: Option<DateTime<Utc>>,
+    ) -> Result<(), ClientError> {
+        let path = format!("{}/stop-notice", server_path(user, server));
+        let call = if_inactive_since(self.request(Method::PUT, &path), since);
+        let stop_at = hub_types::time::format(stop_at);
+        let body = serde_json::json!({ "stop_at": stop_at, "reason": reason });
+        self.status(call.json(&body)).await.map(drop)
+    }
+
     /// One server (`GET /users/USER/server` or `…/servers/NAME`, scope `read:servers`, JupyterHub 6); `None` when there is
     /// none, or this token may not see it (404).
     ///

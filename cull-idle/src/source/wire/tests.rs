@@ -182,3 +182,63 @@ fn names_that_lead_elsewhere_are_refused() {
     .unwrap();
     assert_eq!(dotted.servers.unwrap()[0].state, State::NotReady);
 }
+
+#[test]
+fn groups_profiles_and_notices() {
+    let groups = |value: Value| {
+        let user = user(
+            &json!({"name": "a", "groups": value, "servers": {}}),
+            modern(),
+        );
+        user.unwrap().groups
+    };
+    assert_eq!(
+        groups(json!(["x", "y"])),
+        Some(vec!["x".into(), "y".into()])
+    );
+    assert_eq!(groups(json!([])), Some(Vec::new()));
+    for junk in [json!(null), json!("x"), json!(["x", 1])] {
+        assert_eq!(groups(junk.clone()), None, "{junk}");
+    }
+    let named = |name: &str| Profile::Named(name.into());
+    for (model, expected) in [
+        (json!({}), Profile::Unknown),
+        (json!({"user_options": {}}), Profile::None),
+        (json!({"user_options": null}), Profile::None),
+        (
+            json!({"user_options": {"profile": "large"}}),
+            named("large"),
+        ),
+        (json!({"user_options": {"profile": null}}), Profile::None),
+        (json!({"user_options": {"profile": 7}}), Profile::Unknown),
+        (json!({"user_options": 7}), Profile::Unknown),
+        (
+            json!({"user_options": {"profile": "a"}, "state": {"profile_name": "b"}}),
+            named("b"),
+        ),
+        (
+            json!({"user_options": {"profile": "a"}, "state": {"pid": 1}}),
+            named("a"),
+        ),
+        (json!({"state": {"profile_name": "b"}}), named("b")),
+    ] {
+        assert_eq!(server_of(&model).profile, expected, "{model}");
+    }
+    let at = hub_types::time::parse("2026-11-22T03:30:07Z");
+    for (notice, expected) in [
+        (
+            json!({"stop_at": "2026-11-22T03:30:07Z", "reason": "idle"}),
+            at,
+        ),
+        (json!({"stop_at": "soon"}), None),
+        (json!({}), None),
+        (json!("x"), None),
+        (json!(null), None),
+    ] {
+        assert_eq!(
+            server_of(&json!({"stop_notice": notice})).notice,
+            expected,
+            "{notice}"
+        );
+    }
+}

@@ -7,7 +7,7 @@ use hub::http::{openapi, router};
 use hub_types::paths::BaseUrl;
 use serde_json::{Value, json};
 
-use crate::harness::{Hub, WHOAMI_TOKEN};
+use crate::harness::{CULLER_TOKEN, Hub, WHOAMI_TOKEN};
 
 type Route = (String, String);
 
@@ -148,6 +148,55 @@ async fn whoever_lacks_the_scopes_is_told_of_those_that_are_described() {
         checked += 1;
     }
     assert!(checked > 70, "{checked}");
+}
+
+/// What a token with the culler's four scopes opens, apart from what needs no scope.
+const CULLER: &str = "
+    GET /users
+    GET /users/{user}
+    GET /users/{user}/server
+    GET /users/{user}/server/progress
+    GET /users/{user}/servers/{server}
+    GET /users/{user}/servers/{server}/progress
+    DELETE /users/{user}/server
+    DELETE /users/{user}/servers/{server}
+";
+
+#[tokio::test]
+async fn case_111_the_cullers_token_opens_nothing_else() {
+    let hub = Hub::start().await;
+    let mut open = BTreeSet::new();
+    for ((method, path), operation) in operations() {
+        if operation["x-scopes-any-of"].is_null() {
+            continue;
+        }
+        for kind in ["users", "groups", "services"] {
+            let url = filled(&path, kind);
+            let call = hub.call(CULLER_TOKEN, &method, &url);
+            let reply = call.json(&json!({})).send().await;
+            if reply.status != 403 {
+                open.insert((method.clone(), path.clone()));
+            }
+        }
+    }
+    let expected = CULLER.trim().lines().map(|line| {
+        let (method, path) = line.trim().split_once(' ').unwrap();
+        (method.to_owned(), path.to_owned())
+    });
+    assert_eq!(open, expected.collect::<BTreeSet<_>>());
+    // And that is enough: it sees who is idle, and stops them.
+    let alice = hub.token("alice", &["inherit"]).await;
+    let server = "/hub/api/users/alice/server";
+    hub.call(&alice, "POST", server).send().await.expect(201);
+    let list = "/hub/api/users?state=ready";
+    let users = hub.call(CULLER_TOKEN, "GET", list).send().await.json();
+    let model = &users[0]["servers"][""];
+    assert_eq!(users[0]["name"], "alice");
+    for field in ["ready", "started", "last_activity"] {
+        assert!(!model[field].is_null(), "{field} in {users}");
+    }
+    let stop = hub.call(CULLER_TOKEN, "DELETE", server);
+    stop.send().await.expect(204);
 }
 
 #[tokio::test]
