@@ -89,6 +89,7 @@ entity!(servers, "servers", {
     user_options: String,
     spawner_state: Option<String>,
     last_failure: Option<String>,
+    stop_notice: Option<String>,
 });
 
 entity!(server_events, "server_events", {

@@ -65,6 +65,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "role origins",
         include_str!("../../migrations/sqlite/0003_role_origins.sql"),
     ),
+    (
+        4,
+        "stop notices",
+        include_str!("../../migrations/sqlite/0004_stop_notices.sql"),
+    ),
 ];
 
 /// Brings the schema up to date. Migrations are embedded, checksummed and applied in one transaction each.

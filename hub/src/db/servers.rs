@@ -13,7 +13,7 @@ use super::row::servers::{ActiveModel, Column, Entity, Model};
 use super::row::{from_json, from_json_opt, json, users};
 use super::{DbError, Tx, from_micros, to_micros};
 use crate::domain::lifecycle::{Lease, ServerState};
-use crate::domain::server::{Failure, Server, ServerId, ServerRef};
+use crate::domain::server::{Failure, Notice, Server, ServerId, ServerRef};
 use crate::domain::user::UserId;
 
 fn read((row, owner): (Model, Option<users::Model>)) -> Result<Server, DbError> {
@@ -44,6 +44,7 @@ fn read((row, owner): (Model, Option<users::Model>)) -> Result<Server, DbError> 
         last_activity: row.last_activity.map(from_micros),
         user_options: from_json("servers", &row.user_options)?,
         spawner_state: from_json_opt("servers", row.spawner_state.as_deref())?,
+        notice: from_json_opt::<Notice>("servers", row.stop_notice.as_deref())?,
         last_failure: from_json_opt::<Failure>("servers", row.last_failure.as_deref())?,
     })
 }
@@ -205,6 +206,7 @@ pub async fn insert(
         user_options: Set(json(&new.user_options)?),
         spawner_state: Set(None),
         last_failure: Set(None),
+        stop_notice: Set(None),
     };
     Ok(ServerId(
         Entity::insert(row).exec_with_returning(&**tx).await?.id,
@@ -320,12 +322,32 @@ pub async fn step(
         .filter(Column::Id.eq(id.0))
         .filter(Column::Epoch.eq(epoch));
     if let Some(since) = change.unless_active_since {
-        let idle = Condition::any()
-            .add(Column::LastActivity.is_null())
-            .add(Column::LastActivity.lte(to_micros(since)));
-        update = update.filter(idle);
+        update = update.filter(not_used_after(since));
     }
     Ok((update.exec(&**tx).await?.rows_affected == 1).then_some(epoch + 1))
+}
+
+/// Notes that a server will be stopped, if it is ready and was not used after the activity that this rests on. Says whether
+/// it did. Does not count as a step.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn announce_stop(tx: &Tx, id: ServerId, notice: &Notice) -> Result<bool, DbError> {
+    let mut update = Entity::update_many()
+        .col_expr(Column::StopNotice, Expr::value(json(notice)?))
+        .filter(Column::Id.eq(id.0))
+        .filter(Column::State.eq(ServerState::Ready.as_str()));
+    if let Some(since) = notice.since {
+        update = update.filter(not_used_after(since));
+    }
+    Ok(update.exec(&**tx).await?.rows_affected == 1)
+}
+
+/// The precondition of whoever stops servers.
+fn not_used_after(since: DateTime<Utc>) -> Condition {
+    Condition::any()
+        .add(Column::LastActivity.is_null())
+        .add(Column::LastActivity.lte(to_micros(since)))
 }
 
 /// Renews the leases that `owner` holds. Does not count as a step.

@@ -47,6 +47,19 @@ pub struct Failure {
     pub status: u16,
 }
 
+/// An announcement that a server will be stopped, as the database keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// From when on.
+    pub stop_at: DateTime<Utc>,
+    /// When it was announced.
+    pub given: DateTime<Utc>,
+    /// Why, for whoever uses the server.
+    pub reason: String,
+    /// The activity that it rests on: any later one makes it void. `None` when no use saves the server.
+    pub since: Option<DateTime<Utc>>,
+}
+
 /// A server as the database knows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Server {
@@ -74,6 +87,8 @@ pub struct Server {
     pub user_options: Map<String, Value>,
     /// The spawner's state: what it needs to find the process again. Null: see [`Server::forget`].
     pub spawner_state: Option<Value>,
+    /// That it will be stopped, as it was last announced; [`Server::stop_notice`] says whether that holds.
+    pub notice: Option<Notice>,
     /// Why the last start failed or the last run ended by itself.
     pub last_failure: Option<Failure>,
 }
@@ -96,8 +111,23 @@ impl Server {
             last_activity: None,
             user_options: Map::new(),
             spawner_state: None,
+            notice: None,
             last_failure: None,
         }
+    }
+
+    /// The announcement that this server will be stopped, if it holds: for this run of the server, and not used since. Nobody
+    /// has to take a notice back.
+    #[must_use]
+    pub fn stop_notice(&self) -> Option<&Notice> {
+        self.notice.as_ref().filter(|notice| {
+            let this_run = self.started.is_some_and(|started| started <= notice.given);
+            let unused = match (notice.since, self.last_activity) {
+                (Some(since), Some(used)) => used <= since,
+                _ => true,
+            };
+            self.state == ServerState::Ready && this_run && unused
+        })
     }
 
     /// Makes this a server of which no spawner knows anything: one that was renamed before it ever ran. JupyterHub shows
@@ -112,3 +142,6 @@ impl Server {
         self.spawner_state == Some(Value::Null)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -192,12 +192,16 @@ fn user_servers(all: Described) -> Described {
             .delete(servers::stop::stop, describe::servers::stop())
     };
     let progress = || get(servers::progress::progress, describe::servers::progress());
+    let notice = || put(servers::notice::announce, describe::servers::announce());
     all.at("/users/{user}/server", server())
         .at("/users/{user}/servers/", server())
         .at("/users/{user}/servers/{server}", server())
         .at("/users/{user}/server/progress", progress())
         .at("/users/{user}/servers//progress", progress())
         .at("/users/{user}/servers/{server}/progress", progress())
+        .at("/users/{user}/server/stop-notice", notice())
+        .at("/users/{user}/servers//stop-notice", notice())
+        .at("/users/{user}/servers/{server}/stop-notice", notice())
 }
 
 /// Services and groups.

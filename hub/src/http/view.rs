@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 
 use hub_types::paths::{BaseUrl, server_full_name};
 use hub_types::scope::{ScopeName, Target};
-use hub_types::server::ServerModel;
+use hub_types::server::{ServerModel, StopNotice};
 use hub_types::token::TokenModel;
 use hub_types::user::UserModel;
 use serde_json::{Map, Value};
 
 use crate::domain::lifecycle::ServerState;
 use crate::domain::principal::{Owner, Principal};
-use crate::domain::server::Server;
+use crate::domain::server::{Notice, Server};
 use crate::domain::token::ApiToken;
 use crate::domain::user::User;
 use crate::spawner::Spawner;
@@ -134,12 +134,24 @@ impl View<'_> {
                 .then(|| server.user_options.clone()),
             full_progress_url: absolute(&progress_url),
             progress_url,
+            stop_notice: server.stop_notice().map(stop_notice),
             state: may_see_state.then(|| match &server.spawner_state {
                 Some(Value::Null) => Value::Null,
                 Some(state) => self.spawner.shown_state(state),
                 None => Value::Object(Map::new()),
             }),
         }
+    }
+}
+
+/// An announcement as the API shows it.
+#[must_use]
+pub fn stop_notice(notice: &Notice) -> StopNotice {
+    StopNotice {
+        stop_at: notice.stop_at,
+        given: notice.given,
+        reason: notice.reason.clone(),
+        unless_used: notice.since.is_some(),
     }
 }
 

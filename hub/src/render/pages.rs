@@ -4,6 +4,7 @@
 //! same name here. All URLs are complete paths (with the hub's prefix) or absolute http(s) URLs, already escaped.
 
 use chrono::{DateTime, Utc};
+use hub_types::server::StopNotice;
 use hub_types::time::{iso, iso_opt};
 use serde::Serialize;
 
@@ -95,6 +96,8 @@ pub struct ServerCard {
     pub started: Option<DateTime<Utc>>,
     /// Why its last start failed, if it did.
     pub failure: Option<String>,
+    /// That it will be stopped, if that was announced and holds.
+    pub stop_notice: Option<StopNotice>,
 }
 
 /// Colour and urgency of a [`Notice`].

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use http::StatusCode;
+use hub_types::server::StopNotice;
 use hub_types::time;
 
 use super::pages::api_docs::{
@@ -60,6 +61,12 @@ fn card(text: &str, state: ServerState) -> ServerCard {
         last_activity: Some(at("2026-11-22T03:30:07Z")),
         started: Some(at("2026-11-22T02:00:00Z")),
         failure: (state == ServerState::Stopped).then(|| format!("No such file {text}")),
+        stop_notice: (state == ServerState::Ready).then(|| StopNotice {
+            stop_at: at("2026-11-22T03:40:07Z"),
+            given: at("2026-11-22T03:30:07Z"),
+            reason: format!("inactive for 55 min{text}"),
+            unless_used: true,
+        }),
     }
 }
 

@@ -9,6 +9,7 @@ mod activity;
 mod adoption;
 mod hubs;
 mod identity;
+mod notice;
 mod progress;
 mod report;
 mod request;

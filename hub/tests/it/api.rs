@@ -8,6 +8,7 @@ mod dropped;
 mod groups;
 mod metrics;
 mod models;
+mod notices;
 mod pages;
 mod permissions;
 mod proxy;

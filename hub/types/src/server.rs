@@ -19,6 +19,22 @@ pub enum Pending {
     Rename,
 }
 
+/// An announcement that a server will be stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct StopNotice {
+    /// From when on.
+    #[serde(with = "crate::time::iso")]
+    pub stop_at: DateTime<Utc>,
+    /// When it was announced.
+    #[serde(with = "crate::time::iso")]
+    pub given: DateTime<Utc>,
+    /// Why, for whoever uses the server.
+    pub reason: String,
+    /// Whether any use of the server keeps it.
+    pub unless_used: bool,
+}
+
 /// A server. Old hubs omit some fields: readers must bear any of them missing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -62,6 +78,9 @@ pub struct ServerModel {
     /// Absolute URL of the progress stream, when the hub knows its public one.
     #[serde(default)]
     pub full_progress_url: Option<String>,
+    /// That it will be stopped; absent unless somebody announced it and it still holds. Ours: JupyterHub has no such field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_notice: Option<StopNotice>,
     /// The spawner's state; only with scope `admin:server_state`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<Value>,

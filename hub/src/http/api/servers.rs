@@ -2,6 +2,7 @@
 
 pub(super) mod create;
 pub(super) mod get;
+pub(super) mod notice;
 pub(super) mod progress;
 pub(super) mod start;
 pub(super) mod stop;

@@ -13,7 +13,7 @@ use hub_types::page::{NextPage, Pagination};
 use hub_types::progress::ProgressEvent;
 use hub_types::role::RoleModel;
 use hub_types::route::RouteModel;
-use hub_types::server::{Pending, ServerModel};
+use hub_types::server::{Pending, ServerModel, StopNotice};
 use hub_types::service::ServiceModel;
 use hub_types::share::{Named, ShareCodeModel, ShareCodeSecret, ShareModel, SharedServer};
 use hub_types::token::TokenModel;
@@ -69,6 +69,13 @@ pub(crate) fn all() -> Map<String, Value> {
     ];
     all.add(&UserModel::default(), &of_user);
     all.add(&ServerModel::default(), &["state"]);
+    let notice = StopNotice {
+        stop_at: chrono::DateTime::UNIX_EPOCH,
+        given: chrono::DateTime::UNIX_EPOCH,
+        reason: String::new(),
+        unless_used: false,
+    };
+    all.add(&notice, &[]);
     all.add(&GroupModel::default(), &[]);
     // A service that asks about itself hears what is stored of it: of one of the configuration that is less.
     let of_service = ["last_failure", "url", "info", "display"];

@@ -13,6 +13,7 @@ use crate::db::servers;
 use crate::domain::action::StopServer;
 use crate::domain::lifecycle::ServerState;
 use crate::domain::server::{Server, ServerRef};
+use crate::http::view::stop_notice;
 use crate::render::pages::{self, HomePage, Notice, ServerCard};
 use crate::spawner::manager::StopRequest;
 
@@ -61,6 +62,7 @@ fn card(visitor: &Visitor, at: &ServerRef, server: Option<&Server>) -> ServerCar
         failure: server
             .and_then(|server| server.last_failure.as_ref())
             .map(|failure| failure.message.clone()),
+        stop_notice: server.and_then(Server::stop_notice).map(stop_notice),
     }
 }
 

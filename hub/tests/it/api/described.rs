@@ -152,6 +152,12 @@ async fn whoever_lacks_the_scopes_is_told_of_those_that_are_described() {
 
 /// What a token with the culler's four scopes opens, apart from what needs no scope.
 const CULLER: &str = "
+    GET /users/{user}/servers/
+    GET /users/{user}/servers//progress
+    DELETE /users/{user}/servers/
+    PUT /users/{user}/server/stop-notice
+    PUT /users/{user}/servers//stop-notice
+    PUT /users/{user}/servers/{server}/stop-notice
     GET /users
     GET /users/{user}
     GET /users/{user}/server

@@ -1,7 +1,7 @@
 //! Users' servers.
 
 use hub_types::progress::ProgressEvent;
-use hub_types::server::ServerModel;
+use hub_types::server::{ServerModel, StopNotice};
 use serde_json::{Value, json};
 
 use super::users::if_inactive_since;
@@ -62,6 +62,24 @@ pub(in crate::http::api) fn stop() -> Operation {
         ))
         .empty(204, "It does not run.")
         .empty(202, "It is still stopping.")
+        .error(412, "It was used after the time of the header.")
+}
+
+pub(in crate::http::api) fn announce() -> Operation {
+    let schema = at_least(
+        json!({
+            "stop_at": {"type": "string", "format": "date-time", "description": "From when on it will be stopped."},
+            "reason": {"type": "string", "maxLength": 255, "description": "Why, in one line for whoever uses it."},
+        }),
+        &["stop_at"],
+    );
+    let example =
+        json!({"stop_at": "2026-11-22T03:30:07Z", "reason": "inactive for 55 min (limit 60 min)"});
+    Operation::needs::<StopServer>(Tag::Servers, "Announce that a server will be stopped")
+        .text("Ours. Its model shows a `stop_notice` until it is stopped; with the header, also only until it is used.")
+        .parameter(if_inactive_since())
+        .body(Body::json(schema, example))
+        .model::<StopNotice>(200, "The announcement.")
         .error(412, "It was used after the time of the header.")
 }
 
