@@ -129,7 +129,7 @@ impl Actor {
     async fn announce(&self, plan: &Plan, notice: &Notice) -> (Subject, Outcome) {
         let subject = plan.server(&notice.server);
         if self.options.dry_run {
-            return (subject, Outcome::DryRun);
+            return (subject, Outcome::Announced);
         }
         let Ok(_permit) = self.permits.acquire().await else {
             return (subject, Outcome::Failed(STOPPED.to_owned()));
@@ -143,14 +143,17 @@ impl Actor {
         (subject, outcome)
     }
 
-    /// Why a notice found nobody: the server is gone, or the hub cannot show notices.
+    /// Why a notice found nobody: the server is gone or not ready any more, or the hub cannot show notices.
     async fn not_announced(&self, user: &str, server: &str) -> Outcome {
-        match self.source.user(self.era, user).await {
-            Err(error) => Outcome::Failed(error.to_string()),
-            Ok(Some((now, facts))) if plan::again(&self.policy, now, &facts, server).is_some() => {
-                Outcome::Failed(HubError::NoNotices.to_string())
-            }
-            Ok(_) => Outcome::Gone,
+        let found = match self.source.user(self.era, user).await {
+            Err(error) => return Outcome::Failed(error.to_string()),
+            Ok(found) => found,
+        };
+        let again = found.and_then(|(now, facts)| plan::again(&self.policy, now, &facts, server));
+        match again {
+            None => Outcome::Gone,
+            Some(Verdict::Keep(_)) => Outcome::BecameActive,
+            Some(_) => Outcome::Failed(HubError::NoNotices.to_string()),
         }
     }
 

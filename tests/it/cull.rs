@@ -7,6 +7,9 @@ use tokio::task::JoinHandle;
 
 use crate::spec;
 
+mod compared;
+mod standalone;
+
 const WAIT: Duration = Duration::from_secs(90);
 
 /// `last_activity` comes from the proxy's routes alone: servers report theirs once an hour.

@@ -61,6 +61,8 @@ struct Inner {
     /// How far the hub's clock is ahead, and whether it tells its time.
     offset: TimeDelta,
     dateless: bool,
+    /// Whether it knows no announcements, as JupyterHub.
+    notices_unknown: bool,
     answers: BTreeMap<String, Answer>,
     seen: Vec<Seen>,
     /// How many `DELETE`s are under way, and how many ever were at once.
@@ -153,6 +155,11 @@ impl FakeHub {
 
     pub(crate) fn clock_ahead(self, offset: TimeDelta) -> Self {
         self.change(|inner| inner.offset = offset);
+        self
+    }
+
+    pub(crate) fn without_notices(self) -> Self {
+        self.change(|inner| inner.notices_unknown = true);
         self
     }
 
@@ -378,7 +385,7 @@ fn broken() -> Response {
     Body::from_stream(futures_util::stream::iter(chunks)).into_response()
 }
 
-fn ordinary(inner: &mut Inner, parts: &Parts, _body: &Bytes, target: &str) -> Response {
+fn ordinary(inner: &mut Inner, parts: &Parts, body: &Bytes, target: &str) -> Response {
     let path = parts.uri.path().strip_prefix("/hub/api").unwrap_or("?");
     match (&parts.method, path) {
         (&Method::GET, "/") => axum::Json(json!({"version": inner.version})).into_response(),
@@ -390,6 +397,10 @@ fn ordinary(inner: &mut Inner, parts: &Parts, _body: &Bytes, target: &str) -> Re
                 None => StatusCode::NOT_FOUND.into_response(),
             }
         }
+        (&Method::PUT, path) if !inner.notices_unknown => {
+            announce(inner, body, path.trim_start_matches("/users/"))
+        }
+        (&Method::PUT, _) => StatusCode::NOT_FOUND.into_response(),
         (&Method::DELETE, path) => delete(inner, parts, path.trim_start_matches("/users/")),
         _ => StatusCode::METHOD_NOT_ALLOWED.into_response(),
     }
@@ -445,6 +456,19 @@ fn plain(name: &str) -> String {
         .decode_utf8()
         .unwrap()
         .into_owned()
+}
+
+/// Notes in a default server's model that it will be stopped.
+fn announce(inner: &mut Inner, body: &Bytes, path: &str) -> Response {
+    let name = plain(path.trim_end_matches("/server/stop-notice"));
+    let mut users = inner.users.iter_mut();
+    match users.find(|user| user["name"] == *name) {
+        Some(user) if user["servers"][""].is_object() => {
+            user["servers"][""]["stop_notice"] = serde_json::from_slice(body).unwrap();
+            axum::Json(user["servers"][""]["stop_notice"].clone()).into_response()
+        }
+        _ => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 /// Stops a server or deletes a user, unless it was used after the time of the condition.

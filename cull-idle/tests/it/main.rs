@@ -7,6 +7,7 @@
 
 mod failures;
 mod fake_hub;
+mod notices;
 mod program;
 mod simulation;
 mod storm;

@@ -112,7 +112,7 @@ async fn who_may_stop_may_announce_and_bad_input_is_named() {
             json!({"stop_at": NOW, "reason": "x".repeat(256)}),
             "reason must be one line of at most 255 characters",
         ),
-        (json!([]), "Body must be a JSON object"),
+        (json!([1]), "Body must be a JSON object"),
     ] {
         let reply = hub.call(&alice, "PUT", NOTICE).json(&body).send().await;
         assert_eq!(reply.error(), (400, Some(message.to_owned())), "{body}");
