@@ -34,8 +34,9 @@ struct Recorder {
 
 impl Recorder {
     async fn start(stack: &Stack) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+        let listener = listener.expect("a port");
+        let address = listener.local_addr().expect("an address");
         let recorder = Self {
             hub: Client::new(stack.url()).token(TOKEN),
             seen: Arc::default(),
@@ -47,7 +48,7 @@ impl Recorder {
     }
 
     fn paths(&self, method: &Method) -> Vec<String> {
-        let seen = self.seen.lock().unwrap();
+        let seen = self.seen.lock().expect("nobody panics with it");
         let of = seen.iter().filter(|(m, _)| m == method);
         of.map(|(_, path)| path.clone()).collect()
     }
@@ -55,7 +56,7 @@ impl Recorder {
     /// What the culler would have stopped: `mal/server`, `mal/servers/x`.
     fn stopped(&self) -> BTreeSet<String> {
         let paths = self.paths(&Method::DELETE);
-        let short = |path: &String| path.split("/users/").nth(1).unwrap().to_owned();
+        let short = |path: &String| path.split("/users/").nth(1).expect("a user").to_owned();
         paths.iter().map(short).collect()
     }
 
@@ -69,21 +70,23 @@ impl Recorder {
 async fn record(State(recorder): State<Recorder>, request: Request) -> Response {
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let note = (method.clone(), uri.path().to_owned());
-    recorder.seen.lock().unwrap().push(note);
+    recorder
+        .seen
+        .lock()
+        .expect("nobody panics with it")
+        .push(note);
     if method == Method::DELETE {
         let mut done = Response::new(Body::empty());
         *done.status_mut() = StatusCode::NO_CONTENT;
         return done;
     }
     let mut call = recorder.hub.request(method, &uri.to_string());
-    for name in ["accept", "date"] {
-        if let Some(value) = request.headers().get(name) {
-            call = call.header(name, value);
-        }
+    if let Some(accept) = request.headers().get("accept") {
+        call = call.header("accept", accept);
     }
     let reply = recorder.hub.send(call).await;
     let mut response = Response::new(Body::from(reply.body));
-    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap();
+    *response.status_mut() = StatusCode::from_u16(reply.status).expect("a status");
     for name in ["date", "content-type"] {
         let value = reply.headers[name].clone();
         response.headers_mut().insert(name, value);
@@ -148,7 +151,8 @@ fn config() -> String {
 }
 
 fn time(model: &Value, field: &str) -> DateTime<Utc> {
-    hub_types::time::parse(model[field].as_str().unwrap()).unwrap()
+    let text = model[field].as_str().unwrap_or_default();
+    hub_types::time::parse(text).unwrap_or_else(|| panic!("no {field} in {model:#}"))
 }
 
 /// Seconds since a server was last used.

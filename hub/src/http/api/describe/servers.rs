@@ -69,7 +69,7 @@ pub(in crate::http::api) fn announce() -> Operation {
     let schema = at_least(
         json!({
             "stop_at": {"type": "string", "format": "date-time", "description": "From when on it will be stopped."},
-            "reason": {"type": "string", "maxLength": 255, "description": "Why, in one line for whoever uses it."},
+            "reason": {"type": "string", "maxLength": 255, "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$", "description": "Why, in one line for whoever uses it."},
         }),
         &["stop_at"],
     );
