@@ -12,7 +12,7 @@ fn announced(since: Option<DateTime<Utc>>) -> Server {
         id: ServerId(1),
         user_id: UserId(1),
         at: ServerRef::new(
-            Username::stored("alice".into()),
+            Username::stored("alice".to_owned()),
             ServerName::default_server(),
         ),
         display_name: String::new(),
