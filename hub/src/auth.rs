@@ -18,6 +18,7 @@ pub mod identities;
 pub mod issue;
 pub mod login;
 pub mod registry;
+pub mod rules;
 pub mod secret_file;
 pub mod shared_password;
 

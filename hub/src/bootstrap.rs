@@ -80,9 +80,7 @@ pub async fn sync(
     roles::sync(&step).await?;
     let secrets = tokens::sync(&step).await?;
     tx.commit().await?;
-    for (secret, id) in secrets {
-        identities.add_configured(&secret, id);
-    }
+    identities.set_configured(&secrets);
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::config::{BindUrl, CONFIGURABLE_HTTP_PROXY, Config, DbUrl, SpawnerClass};
+use crate::db::foreign;
 use crate::managed::check_commands;
 use crate::spawner;
 
@@ -24,6 +25,15 @@ pub struct Findings {
 }
 
 impl Findings {
+    /// Looks whether the database is one that the hub refuses; a SQLite file only, without a write.
+    pub async fn look_at_database(&mut self, config: &Config) {
+        if let DbUrl::Sqlite(file) = &config.jupyterhub.db_url
+            && let Err(error) = foreign::refuse(file).await
+        {
+            self.problem("[JupyterHub] db_url:", error);
+        }
+    }
+
     fn problem(&mut self, setting: &str, what: impl Display) {
         self.problems.push(format!("{setting} {what}"));
     }
@@ -50,7 +60,8 @@ fn commands(config: &Config, env: &dyn EnvSource, launcher: &Path, findings: &mu
         findings.problem("[JupyterHub] services:", error);
     }
     if let Some(why) = spawner::missing_command(config, env, launcher) {
-        findings.problem("[Spawner] cmd: no server can start:", why);
+        // The users of the spawner "local" may have a PATH of their own.
+        findings.warn("[Spawner] cmd: no server can start:", why);
     }
     let path = env.get_nonempty(hub_types::env::PATH);
     let ours = config.jupyterhub.proxy_class == CONFIGURABLE_HTTP_PROXY;
@@ -113,31 +124,33 @@ fn certificate(config: &Config, findings: &mut Findings) {
             }
         }
     }
-    private(key, "[JupyterHub] ssl_key", findings);
+    // As the proxy judges: a group (of certificates) may read it.
+    if open_to(key, 0o007) {
+        let message = format!(
+            "{0} can be read by others on this machine: chmod o-rwx {0}",
+            key.display()
+        );
+        findings.warn("[JupyterHub] ssl_key", message);
+    }
 }
 
-/// A secret that others on this machine can read is none.
-fn private(file: &Path, setting: &str, findings: &mut Findings) {
-    if let Ok(metadata) = std::fs::metadata(file)
-        && metadata.permissions().mode() & 0o077 != 0
-    {
-        let message = format!(
-            "{0} can be read by others on this machine: chmod 600 {0}",
-            file.display()
-        );
-        findings.problem(setting, message);
-    }
+/// Whether a file gives any of these rights.
+fn open_to(file: &Path, mask: u32) -> bool {
+    std::fs::metadata(file).is_ok_and(|metadata| metadata.permissions().mode() & mask != 0)
 }
 
 fn files(config: &Config, findings: &mut Findings) {
     let hub = &config.jupyterhub;
     if hub.cookie_secret.is_none() {
         match std::fs::read_to_string(&hub.cookie_secret_file) {
-            Ok(_) => private(
-                &hub.cookie_secret_file,
-                "[JupyterHub] cookie_secret_file",
-                findings,
-            ),
+            Ok(_) if open_to(&hub.cookie_secret_file, 0o077) => {
+                let message = format!(
+                    "{0} can be read by others on this machine: chmod 600 {0}",
+                    hub.cookie_secret_file.display()
+                );
+                findings.problem("[JupyterHub] cookie_secret_file", message);
+            }
+            Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 writable_folder(
                     &hub.cookie_secret_file,
@@ -160,7 +173,7 @@ fn files(config: &Config, findings: &mut Findings) {
     if let Some(logo) = &hub.logo_file
         && let Err(error) = std::fs::File::open(logo)
     {
-        findings.problem(
+        findings.warn(
             "[JupyterHub] logo_file",
             format_args!("{} cannot be read: {error}", logo.display()),
         );

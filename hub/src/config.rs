@@ -12,6 +12,7 @@
 //! `Config::default()` holds JupyterHub's defaults; [`Config::from_toml`] reads a text.
 
 pub mod address;
+pub mod change;
 pub mod database;
 pub mod kind;
 pub mod load;

@@ -9,6 +9,7 @@
 
 mod error;
 pub mod events;
+pub mod foreign;
 pub mod groups;
 pub mod hubs;
 pub mod last_activity;

@@ -1,19 +1,18 @@
 //! Signals: the first one ends the hub in order, a second one at once.
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// Cancels `shutdown` at the first SIGINT or SIGTERM; at the second the process ends with exit code 1.
 ///
-/// SIGHUP is ignored: closing the terminal does not end a hub.
+/// SIGHUP ends nothing, not even when a terminal is closed: what it means is for whoever takes the signals returned.
 ///
 /// # Errors
 /// When the handlers cannot be installed.
-pub fn on_signals(shutdown: CancellationToken) -> std::io::Result<()> {
+pub fn on_signals(shutdown: CancellationToken) -> std::io::Result<Signal> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    tokio::spawn(async move { while hangup.recv().await.is_some() {} });
+    let hangup = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
         let mut next = async || {
             tokio::select! {
@@ -30,5 +29,5 @@ pub fn on_signals(shutdown: CancellationToken) -> std::io::Result<()> {
         );
         std::process::exit(1);
     });
-    Ok(())
+    Ok(hangup)
 }

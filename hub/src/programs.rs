@@ -13,11 +13,11 @@ use hub_types::paths::BaseUrl;
 
 use crate::check_config;
 use crate::cli::{self, Command, EXIT_FAILURE, EXIT_USAGE, NewFile};
-use crate::config::load::{Loaded, PYTHON_FILE, Sources, TOML_FILE, find, load};
+use crate::config::load::{Flag, Loaded, PYTHON_FILE, Sources, TOML_FILE, find, load};
 use crate::config::show;
 use crate::proxy_client::registry::ProxyClasses;
 use crate::quickstart::{self, Options};
-use crate::serve::{self, Started};
+use crate::serve::{self, Started, Told};
 use crate::{telemetry, token_command};
 
 /// Says why nothing can be done, on standard error.
@@ -35,13 +35,17 @@ fn say(text: impl std::fmt::Display) -> ExitCode {
 }
 
 fn read(sources: &Sources) -> Result<Loaded, ExitCode> {
-    let loaded = load(sources, Path::new(""), &ProcessEnv).map_err(|error| {
+    let loaded = load(sources, Path::new(""), &ProcessEnv);
+    let printed = match &loaded {
+        Ok(loaded) => &loaded.printed,
+        Err(error) => &error.printed,
+    };
+    // Nobody is left to be told when even this cannot be written.
+    let _ = std::io::stderr().write_all(printed.as_bytes());
+    loaded.map_err(|error| {
         complain(error);
         ExitCode::from(EXIT_USAGE)
-    })?;
-    // Nobody is left to be told when even this cannot be written.
-    let _ = std::io::stderr().write_all(loaded.printed.as_bytes());
-    Ok(loaded)
+    })
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, ExitCode> {
@@ -105,7 +109,7 @@ pub fn serve(sources: &Sources, proxies: &ProxyClasses) -> ExitCode {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
-    run(serve_loaded(loaded, proxies, |_| {}))
+    run(serve_loaded(loaded, sources.clone(), proxies, |_| {}))
 }
 
 /// `hub quickstart`: sets up a folder where there is none yet, and runs the hub in it.
@@ -126,25 +130,39 @@ pub fn quickstart(options: &Options, proxies: &ProxyClasses) -> ExitCode {
         return ExitCode::from(EXIT_FAILURE);
     }
     let loaded = prepared.loaded.clone();
-    run(serve_loaded(loaded, proxies, |started| {
+    // The port that was free at the start is the one of this run.
+    let port = loaded.config.jupyterhub.bind_url.port.to_string();
+    let port = Flag::new("JupyterHub", "port", port, "--port");
+    let sources = Sources {
+        flags: options.flags.iter().cloned().chain([port]).collect(),
+        classes: options.classes.clone(),
+        ..Sources::default()
+    };
+    run(serve_loaded(loaded, sources, proxies, |started| {
         say(prepared.welcome(&started.url));
     }))
 }
 
 async fn serve_loaded(
     loaded: Loaded,
+    sources: Sources,
     proxies: &ProxyClasses,
     welcome: impl FnOnce(&Started),
 ) -> ExitCode {
     let hub = &loaded.config.jupyterhub;
-    telemetry::init(hub.log_level, hub.debug_db);
+    let log = telemetry::init(hub.log_level, hub.debug_db);
     if !loaded.origin.is_empty() {
         tracing::info!("{}", loaded.origin);
     }
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    match serve::run(loaded.config, &ProcessEnv, proxies, welcome).await {
+    let told = Told {
+        config: loaded.config,
+        sources,
+        log,
+    };
+    match serve::run(told, &ProcessEnv, proxies, welcome).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -246,7 +264,10 @@ pub fn check_config(sources: &Sources) -> ExitCode {
         Err(code) => return code,
     };
     let launcher = std::env::current_exe().unwrap_or_default();
-    let findings = check_config::look(&loaded.config, &ProcessEnv, &launcher);
+    let mut findings = check_config::look(&loaded.config, &ProcessEnv, &launcher);
+    if let Ok(runtime) = runtime() {
+        runtime.block_on(findings.look_at_database(&loaded.config));
+    }
     for warning in &loaded.warnings {
         complain(format_args!("warning: {warning}"));
     }

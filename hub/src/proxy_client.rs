@@ -234,6 +234,11 @@ pub trait ProxyRunner: Send + Sync + std::fmt::Debug {
 
     /// Tidies up once a minute, e.g. shortens its output.
     fn tidy(&self) {}
+
+    /// Has it read its certificates again; false when it cannot be asked to.
+    fn read_certificates(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 mod listen;
 mod only_hub;
 mod pid_file;
+mod reload;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -28,8 +29,9 @@ use crate::auth::identities::Identities;
 use crate::auth::login::Login;
 use crate::auth::{registry, secret_file};
 use crate::bus::Bus;
-use crate::config::{Config, LocalProcessSpawner};
-use crate::db::{Db, DbError, servers};
+use crate::config::load::Sources;
+use crate::config::{Config, DbUrl, LocalProcessSpawner};
+use crate::db::{Db, DbError, foreign, servers};
 use crate::domain::action::StopServer;
 use crate::domain::principal::Granted;
 use crate::managed::{ManagedDeps, ManagedServices, check_commands};
@@ -43,6 +45,7 @@ use crate::render::{RenderOptions, Renderer};
 use crate::spawner::child::ChildDeps;
 use crate::spawner::manager::{HubProcess, Manager, ManagerDeps, StopRequest};
 use crate::state::{AppState, Parts};
+use crate::telemetry::Log;
 use crate::{bootstrap, http, lifecycle, spawner, tasks};
 
 /// How long requests that are under way may take after the hub was told to stop.
@@ -58,26 +61,38 @@ pub struct Started {
     pub url: String,
 }
 
+/// What the hub is told, and where it was told so: at SIGHUP it is read again.
+#[derive(Debug)]
+pub struct Told {
+    /// The configuration.
+    pub config: Config,
+    /// Where it came from; relative paths count from the working folder.
+    pub sources: Sources,
+    /// The log that the hub writes.
+    pub log: Log,
+}
+
 /// Runs the hub until it is told to stop. `proxies` are those it knows beside its own; `welcome` is called once people
 /// can come.
 ///
 /// # Errors
 /// When it cannot start; what has been started by then is stopped again.
 pub async fn run(
-    config: Config,
+    told: Told,
     env: &'static ProcessEnv,
     proxies: &ProxyClasses,
     welcome: impl FnOnce(&Started),
 ) -> anyhow::Result<()> {
     let begin = Instant::now();
     let shutdown = CancellationToken::new();
-    lifecycle::on_signals(shutdown.clone()).context("cannot handle signals")?;
-    let config = Arc::new(config);
+    let hangups = lifecycle::on_signals(shutdown.clone()).context("cannot handle signals")?;
+    let config = Arc::new(told.config);
     if !config.any_allow_config() {
         tracing::warn!(
             "Nobody can log in: no rule allows anybody. Set Authenticator.allow_all = true, or Authenticator.allowed_users"
         );
     }
+    refuse_foreign(&config.jupyterhub.db_url).await?;
     // The lock first: a second hub must not touch the pid file of the one that runs.
     let _only = only_hub::OnlyHub::take(&config.jupyterhub.db_url)?;
     let _pid_file = config
@@ -97,10 +112,29 @@ pub async fn run(
         .with_context(|| format!("cannot use {}", config.jupyterhub.db_url))?;
     let (listener, port) = listen::bind(&config.jupyterhub.hub_bind_url, &db).await?;
     let base = Base::lay(config, env, db, (&secret, metrics), port, shutdown).await?;
-    Hub::assemble(base, proxies)
-        .await?
-        .serve(listener, begin, welcome)
-        .await
+    let hub = Hub::assemble(base, proxies).await?;
+    let reloader = reload::Reloader {
+        sources: told.sources,
+        log: told.log,
+        env,
+        state: hub.state.clone(),
+        proxy: hub.proxy.clone(),
+    };
+    let reloading = tokio::spawn(reloader.run(hangups));
+    let served = hub.serve(listener, begin, welcome).await;
+    reloading.abort();
+    served
+}
+
+/// Before anything is made: the database of a Python JupyterHub is none of ours.
+async fn refuse_foreign(url: &DbUrl) -> anyhow::Result<()> {
+    match url {
+        DbUrl::Sqlite(file) => {
+            let checked = foreign::refuse(file).await;
+            checked.with_context(|| format!("cannot use {url}"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What is there before anything runs.
@@ -394,8 +428,14 @@ impl Hub {
             tracing::error!("what earlier hubs left cannot be looked at yet: {error}");
         }
         state.metrics.servers_found(begin.elapsed());
+        let (gave_up, shutdown) = (state.manager.gave_up().clone(), state.shutdown.clone());
+        let giving_up = tokio::spawn(async move {
+            gave_up.cancelled().await;
+            shutdown.cancel();
+        });
         // Returns when the hub was told to stop and no job is half-way.
         tasks::run(context, state.shutdown.clone()).await;
+        giving_up.abort();
 
         draining.cancel();
         if tokio::time::timeout(DRAIN, &mut server).await.is_err() {
@@ -405,7 +445,13 @@ impl Hub {
                 DRAIN.as_secs()
             );
         }
-        self.stop().await
+        let gave_up = state.manager.gave_up().is_cancelled();
+        self.stop().await?;
+        anyhow::ensure!(
+            !gave_up,
+            "too many starts in a row have failed: [Spawner] consecutive_failure_limit"
+        );
+        Ok(())
     }
 
     /// Says that this hub is there, and forgets those that are not.

@@ -1,6 +1,7 @@
 //! Log lines in JupyterHub's form: `[I 2026-01-02 03:04:05.678 JupyterHub serve:42] message`.
 
 use std::fmt;
+use std::sync::Arc;
 
 use hub_types::clock::{Clock as _, SystemClock};
 use tracing::field::{Field, Visit};
@@ -32,17 +33,41 @@ pub fn filter(level: LogLevel, statements: bool) -> EnvFilter {
     ))
 }
 
+/// The log of this process: how much of it there is can be changed.
+#[derive(Clone)]
+pub struct Log(Arc<dyn Fn(EnvFilter) + Send + Sync>);
+
+impl Log {
+    /// Changes what is logged from now on.
+    pub fn set(&self, level: LogLevel, statements: bool) {
+        (self.0)(filter(level, statements));
+    }
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Log")
+    }
+}
+
 /// Logs to standard error what passes [`filter`].
 ///
 /// `log_internal_errors` is off: a terminal that has gone away must not end the hub.
-pub fn init(level: LogLevel, statements: bool) {
+#[must_use]
+pub fn init(level: LogLevel, statements: bool) -> Log {
     let logger = tracing_subscriber::fmt()
         .with_env_filter(filter(level, statements))
         .with_writer(std::io::stderr)
         .log_internal_errors(false)
-        .event_format(JupyterHubFormat);
+        .event_format(JupyterHubFormat)
+        .with_filter_reloading();
+    let handle = logger.reload_handle();
     // In tests somebody else may have been first.
     let _ = logger.try_init();
+    Log(Arc::new(move |filter| {
+        // It fails when the log is gone, which nobody could be told.
+        let _ = handle.reload(filter);
+    }))
 }
 
 struct JupyterHubFormat;

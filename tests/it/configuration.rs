@@ -1,10 +1,93 @@
-//! What people have: a `jupyterhub_config.py`.
+//! What people have: a `jupyterhub_config.py`, a database of JupyterHub, a hub that is not to be restarted.
 
 use std::time::Duration;
 
-use e2e::{Sandbox, Stack, programs};
+use e2e::{Sandbox, Stack, eventually, peers, programs};
+use nix::sys::signal::Signal;
 
 const WAIT: Duration = Duration::from_secs(60);
+
+/// A hub that only lets `allowed` in, with what else is said.
+fn toml(base: &str, allowed: &str, more: &str) -> String {
+    let mut table: toml::Table = base.parse().expect("what the harness wrote");
+    let more: toml::Table = more.parse().expect("TOML");
+    for (section, value) in more {
+        let settings = table.entry(section).or_insert(toml::Table::new().into());
+        let settings = settings.as_table_mut().expect("a section");
+        settings.extend(value.as_table().expect("a section").clone());
+    }
+    let authenticator = table["Authenticator"].as_table_mut().expect("a section");
+    authenticator.insert("allow_all".into(), false.into());
+    let names: Vec<&str> = allowed.split(' ').collect();
+    authenticator.insert("allowed_users".into(), names.into());
+    table.to_string()
+}
+
+/// Writes the file, sends SIGHUP, and waits until the hub has said `answer` once more.
+async fn reload(stack: &Stack, text: &str, answer: &str) {
+    let before = stack.log().matches(answer).count();
+    stack.sandbox().write("hub.toml", text);
+    stack.hub().signal(Signal::SIGHUP);
+    eventually(WAIT, answer, async || {
+        stack.log().matches(answer).count() > before
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sighup_reads_the_configuration_again() {
+    let stack = Stack::builder()
+        .config("[Authenticator]\nallow_all = false\nallow_existing_users = false\nallowed_users = ['mal']")
+        .start()
+        .await;
+    let base = std::fs::read_to_string(stack.data("hub.toml")).expect("the harness wrote it");
+    stack.visitor().login("mal", "x").await;
+    assert_ne!(stack.visitor().try_login("zoe", "x").await.status, 302);
+    let token = stack.api().new_token("mal", &[]).await;
+    let client = stack.client().token(&token);
+    assert_eq!(client.get("hub/api/users").await.status, 403);
+
+    // Another user, a role with its holder, and a setting that cannot change now.
+    let more = "[JupyterHub]\nactive_server_limit = 7\nload_groups = { crew = ['mal'] }\n\
+                log_level = 'DEBUG'\n";
+    reload(
+        &stack,
+        &toml(&base, "mal zoe", more),
+        "SIGHUP: needs a restart of the hub: [JupyterHub] active_server_limit",
+    )
+    .await;
+    let log = stack.log();
+    let taken = "SIGHUP: in force now: [JupyterHub] load_groups, [JupyterHub] log_level, [Authenticator] allowed_users";
+    assert!(log.contains(taken), "{log}");
+    stack.visitor().login("zoe", "x").await;
+    let groups = stack.api().user("mal").await["groups"].clone();
+    assert_eq!(groups, serde_json::json!(["crew"]));
+
+    // A mistake leaves everything as it was, and says where it is.
+    let mistake = format!("{}\n[Spawner2]\nx = 1\n", toml(&base, "mal", ""));
+    reload(
+        &stack,
+        &mistake,
+        "SIGHUP: everything is left as it was: hub.toml:",
+    )
+    .await;
+    assert!(stack.log().contains("[Spawner2] is not a section"));
+    stack.visitor().login("zoe", "x").await;
+
+    // A user who is no longer allowed cannot log in again; one who is blocked is out at once.
+    let mut visitor = stack.visitor();
+    visitor.login("mal", "x").await;
+    let blocked = "[Authenticator]\nblocked_users = ['mal']\n";
+    reload(
+        &stack,
+        &toml(&base, "mal", blocked),
+        "SIGHUP: in force now: ",
+    )
+    .await;
+    assert_eq!(client.get("hub/api/user").await.status, 403);
+    assert_ne!(visitor.get("hub/home").await.status, 200);
+    assert_ne!(stack.visitor().try_login("zoe", "x").await.status, 302);
+}
 
 #[tokio::test]
 async fn a_jupyterhub_config_py_is_enough() {
@@ -43,11 +126,15 @@ async fn check_config_says_whether_the_hub_would_start() {
         .collect();
     assert_eq!(made.len(), 1, "{made:?}");
 
-    let exit = run(&sandbox, &["check-config", "--Spawner.cmd=no-such-program"]).await;
+    let exit = run(
+        &sandbox,
+        &["check-config", "--JupyterHub.pid_file=/nowhere/pid"],
+    )
+    .await;
     assert_eq!(exit.status.code(), Some(64), "{}", exit.output);
     assert!(
         exit.output
-            .contains("error: [Spawner] cmd: no server can start"),
+            .contains("error: [JupyterHub] pid_file /nowhere/pid: its folder"),
         "{}",
         exit.output
     );
@@ -62,4 +149,43 @@ async fn check_config_says_whether_the_hub_would_start() {
         "{}",
         exit.output
     );
+}
+
+#[tokio::test]
+async fn a_database_of_jupyterhub_is_recognised_and_left_untouched() {
+    let sandbox = Sandbox::new(true);
+    let mut python = sandbox.command(peers::python("python3"));
+    python.args([
+        "-c",
+        "from jupyterhub import orm; orm.new_session_factory('sqlite:///jupyterhub.sqlite')().commit()",
+    ]);
+    let made = sandbox.start("python", python).wait(WAIT).await;
+    assert!(made.status.success(), "{}", made.output);
+    let file = sandbox.data().join("jupyterhub.sqlite");
+    let before = std::fs::read(&file).expect("JupyterHub made it");
+    sandbox.write(
+        "jupyterhub_config.py",
+        "c.JupyterHub.authenticator_class = 'dummy'\nc.JupyterHub.port = 0\nc.JupyterHub.hub_port = 0\n\
+         c.ConfigurableHTTPProxy.api_url = 'http://127.0.0.1:0'\n",
+    );
+    let exit = run(&sandbox, &["check-config"]).await;
+    assert_eq!(exit.status.code(), Some(64), "{}", exit.output);
+    assert!(
+        exit.output.contains("belongs to a Python JupyterHub"),
+        "{}",
+        exit.output
+    );
+    let exit = run(&sandbox, &[]).await;
+    assert_eq!(exit.status.code(), Some(1), "{}", exit.output);
+    assert!(
+        exit.output.contains("belongs to a Python JupyterHub"),
+        "{}",
+        exit.output
+    );
+    assert!(exit.output.contains("db_url"), "{}", exit.output);
+    let after = std::fs::read(&file).expect("it is still there");
+    assert!(before == after, "the file has changed");
+    for beside in ["jupyterhub.sqlite-wal", "jupyterhub.sqlite-shm"] {
+        assert!(!sandbox.data().join(beside).exists(), "{beside}");
+    }
 }

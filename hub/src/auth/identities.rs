@@ -147,13 +147,14 @@ impl Identities {
         &self.0.answers
     }
 
-    /// Makes a secret of the configuration known as the token with this row id.
-    pub fn add_configured(&self, secret: &Token, id: TokenId) {
-        self.0
+    /// Makes the secrets of the configuration known as the tokens with these row ids. Those of before are forgotten.
+    pub fn set_configured(&self, secrets: &[(Token, TokenId)]) {
+        let secrets = secrets.iter().map(|(secret, id)| (secret.hash(), *id));
+        *self
+            .0
             .configured
             .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(secret.hash(), id);
+            .unwrap_or_else(PoisonError::into_inner) = secrets.collect();
     }
 
     /// Whether `secret` is a token of the configuration, whoever's.

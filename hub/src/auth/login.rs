@@ -8,6 +8,7 @@ use hub_types::clock::Clock;
 use hub_types::names::normalise;
 use hub_types::secret::{Token, random_bytes};
 
+use super::rules::{LiveRules, Rules};
 use super::{AuthModel, AuthUnavailable, Authenticator, LoginForm};
 use crate::bus::{Bus, Event};
 use crate::config::Config;
@@ -60,9 +61,8 @@ pub struct Login {
     db: Db,
     bus: Bus,
     clock: Arc<dyn Clock>,
-    config: Arc<Config>,
+    rules: LiveRules,
     authenticator: Arc<dyn Authenticator>,
-    policy: Arc<LoginPolicy>,
 }
 
 /// The rules of the configuration.
@@ -100,15 +100,19 @@ impl Login {
         config: Arc<Config>,
         authenticator: Arc<dyn Authenticator>,
     ) -> Self {
-        let policy = Arc::new(policy(&config));
         Self {
             db,
             bus,
             clock,
-            config,
+            rules: LiveRules::new(config),
             authenticator,
-            policy,
         }
+    }
+
+    /// Who may log in, which may change while the hub runs.
+    #[must_use]
+    pub fn rules(&self) -> &LiveRules {
+        &self.rules
     }
 
     /// Checks a form and registers the user when it is the first login.
@@ -116,14 +120,15 @@ impl Login {
     /// # Errors
     /// When the form is wrong, no rule allows the user, or nobody can say.
     pub async fn check(&self, form: &LoginForm) -> Result<User, LoginError> {
-        let name = self.policy.normalise(&form.username);
+        let rules = self.rules.now();
+        let name = rules.policy.normalise(&form.username);
         if self.authenticator.asks_for_password() && form.password.expose().is_empty() {
             return Err(LoginRefusal::Credentials.into());
         }
         let Some(model) = self.authenticator.authenticate(&name, form).await? else {
             return Err(LoginRefusal::Credentials.into());
         };
-        self.admit(&name, &model).await
+        self.admit(&rules, &name, &model).await
     }
 
     /// Checks a form and begins a session.
@@ -135,16 +140,21 @@ impl Login {
         Ok(self.session(user).await?)
     }
 
-    async fn admit(&self, checked: &str, model: &AuthModel) -> Result<User, LoginError> {
+    async fn admit(
+        &self,
+        rules: &Rules,
+        checked: &str,
+        model: &AuthModel,
+    ) -> Result<User, LoginError> {
         // The name that was checked is normalised already: a map must not be applied twice.
         let name = if model.name == checked {
             checked.to_owned()
         } else {
-            self.policy.normalise(&model.name)
+            rules.policy.normalise(&model.name)
         };
         let known = users::find(self.db.read(), &name).await?;
-        let pattern = self.config.authenticator.by_pattern(&name);
-        let (username, admin) = self
+        let pattern = rules.config.authenticator.by_pattern(&name);
+        let (username, admin) = rules
             .policy
             .admit(&name, known.is_some(), model.admin, pattern)
             .map_err(LoginRefusal::from)?;
@@ -171,8 +181,8 @@ impl Login {
 
     async fn session(&self, user: User) -> Result<NewSession, DbError> {
         let now: DateTime<Utc> = self.clock.now();
-        let life = TimeDelta::from_std(self.config.jupyterhub.cookie_max_age)
-            .unwrap_or(TimeDelta::days(14));
+        let life = self.rules.now().config.jupyterhub.cookie_max_age;
+        let life = TimeDelta::from_std(life).unwrap_or(TimeDelta::days(14));
         // A new id at every login, whatever the browser sent: an id that an attacker planted is worth nothing.
         let session = Session {
             id: hex::encode(random_bytes::<16>()),

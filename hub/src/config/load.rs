@@ -11,7 +11,7 @@ mod file_toml;
 mod find;
 mod flags;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +21,7 @@ use hub_types::env::EnvSource;
 use super::Config;
 use super::node::Entry;
 use super::problem::{ConfigError, Place, Problem};
+use super::traits::Class;
 
 pub use find::{Found, PYTHON_FILE, TOML_FILE, find};
 pub use flags::Flag;
@@ -71,22 +72,44 @@ pub fn load(sources: &Sources, folder: &Path, env: &dyn EnvSource) -> Result<Loa
     let folder = &absolute(folder);
     let found = find(sources.file.as_deref(), folder);
     let mut printed = String::new();
+    let loaded = load_found(sources, &found, folder, env, &mut printed);
+    match loaded {
+        Ok(loaded) => Ok(Loaded {
+            printed,
+            origin: found.origin,
+            ..loaded
+        }),
+        Err(error) => Err(ConfigError { printed, ..error }),
+    }
+}
+
+fn load_found(
+    sources: &Sources,
+    found: &Found,
+    folder: &Path,
+    env: &dyn EnvSource,
+    printed: &mut String,
+) -> Result<Loaded, ConfigError> {
     let written = match &found.file {
         Some(file) if is_python(file) => {
             let evaluated = file_python::evaluate(file, folder, file_python::Limits::default())?;
-            printed = evaluated.printed;
+            *printed = evaluated.printed;
             Some(Written::python(file, folder, &evaluated.answer)?)
         }
         Some(file) => Some(Written::text(file, &read(file, folder)?)?),
         None => None,
     };
+    let literal = written.as_ref().and_then(|written| written.literal.clone());
     let mut loaded = settle(written, &sources.flags, folder, env, &sources.classes)?;
-    loaded.printed = printed;
-    loaded.origin = found.origin;
     if let Some(file) = &found.file
         && let Ok(metadata) = std::fs::metadata(folder.join(file))
     {
-        let open = readable_secrets(file, metadata.permissions().mode(), &loaded.config);
+        let open = readable_secrets(
+            file,
+            metadata.permissions().mode(),
+            &loaded,
+            literal.as_ref(),
+        );
         loaded.warnings.extend(open);
     }
     Ok(loaded)
@@ -101,6 +124,8 @@ struct Written {
     file: PathBuf,
     sections: Vec<Section>,
     warnings: Vec<Problem>,
+    /// Names of the settings whose values stand in it; `None`: all of them.
+    literal: Option<BTreeSet<String>>,
 }
 
 impl Written {
@@ -110,6 +135,7 @@ impl Written {
             file: file.to_owned(),
             sections: sections(file, text)?,
             warnings: Vec::new(),
+            literal: None,
         })
     }
 
@@ -120,25 +146,24 @@ impl Written {
             file: file.to_owned(),
             sections: python.sections,
             warnings: python.warnings,
+            literal: Some(python.literal),
         })
     }
 }
 
-/// A warning when others on this machine can read the passwords and tokens in the configuration file.
-fn readable_secrets(file: &Path, mode: u32, config: &Config) -> Option<Problem> {
-    let shared = &config.shared_password;
-    let secrets = [
-        &config.jupyterhub.cookie_secret,
-        &config.proxy.auth_token,
-        &shared.user_password,
-        &shared.admin_password,
-    ];
-    let services = config.jupyterhub.services.iter();
-    let any = secrets.into_iter().flatten().next().is_some()
-        || services
-            .filter_map(|service| service.api_token.as_ref())
-            .next()
-            .is_some();
+/// A warning when others on this machine can read the passwords and tokens that stand in the configuration file.
+fn readable_secrets(
+    file: &Path,
+    mode: u32,
+    loaded: &Loaded,
+    literal: Option<&BTreeSet<String>>,
+) -> Option<Problem> {
+    let here = |place: &Place| matches!(place, Place::Line(at, _) if **at == *file);
+    let any = loaded.set.iter().any(|(class, name, place)| {
+        here(place)
+            && literal.is_none_or(|names| names.contains(name))
+            && holds_secret(class, name, &loaded.config)
+    });
     (any && mode & 0o077 != 0).then(|| {
         let message = format!(
             "holds passwords or tokens, and others on this machine may read it: chmod 600 {}",
@@ -146,6 +171,24 @@ fn readable_secrets(file: &Path, mode: u32, config: &Config) -> Option<Problem> 
         );
         Problem::new(&Place::File(file.into()), message)
     })
+}
+
+/// Whether a setting that was set holds a secret.
+fn holds_secret(class: &str, name: &str, config: &Config) -> bool {
+    let hub = &config.jupyterhub;
+    match name {
+        "services" => hub
+            .services
+            .iter()
+            .any(|service| service.api_token.is_some()),
+        "service_tokens" => !hub.service_tokens.is_empty(),
+        "api_tokens" => !hub.api_tokens.is_empty(),
+        "db_url" => hub.db_url.to_string().contains("[secret]"),
+        _ => Class::find(class)
+            .and_then(|class| class.find_trait(name))
+            .and_then(|(_, row)| row.access())
+            .is_some_and(|access| access.secret && (access.show)(config).is_some()),
+    }
 }
 
 /// `folder` as an absolute path; an empty one is the working folder.
@@ -188,6 +231,12 @@ fn settle(
         warnings = written.warnings;
     }
     layers.push(flags.iter().map(flags::section).collect());
+    for section in layers.iter_mut().flatten() {
+        // JupyterHub is traitlets' Application, whose settings are its own.
+        if section.class == "Application" {
+            "JupyterHub".clone_into(&mut section.class);
+        }
+    }
     let mut state = apply::apply(&mut config, &layers, classes);
     check::finish(&mut config, &mut state, folder, env, classes);
     if state.problems.is_empty() {
@@ -206,9 +255,7 @@ fn settle(
     } else {
         state.problems.sort_by_key(|problem| line(&problem.place));
         state.problems.dedup();
-        Err(ConfigError {
-            problems: state.problems,
-        })
+        Err(ConfigError::of(state.problems))
     }
 }
 

@@ -65,14 +65,23 @@ impl fmt::Display for Problem {
 pub struct ConfigError {
     /// At least one.
     pub problems: Vec<Problem>,
+    /// What a Python file printed before: for whoever started the hub, it may hold secrets.
+    pub printed: String,
 }
 
 impl ConfigError {
     /// An error with one problem.
     #[must_use]
     pub fn one(place: &Place, message: impl Into<String>) -> Self {
+        Self::of(vec![Problem::new(place, message)])
+    }
+
+    /// An error with these problems.
+    #[must_use]
+    pub fn of(problems: Vec<Problem>) -> Self {
         Self {
-            problems: vec![Problem::new(place, message)],
+            problems,
+            printed: String::new(),
         }
     }
 }

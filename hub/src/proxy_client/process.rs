@@ -13,6 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hub_types::env::{self, EnvSource};
 use hub_types::secret::Token;
+use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 use services::contract;
 use services::process::{
@@ -495,6 +496,13 @@ impl ProxyRunner for ProxyProcess {
 
     fn tidy(&self) {
         let _ = output::trim(&self.output(), MAX_OUTPUT);
+    }
+
+    /// Ours does at SIGHUP; another might end.
+    fn read_certificates(&self) -> bool {
+        let ours = self.deps.config.proxy.command.is_none();
+        let record = self.record().filter(|_| ours);
+        record.is_some_and(|record| process::signal_group(&record, Signal::SIGHUP))
     }
 }
 

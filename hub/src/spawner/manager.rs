@@ -7,6 +7,7 @@
 
 mod activity;
 mod adoption;
+mod failures;
 mod hubs;
 mod identity;
 mod notice;
@@ -85,6 +86,7 @@ struct Inner {
     route_left: AtomicBool,
     /// Cancelled when the hub stops: from then on nobody waits long for the proxy.
     leaving: CancellationToken,
+    failures: failures::Failures,
 }
 
 impl std::ops::Deref for Manager {
@@ -105,7 +107,14 @@ impl Manager {
             http: OnceLock::new(),
             route_left: AtomicBool::new(false),
             leaving: CancellationToken::new(),
+            failures: failures::Failures::default(),
         }))
+    }
+
+    /// Cancelled when so many starts in a row have failed that the hub shall stop.
+    #[must_use]
+    pub fn gave_up(&self) -> &CancellationToken {
+        self.0.failures.enough()
     }
 
     /// Starts a server (its row is made if it is missing) and waits at most `wait` for it to be ready.

@@ -158,8 +158,16 @@ fn apply_trait(config: &mut Config, target: &Target, entry: &Entry, state: &mut 
         state.problems.extend(problems);
         return;
     }
+    if entry.node.value == Value::Null {
+        return;
+    }
+    let elsewhere = matches!(row.status, Status::Later | Status::Refused);
+    if elsewhere && asks_for_nothing(row, &entry.node.value) {
+        let message = format!("{subject} is passed over: it asks for nothing");
+        state.warnings.push(Problem::new(&entry.place, message));
+        return;
+    }
     match &row.status {
-        Status::Works(_) | Status::Renamed(_) if entry.node.value == Value::Null => {}
         Status::Works(_) | Status::Renamed(_) => {
             if !target.in_use && target.owner.name != class {
                 // Checked, and kept away from the classes that are in use.
@@ -200,6 +208,21 @@ fn apply_trait(config: &mut Config, target: &Target, entry: &Entry, state: &mut 
             state.warnings.push(Problem::new(&entry.place, message));
         }
     }
+}
+
+/// Settings that are on unless they are set to no.
+const ON_BY_DEFAULT: &[&str] = &["check_account", "ssl_alt_names_include_local"];
+
+/// Whether a setting that is not here is switched off anyway, as in files that were generated.
+fn asks_for_nothing(row: &Trait, value: &Value) -> bool {
+    let off = match value {
+        Value::Bool(yes) => !yes,
+        Value::Text(text) => text.is_empty(),
+        Value::List(items) => items.is_empty(),
+        Value::Table(entries) => entries.is_empty(),
+        _ => false,
+    };
+    off && !ON_BY_DEFAULT.contains(&row.name)
 }
 
 /// What to do about a value that only Python can hold: this hub runs none.

@@ -5,6 +5,7 @@
 
 mod evaluate;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -36,6 +37,8 @@ struct Setting {
     name: String,
     file: usize,
     line: usize,
+    #[serde(default)]
+    literal: bool,
     value: Option<Coded>,
     change: Option<Change>,
 }
@@ -92,6 +95,8 @@ struct Failure {
 pub(super) struct Python {
     pub(super) sections: Vec<Section>,
     pub(super) warnings: Vec<Problem>,
+    /// Names of the settings whose values stand in the file itself, rather than coming from elsewhere.
+    pub(super) literal: BTreeSet<String>,
 }
 
 /// Reads the answer; `file` is the name of the configuration file in messages, `folder` the hub's working folder.
@@ -100,7 +105,7 @@ pub(super) struct Python {
 /// Where the file went wrong, and what it sets outside of classes.
 pub(super) fn sections(file: &Path, folder: &Path, answer: &[u8]) -> Result<Python, ConfigError> {
     let whole = Place::File(file.into());
-    let answer: Answer = serde_json::from_slice(answer).map_err(|error| {
+    let mut answer: Answer = serde_json::from_slice(answer).map_err(|error| {
         ConfigError::one(&whole, format!("python3 gave no usable answer: {error}"))
     })?;
     let names = Names::of(&answer.files, file, folder);
@@ -121,8 +126,15 @@ pub(super) fn sections(file: &Path, folder: &Path, answer: &[u8]) -> Result<Pyth
         ..Python::default()
     };
     let mut problems = Vec::new();
+    // Parents first: what is changed in a subclass begins with what they say.
+    answer.set.sort_by_key(|setting| {
+        Class::find(&setting.class).map_or(0, |class| class.lineage().count())
+    });
     for setting in answer.set {
-        match names.entry(setting) {
+        if setting.literal {
+            python.literal.insert(setting.name.clone());
+        }
+        match names.entry(setting, &python.sections) {
             Ok((class, entry)) => add(&mut python.sections, class, entry),
             Err(problem) => problems.push(problem),
         }
@@ -130,7 +142,7 @@ pub(super) fn sections(file: &Path, folder: &Path, answer: &[u8]) -> Result<Pyth
     if problems.is_empty() {
         Ok(python)
     } else {
-        Err(ConfigError { problems })
+        Err(ConfigError::of(problems))
     }
 }
 
@@ -168,7 +180,7 @@ impl Names {
         }
     }
 
-    fn entry(&self, setting: Setting) -> Result<(String, Entry), Problem> {
+    fn entry(&self, setting: Setting, before: &[Section]) -> Result<(String, Entry), Problem> {
         let Setting {
             class,
             name,
@@ -176,6 +188,7 @@ impl Names {
             line,
             value,
             change,
+            ..
         } = setting;
         let place = self.place(file, line);
         if class.is_empty() {
@@ -191,7 +204,7 @@ impl Names {
         };
         let node = match (value, change) {
             (Some(coded), _) => reader.node(coded),
-            (None, Some(change)) => reader.changed(change, &place),
+            (None, Some(change)) => reader.changed(change, &place, before)?,
             (None, None) => Node::new(Value::Null, place.clone()),
         };
         Ok((
@@ -260,23 +273,30 @@ impl Reader<'_> {
         )
     }
 
-    /// The default, changed.
-    fn changed(&self, change: Change, place: &Place) -> Node {
-        match self.default(place).value {
-            Value::Table(entries) => {
+    /// What is there without the change, changed.
+    fn changed(&self, change: Change, place: &Place, before: &[Section]) -> Result<Node, Problem> {
+        let lists =
+            !(change.before.is_empty() && change.after.is_empty() && change.inserts.is_empty());
+        match self.start(place, before).map(|node| node.value) {
+            None if lists => {
+                let message = format!(
+                    "[{}] {} has no default here that could be changed; write the whole value",
+                    self.class, self.name
+                );
+                Err(Problem::new(place, message))
+            }
+            Some(Value::List(items)) => Ok(self.listed(items, change, place)),
+            start => {
+                let entries = match start {
+                    Some(Value::Table(entries)) => entries,
+                    _ => Vec::new(),
+                };
                 let updates = change
                     .updates
                     .into_iter()
                     .map(|coded| self.node(coded))
                     .collect();
-                Node::new(updated(entries, updates), place.clone())
-            }
-            value => {
-                let start = match value {
-                    Value::List(items) => items,
-                    _ => Vec::new(),
-                };
-                self.listed(start, change, place)
+                Ok(Node::new(updated(entries, updates), place.clone()))
             }
         }
     }
@@ -294,27 +314,47 @@ impl Reader<'_> {
         for update in nodes(change.updates) {
             match update.value {
                 Value::List(more) => items.extend(more),
-                // A table for something that has no default: it is the value.
-                Value::Table(_) if items.is_empty() => return update,
                 _ => items.push(update),
             }
         }
         Node::new(Value::List(items), place.clone())
     }
 
-    /// What the trait is when nobody sets it.
-    fn default(&self, place: &Place) -> Node {
-        let defaults = crate::config::Config::default();
-        let shown = Class::find(self.class)
-            .and_then(|class| class.find_trait(self.name))
+    /// What a change begins with: what the file sets for a parent of the class, else the default. A name that nobody knows
+    /// begins with an empty list: it is reported later.
+    fn start(&self, place: &Place, before: &[Section]) -> Option<Node> {
+        let empty = || Some(Node::new(Value::List(Vec::new()), place.clone()));
+        let Some(class) = Class::find(self.class) else {
+            return empty();
+        };
+        let inherited = class
+            .lineage()
+            .skip(1)
+            .filter_map(|parent| before.iter().find(|section| section.class == parent.name))
+            .find_map(|section| section.entries.iter().find(|entry| entry.key == self.name));
+        if let Some(entry) = inherited {
+            return Some(entry.node.clone());
+        }
+        let Some(access) = class
+            .find_trait(self.name)
             .and_then(|(_, row)| row.access())
-            .and_then(|access| (access.show)(&defaults));
-        Node::from_json(&shown.unwrap_or_default(), place)
+        else {
+            return empty();
+        };
+        let default = (access.show)(&crate::config::Config::default());
+        default.map(|default| Node::from_json(&default, place))
     }
 }
 
-/// A table with what later tables say.
+/// A table with what later tables say; of sets the union.
 fn updated(mut entries: Vec<Entry>, updates: Vec<Node>) -> Value {
+    if updates
+        .iter()
+        .all(|update| matches!(update.value, Value::List(_)))
+    {
+        let sets = updates.iter().filter_map(Node::as_list);
+        return Value::List(sets.flatten().cloned().collect());
+    }
     for update in updates {
         let Value::Table(more) = update.value else {
             return update.value;

@@ -38,7 +38,7 @@ pub(super) fn sections(file: &Arc<Path>, text: &str) -> Result<Vec<Section>, Con
             return Ok(sections);
         }
     }
-    Err(ConfigError { problems })
+    Err(ConfigError::of(problems))
 }
 
 fn section(

@@ -11,7 +11,6 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::traits::CLASSES;
 use crate::config::{AuthenticatorClass, SpawnerClass};
-use hub_types::secret::Token;
 
 type Env = BTreeMap<String, String>;
 
@@ -509,13 +508,28 @@ fn files_on_disk() {
 
 #[test]
 fn a_file_with_secrets_that_others_may_read_is_warned_of() {
-    let file = Path::new("hub.toml");
-    let mut config = Config::default();
-    assert_eq!(readable_secrets(file, 0o644, &config), None, "no secrets");
-    config.shared_password.user_password = Some(Token::from_config("x".to_owned()));
-    assert_eq!(readable_secrets(file, 0o600, &config), None, "private");
-    let warning = readable_secrets(file, 0o640, &config).unwrap().to_string();
-    assert!(warning.ends_with("chmod 600 hub.toml"), "{warning}");
+    let said = |text: &str, mode: u32| {
+        let loaded = toml(&format!("{DUMMY}{text}")).unwrap();
+        let file = Path::new("hub.toml");
+        readable_secrets(file, mode, &loaded, None).map(|problem| problem.to_string())
+    };
+    for text in [
+        "[DummyAuthenticator]\npassword = 'x'",
+        "service_tokens = { 'abcdefgh' = 'x' }",
+        "services = [{ name = 'x', api_token = 'abcdefgh' }]",
+    ] {
+        assert_eq!(said(text, 0o600), None, "private");
+        let warning = said(text, 0o640).unwrap();
+        assert!(warning.ends_with("chmod 600 hub.toml"), "{warning}");
+    }
+    assert_eq!(said("port = 9000", 0o644), None, "no secrets");
+    let env = Env::from([("JPY_COOKIE_SECRET".to_owned(), "ab".repeat(32))]);
+    let loaded = with(DUMMY, &["ConfigurableHTTPProxy.auth_token=abcdefgh"], &env).unwrap();
+    assert_eq!(
+        readable_secrets(Path::new("hub.toml"), 0o644, &loaded, None),
+        None,
+        "elsewhere"
+    );
 }
 
 #[test]

@@ -36,6 +36,8 @@ pub struct Spawner {
     pub poll_interval: Duration,
     /// Fraction of it by which it varies.
     pub poll_jitter: f64,
+    /// After how many failed starts in a row the hub stops; 0 for never.
+    pub consecutive_failure_limit: u64,
     /// Whether servers log more.
     pub debug: bool,
     /// Whether servers ignore configuration in the user's home.
@@ -73,6 +75,7 @@ impl Default for Spawner {
             http_timeout: Duration::from_secs(30),
             poll_interval: Duration::from_secs(30),
             poll_jitter: 0.1,
+            consecutive_failure_limit: 0,
             debug: false,
             disable_user_config: false,
             mem_limit: None,

@@ -34,7 +34,6 @@ pub(super) static AUTHENTICATOR: Class = class! {
         auth_refresh_strict "Whether requests fail that cannot be checked again.";
         auto_login "Whether the login page is skipped.";
         auto_login_oauth2_authorize "Whether the login page is skipped on the way to a service.";
-        delete_invalid_users "Whether users with invalid names are deleted.";
         enable_auth_state "Whether what the authenticator learns is kept, encrypted.";
         manage_groups "Whether the authenticator decides the groups of users.";
         manage_roles "Whether the authenticator decides the roles of users.";
@@ -45,6 +44,7 @@ pub(super) static AUTHENTICATOR: Class = class! {
         reset_managed_roles_on_startup "Whether roles that the authenticator manages are dropped at start.";
     }
     refused {
+        delete_invalid_users "users whose names could not be taken today go on; delete those you do not want through the API";
         post_auth_hook "this hub runs no Python; rename users with username_map, and allow them with allowed_users and blocked_users";
         reconcile_auth_state_hook "this hub runs no Python; what a login brings replaces what the login before brought";
     }

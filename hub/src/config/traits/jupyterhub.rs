@@ -144,9 +144,7 @@ pub(super) static JUPYTERHUB: Class = class! {
             "write [ConfigurableHTTPProxy] command";
     }
     later {
-        allow_existing_invalid_named_servers "What becomes of named servers with names of older versions.";
         external_ssl_authorities "Certificate authorities of your own for internal TLS.";
-        forwarded_host_header "Header from which the public host is taken.";
         generate_certs "Makes the certificates of internal TLS, then exits.";
         hub_routespec "Route that leads to the hub.";
         hub_socket_mode "Mode of the hub's unix socket.";
@@ -160,6 +158,7 @@ pub(super) static JUPYTERHUB: Class = class! {
         upgrade_db "Whether an old database is brought up to date at start.";
     }
     refused {
+        allow_existing_invalid_named_servers "there are none: names of servers have been checked from the first version on";
         answer_yes "it belongs on the command line: -y";
         config_file "it belongs on the command line: -f FILE";
         data_files_path "pages and static files are part of the program; template_paths and logo_file replace some of them";
@@ -167,6 +166,7 @@ pub(super) static JUPYTERHUB: Class = class! {
         extra_handlers "run your own pages as a service: [[JupyterHub.services]] with a url";
         extra_log_file "redirect the output instead: hub > hub.log 2>&1";
         extra_log_handlers "it holds Python objects; redirect the output instead";
+        forwarded_host_header "write public_url: what the hub is told counts more than what a header says";
         generate_config "it belongs on the command line: --generate-config";
         hub_connect_port "write hub_connect_url, which has the port in it";
         jinja_environment_options "it holds options of Python's template engine, which is not used here";

@@ -1,7 +1,7 @@
 //! `Spawner` and its kind.
 
 use crate::config::kind::collection::{Command, Environment, OptCommand, Scopes, Texts};
-use crate::config::kind::scalar::{Bool, Bytes, Cores, Fraction, OptText, Port, Text};
+use crate::config::kind::scalar::{Bool, Bytes, Cores, Count, Fraction, OptText, Port, Text};
 use crate::config::kind::special::{Host, WebUrl};
 use crate::config::kind::time::{Interval, Seconds};
 use crate::config::traits::{Class, class};
@@ -33,6 +33,8 @@ pub(super) static SPAWNER: Class = class! {
             "Seconds between two checks that a server lives.";
         poll_jitter: Fraction => spawner.poll_jitter,
             "Fraction by which poll_interval varies, from 0 to 1: 0.1 is 5 % more or less.";
+        consecutive_failure_limit: Count => spawner.consecutive_failure_limit,
+            "Failed starts in a row after which the hub stops with exit code 1, for whoever starts it again; 0 means never.";
         debug: Bool => spawner.debug,
             "Whether servers log more.";
         disable_user_config: Bool => spawner.disable_user_config,
@@ -58,7 +60,6 @@ pub(super) static SPAWNER: Class = class! {
     }
     later {
         apply_user_options "Which options of the user set which attributes of the spawner.";
-        consecutive_failure_limit "Failed starts in a row after which the hub gives up.";
         group_overrides "Settings that differ by group.";
         options_form "HTML of the form that users fill in before a server starts.";
         options_from_form "How that form becomes options.";

@@ -15,7 +15,6 @@ use hub_types::scope::{Membership as _, Scope, ScopeName, Target};
 use serde_json::{Map, Value};
 
 use super::body::{Field, check_model, python, shown};
-use crate::auth::login;
 use crate::db::groups::GroupRow;
 use crate::db::{Tx, groups, roles, users};
 use crate::domain::membership::{check_addition, may_make_admins};
@@ -115,10 +114,10 @@ fn check_new_name(name: &str) -> Result<(), ApiError> {
 
 /// The users of these names, normalised as at the login; all must exist.
 async fn find_users(state: &AppState, tx: &Tx, typed: &[String]) -> Result<Vec<User>, ApiError> {
-    let policy = login::policy(&state.config);
+    let rules = state.login.rules().now();
     let mut found: Vec<User> = Vec::with_capacity(typed.len());
     for name in typed {
-        let name = Username::stored(policy.normalise(name));
+        let name = Username::stored(rules.policy.normalise(name));
         let user = users::find(&**tx, name.as_str()).await?;
         let user = user.ok_or_else(|| {
             ApiError::bad_request(format!("No such user: {}", shown(name.as_str())))

@@ -14,7 +14,6 @@ use hub_types::names::{Username, normalise};
 use hub_types::user::UserModel;
 
 use super::body::shown;
-use crate::auth::login;
 use crate::db::{roles, servers, users};
 use crate::domain::login::{ByPattern, new_name as unused_name};
 use crate::domain::membership::may_make_admins;
@@ -105,8 +104,9 @@ fn new_name(state: &AppState, typed: &str) -> Result<Username, ApiError> {
     if typed.trim() != typed {
         return Err(invalid_name(typed));
     }
-    let name = login::policy(&state.config).normalise(typed);
-    let pattern = state.config.authenticator.by_pattern(&name);
+    let rules = state.login.rules().now();
+    let name = rules.policy.normalise(typed);
+    let pattern = rules.config.authenticator.by_pattern(&name);
     match unused_name(&name, pattern) {
         Ok(name) if pattern != ByPattern::No => Ok(name),
         _ => Err(invalid_name(&name)),
@@ -120,8 +120,9 @@ fn invalid_name(name: &str) -> ApiError {
 /// The configuration gives a role to whoever holds such a name: a name that has become free is not for others than
 /// administrators to give away.
 fn may_take_name(state: &AppState, caller: &Principal, name: &Username) -> Result<(), ApiError> {
-    let admins = &state.config.authenticator.admin_users;
-    let roles = &state.config.jupyterhub.load_roles;
+    let rules = state.login.rules().now();
+    let admins = &rules.config.authenticator.admin_users;
+    let roles = &rules.config.jupyterhub.load_roles;
     let named = roles
         .iter()
         .filter_map(|role| role.users.as_ref())

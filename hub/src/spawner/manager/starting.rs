@@ -266,6 +266,8 @@ impl Starting {
             .unwrap_or(Err(Ended::Lost));
         if let (true, Some(end)) = (asked_for, spawn_end(&outcome)) {
             self.manager.metrics.spawn(end, begin.elapsed());
+            let limit = self.manager.config.spawner.consecutive_failure_limit;
+            self.manager.0.failures.count(end, limit);
         }
         let name = log_name(&self.server.at);
         match outcome {

@@ -1,10 +1,10 @@
 //! Runs `python3` on a configuration file, with a limit on its time and on what it says.
 
-use std::io::{Read, Take};
+use std::io::Read;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
@@ -14,6 +14,15 @@ use crate::config::problem::{ConfigError, Place};
 
 /// The program that records what the file sets.
 const SHIM: &str = include_str!("shim.py");
+
+/// What the program says on standard error when nothing more comes: what the file has started may hold it open.
+const DONE: &[u8] = b"\0jupyterhub_config.py was evaluated\0";
+
+/// How long what was printed may take to arrive once Python has ended.
+const PRINTED: Duration = Duration::from_secs(20);
+
+/// How much later than we Python ends itself, in seconds, should the hub be gone by then.
+const ALONE: u64 = 5;
 
 /// What a configuration file may take.
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +68,7 @@ pub(in crate::config::load) fn evaluate(
     let child = Command::new("python3")
         .args(["-B", "-c", SHIM])
         .arg(folder.join(file))
+        .arg((limits.time.as_secs() + ALONE).to_string())
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -86,8 +96,8 @@ struct Run {
 
 impl Run {
     fn finish(mut self) -> Result<Evaluated, String> {
-        let answer = gather(self.child.stdout.take(), self.limits.answer + 1);
-        let printed = gather(self.child.stderr.take(), self.limits.printed);
+        let answer = gather(self.child.stdout.take(), self.limits.answer + 1, &[]);
+        let printed = gather(self.child.stderr.take(), self.limits.printed, DONE);
         let result = answer.recv_timeout(self.limits.time);
         if result.is_err() || result.as_ref().is_ok_and(|bytes| self.too_long(bytes)) {
             self.kill();
@@ -96,10 +106,7 @@ impl Run {
             .child
             .wait()
             .map_err(|error| format!("python3 was lost: {error}"))?;
-        // Something that the file left running may hold the pipe: it is not waited for.
-        let printed = printed
-            .recv_timeout(Duration::from_secs(1))
-            .unwrap_or_default();
+        let printed = printed.recv_timeout(PRINTED).unwrap_or_default();
         let printed = String::from_utf8_lossy(&printed).into_owned();
         match result {
             Err(RecvTimeoutError::Timeout) => Err(format!(
@@ -129,25 +136,49 @@ impl Run {
     }
 }
 
-/// Reads at most `limit` bytes on a thread of its own; what follows is read and dropped, so that nobody waits for us.
+/// Reads at most `limit` bytes on a thread of its own, to the end or to the mark `end`. What follows is read and dropped,
+/// so that nobody waits for us.
 fn gather(
     pipe: Option<impl Read + Send + 'static>,
     limit: u64,
-) -> std::sync::mpsc::Receiver<Vec<u8>> {
+    end: &'static [u8],
+) -> Receiver<Vec<u8>> {
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
-        let Some(pipe) = pipe else { return };
-        drain(pipe.take(limit), &sender);
+        let Some(mut pipe) = pipe else { return };
+        // Nobody waits any more when this fails.
+        let _ = sender.send(take(
+            &mut pipe,
+            usize::try_from(limit).unwrap_or(usize::MAX),
+            end,
+        ));
+        let _ = std::io::copy(&mut pipe, &mut std::io::sink());
     });
     receiver
 }
 
-fn drain(mut pipe: Take<impl Read>, sender: &Sender<Vec<u8>>) {
-    let mut bytes = Vec::new();
+fn take(pipe: &mut impl Read, limit: usize, end: &[u8]) -> Vec<u8> {
+    let (mut kept, mut tail, mut chunk) = (Vec::new(), Vec::new(), [0; 8192]);
     // What was read before an error counts.
-    let _ = pipe.read_to_end(&mut bytes);
-    let _ = sender.send(bytes);
-    let _ = std::io::copy(&mut pipe.into_inner(), &mut std::io::sink());
+    while let Ok(length @ 1..) = pipe.read(&mut chunk) {
+        let room = limit.saturating_sub(kept.len()).min(length);
+        kept.extend_from_slice(&chunk[..room]);
+        if end.is_empty() {
+            if kept.len() == limit {
+                break;
+            }
+            continue;
+        }
+        tail.extend_from_slice(&chunk[..length]);
+        if tail.ends_with(end) {
+            break;
+        }
+        tail.drain(..tail.len().saturating_sub(end.len()));
+    }
+    if !end.is_empty() && kept.ends_with(end) {
+        kept.truncate(kept.len() - end.len());
+    }
+    kept
 }
 
 /// Why there is no answer, with the last line that Python said.

@@ -1,20 +1,33 @@
-"""Evaluates a jupyterhub_config.py and writes what it sets as JSON: argv[1] is the file. Standard library only.
+"""Evaluates a jupyterhub_config.py and writes what it sets as JSON. Standard library only.
+
+argv[1] is the file, argv[2] after how many seconds this ends whatever happens. One file, although it is long: python3
+gets it as one text.
 
 Names, operations and look-ups are those that traitlets gives such a file: sections by attribute or key, changes of
 values that nobody set yet, get_config(), load_subconfig(). Nothing of the file runs later: functions are only named.
 """
+import sys
+
+# First of all: with -c the working folder would come before Python's own modules.
+sys.path[:] = [entry for entry in sys.path if entry]
+
 import ast
 import importlib.abc
 import importlib.machinery
 import json
 import os
-import sys
+import signal
 import types
+
+# Also when the hub is killed meanwhile.
+signal.alarm(int(sys.argv[2]))
 
 # The answer has a descriptor of its own, which children do not get; what the file prints goes where errors go.
 OUT = os.fdopen(os.dup(1), "wb")
 os.dup2(2, 1)
 
+# Says on standard error that nothing more comes.
+DONE = b"\0jupyterhub_config.py was evaluated\0"
 DEPTH = 30
 NODES = 200000
 OWN = __file__ if "__file__" in globals() else "<string>"
@@ -91,7 +104,7 @@ class Config(dict):
         self.update(*args, **kwargs)
 
     def __getattr__(self, name):
-        if name.startswith("__"):
+        if name.startswith("_"):
             raise AttributeError(name)
         return self[name]
 
@@ -186,19 +199,19 @@ class StubModule(types.ModuleType):
     __path__ = []
 
     def __getattr__(self, name):
+        path = "%s.%s" % (self.__name__, name)
+        package = self.__name__.split(".")[0]
         if name.startswith("__"):
-            raise AttributeError(name)
+            raise AttributeError("%s: %s is not installed for %s" % (path, package, sys.executable))
         if name == "get_config":
             return get_config
-        path = "%s.%s" % (self.__name__, name)
         if name[:1].isupper():
             made = type(name, (Stub,), {"__module__": self.__name__, "__qualname__": name})
-        elif self.__name__.split(".")[0] in HARMLESS:
+        elif package in HARMLESS:
             made = Stub()
         else:
 
             def made(*args, **kwargs):
-                package = path.split(".")[0]
                 raise RuntimeError("%s cannot be called: %s is not installed for %s" % (path, package, sys.executable))
 
         setattr(self, name, made)
@@ -234,12 +247,14 @@ def run(path):
 
 def subconfig(base):
     def load_subconfig(name, path=None):
-        folder = path or os.path.dirname(base)
-        wanted = os.path.join(folder, os.path.expanduser(os.path.expandvars(name)))
-        if os.path.exists(wanted):
-            run(os.path.abspath(wanted))
-        else:
-            absent.append([here(), str(name)])
+        wanted = os.path.expanduser(os.path.expandvars(name))
+        # JupyterHub looks in the working folder only; beside the file is where people expect it.
+        for folder in [path] if path else [os.getcwd(), os.path.dirname(base)]:
+            found = os.path.join(folder, wanted)
+            if os.path.exists(found):
+                run(os.path.abspath(found))
+                return
+        absent.append([here(), text(name)])
 
     return load_subconfig
 
@@ -256,6 +271,16 @@ def statements(source):
         if value is not None:
             found[node.lineno] = None if node.lineno in found else value
     return found
+
+
+def text(value):
+    """What UTF-8 can hold of it: names of files and variables may be other bytes."""
+    return str(value).encode("utf-8", "replace").decode("utf-8")
+
+
+def literal(tree):
+    """Whether the value stands in the file, rather than elsewhere (the environment, for example)."""
+    return isinstance(tree, (ast.Constant, ast.Dict, ast.List, ast.Set, ast.Tuple))
 
 
 class Writer:
@@ -282,7 +307,7 @@ class Writer:
         if isinstance(value, (bytes, bytearray)):
             return "bytes", bytes(value).hex()
         if isinstance(value, str):
-            return "text", str(value).encode("utf-8", "replace").decode("utf-8")
+            return "text", text(value)
         if isinstance(value, dict):
             return "table", self.table(value, line, tree, depth)
         if isinstance(value, (list, tuple)):
@@ -306,7 +331,7 @@ class Writer:
         entries = []
         for key, value in table.items():
             at, part = parts.get(key, (line, None)) if isinstance(key, str) else (line, None)
-            entries.append([str(key), at, self.node(value, at, part, depth)])
+            entries.append([text(key), at, self.node(value, at, part, depth)])
         return entries
 
     def lazy(self, lazy, line, tree):
@@ -350,7 +375,7 @@ def settings(section, name):
         else:
             file, line = section._places.get(key, (0, 0))
         tree = sources.get(files[file], {}).get(line) if files else None
-        found = {"class": name, "name": str(key), "file": file, "line": line}
+        found = {"class": text(name), "name": text(key), "file": file, "line": line, "literal": literal(tree)}
         if isinstance(value, Lazy):
             found["change"] = writer.lazy(value, line, tree)
         else:
@@ -375,18 +400,20 @@ def failure(error, path):
         message = "the environment has no variable %s" % (error.args[0],)
     elif isinstance(error, SystemExit):
         message = "the file calls exit()"
+        if isinstance(error.code, str):
+            message = "the file ends with: %s" % error.code
     else:
         message = "%s: %s" % (type(error).__name__, error)
     if isinstance(error, ImportError):
         message += " (Python is %s)" % sys.executable
-    message = " ".join(message.split())
+    message = " ".join(text(message).split())
     return {"file": number_of(file), "line": line, "message": message[:400]}
 
 
 def main():
     path = os.path.abspath(sys.argv[1])
     sys.argv = [path]
-    sys.path[:] = [os.path.dirname(path)] + [entry for entry in sys.path if entry]
+    sys.path.insert(0, os.path.dirname(path))
     sys.meta_path.append(Finder())
     answer = {}
     try:
@@ -394,12 +421,13 @@ def main():
         answer["set"] = list(settings(c, ""))
     except BaseException as error:  # Whatever the file does, it is said in one line.
         answer = {"error": failure(error, path)}
-    answer["files"] = files
+    answer["files"] = [text(name) for name in files]
     answer["absent"] = absent
     sys.stdout.flush()
     OUT.write(json.dumps(answer).encode())
     OUT.close()
     sys.stderr.flush()
+    os.write(2, DONE)
     # Threads that the file started do not hold up the hub.
     os._exit(0)
 

@@ -192,6 +192,19 @@ fn mistakes_are_one_line_with_file_and_line() {
         ),
         ("exit()\n", "jupyterhub_config.py:1: the file calls exit()"),
         (
+            "exit('say why')\n",
+            "jupyterhub_config.py:1: the file ends with: say why",
+        ),
+        (
+            "c.ConfigurableHTTPProxy.command.append('--x')\n",
+            "jupyterhub_config.py:1: [ConfigurableHTTPProxy] command has no default here that could be changed; write the \
+             whole value",
+        ),
+        (
+            "import nativeauthenticator\nnativeauthenticator.__file__\n",
+            "jupyterhub_config.py:2: AttributeError: nativeauthenticator.__file__: nativeauthenticator is not installed for ",
+        ),
+        (
             "c.JupyterHub.Port = 1\n",
             "jupyterhub_config.py:1: ValueError: Port begins with a capital letter, so it is a class: set its settings, \
              c.Port.name = ...",
@@ -246,18 +259,112 @@ fn a_module_beside_the_file_is_named_when_it_fails() {
 fn a_file_that_never_ends_is_stopped_with_what_it_started() {
     let dir = tempfile::tempdir().unwrap();
     let file = Path::new("jupyterhub_config.py");
-    let text =
-        "import subprocess\nprint('x' * 9999, flush=True)\nsubprocess.run(['sleep', '600'])\n";
+    let text = "import subprocess
+child = subprocess.Popen(['sleep', '600'])
+open('child', 'w').write(str(child.pid))
+child.wait()
+";
     std::fs::write(dir.path().join(file), text).unwrap();
-    let limits = Limits {
-        time: Duration::from_millis(1500),
-        ..Limits::default()
+    // On a busy machine Python may not have got there in a short time.
+    let child = [3, 15, 60].into_iter().find_map(|seconds| {
+        let limits = Limits {
+            time: Duration::from_secs(seconds),
+            ..Limits::default()
+        };
+        let error = evaluate(file, dir.path(), limits).unwrap_err().to_string();
+        let expected = format!(
+            "jupyterhub_config.py: takes longer than {seconds} s to evaluate, and was stopped"
+        );
+        assert_eq!(error, expected);
+        std::fs::read_to_string(dir.path().join("child")).ok()
+    });
+    let child = child.unwrap();
+    let stat = || std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+    let begin = std::time::Instant::now();
+    // Killed it is; when it is gone is for whoever inherits it.
+    while !(stat().is_empty() || stat().contains(") Z ")) {
+        assert!(begin.elapsed() < Duration::from_secs(30), "{}", stat());
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn modules_of_the_working_folder_do_not_take_part_but_subconfigs_do() {
+    let (cwd, etc) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for module in ["json.py", "ast.py", "os.py", "signal.py"] {
+        std::fs::write(cwd.path().join(module), "raise SystemExit('foreign')").unwrap();
+    }
+    std::fs::write(
+        cwd.path().join("people.py"),
+        "c.Authenticator.admin_users = {'mal'}",
+    )
+    .unwrap();
+    let file = etc.path().join("jupyterhub_config.py");
+    std::fs::write(&file, format!("{DUMMY}load_subconfig('people.py')\n")).unwrap();
+    let env: BTreeMap<String, String> = BTreeMap::new();
+    let sources = Sources {
+        file: Some(file),
+        ..Sources::default()
     };
-    let error = evaluate(file, dir.path(), limits).unwrap_err().to_string();
-    assert_eq!(
-        error,
-        "jupyterhub_config.py: takes longer than 1.5 s to evaluate, and was stopped"
+    let loaded = load(&sources, cwd.path(), &env).unwrap();
+    assert!(loaded.config.authenticator.admin_users.contains("mal"));
+}
+
+#[test]
+fn changes_begin_with_what_parents_say() {
+    let config = loaded(
+        "c.JupyterHub.spawner_class = 'simple'
+c.SimpleLocalProcessSpawner.environment.update({'B': '2'})
+c.Spawner.environment = {'A': '1'}
+c.JupyterHub.service_tokens.update({'secret-one': 'x'})
+c.JupyterHub.service_tokens.update({'secret-two': 'y'})
+",
+    )
+    .config;
+    let names: Vec<&String> = config.spawner.environment.keys().collect();
+    assert_eq!(names, ["A", "B"]);
+    assert_eq!(config.jupyterhub.service_tokens.len(), 2);
+}
+
+#[test]
+fn what_asks_for_nothing_is_passed_over() {
+    let said = loaded(
+        "c.JupyterHub.internal_ssl = False
+c.JupyterHub.subdomain_host = ''
+c.JupyterHub.extra_log_file = ''
+c.PAMAuthenticator.open_sessions = False
+c.Spawner.pre_spawn_hook = None
+c.Application.log_level = 30
+",
     );
+    assert_eq!(
+        said.config.jupyterhub.log_level,
+        crate::config::LogLevel::Warning
+    );
+    let passed = said
+        .warnings
+        .iter()
+        .filter(|warning| warning.message.contains("it asks for nothing"));
+    assert_eq!(passed.count(), 4);
+    assert_eq!(
+        problems(&format!(
+            "{DUMMY}c.PAMAuthenticator.check_account = False\n"
+        ))
+        .len(),
+        1
+    );
+}
+
+#[test]
+fn only_secrets_that_stand_in_the_file_make_it_secret() {
+    for (value, warned) in [("'abcdefgh'", true), ("__import__('os').sep * 9", false)] {
+        let said = loaded(&format!("c.DummyAuthenticator.password = {value}\n"));
+        let found = said
+            .warnings
+            .iter()
+            .any(|warning| warning.message.contains("chmod 600"));
+        assert_eq!(found, warned, "{value}: {:?}", said.warnings);
+    }
 }
 
 #[test]
@@ -275,6 +382,8 @@ fn what_it_says_is_bounded() {
     };
     let evaluated = evaluate(file, dir.path(), limits).unwrap();
     assert_eq!(evaluated.printed, "x".repeat(100));
+    let evaluated = evaluate(file, dir.path(), Limits::default()).unwrap();
+    assert_eq!(evaluated.printed.len(), Limits::default().printed as usize);
     let limits = Limits {
         answer: 1000,
         ..Limits::default()

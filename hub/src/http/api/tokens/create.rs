@@ -15,7 +15,6 @@ use super::super::body::{is_nothing, object, python, quoted, shown};
 use super::{holder, model};
 use crate::auth::LoginForm;
 use crate::auth::issue::{IssueError, Limit, MAX_SCOPES, TokenRequest, issue};
-use crate::auth::login;
 use crate::db::{roles, users};
 use crate::domain::action::ManageTokens;
 use crate::domain::authority::Authority;
@@ -93,7 +92,7 @@ async fn by_password(state: &AppState, fields: &Map<String, Value>) -> Result<Pr
     };
     let known = users::find(
         state.db.read(),
-        &login::policy(&state.config).normalise(username),
+        &state.login.rules().now().policy.normalise(username),
     )
     .await?;
     if known.is_none() {
