@@ -1,7 +1,8 @@
 //! The hub as the culler sees it: two reads, a notice and two deletes of its REST API, told apart by what they mean.
 //!
 //! `hubauth`'s client does the calling: every call carries the token, has a time-out, follows no redirect (the token would
-//! go along) and obeys `429`/`503` with `Retry-After`: one such answer makes all calls of this culler wait.
+//! go along) and obeys `429`/`503` with `Retry-After`: one such answer makes all reads wait. For deletes [`crate::act`] waits,
+//! because what they are based on has to be looked at again then.
 
 use std::time::Duration;
 
@@ -24,13 +25,15 @@ pub use error::HubError;
 
 /// How often a call is made when the hub asks for patience, and how long it can make us wait with one answer; a sweep that
 /// takes longer is worth less than a new one.
-const TRIES: u32 = 4;
-const LONGEST_WAIT: Duration = Duration::from_secs(120);
+pub(crate) const TRIES: u32 = 4;
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 /// A client of the hub's API, for the few calls that culling needs.
 #[derive(Debug)]
 pub struct Hub {
     client: HubClient,
+    /// For what cannot be undone: never waits and never tries again by itself, because what was known may be old by then.
+    deletes: HubClient,
 }
 
 /// What became of a `DELETE`.
@@ -69,7 +72,7 @@ impl Hub {
         let retries = Retries::default()
             .with_tries(TRIES)
             .with_longest_wait(LONGEST_WAIT);
-        let mut client = HubClient::builder(settings.url.as_str())
+        let mut builder = HubClient::builder(settings.url.as_str())
             .token(token.clone())
             .connect_timeout(timeout.min(Duration::from_secs(10)))
             .request_timeout(timeout)
@@ -77,10 +80,11 @@ impl Hub {
             .retries(retries)
             .user_agent(concat!("cull-idle/", env!("CARGO_PKG_VERSION")));
         if let Some(files) = &settings.tls {
-            client = client.tls_files(files.clone());
+            builder = builder.tls_files(files.clone());
         }
         Ok(Self {
-            client: client.build()?,
+            client: builder.clone().build()?,
+            deletes: builder.retries(Retries::never()).build()?,
         })
     }
 
@@ -122,7 +126,7 @@ impl Hub {
         let options = Stop::default()
             .and_remove(options.remove)
             .if_inactive_since(options.if_inactive_since);
-        let stopped = self.client.stop_server_with(user, server, options).await;
+        let stopped = self.deletes.stop_server_with(user, server, options).await;
         deleted(stopped.map(|stopped| match stopped {
             Stopped::Pending => Deleted::Pending,
             Stopped::Done => Deleted::Done,
@@ -152,7 +156,9 @@ impl Hub {
         user: &str,
         if_inactive_since: Option<DateTime<Utc>>,
     ) -> Result<Deleted, HubError> {
-        let gone = self.client.delete_user_if_inactive(user, if_inactive_since);
+        let gone = self
+            .deletes
+            .delete_user_if_inactive(user, if_inactive_since);
         deleted(gone.await.map(|()| Deleted::Done))
     }
 }

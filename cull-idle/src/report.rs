@@ -94,7 +94,7 @@ pub fn outcome(subject: &Subject, outcome: &Outcome) {
         Outcome::StillStopping => warn!("{subject} is slow to stop; still alive"),
         Outcome::BecameActive => info!("keeping {subject}: it was used since it was read"),
         Outcome::Gone => info!("{subject} is gone already"),
-        Outcome::Failed(why) => {
+        Outcome::Failed(why) | Outcome::HubAway(why) => {
             warn!("could not cull {subject}: {why}; trying again at the next sweep");
         }
     }
@@ -121,6 +121,8 @@ pub struct Summary {
     pub suspicious: usize,
     /// Servers and users that could not be stopped or deleted.
     pub failed: usize,
+    /// Whether the hub could not be reached in the middle of it.
+    pub hub_away: bool,
     /// Whether nothing was really done.
     pub dry_run: bool,
     /// How long it took.
@@ -137,6 +139,10 @@ impl Summary {
             (Outcome::StillStopping, _) => self.still_stopping += 1,
             (Outcome::BecameActive, _) => self.became_active += 1,
             (Outcome::Failed(_), _) => self.failed += 1,
+            (Outcome::HubAway(_), _) => {
+                self.failed += 1;
+                self.hub_away = true;
+            }
             (Outcome::Gone, _) => {}
         }
     }

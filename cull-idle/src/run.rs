@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hub_types::clock::{Clock, SystemClock};
 use hub_types::env::EnvSource;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -20,8 +20,12 @@ use crate::report::{Span, Summary};
 use crate::settings::Settings;
 use crate::sweep::Sweeper;
 
-/// The default of JupyterHub's `last_activity_interval`: after this time a hub that was away knows of all activity.
-const ACTIVITY_INTERVAL: Duration = Duration::from_secs(300);
+/// After this time a hub that was away knows of all activity: its proxy is asked every 300 s, and servers report every 300 s give or
+/// take a tenth, and try again. Sources: JupyterHub's `last_activity_interval`, jupyterhub-singleuser.
+const ACTIVITY_INTERVAL: Duration = Duration::from_secs(360);
+
+/// How often the hub is looked at between sweeps: an outage that nobody notices could make busy servers look idle.
+const PROBE: Duration = Duration::from_secs(30);
 
 /// Longest pause between two attempts to reach a hub that is away.
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
@@ -138,10 +142,14 @@ pub async fn forever(
     let mut ticks = tokio::time::interval(settings.every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut outage = Outage::default();
+    if settings.started_by_hub {
+        // A hub that starts its services may have been away for long.
+        outage.note();
+    }
     let settle = settle(settings);
     let work = async {
         loop {
-            ticks.tick().await;
+            until_next(sweeper, &mut ticks, &mut outage).await;
             while let Some(pause) = attempt(sweeper, metrics, &mut outage, settle).await {
                 tokio::time::sleep(pause.min(settings.every.max(settle))).await;
             }
@@ -150,6 +158,23 @@ pub async fn forever(
     tokio::select! {
         () = work => {}
         () = stop.cancelled() => {}
+    }
+}
+
+/// Waits for the next sweep, and notes when the hub is away meanwhile.
+async fn until_next(sweeper: &Sweeper, ticks: &mut Interval, outage: &mut Outage) {
+    let mut probes = tokio::time::interval_at(Instant::now() + PROBE, PROBE);
+    probes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            _ = ticks.tick() => return,
+            _ = probes.tick() => {
+                if sweeper.era().await.is_err_and(|why| why.is_outage()) {
+                    outage.note();
+                }
+            }
+        }
     }
 }
 
@@ -171,6 +196,9 @@ async fn attempt(
     match sweeper.sweep(era).await {
         Ok(summary) => {
             metrics.note(Some(&summary)).await;
+            if summary.hub_away {
+                outage.note();
+            }
             None
         }
         Err(why) => missed(metrics, outage, &why).await,
@@ -198,9 +226,14 @@ struct Outage {
 }
 
 impl Outage {
+    /// Notes that the hub is away.
+    fn note(&mut self) {
+        self.since.get_or_insert_with(Instant::now);
+    }
+
     /// Notes a failed attempt; the pause before the next one doubles from one second up to half a minute.
     fn pause(&mut self) -> Duration {
-        self.since.get_or_insert_with(Instant::now);
+        self.note();
         let pause = Duration::from_secs(1 << self.attempts.min(5));
         self.attempts += 1;
         pause.min(LONGEST_RETRY)

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use hub_types::env::{EnvSource, JUPYTERHUB_API_TOKEN, JUPYTERHUB_API_URL};
+use hub_types::env::{
+    EnvSource, JUPYTERHUB_API_TOKEN, JUPYTERHUB_API_URL, JUPYTERHUB_SERVICE_NAME,
+};
 use hub_types::secret::Token;
 use hubauth::config::TlsFiles;
 use url::Url;
@@ -51,6 +53,8 @@ pub struct Settings {
     pub metrics_file: Option<PathBuf>,
     /// How much to log.
     pub log_level: LogLevel,
+    /// Whether a hub started this process: it may itself have been started just now.
+    pub started_by_hub: bool,
     /// Whether to sweep only once.
     pub once: bool,
     /// Whether to cull nothing really.
@@ -63,6 +67,9 @@ pub enum SettingsError {
     /// The file of `--config`.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// Numbers that nobody could ask for.
+    #[error("--metrics-address serves nothing with --once, which ends at once: use --metrics-file")]
+    OnceServes,
     /// No token.
     #[error(
         "no API token: set {JUPYTERHUB_API_TOKEN} (a hub sets it for its managed services; elsewhere, create a token \
@@ -96,6 +103,9 @@ impl Args {
     }
 
     fn checked(self, rules: Vec<Rule>, env: &dyn EnvSource) -> Result<Settings, SettingsError> {
+        if self.once && self.metrics_address.is_some() {
+            return Err(SettingsError::OnceServes);
+        }
         let token = env
             .get_nonempty(JUPYTERHUB_API_TOKEN)
             .map(Token::from_config)
@@ -121,6 +131,7 @@ impl Args {
             metrics_address: self.metrics_address,
             log_level: self.level(),
             metrics_file: self.metrics_file,
+            started_by_hub: env.get_nonempty(JUPYTERHUB_SERVICE_NAME).is_some(),
             once: self.once,
             dry_run: self.dry_run,
             policy,

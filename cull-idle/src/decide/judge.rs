@@ -57,16 +57,20 @@ pub(super) fn judge(case: &Case<'_>) -> Verdict {
     }
 }
 
-/// A stop that needs a notice: announced at first, done when both the notice and the limit are over.
+/// A stop that needs a notice: announced at first, done when the notice is over.
+///
+/// Only a notice counts that could be for this stop: not one for an earlier time, which was for another reason, and none for a time
+/// later than we would say now, with which anybody who may stop a server could keep it for ever.
 fn announced(case: &Case<'_>, due: &Due) -> Verdict {
-    match case.announced {
+    let latest = due.from.max(case.now + case.limits.notice);
+    match case.announced.filter(|at| (due.from..=latest).contains(at)) {
         None => Verdict::Announce {
             stop_at: due.from.max(case.now + case.limits.notice),
             why: due.why.clone(),
         },
-        Some(at) if at <= case.now && due.from <= case.now => Verdict::Cull(due.why.clone()),
+        Some(at) if at <= case.now => Verdict::Cull(due.why.clone()),
         Some(at) => Verdict::Keep(WhyKeep::Announced {
-            left: at.max(due.from) - case.now,
+            left: at - case.now,
         }),
     }
 }

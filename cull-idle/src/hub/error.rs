@@ -54,6 +54,8 @@ pub enum HubError {
         status: StatusCode,
         /// In its own words.
         message: String,
+        /// How long it asks to wait, if it only was busy and did nothing.
+        busy: Option<Duration>,
     },
     /// An answer that is not what the API promises.
     #[error(
@@ -87,6 +89,21 @@ pub enum HubError {
 }
 
 impl HubError {
+    /// How long a busy hub asks to wait before the same is asked again; it did nothing.
+    #[must_use]
+    pub fn busy(&self) -> Option<Duration> {
+        match self {
+            Self::Status { busy, .. } => *busy,
+            _ => None,
+        }
+    }
+
+    /// Whether the hub could not be reached at all. (One answer that takes too long may be one server's fault.)
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        self.is_outage() && !matches!(self, Self::Timeout { .. })
+    }
+
     /// Whether the hub (or the way to it) was away, so that activity may have gone unreported meanwhile.
     #[must_use]
     pub fn is_outage(&self) -> bool {
@@ -111,6 +128,11 @@ fn hint(status: StatusCode) -> &'static str {
 /// In the culler's words: what to change are its flags.
 impl From<ClientError> for HubError {
     fn from(error: ClientError) -> Self {
+        let busy = match (error.status(), error.retry_after()) {
+            (Some(StatusCode::TOO_MANY_REQUESTS), None) => Some(Duration::from_secs(2)),
+            (Some(StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE), wait) => wait,
+            _ => None,
+        };
         match error {
             ClientError::Setup { reason, .. } => Self::Setup { reason },
             ClientError::Unreachable { url, reason } => Self::Unreachable { url, reason },
@@ -120,6 +142,7 @@ impl From<ClientError> for HubError {
                 url,
                 status: StatusCode::FORBIDDEN,
                 message,
+                busy,
             },
             ClientError::Status {
                 url,
@@ -136,6 +159,7 @@ impl From<ClientError> for HubError {
                 url,
                 status,
                 message,
+                busy,
             },
             ClientError::BadReply { url, reason } => Self::BadReply { url, reason },
             other => Self::Unreachable {

@@ -133,11 +133,20 @@ async fn case_108_a_server_that_hangs_costs_one_time_out() {
     let hub = many(20)
         .await
         .answer("DELETE /users/u000/server", Answer::Hang);
-    let mut settings = hub.settings(&["--timeout=600", "--concurrency=2"]);
-    settings.request_timeout = Duration::from_millis(300);
-    let clock = std::sync::Arc::new(hub_types::clock::SystemClock);
-    let sweeper = cull_idle::sweep::Sweeper::new(&settings, clock).unwrap();
-    let summary = sweeper.sweep(sweeper.era().await.unwrap()).await.unwrap();
+    let culler = hub.clone();
+    let sweep = tokio::spawn(async move {
+        let flags = ["--timeout=600", "--concurrency=2"];
+        culler.sweep(&flags).await.unwrap()
+    });
+    hub.until("all others have their turn", || {
+        hub.lines("DELETE").len() == 20
+    })
+    .await;
+    hub.serve_others().await;
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(61)).await;
+    tokio::time::resume();
+    let summary = sweep.await.unwrap();
     assert_eq!((summary.servers_culled, summary.failed), (19, 1));
 }
 

@@ -25,7 +25,7 @@ mod answers;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long a slow answer takes: longer than any time-out of the tests that use it.
-const SLOW: Duration = Duration::from_secs(2);
+const SLOW: Duration = Duration::from_secs(4);
 
 /// One request that the hub got.
 #[derive(Debug, Clone)]
@@ -62,6 +62,8 @@ struct Inner {
     /// How far the hub's clock is ahead, and whether it tells its time.
     offset: TimeDelta,
     dateless: bool,
+    /// Whether it passes over conditions, as JupyterHub.
+    unconditional: bool,
     /// Whether it knows no announcements, as JupyterHub.
     notices_unknown: bool,
     answers: BTreeMap<String, Answer>,
@@ -157,6 +159,16 @@ impl FakeHub {
     pub(crate) fn clock_ahead(self, offset: TimeDelta) -> Self {
         self.change(|inner| inner.offset = offset);
         self
+    }
+
+    /// Passes over conditions; who comes back does so before they are asked for.
+    pub(crate) fn without_conditions(self) -> Self {
+        self.change(|inner| inner.unconditional = true);
+        self
+    }
+
+    pub(crate) fn is_without_conditions(&self) -> bool {
+        self.change(|inner| inner.unconditional)
     }
 
     pub(crate) fn without_notices(self) -> Self {

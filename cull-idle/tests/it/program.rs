@@ -108,7 +108,7 @@ async fn case_106_a_hub_that_was_away_hears_of_activity_first() {
     // The proxy says that alice worked all the time.
     let hub = hub.forget_users().user(user("alice", 0, &[("", idle(5))]));
     tokio::time::pause();
-    tokio::time::advance(Duration::from_secs(301)).await;
+    tokio::time::advance(Duration::from_secs(361)).await;
     tokio::time::resume();
     hub.until("the first sweep", || !hub.lines("GET /users").is_empty())
         .await;
@@ -116,6 +116,67 @@ async fn case_106_a_hub_that_was_away_hears_of_activity_first() {
     assert_eq!(hub.deleted(), [""; 0]);
     stop.cancel();
     task.await.unwrap();
+}
+
+/// Lets time pass for the culler.
+async fn pass(seconds: u64) {
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(seconds)).await;
+    tokio::time::resume();
+}
+
+/// A culler that runs until the test ends.
+async fn running(hub: &FakeHub, flags: &[&str], started_by_hub: bool) {
+    let mut settings = hub.settings(flags);
+    settings.started_by_hub = started_by_hub;
+    let sweeper = Sweeper::new(&settings, Arc::new(SystemClock)).unwrap();
+    let metrics = Metrics::new(&settings).await.unwrap();
+    tokio::spawn(async move {
+        let never = CancellationToken::new();
+        cull_idle::run::forever(&sweeper, &settings, &metrics, &never).await;
+    });
+}
+
+#[tokio::test]
+async fn case_106_a_hub_that_starts_its_culler_may_have_been_away() {
+    let hub = FakeHub::start()
+        .await
+        .user(user("alice", 0, &[("", idle(900))]));
+    running(&hub, &["--timeout=600"], true).await;
+    hub.until("a first look", || !hub.lines("GET /").is_empty())
+        .await;
+    hub.serve_others().await;
+    assert_eq!(hub.lines("GET /users"), [""; 0], "nobody is judged yet");
+    pass(361).await;
+    hub.until("the first sweep", || !hub.lines("GET /users").is_empty())
+        .await;
+}
+
+#[tokio::test]
+async fn case_106_an_outage_between_two_sweeps_is_noticed() {
+    let hub = FakeHub::start()
+        .await
+        .user(user("alice", 0, &[("", idle(5))]));
+    running(&hub, &["--timeout=600", "--cull-every=300"], false).await;
+    let sweeps = || hub.lines("GET /users").len();
+    hub.until("the first sweep", || sweeps() == 1).await;
+    hub.serve_others().await;
+    let hub = hub.clone().answer("GET /", Answer::Status(503, ""));
+    let before = hub.lines("GET /").len();
+    pass(31).await;
+    hub.until("a look between", || hub.lines("GET /").len() > before)
+        .await;
+    let hub = hub.answer("GET /", Answer::Busy(0));
+    hub.serve_others().await;
+    let before = hub.lines("GET /").len();
+    pass(270).await;
+    hub.until("the next sweep's look", || {
+        hub.lines("GET /").len() > before
+    })
+    .await;
+    hub.serve_others().await;
+    let sweeps = hub.lines("GET /users").len();
+    assert_eq!(sweeps, 1, "it waits for reports of activity first");
 }
 
 #[tokio::test]

@@ -37,7 +37,7 @@ fn turn(flags: &Flags, person: &Person, plan: &Plan, count: &mut Count) {
         count.stopped += 1;
     }
     // The actor deletes nobody whose stops were not all done.
-    if plan.delete.is_some() && alive == 0 {
+    if plan.delete.is_some() && alive == 0 && !person.wakes {
         assert!(may_delete(flags, person), "{flags:?} deletes {person:?}");
         count.deleted += 1;
     }

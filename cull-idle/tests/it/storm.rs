@@ -27,6 +27,9 @@ struct Count {
 }
 
 fn fault(dice: &mut Dice) -> Answer {
+    if dice.one_in(50) {
+        return Answer::Slow;
+    }
     dice.pick(&[
         Answer::Status(500, "{}"),
         Answer::Status(403, "{}"),
@@ -38,7 +41,6 @@ fn fault(dice: &mut Dice) -> Answer {
         Answer::Busy(9),
         Answer::Broken,
         Answer::Lost,
-        Answer::Slow,
     ])
 }
 
@@ -53,8 +55,14 @@ fn spoil(hub: FakeHub, dice: &mut Dice, world: &World) -> FakeHub {
     if dice.one_in(15) {
         hub = hub.without_date();
     }
+    if dice.one_in(3) {
+        hub = hub.without_conditions();
+    }
     for (name, person) in &world.people {
         let user = escape(name);
+        if person.wakes {
+            hub = hub.awaken_before_delete(&user);
+        }
         for (server, truth) in &person.servers {
             let path = match &**server {
                 "" => format!("{user}/server"),
@@ -92,10 +100,10 @@ async fn sweep(hub: &FakeHub, seed: u64, count: &mut Count) {
     let args = flags.args();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let mut settings = hub.settings(&args);
-    settings.request_timeout = Duration::from_millis(250);
+    settings.request_timeout = Duration::from_secs(3);
     let ours = FakeClock::at(SystemClock.now() + ahead);
     let mut sweeper = Sweeper::new(&settings, std::sync::Arc::new(ours)).unwrap();
-    if dice.one_in(3) {
+    if hub.is_without_conditions() || dice.one_in(3) {
         sweeper = sweeper.stale_after(Duration::ZERO);
     }
     let swept = match sweeper.era().await {

@@ -37,7 +37,11 @@ async fn idle_users_go_after_their_servers() {
             "GET /users?state=ready&limit=200"
         ]
     );
-    assert_eq!(reads.len(), 5, "and one look before each deletion");
+    assert_eq!(
+        reads.len(),
+        6,
+        "and one look before each deletion, two when servers are stopped for it"
+    );
     let order = hub.lines("DELETE");
     assert_eq!(
         order
@@ -80,26 +84,23 @@ async fn case_110_a_user_who_comes_back_stays() {
 
 #[tokio::test]
 async fn one_more_look_before_a_deletion() {
-    for (now, deleted) in [
-        (
-            r#"{"name": "alice", "servers": {"": {"ready": false, "pending": "spawn"}}}"#,
-            false,
-        ),
-        (
-            r#"{"name": "alice", "servers": {"gpu": {"ready": true}}}"#,
-            false,
-        ),
-        (r#"{"name": "alice"}"#, false),
-        (r#"{"name": "alice", "servers": {}}"#, true),
+    for (servers, deleted) in [
+        (r#"{"": {"ready": false, "pending": "spawn"}}"#, false),
+        (r#"{"gpu": {"ready": true}}"#, false),
+        ("null", false),
+        ("{}", true),
     ] {
+        let (created, seen) = (ago(9_000), ago(800));
+        let now = format!(
+            r#"{{"name": "alice", "created": "{created}", "last_activity": "{seen}", "servers": {servers}}}"#
+        );
         let hub = FakeHub::start()
             .await
-            .user(user("alice", 900, &[("", idle(900))]))
-            .answer("GET /users/alice", Answer::Status(200, now));
+            .user(user("alice", 900, &[]))
+            .answer("GET /users/alice", Answer::Status(200, now.leak()));
         let summary = hub.sweep(&["--timeout=600", "--cull-users"]).await.unwrap();
-        assert_eq!(summary.servers_culled, 1);
-        assert_eq!(summary.users_culled, usize::from(deleted), "{now}");
-        assert_eq!(summary.became_active, usize::from(!deleted), "{now}");
+        assert_eq!(summary.users_culled, usize::from(deleted), "{servers}");
+        assert_eq!(summary.became_active, usize::from(!deleted), "{servers}");
     }
     let fresh = format!(
         r#"{{"name": "bob", "created": "{}", "last_activity": "{}", "servers": {{}}}}"#,
@@ -142,4 +143,17 @@ async fn case_104_exactly_that_user_is_deleted() {
     let left = hub.users();
     let left: Vec<_> = left.iter().map(|user| &user["name"]).collect();
     assert_eq!(left, ["victim", ".."]);
+}
+
+/// Stopping a server counts as activity of its user, so whether they came back has to be seen before.
+#[tokio::test]
+async fn case_110_a_user_who_comes_back_before_their_turn_stays() {
+    let hub = FakeHub::start()
+        .await
+        .without_conditions()
+        .user(user("alice", 900, &[("", idle(900))]))
+        .awaken_before_delete("alice");
+    let summary = hub.sweep(&["--timeout=600", "--cull-users"]).await.unwrap();
+    assert_eq!((summary.servers_culled, summary.users_culled), (1, 0));
+    assert_eq!(hub.deleted(), ["alice/server"]);
 }

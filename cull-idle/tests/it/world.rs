@@ -85,6 +85,8 @@ pub(crate) struct Person {
     pub(crate) admin: bool,
     pub(crate) idle: i64,
     pub(crate) age: i64,
+    /// They come back between being read and being deleted.
+    pub(crate) wakes: bool,
     pub(crate) servers: BTreeMap<String, Server>,
 }
 
@@ -114,6 +116,7 @@ impl World {
             admin: dice.one_in(4),
             idle: span(dice, flags, age),
             age,
+            wakes: dice.one_in(6),
             servers: BTreeMap::new(),
         };
         let mut said = Map::new();
@@ -220,7 +223,7 @@ pub(crate) fn may_stop(flags: &Flags, name: &str, server: &Server) -> bool {
 
 /// Whether deleting this user is right, once none of their servers is alive.
 pub(crate) fn may_delete(flags: &Flags, person: &Person) -> bool {
-    let idle = person.idle >= flags.timeout;
+    let idle = person.idle >= flags.timeout && !person.wakes;
     let old = flags.max_age.is_some_and(|most| person.age >= most);
     flags.users && (flags.admins || !person.admin) && (idle || old)
 }

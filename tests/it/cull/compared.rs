@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use e2e::{Client, Stack, eventually, eventually_some, peers, programs};
 use hub_types::clock::{Clock as _, SystemClock};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ use crate::spec;
 const TOKEN: &str = "culler-token-of-the-comparison";
 
 /// Idle time, in seconds: long enough for a busy machine to note activity in between.
-const TIMEOUT: i64 = 20;
+const TIMEOUT: i64 = 30;
 
 /// A hub's API as one culler sees it.
 #[derive(Clone)]
@@ -207,11 +207,9 @@ async fn the_same_servers_are_culled_as_by_the_python_culler() {
         let model = api.server(user).await.unwrap();
         SystemClock.now() - time(&model, "started")
     };
-    let between = (age("old").await + age("zoe").await) / 2;
-    let mut flags = vec![
-        format!("--timeout={TIMEOUT}"),
-        format!("--max-age={}", between.num_seconds()),
-    ];
+    // The old one only grows older, and zoe's server is younger by all the idleness that was waited for.
+    let most = age("old").await.num_seconds();
+    let mut flags = vec![format!("--timeout={TIMEOUT}"), format!("--max-age={most}")];
 
     let expected = set(&["admin/server", "mal/server", "mal/servers/x", "old/server"]);
     let (our, their) = both(&stack, &flags).await;
@@ -227,11 +225,6 @@ async fn the_same_servers_are_culled_as_by_the_python_culler() {
     assert_eq!(ours(&stack, &upstream).await, their);
     flags.pop();
 
-    let zoes_age = age("zoe").await;
-    assert!(
-        zoes_age < between - TimeDelta::seconds(1),
-        "the machine is too slow for this comparison: zoe's server grew old, {zoes_age}"
-    );
     for socket in [&old, &zoe] {
         assert!(!socket.is_finished(), "nobody was cut off");
     }

@@ -50,10 +50,10 @@ fn announced_before_and_stopped_after() {
             "announced 60",
         ),
         (
-            "over, but not yet idle for so long",
+            "for an earlier time: for another reason",
             policy(),
             announced(idle(590), -1),
-            "announced 10",
+            "idle 590 in 120",
         ),
         ("over", policy(), announced(idle(600), 0), "idle 600"),
         (
@@ -61,6 +61,12 @@ fn announced_before_and_stopped_after() {
             policy(),
             announced(idle(700), -100),
             "idle 700",
+        ),
+        (
+            "for a time that nobody would say: it saves nothing",
+            policy(),
+            announced(idle(700), 1_000_000),
+            "idle 700 in 120",
         ),
         ("active again", policy(), announced(idle(5), -1), "active 5"),
         (

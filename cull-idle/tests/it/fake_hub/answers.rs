@@ -18,6 +18,9 @@ pub(super) fn ordinary(inner: &mut Inner, parts: &Parts, body: &Bytes, target: &
         (&Method::GET, "/users") => list(inner, parts, target),
         (&Method::GET, path) => {
             let name = plain(path.trim_start_matches("/users/"));
+            if inner.unconditional {
+                awaken(inner, &name);
+            }
             match inner.users.iter().find(|user| user["name"] == name) {
                 Some(user) => axum::Json(user.clone()).into_response(),
                 None => StatusCode::NOT_FOUND.into_response(),
@@ -84,6 +87,26 @@ fn plain(name: &str) -> String {
         .into_owned()
 }
 
+/// Lets a user and their servers be used now, as far as that was arranged.
+fn awaken(inner: &mut Inner, name: &str) {
+    let now = json!(hub_types::time::format(SystemClock.now() + inner.offset));
+    let Some(user) = inner.users.iter_mut().find(|user| user["name"] == *name) else {
+        return;
+    };
+    for path in &inner.awakened {
+        match path.split_once('/') {
+            None if plain(path) == name => user["last_activity"] = now.clone(),
+            Some((owner, server)) if plain(owner) == name => {
+                let server = plain(server.strip_prefix("servers/").unwrap_or_default());
+                if let Some(model) = user["servers"].get_mut(&server) {
+                    model["last_activity"] = now.clone();
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
 /// Notes in a default server's model that it will be stopped.
 fn announce(inner: &mut Inner, body: &Bytes, path: &str) -> Response {
     let name = plain(path.trim_end_matches("/server/stop-notice"));
@@ -125,7 +148,9 @@ fn delete(inner: &mut Inner, parts: &Parts, path: &str) -> Response {
     let since = parts.headers.get("x-jupyterhub-if-inactive-since");
     let since = since.and_then(|value| hub_types::time::parse(value.to_str().unwrap()));
     let active = active.as_str().and_then(hub_types::time::parse);
-    if since.is_some_and(|since| active.is_some_and(|active| active > since)) {
+    if !inner.unconditional
+        && since.is_some_and(|since| active.is_some_and(|active| active > since))
+    {
         return StatusCode::PRECONDITION_FAILED.into_response();
     }
     match server {
