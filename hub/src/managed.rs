@@ -2,8 +2,9 @@
 //! its route; how it is, its status.
 //!
 //! [`services::supervisor`] runs the processes. [`ledger`] remembers them in the database, [`tokens`] gives each a token,
-//! `registry` takes on external ones while the hub runs.
+//! `registry` takes on external ones while the hub runs. [`announcement`] asks one of them what pages shall say.
 
+pub mod announcement;
 pub mod ledger;
 mod registry;
 pub mod tokens;
@@ -20,13 +21,20 @@ use hub_types::names::ServiceName;
 use services::contract::{HubAddress, LOCAL_ENV_KEEP, keep, put_on_path};
 use services::process::{Failure, resolve};
 use services::spec::ServiceSpec;
-use services::supervisor::{PrepareError, Prepared, ServiceStatus, Settings, Supervisor};
+use services::supervisor::{
+    PrepareError, Prepared, ServiceStatus, Settings, Supervisor, probe_client,
+};
 
 use crate::addresses::Addresses;
 use crate::bus::Bus;
 use crate::config::Config;
 use crate::db::{Db, DbError};
+use crate::domain::action::ReadServiceOutput;
+use crate::domain::principal::Granted;
 use crate::proxy_client::Route;
+
+/// How many lines of a service's output are shown.
+const LOG_LINES: usize = 50;
 
 /// How servers and services of this hub reach it, and browsers do.
 #[must_use]
@@ -143,6 +151,9 @@ struct Inner {
     db: Db,
     bus: Bus,
     clock: Arc<dyn Clock>,
+    http: reqwest::Client,
+    own: crate::config::Own,
+    heard: announcement::Heard,
 }
 
 impl ManagedServices {
@@ -196,6 +207,9 @@ impl ManagedServices {
             db: deps.db,
             bus: deps.bus,
             clock: deps.clock,
+            http: probe_client()?,
+            own: deps.config.own.clone(),
+            heard: announcement::Heard::default(),
         })))
     }
 
@@ -283,11 +297,21 @@ impl ManagedServices {
         self.services().get(name).cloned()
     }
 
-    /// How a service is, with the last `log_lines` lines of its output. None when there is no such service, or it has
-    /// neither a command nor a URL.
+    /// How a service is, without what it wrote. None when there is no such service, or it has neither a command nor a URL.
     #[must_use]
-    pub fn status(&self, name: &str, log_lines: usize) -> Option<ServiceStatus> {
-        self.0.supervisor.status(name, log_lines)
+    pub fn status(&self, name: &str) -> Option<ServiceStatus> {
+        self.0.supervisor.status(name, 0)
+    }
+
+    /// How a managed service is, with the last lines of its output; None for others.
+    #[must_use]
+    pub fn status_with_output(
+        &self,
+        granted: &Granted<ReadServiceOutput>,
+    ) -> Option<ServiceStatus> {
+        let name = granted.subject();
+        self.get(name).filter(|service| service.spec.is_managed())?;
+        self.0.supervisor.status(name, LOG_LINES)
     }
 
     /// Names of the services that pages list: they have a web address and are not hidden.

@@ -18,6 +18,7 @@ use hub_types::env::{
     EnvSource, JUPYTERHUB_METRICS_PREFIX, JUPYTERHUB_SERVER_SPAWN_DURATION_SECONDS_BUCKETS,
     JUPYTERHUB_SERVER_STOP_DURATION_SECONDS_BUCKETS,
 };
+use services::supervisor::{ServiceStatus, State};
 
 /// `Content-Type` of [`Metrics::page`], as JupyterHub sends it.
 pub const CONTENT_TYPE: &str = "text/plain; version=1.0.0; charset=utf-8";
@@ -54,6 +55,9 @@ const RUNNING: &str = "running_servers";
 const USERS: &str = "total_users";
 const ACTIVE: &str = "active_users";
 const REPORTS: &str = "csp_reports_total";
+const SERVICE_STATE: &str = "service_state";
+const SERVICE_RESTARTS: &str = "service_restarts_total";
+const SERVICE_ANSWERS: &str = "service_answers";
 
 const DESCRIPTIONS: &[(&str, &str)] = &[
     (REQUEST, "Time of HTTP requests"),
@@ -87,6 +91,18 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
     (
         REPORTS,
         "Reports of browsers that something on a page was blocked",
+    ),
+    (
+        SERVICE_STATE,
+        "What a managed service of the configuration is doing: 1 for its state, 0 for the others",
+    ),
+    (
+        SERVICE_RESTARTS,
+        "How often a managed service was started again since the hub started",
+    ),
+    (
+        SERVICE_ANSWERS,
+        "Whether a service of the configuration answers at its URL; absent as long as it was not asked",
     ),
 ];
 
@@ -465,6 +481,38 @@ impl Metrics {
         self.gauge(ACTIVE, &labels).set(number(count));
     }
 
+    /// How a service of the configuration is. (Of those, because they stay as long as this process: what has been shown
+    /// once is shown for ever.)
+    /// `has_url`: whether there is anything to answer.
+    pub fn set_service(&self, name: &str, status: &ServiceStatus, has_url: bool) {
+        let named = |metric: &str, state: Option<&'static str>| {
+            let mut labels = vec![Label::new("service", name.to_owned())];
+            labels.extend(state.map(|state| Label::from_static_parts("state", state)));
+            Key::from_parts(self.name(metric), labels)
+        };
+        let gauge = |key: &Key, on: bool| {
+            let gauge = self.0.recorder.register_gauge(key, &metadata());
+            gauge.set(if on { 1.0 } else { 0.0 });
+        };
+        if status.state != State::External {
+            for state in State::MANAGED {
+                gauge(
+                    &named(SERVICE_STATE, Some(state.as_str())),
+                    state == status.state,
+                );
+            }
+            let restarts = named(SERVICE_RESTARTS, None);
+            let restarts = self.0.recorder.register_counter(&restarts, &metadata());
+            restarts.absolute(status.restarts);
+        }
+        // A service that does not run does not answer either; one that has just been started was not asked yet.
+        let silent = status.state != State::External && status.state != State::Running;
+        let answers = status.answers.or(silent.then_some(false));
+        if let (true, Some(answers)) = (has_url, answers) {
+            gauge(&named(SERVICE_ANSWERS, None), answers);
+        }
+    }
+
     /// Sorts what was recorded into its buckets: until then every single observation is kept.
     pub fn tidy(&self) {
         self.0.handle.run_upkeep();
@@ -510,6 +558,13 @@ mod tests {
             Duration::from_millis(30),
         );
         metrics.spawn(SpawnEnd::Success, Duration::from_secs(3));
+        let failed = ServiceStatus {
+            state: State::Backoff,
+            restarts: 4,
+            ..ServiceStatus::default()
+        };
+        metrics.set_service("grader", &failed, true);
+        metrics.set_service("culler", &failed, false);
         let page = metrics.page();
         for (name, _) in DESCRIPTIONS {
             assert!(
@@ -517,6 +572,10 @@ mod tests {
                 "{name}: {page}"
             );
         }
+        assert!(
+            !page.contains("service_answers{service=\"culler\"}"),
+            "{page}"
+        );
         for line in [
             "jupyterhub_total_users 3",
             "jupyterhub_csp_reports_total 0",
@@ -528,6 +587,10 @@ mod tests {
             "jupyterhub_server_spawn_duration_seconds_count{status=\"failure\",reason=\"throttled\"} 0",
             "jupyterhub_proxy_add_duration_seconds_count{status=\"failure\"} 0",
             "jupyterhub_event_loop_interval_seconds_count 0",
+            "jupyterhub_service_state{service=\"grader\",state=\"backoff\"} 1",
+            "jupyterhub_service_state{service=\"grader\",state=\"running\"} 0",
+            "jupyterhub_service_restarts_total{service=\"grader\"} 4",
+            "jupyterhub_service_answers{service=\"grader\"} 0",
         ] {
             assert!(page.lines().any(|found| found == line), "{line}\n{page}");
         }

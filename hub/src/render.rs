@@ -34,7 +34,7 @@ pub use error_page::{ErrorPage, Link};
 /// What all pages share: who is looking, where the hub is, what the navigation shows.
 ///
 /// In templates: `prefix` (the base URL), `hub_prefix` (also as `base_url`, the name that JupyterHub's templates use for
-/// it), `user` (null, or `name`, `escaped_name`, `admin`), `xsrf`, `services`, `version`, `announcement`, `login_url`,
+/// it), `user` (null, or `name`, `escaped_name`, `admin`, `administers_services`), `xsrf`, `services`, `version`, `announcement`, `announced`, `login_url`,
 /// `logout_url`, `logo_url`, `site_name`, `page_id` (the template's name without `.html`), `static_url(path)`.
 #[derive(Clone, Default, PartialEq)]
 pub struct Chrome {
@@ -46,6 +46,8 @@ pub struct Chrome {
     pub user: Option<String>,
     /// Whether the navigation links to the admin page.
     pub admin: bool,
+    /// Whether the navigation links to the page that tells how services are.
+    pub administers_services: bool,
     /// Value of the `_xsrf` cookie that goes with this page, for the hidden field of its forms.
     pub xsrf: String,
     /// Services that this user may open.
@@ -55,6 +57,8 @@ pub struct Chrome {
     /// Markup that an administrator wrote, shown as it is above the page. `announcement_<page>` and `announcement` of
     /// `template_vars` replace it.
     pub announcement: Option<String>,
+    /// What a service says above the page, as text.
+    pub announced: Option<String>,
 }
 
 impl std::fmt::Debug for Chrome {
@@ -235,7 +239,7 @@ impl Renderer {
 fn chrome_variables(chrome: &Chrome, page_id: &str) -> Map<String, serde_json::Value> {
     let hub = &chrome.hub_prefix;
     let user = chrome.user.as_ref().map(
-        |name| json!({ "name": name, "escaped_name": names::escape(name), "admin": chrome.admin }),
+        |name| json!({ "name": name, "escaped_name": names::escape(name), "admin": chrome.admin, "administers_services": chrome.administers_services }),
     );
     let variables = json!({
         "site_name": "Hub",
@@ -248,6 +252,7 @@ fn chrome_variables(chrome: &Chrome, page_id: &str) -> Map<String, serde_json::V
         "services": chrome.services,
         "version": chrome.version,
         "announcement": chrome.announcement,
+        "announced": chrome.announced,
         "login_url": format!("{hub}login"),
         "logout_url": format!("{hub}logout"),
         "logo_url": assets::url(hub, "img/logo.svg"),

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::db::{self, DbError};
+use crate::managed::announcement::AnnouncementError;
 use crate::metrics::Period;
 use crate::proxy_client::ProxyRunner;
 use crate::proxy_client::process::ProxyProcessError;
@@ -33,6 +34,8 @@ const PURGE: Duration = Duration::from_secs(600);
 const TRIM: Duration = Duration::from_secs(60);
 /// How long is waited for the first check of routes after a start, of the hub or of the proxy.
 pub const FIRST_CHECK: Duration = Duration::from_secs(5);
+/// How often a service is asked what to announce.
+const ANNOUNCEMENT: Duration = Duration::from_secs(5);
 /// No job is repeated more often, whatever is configured.
 const SHORTEST: Duration = Duration::from_millis(100);
 
@@ -60,6 +63,9 @@ pub enum TaskError {
     /// The proxy cannot be kept running.
     #[error(transparent)]
     Proxy(#[from] ProxyProcessError),
+    /// Nothing is known of what is to be announced.
+    #[error(transparent)]
+    Announcement(#[from] AnnouncementError),
     /// A mistake in the hub.
     #[error("it panicked: {0}; please report this")]
     Panicked(String),
@@ -229,6 +235,15 @@ pub async fn trim_outputs(context: &Context) -> Result<(), TaskError> {
     Ok(())
 }
 
+/// Asks the service that the configuration names what pages shall say.
+///
+/// # Errors
+/// When it does not answer as it should.
+pub async fn ask_announcement(context: &Context) -> Result<(), TaskError> {
+    context.state.managed.ask_announcement().await?;
+    Ok(())
+}
+
 /// A job with its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Job {
@@ -241,10 +256,11 @@ enum Job {
     Purge,
     TrimOutputs,
     CountActiveUsers,
+    AskAnnouncement,
 }
 
 impl Job {
-    const ALL: [Job; 9] = [
+    const ALL: [Job; 10] = [
         Job::Heartbeat,
         Job::PollServers,
         Job::CheckRoutes,
@@ -254,6 +270,7 @@ impl Job {
         Job::Purge,
         Job::TrimOutputs,
         Job::CountActiveUsers,
+        Job::AskAnnouncement,
     ];
 
     fn interval(self, config: &Config) -> Duration {
@@ -266,6 +283,7 @@ impl Job {
             Job::Purge => PURGE,
             Job::TrimOutputs => TRIM,
             Job::CountActiveUsers => config.metrics.active_users_update_interval,
+            Job::AskAnnouncement => ANNOUNCEMENT,
         }
     }
 
@@ -295,6 +313,7 @@ impl Job {
             Job::Purge => purge(context).await,
             Job::TrimOutputs => trim_outputs(context).await,
             Job::CountActiveUsers => count_active_users(context).await,
+            Job::AskAnnouncement => ask_announcement(context).await,
         }
     }
 

@@ -11,7 +11,6 @@
 //! GET {prefix}logout  logs out here and at the hub
 //! ```
 
-mod activity;
 mod echo;
 mod hub_check;
 mod page;
@@ -30,8 +29,8 @@ use hub_types::env::{EnvSource, JUPYTERHUB_SERVER_NAME, JUPYTERHUB_USER, Process
 use hub_types::{JUPYTERHUB_VERSION, VERSION_HEADER};
 use hubauth::{HubAuthConfig, HubOAuth, HubUser};
 
+use crate::kit::activity::{LastUse, Reporter};
 use crate::{kit, look};
-use activity::LastUse;
 
 /// Runs the program until it is asked to stop.
 #[must_use]
@@ -40,7 +39,7 @@ pub fn run() -> ExitCode {
         let hub = HubOAuth::from_env()?;
         hub_check::reach(hub.auth().client()).await?;
         let demo = Demo::new(hub.config(), &ProcessEnv);
-        if let Some(report) = activity::Reporter::from_env(&hub, &demo.last_use, &ProcessEnv) {
+        if let Some(report) = Reporter::from_env(hub.auth().client(), &demo.last_use, &ProcessEnv) {
             tokio::spawn(report.run());
         }
         Ok(router(&hub, demo))

@@ -33,4 +33,4 @@ pub use launcher::launcher_main;
 pub use plan::{LaunchPlan, RunAs};
 pub use program::{DEFAULT_PATH, resolve};
 pub use record::{Liveness, ProcessRecord, poll};
-pub use stop::{StopReport, StopTimes, signal_group, stop};
+pub use stop::{StopReport, StopTimes, signal_group, stop, stop_watched};

@@ -30,7 +30,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::contract::{Env, HubAddress};
-use crate::process::{StopReport, StopTimes, output, stop};
+use crate::process::{Liveness, StopReport, StopTimes, output, poll, stop};
 use crate::spec::{AddressError, ServiceSpec};
 
 pub use backoff::Backoff;
@@ -200,8 +200,11 @@ impl Supervisor {
             source,
         })?;
         let fingerprint = spec.fingerprint(&self.inner.settings.hub);
+        // Of a process that is gone, somebody else may have the port by now.
         let remembered = entry
-            .filter(|entry| entry.fingerprint == fingerprint)
+            .filter(|entry| {
+                entry.fingerprint == fingerprint && poll(&entry.record) == Liveness::Alive
+            })
             .and_then(|entry| entry.url);
         let url = spec.listen_url(remembered.as_deref())?;
         Ok(Prepared { spec, url })
@@ -316,6 +319,9 @@ impl Supervisor {
     #[must_use]
     pub fn status(&self, name: &str, log_lines: usize) -> Option<ServiceStatus> {
         let mut status = self.services().get(name)?.status.get();
+        if log_lines == 0 {
+            return Some(status);
+        }
         let path = self
             .inner
             .settings

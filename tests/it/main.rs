@@ -20,6 +20,8 @@ mod rest_table;
 mod restart;
 mod sdk_matrix;
 mod secrets_in_logs;
+mod service_kinds;
+mod service_life;
 mod services_cookie;
 mod shares;
 mod spec;

@@ -94,6 +94,14 @@ impl Sandbox {
         path
     }
 
+    /// Writes a script below the working folder that can be run.
+    pub fn write_program(&self, name: &str, text: &str) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = self.write(name, text);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("our own file");
+        path
+    }
+
     /// The `PATH` of whatever is started in here.
     #[must_use]
     pub fn path(&self) -> &OsStr {

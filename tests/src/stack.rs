@@ -48,6 +48,7 @@ pub struct StackBuilder {
     env: Vec<(String, String)>,
     python_on_path: bool,
     python_config: bool,
+    programs: Vec<(String, String)>,
 }
 
 /// Which hub.
@@ -74,6 +75,7 @@ impl Default for StackBuilder {
             env: Vec::new(),
             python_on_path: true,
             python_config: false,
+            programs: Vec::new(),
         }
     }
 }
@@ -101,6 +103,13 @@ impl StackBuilder {
     #[must_use]
     pub fn args(mut self, args: &[&str]) -> Self {
         self.args.extend(args.iter().map(|arg| (*arg).to_owned()));
+        self
+    }
+
+    /// Puts a script into the hub's working folder.
+    #[must_use]
+    pub fn program(mut self, name: &str, text: &str) -> Self {
+        self.programs.push((name.to_owned(), text.to_owned()));
         self
     }
 
@@ -170,6 +179,9 @@ impl StackBuilder {
                 sandbox.write("jupyterhub_config.py", config::python(&config))
             }
         };
+        for (name, text) in &self.programs {
+            sandbox.write_program(name, text);
+        }
         let hub = start_hub(&sandbox, self.program, &self.args, &self.env);
         Stack {
             hub,

@@ -124,4 +124,6 @@ actions! {
     ReadService(ReadServices | ReadServicesName | ReadRolesServices) on String => |name| Target::Service(name);
     /// Register or delete a service at run time.
     EditService(AdminServices) on String => |name| Target::Service(name);
+    /// Read what a service wrote, which may hold secrets.
+    ReadServiceOutput(AdminServices) on String => |name| Target::Service(name);
 }

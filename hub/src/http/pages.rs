@@ -15,6 +15,7 @@ mod logout;
 mod metrics;
 mod redirects;
 mod root;
+mod services;
 mod spawn;
 mod spawn_pending;
 mod stopped_server;
@@ -96,6 +97,8 @@ pub fn routes(state: &AppState) -> Router<AppState> {
             &hub("accept-share"),
             get(accept_share::ask).post(accept_share::accept),
         )
+        // -- for administrators
+        .route(&hub("admin/services"), get(services::page))
         // -- for those who write clients
         .route(&hub("api-docs"), api_docs::route(base))
         // -- for Prometheus

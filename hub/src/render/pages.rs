@@ -24,9 +24,11 @@ macro_rules! page {
 
 mod accept_share;
 pub mod api_docs;
+mod services;
 
 pub use accept_share::{AcceptSharePage, Called};
 pub use api_docs::ApiDocsPage;
+pub use services::{ServiceFailure, ServiceRow, ServicesPage};
 
 /// `login.html`: a form with `_xsrf`, `username`, `password` and perhaps `otp`, or a link to the login service.
 #[derive(Debug, Clone, Default, Serialize)]

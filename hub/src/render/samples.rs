@@ -11,7 +11,8 @@ use super::pages::api_docs::{
 use super::pages::{
     AcceptSharePage, Called, ClientRow, ConsentClient, ExpiryOption, Failure, HomePage, LoginPage,
     LogoutPage, NotRunningPage, Notice, NoticeKind, OAuthPage, ScopeDescription, ServerCard,
-    ServerState, SpawnPage, SpawnPendingPage, StopPendingPage, TokenForm, TokenPage, TokenRow,
+    ServerState, ServiceFailure, ServiceRow, ServicesPage, SpawnPage, SpawnPendingPage,
+    StopPendingPage, TokenForm, TokenPage, TokenRow,
 };
 use super::{Chrome, ErrorPage, NavService, RenderError, Renderer};
 
@@ -26,6 +27,7 @@ pub(crate) fn chrome(text: &str) -> Chrome {
         hub_prefix: "/hub/".to_owned(),
         user: Some(text.to_owned()),
         admin: true,
+        administers_services: true,
         xsrf: format!("xsrf{text}"),
         services: vec![
             NavService {
@@ -39,6 +41,7 @@ pub(crate) fn chrome(text: &str) -> Chrome {
         ],
         version: format!("0.1.0{text}"),
         announcement: None,
+        announced: Some(format!("Down at five {text}")),
     }
 }
 
@@ -46,6 +49,7 @@ fn anonymous(text: &str) -> Chrome {
     Chrome {
         user: None,
         admin: false,
+        administers_services: false,
         services: Vec::new(),
         ..chrome(text)
     }
@@ -229,6 +233,43 @@ fn accept_share(text: &str) -> AcceptSharePage {
     }
 }
 
+fn services(text: &str) -> ServicesPage {
+    let failed = ServiceRow {
+        name: format!("grader{text}"),
+        managed: true,
+        state: "backoff".to_owned(),
+        restarts: 12,
+        next_start: Some(at("2026-11-22T03:31:07Z")),
+        failure: Some(ServiceFailure {
+            at: at("2026-11-22T03:30:07Z"),
+            reason: format!("exited with code 1 {text}"),
+        }),
+        log: format!("Traceback:\n{text}"),
+        ..ServiceRow::default()
+    };
+    let running = ServiceRow {
+        name: "whoami".to_owned(),
+        href: Some(format!("/services/{text}/")),
+        managed: true,
+        state: "running".to_owned(),
+        pid: Some(4242),
+        since: Some(at("2026-11-22T03:00:00Z")),
+        answers: Some(true),
+        ..ServiceRow::default()
+    };
+    let external = ServiceRow {
+        name: "viewer".to_owned(),
+        href: Some("/services/viewer/".to_owned()),
+        state: "external".to_owned(),
+        answers: Some(false),
+        ..ServiceRow::default()
+    };
+    ServicesPage {
+        chrome: chrome(text),
+        rows: vec![failed, running, external],
+    }
+}
+
 fn pending(text: &str) -> SpawnPendingPage {
     SpawnPendingPage {
         chrome: chrome(text),
@@ -303,6 +344,14 @@ pub(crate) fn all(
             }),
         ),
         ("api-docs", renderer.render(&api_docs(text))),
+        ("services", renderer.render(&services(text))),
+        (
+            "services-none",
+            renderer.render(&ServicesPage {
+                chrome: chrome(text),
+                rows: Vec::new(),
+            }),
+        ),
         ("home-stopped", renderer.render(&home(ServerState::Stopped))),
         (
             "home-spawning",

@@ -48,4 +48,14 @@ pub struct ServiceModel {
     /// Ours: why it last stopped by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<Option<String>>,
+    /// Ours: whether it answers at its URL; null when it was not asked yet, or has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<Option<bool>>,
+    /// Ours: when the supervisor starts it again, while it waits after a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_start: Option<Option<String>>,
+    /// Ours: the last lines of its output, which may hold secrets. Only where one managed service is asked for, by somebody
+    /// who may administer it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_tail: Option<Vec<String>>,
 }

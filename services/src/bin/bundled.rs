@@ -8,6 +8,11 @@ fn main() -> ExitCode {
         Some("whoami") => services::whoami::run(),
         Some("forward-auth") => services::forward_auth::run(std::env::args_os().skip(1)),
         Some("demo-server") => services::demo::run(),
+        Some("worker") => services::kit::worker(async |hub, shutdown| {
+            tracing::info!("the hub is JupyterHub {}", hub.api_root().await?.version);
+            shutdown.asked().await;
+            Ok(())
+        }),
         _ => ExitCode::from(64),
     }
 }

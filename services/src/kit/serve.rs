@@ -145,7 +145,8 @@ pub async fn serve(listener: TcpListener, app: Router, shutdown: Shutdown) -> io
     }
 }
 
-async fn overdue(shutdown: &Shutdown) {
+/// Comes when there is no more time for what is unfinished: ten seconds after the wish to stop, or with the second one.
+pub(super) async fn overdue(shutdown: &Shutdown) {
     shutdown.asked().await;
     tokio::select! {
         () = tokio::time::sleep(DRAIN) => {}

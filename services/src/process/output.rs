@@ -62,7 +62,14 @@ pub(super) fn open(path: &Path) -> Result<File, LaunchError> {
 pub fn tail(path: &Path, lines: usize) -> io::Result<Vec<String>> {
     let (bytes, whole) = last_bytes(path, TAIL_BYTES)?;
     let text = String::from_utf8_lossy(&bytes);
-    let mut last: VecDeque<&str> = text.lines().skip(usize::from(!whole)).collect();
+    // Progress bars end their lines with a carriage return.
+    let mut last: VecDeque<&str> = text
+        .split(['\n', '\r'])
+        .filter(|line| !line.is_empty())
+        .collect();
+    if !whole && last.len() > 1 {
+        last.pop_front();
+    }
     let surplus = last.len().saturating_sub(lines);
     last.drain(..surplus);
     Ok(last.into_iter().map(str::to_owned).collect())
@@ -162,5 +169,10 @@ mod tests {
         let path = dir.path().join("log");
         std::fs::write(&path, format!("{}\nend\n", "x".repeat(70 << 10))).unwrap();
         assert_eq!(tail(&path, 10).unwrap(), ["end"]);
+        // One endless line: its end is better than nothing.
+        std::fs::write(&path, "x".repeat(70 << 10)).unwrap();
+        assert_eq!(tail(&path, 10).unwrap().len(), 1);
+        std::fs::write(&path, format!("{}\r98 %\r99 %", "x".repeat(70 << 10))).unwrap();
+        assert_eq!(tail(&path, 10).unwrap(), ["98 %", "99 %"]);
     }
 }

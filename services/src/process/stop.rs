@@ -51,7 +51,16 @@ pub enum StopReport {
 /// Once the process itself is gone, what it left behind gets one second per signal. Descendants that made a session of
 /// their own (daemons, Jupyter kernels) are not part of it.
 pub async fn stop(record: &ProcessRecord, times: StopTimes) -> StopReport {
-    let proof = Proof::of(record);
+    stop_proven(record, times, Proof::of(record)).await
+}
+
+/// Ends what a process has left behind, which the caller has watched until it ended just now: nobody else can have its number
+/// yet, so whoever is in its session belongs to it, also those that have changed their environment.
+pub async fn stop_watched(record: &ProcessRecord, times: StopTimes) -> StopReport {
+    stop_proven(record, times, Proof::Leader).await
+}
+
+async fn stop_proven(record: &ProcessRecord, times: StopTimes, proof: Proof) -> StopReport {
     if members(record, proof).is_empty() {
         return StopReport::AlreadyGone;
     }

@@ -11,7 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::status::{LastFailure, Shared, State};
 use super::{Inner, Prepared};
-use crate::process::{Adopted, Exit, ProcessRecord, Running, StopReport, adopt, output, stop};
+use crate::process::{
+    Adopted, Exit, ProcessRecord, Running, StopReport, adopt, output, stop, stop_watched,
+};
 
 /// How many lines of output are kept with a failure.
 const FAILURE_LINES: usize = 20;
@@ -51,10 +53,10 @@ impl Process {
 
 /// How a run came to its end.
 enum End {
-    /// By itself, and everything it started is gone.
-    Exited(Exit),
-    /// By itself, but something of it cannot be killed.
-    Stuck(String),
+    /// By itself after this time, and everything it started is gone.
+    Exited(Exit, Duration),
+    /// By itself after this time, but something of it cannot be killed.
+    Stuck(String, Duration),
     /// Asked to.
     Asked,
 }
@@ -85,23 +87,19 @@ impl Keeper {
                 status.state = State::Starting;
                 status.next_start = None;
             });
-            let started = Instant::now();
-            let failure = match self.obtain(&mut cleared, &mut found).await {
+            let (failure, ran_for) = match self.obtain(&mut cleared, &mut found).await {
                 Ok(process) => match self.keep(process).await {
                     End::Asked => break,
-                    End::Exited(exit) => exit.to_string(),
-                    End::Stuck(why) => {
+                    End::Exited(exit, ran_for) => (exit.to_string(), ran_for),
+                    End::Stuck(why, ran_for) => {
                         cleared = false;
-                        why
+                        (why, ran_for)
                     }
                 },
-                Err(why) => why,
+                Err(why) => (why, Duration::ZERO),
             };
-            let restart = self
-                .hub
-                .settings
-                .backoff
-                .decide(streak, started.elapsed(), jitter());
+            let backoff = self.hub.settings.backoff;
+            let restart = backoff.decide(streak, ran_for, jitter());
             streak = restart.streak;
             self.failed(failure, restart.after);
             tokio::select! {
@@ -155,7 +153,7 @@ impl Keeper {
             if let Some(adopted) = adopt(&entry.record) {
                 return Ok(Some(adopted));
             }
-        } else {
+        } else if entry.fingerprint != wanted {
             tracing::info!(service = %self.name, "the configuration of service {} has changed", self.name);
         }
         self.end(&entry.record).await?;
@@ -164,7 +162,11 @@ impl Keeper {
 
     /// Ends a session, so that nothing runs twice.
     async fn end(&self, record: &ProcessRecord) -> Result<(), String> {
-        match stop(record, self.hub.settings.stop_times).await {
+        Self::ended(record, stop(record, self.hub.settings.stop_times).await)
+    }
+
+    fn ended(record: &ProcessRecord, report: StopReport) -> Result<(), String> {
+        match report {
             StopReport::AlreadyGone | StopReport::Stopped(_) => Ok(()),
             StopReport::StillAlive => Err(format!(
                 "process {} and what it started cannot be killed; not starting a second one",
@@ -176,7 +178,7 @@ impl Keeper {
     /// Waits for the end of a process, or ends it when asked to. What it started goes with it.
     async fn keep(&self, mut process: Process) -> End {
         let record = process.record().clone();
-        let now = self.hub.settings.clock.now();
+        let (now, begin) = (self.hub.settings.clock.now(), Instant::now());
         self.status.update(|status| {
             status.state = State::Running;
             status.pid = Some(record.pid);
@@ -189,8 +191,12 @@ impl Keeper {
             never = self.watch() => match never {},
             never = self.trim_output() => match never {},
         };
+        let ran_for = begin.elapsed();
         let ended = match exit {
-            Some(_) => self.end(&record).await,
+            Some(_) => {
+                let left = stop_watched(&record, self.hub.settings.stop_times).await;
+                Self::ended(&record, left)
+            }
             None => self.end_asked(process).await,
         };
         self.status.update(|status| {
@@ -201,9 +207,9 @@ impl Keeper {
         match (ended, exit) {
             (Ok(()), exit) => {
                 self.forget().await;
-                exit.map_or(End::Asked, End::Exited)
+                exit.map_or(End::Asked, |exit| End::Exited(exit, ran_for))
             }
-            (Err(why), Some(_)) => End::Stuck(why),
+            (Err(why), Some(_)) => End::Stuck(why, ran_for),
             (Err(why), None) => {
                 tracing::error!(service = %self.name, "service {}: {why}", self.name);
                 End::Asked

@@ -25,6 +25,15 @@ pub enum State {
 }
 
 impl State {
+    /// Those that a managed service can be in.
+    pub const MANAGED: [Self; 5] = [
+        Self::Starting,
+        Self::Running,
+        Self::Backoff,
+        Self::Stopping,
+        Self::Stopped,
+    ];
+
     /// The state in a word, as `ServiceModel::status` has it.
     #[must_use]
     pub fn as_str(self) -> &'static str {

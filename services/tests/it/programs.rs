@@ -13,6 +13,7 @@ use services::contract::Env;
 use services::kit::ServiceEnv;
 use services::spec::ServiceSpec;
 use services::supervisor::probe_client;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
@@ -308,5 +309,37 @@ async fn what_is_wrong_with_the_environment_is_said() {
         assert_eq!(output.status.code(), Some(code), "{name}: {said}");
         assert!(said.contains(expected), "{name}: {said}");
         assert!(!said.contains(whoami.env[env::JUPYTERHUB_API_TOKEN].as_str()));
+    }
+}
+
+#[tokio::test]
+async fn a_worker_has_the_client_of_the_api_and_stops_when_asked() {
+    let hub = FakeHub::start().await.unwrap();
+    let mut env = environment(&hub.config("x").unwrap(), "x", "http://127.0.0.1:0/");
+    // A service without a web address: it is told no prefix.
+    env.remove(env::JUPYTERHUB_SERVICE_PREFIX);
+    let mut child = command("worker", &env).spawn().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let line = said.next_line().await.unwrap().unwrap();
+    assert!(line.contains("the hub is JupyterHub "), "{line}");
+    let pid = i32::try_from(child.id().unwrap()).unwrap();
+    kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
+    assert_eq!(child.wait().await.unwrap().code(), Some(0));
+
+    for (name, code) in [
+        (env::JUPYTERHUB_API_TOKEN, 64),
+        (env::JUPYTERHUB_API_URL, 1),
+    ] {
+        let mut env = env.clone();
+        match code {
+            64 => env.remove(name),
+            // Nothing listens there.
+            _ => env.insert(name.into(), "http://127.0.0.1:9/hub/api".into()),
+        };
+        let output = command("worker", &env).output().await.unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{name}: {said}");
+        let expected = if code == 64 { name } else { "127.0.0.1:9" };
+        assert!(said.contains(expected), "{name}: {said}");
     }
 }

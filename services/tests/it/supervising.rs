@@ -230,6 +230,38 @@ async fn a_service_that_cannot_start_is_visible_and_stoppable() {
 }
 
 #[tokio::test]
+async fn a_service_runs_as_its_user_with_exactly_that_user_s_groups() {
+    let (scene, hub) = (Scene::new(), Arc::new(Hub::default()));
+    let supervisor = supervisor(&scene, &hub);
+    let mut service = sh("id -u; id -G; echo $USER $HOME; exec sleep 60");
+    service.user = Some("nobody".into());
+    start(&supervisor, service).await;
+    if !nix::unistd::geteuid().is_root() {
+        // Only root can become somebody else: then it must be refused and seen, not run as the hub.
+        let status = reaches(&supervisor, "refused", |s| s.last_failure.is_some()).await;
+        let reason = status.last_failure.unwrap().reason;
+        assert!(reason.contains("only root can"), "{reason}");
+        assert!(status.log_tail.is_empty(), "{:?}", status.log_tail);
+        supervisor.stop_all().await;
+        return;
+    }
+    let status = reaches(&supervisor, "its words", |s| s.log_tail.len() == 3).await;
+    let nobody = services::process::users::lookup("nobody").unwrap();
+    let numbers = |text: &str| {
+        let parsed = text.split(' ').map(|number| number.parse().unwrap());
+        parsed.collect::<std::collections::BTreeSet<u32>>()
+    };
+    assert_eq!(status.log_tail[0], nobody.uid.to_string());
+    assert_eq!(
+        numbers(&status.log_tail[1]),
+        nobody.groups.iter().copied().collect()
+    );
+    let home = nobody.home.display();
+    assert_eq!(status.log_tail[2], format!("nobody {home}"));
+    supervisor.stop_all().await;
+}
+
+#[tokio::test]
 async fn what_a_crashed_service_leaves_behind_is_ended_before_it_starts_again() {
     let (scene, hub) = (Scene::new(), Arc::new(Hub::default()));
     let supervisor = supervisor(&scene, &hub);
@@ -238,6 +270,18 @@ async fn what_a_crashed_service_leaves_behind_is_ended_before_it_starts_again() 
         sh("(trap '' INT TERM; sleep 60) & echo $!; sleep 0.1; exit 1"),
     )
     .await;
+    let status = reaches(&supervisor, "a restart", |s| s.log_tail.len() >= 2).await;
+    assert!(!alive(&status.log_tail[0]));
+    supervisor.stop_all().await;
+    let pids = supervisor.status("x", 100).unwrap().log_tail;
+    assert!(pids.iter().all(|pid| !alive(pid)), "{pids:?}");
+}
+
+#[tokio::test]
+async fn what_a_crash_leaves_behind_is_known_without_its_environment_too() {
+    let (scene, hub) = (Scene::new(), Arc::new(Hub::default()));
+    let supervisor = supervisor(&scene, &hub);
+    start(&supervisor, sh("env -i sleep 60 & echo $!; exit 1")).await;
     let status = reaches(&supervisor, "a restart", |s| s.log_tail.len() >= 2).await;
     assert!(!alive(&status.log_tail[0]));
     supervisor.stop_all().await;

@@ -414,6 +414,8 @@ const STATUS_OF_SERVICES: &[&str] = &[
     "body*.status: only ours",
     "body*.restarts: only ours",
     "body*.last_failure: only ours",
+    "body*.answers: only ours",
+    "body*.next_start: only ours",
 ];
 
 #[cfg(test)]

@@ -42,6 +42,7 @@ pub(super) fn finish(
     roles::check(config, state);
     tokens::check(config, state);
     services(config, state);
+    announcement(config, state);
     if state.problems.is_empty() {
         old_ways::warn(config, state);
     }
@@ -174,6 +175,25 @@ fn services(config: &Config, state: &mut State) {
                 state.problems.push(Problem::new(&at, remark.to_string()));
             }
         }
+    }
+}
+
+/// Whoever says what stands above every page must be one of the services.
+fn announcement(config: &Config, state: &mut State) {
+    if config.own.announcement_path.is_none() {
+        return;
+    }
+    let Some((name, _)) = config.own.announcer() else {
+        let message = "must be a path below a service, e.g. /services/announcement/latest (without the base URL)";
+        state.problem("hub", "announcement_path", message);
+        return;
+    };
+    let mut services = config.jupyterhub.services.iter();
+    if !services.any(|service| service.name == name && service.url.is_some()) {
+        let message = format!(
+            "names the service {name:?}, but there is none of that name with a url in JupyterHub.services"
+        );
+        state.problem("hub", "announcement_path", message);
     }
 }
 

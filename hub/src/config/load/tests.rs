@@ -2,6 +2,7 @@
 
 mod access;
 mod examples;
+mod services;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

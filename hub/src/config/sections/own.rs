@@ -6,4 +6,39 @@ pub struct Own {
     /// Whether the OAuth provider takes PKCE challenges of the method `plain`, which whoever sees the first request can
     /// answer (RFC 9700 section 2.1.1). For clients that know nothing better.
     pub oauth_allow_plain_pkce: bool,
+    /// Where a service of the configuration says what stands above every page, below the base URL: `/services/NAME/…`.
+    pub announcement_path: Option<String>,
+}
+
+impl Own {
+    /// The service that says what stands above every page, and what it is asked below its prefix. None when nothing is
+    /// configured, or it names no service.
+    #[must_use]
+    pub fn announcer(&self) -> Option<(&str, &str)> {
+        let path = self.announcement_path.as_deref()?;
+        let (name, rest) = path.strip_prefix("/services/")?.split_once('/')?;
+        (!name.is_empty()).then_some((name, rest))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_name_a_service_and_what_to_ask_it() {
+        for (path, named) in [
+            ("/services/board/", Some(("board", ""))),
+            ("/services/board/latest?x", Some(("board", "latest?x"))),
+            ("/services/board", None),
+            ("/services//x", None),
+            ("/board/", None),
+        ] {
+            let own = Own {
+                announcement_path: Some(path.to_owned()),
+                ..Own::default()
+            };
+            assert_eq!(own.announcer(), named, "{path}");
+        }
+    }
 }

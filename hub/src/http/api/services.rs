@@ -8,6 +8,7 @@ pub(super) mod register;
 use hub_types::names::ServiceName;
 use hub_types::scope::{ScopeName, Target};
 use hub_types::service::ServiceModel;
+use hub_types::time;
 use serde_json::Value;
 
 use crate::db::roles;
@@ -73,7 +74,7 @@ fn describe(state: &AppState, name: &ServiceName, model: &mut ServiceModel) {
     let Some(service) = state.managed.get(name.as_str()) else {
         return;
     };
-    let status = state.managed.status(name.as_str(), 0);
+    let status = state.managed.status(name.as_str());
     let (spec, url) = (&service.spec, service.url.clone().unwrap_or_default());
     model.prefix = Some(if url.is_empty() {
         String::new()
@@ -95,5 +96,9 @@ fn describe(state: &AppState, name: &ServiceName, model: &mut ServiceModel) {
         .as_ref()
         .map(|status| status.state.as_str().to_owned());
     model.restarts = status.as_ref().map(|status| status.restarts);
-    model.last_failure = status.map(|status| status.last_failure.map(|failure| failure.reason));
+    if let Some(status) = status {
+        model.answers = Some(status.answers);
+        model.next_start = Some(status.next_start.map(time::format));
+        model.last_failure = Some(status.last_failure.map(|failure| failure.reason));
+    }
 }

@@ -78,7 +78,14 @@ pub(crate) fn all() -> Map<String, Value> {
     all.add(&notice, &[]);
     all.add(&GroupModel::default(), &[]);
     // A service that asks about itself hears what is stored of it: of one of the configuration that is less.
-    let of_service = ["last_failure", "url", "info", "display"];
+    let of_service = [
+        "last_failure",
+        "answers",
+        "next_start",
+        "url",
+        "info",
+        "display",
+    ];
     all.add(&ServiceModel::default(), &of_service);
     all.add(&RoleModel::default(), &[]);
     all.add(&TokenModel::default(), &[]);

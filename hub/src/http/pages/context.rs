@@ -95,10 +95,15 @@ impl Visitor {
                 .as_ref()
                 .map(|principal| principal.owner.name().to_owned()),
             admin: false,
+            administers_services: self
+                .principal
+                .as_ref()
+                .is_some_and(|principal| principal.reach(&[ScopeName::AdminServices]).is_ok()),
             xsrf: self.xsrf.clone(),
             services: self.services(),
             version: JUPYTERHUB_VERSION.to_owned(),
             announcement: None,
+            announced: self.state.managed.announcement(),
         }
     }
 

@@ -33,6 +33,16 @@ pub(super) async fn metrics(
     state
         .metrics
         .set_running_servers(servers::count_active(db).await?);
+    for service in state.managed.all() {
+        if service.from_config
+            && let Some(status) = state.managed.status(&service.spec.name)
+        {
+            let has_url = service.url.is_some();
+            state
+                .metrics
+                .set_service(&service.spec.name, &status, has_url);
+        }
+    }
     let page = state.metrics.page();
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], page).into_response())
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// The cases of the table: the hub's, the proxy's, the culler's, and the SDK's.
-const CASES: [std::ops::RangeInclusive<u32>; 2] = [1..=87, 104..=119];
+/// The cases of the table: the hub's, the proxy's, those of services, the culler's, and the SDK's.
+const CASES: [std::ops::RangeInclusive<u32>; 4] = [1..=87, 95..=96, 102..=102, 104..=119];
 
 /// A row: status and names of tests.
 type Row = (String, Vec<String>);
@@ -69,6 +69,7 @@ fn every_case_has_its_row_and_every_named_test_exists() {
         "cull-idle/tests",
         "hubauth/src",
         "hubauth/tests",
+        "services/src",
         "services/tests",
         "tests/it",
     ] {

@@ -17,6 +17,7 @@ pub(in crate::http::api) fn list() -> Operation {
 
 pub(in crate::http::api) fn get() -> Operation {
     Operation::needs::<ReadService>(Tag::Services, "Get a service")
+        .text("What a managed service wrote (`log_tail`) is shown to those who hold `admin:services` for it.")
         .model::<ServiceModel>(200, "The service, as far as the caller may see.")
 }
 

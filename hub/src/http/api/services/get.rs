@@ -7,7 +7,7 @@ use hub_types::service::ServiceModel;
 use super::super::body::shown;
 use super::service_model;
 use crate::db::services;
-use crate::domain::action::ReadService;
+use crate::domain::action::{ReadService, ReadServiceOutput};
 use crate::http::error::ApiError;
 use crate::http::extract::Auth;
 use crate::state::AppState;
@@ -23,7 +23,10 @@ pub(in crate::http::api) async fn get(
     let row = rows.into_iter().find(|row| row.name.as_str() == name);
     let row =
         row.ok_or_else(|| ApiError::not_found(format!("No such service: {}", shown(name))))?;
-    Ok(Json(
-        service_model(&state, &caller, row.id, &row.name, row.admin).await?,
-    ))
+    let mut model = service_model(&state, &caller, row.id, &row.name, row.admin).await?;
+    if let Ok(granted) = caller.require::<ReadServiceOutput>(name.clone()) {
+        let status = state.managed.status_with_output(&granted);
+        model.log_tail = status.map(|status| status.log_tail);
+    }
+    Ok(Json(model))
 }

@@ -1,4 +1,24 @@
-//! When the server was last used, and telling the hub.
+//! When a single-user server was last used, and telling the hub: what the culler goes by.
+//!
+//! Only for programs that are somebody's server (`JUPYTERHUB_ACTIVITY_URL`). Of services the hub knows itself when they used
+//! their token.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//!
+//! use hubauth::HubClient;
+//! use hubauth::types::clock::SystemClock;
+//! use hubauth::types::env::ProcessEnv;
+//! use services::kit::activity::{LastUse, Reporter};
+//!
+//! # fn start(hub: &HubClient) {
+//! let last_use = Arc::new(LastUse::new(Arc::new(SystemClock)));
+//! if let Some(report) = Reporter::from_env(hub, &last_use, &ProcessEnv) {
+//!     tokio::spawn(report.run());
+//! }
+//! last_use.note(); // whenever somebody really does something: not for polls and health checks
+//! # }
+//! ```
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,14 +30,14 @@ use hub_types::env::{
     JUPYTERHUB_USER,
 };
 use hub_types::user::{ActivityReport, ServerActivity};
-use hubauth::{HubClient, HubOAuth};
+use hubauth::HubClient;
 
 /// Seconds between reports. Source: single-user servers of JupyterHub.
 const DEFAULT_INTERVAL: f64 = 300.0;
 
 /// The last time anybody used the server.
 #[derive(Debug)]
-pub(super) struct LastUse {
+pub struct LastUse {
     clock: Arc<dyn Clock>,
     at: Mutex<Option<DateTime<Utc>>>,
 }
@@ -25,7 +45,7 @@ pub(super) struct LastUse {
 impl LastUse {
     /// Not used yet.
     #[must_use]
-    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
             at: Mutex::default(),
@@ -33,21 +53,22 @@ impl LastUse {
     }
 
     /// It is being used now.
-    pub(super) fn note(&self) {
+    pub fn note(&self) {
         let now = self.clock.now();
         *self.at.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
     }
 
     /// When that was, if it is news: later than what was reported.
     #[must_use]
-    pub(super) fn news(&self, reported: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
+    pub fn news(&self, reported: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
         let at = *self.at.lock().unwrap_or_else(PoisonError::into_inner);
         at.filter(|at| reported.is_none_or(|reported| *at > reported))
     }
 }
 
 /// Tells the hub from time to time.
-pub(super) struct Reporter {
+#[derive(Debug)]
+pub struct Reporter {
     client: HubClient,
     user: String,
     server: String,
@@ -56,9 +77,10 @@ pub(super) struct Reporter {
 }
 
 impl Reporter {
-    /// `None` when the environment names no URL to report to: then nothing is reported.
-    pub(super) fn from_env(
-        hub: &HubOAuth,
+    /// Reads whose server this is. `None` when the environment names no URL to report to: then nothing is reported.
+    #[must_use]
+    pub fn from_env(
+        hub: &HubClient,
         last_use: &Arc<LastUse>,
         env: &impl EnvSource,
     ) -> Option<Self> {
@@ -69,7 +91,7 @@ impl Reporter {
             .filter(|seconds: &f64| *seconds >= 1.0)
             .unwrap_or(DEFAULT_INTERVAL);
         Some(Self {
-            client: hub.auth().client().clone(),
+            client: hub.clone(),
             user: env.get_nonempty(JUPYTERHUB_USER)?,
             server: env.get(JUPYTERHUB_SERVER_NAME).unwrap_or_default(),
             interval: Duration::try_from_secs_f64(interval).unwrap_or(Duration::MAX),
@@ -79,7 +101,7 @@ impl Reporter {
 
     /// Reports whenever there is news, at most once per interval. Ends with the program. What could not be reported is
     /// tried again at the next interval; the proxy reports too.
-    pub(super) async fn run(self) {
+    pub async fn run(self) {
         let mut reported = None;
         loop {
             tokio::time::sleep(self.interval).await;

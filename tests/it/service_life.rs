@@ -1,0 +1,6 @@
+//! Managed and external services that misbehave, and a hub that does not mind: security cases 95, 96 and 102.
+
+mod crash_loops;
+mod killed_hub;
+mod page;
+mod unreachable;
