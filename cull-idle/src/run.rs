@@ -190,7 +190,7 @@ async fn attempt(
         Err(why) => return missed(metrics, outage, &why).await,
     };
     if outage.over() {
-        info!("the hub is back; waiting {settle:?} for fresh reports of activity");
+        info!("the hub is there; waiting {settle:?} for fresh reports of activity");
         return Some(settle);
     }
     match sweeper.sweep(era).await {
