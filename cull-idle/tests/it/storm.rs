@@ -154,7 +154,7 @@ async fn case_108_a_thousand_sweeps_at_a_faulty_hub() {
     let quarters = futures_util::future::join_all((0..4).map(quarter)).await;
     let sum = |of: fn(&Count) -> usize| quarters.iter().map(of).sum::<usize>();
     println!("1,000 sweeps over HTTP, seeds 0 to 999: {quarters:#?}");
-    assert!(sum(|count| count.stopped) > 300 && sum(|count| count.deleted) > 50);
-    assert!(sum(|count| count.failed) > 50 && sum(|count| count.no_sweep) > 50);
-    assert!(sum(|count| count.became_active) > 30);
+    assert!(sum(|count| count.stopped) > 200 && sum(|count| count.deleted) > 30);
+    assert!(sum(|count| count.failed) > 30 && sum(|count| count.no_sweep) > 50);
+    assert!(sum(|count| count.became_active) > 15);
 }
