@@ -1,7 +1,7 @@
 //! How servers are started, found again, and stopped.
 //!
 //! * [`Spawner`]: one way of running servers; its state is JSON, so that any hub process can go on with it;
-//! * [`local`], [`simple`]: processes of this machine, with or without system users;
+//! * `local`, `simple`: processes of this machine, with or without system users;
 //! * [`manager`]: the life of every server: steps in the database, token, OAuth client, route, progress.
 //!
 //! To add a spawner: implement [`Spawner`] in a file here, add a line to [`by_class`] and a variant to
