@@ -225,6 +225,7 @@ fn every_example_is_run_by_a_test() {
         include_str!("examples.rs"),
         include_str!("forward_auth/caddy.rs"),
         include_str!("forward_auth/nginx.rs"),
+        include_str!("service_kinds.rs"),
         include_str!("../../examples/haproxy/tests/it/main.rs"),
     ]
     .concat();

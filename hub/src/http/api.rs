@@ -200,7 +200,6 @@ fn user_servers(all: Described) -> Described {
         .at("/users/{user}/servers//progress", progress())
         .at("/users/{user}/servers/{server}/progress", progress())
         .at("/users/{user}/server/stop-notice", notice())
-        .at("/users/{user}/servers//stop-notice", notice())
         .at("/users/{user}/servers/{server}/stop-notice", notice())
 }
 

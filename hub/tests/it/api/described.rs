@@ -156,7 +156,6 @@ const CULLER: &str = "
     GET /users/{user}/servers//progress
     DELETE /users/{user}/servers/
     PUT /users/{user}/server/stop-notice
-    PUT /users/{user}/servers//stop-notice
     PUT /users/{user}/servers/{server}/stop-notice
     GET /users
     GET /users/{user}
