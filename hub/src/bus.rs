@@ -1,7 +1,8 @@
 //! What changed, told to everybody in this process who holds a cache or waits for it.
 //!
 //! The database stays the only truth: an event says "look again", never what is there. A receiver that falls behind
-//! is told so and looks at everything again. (With several hubs, PostgreSQL's NOTIFY feeds the same events.)
+//! is told so and looks at everything again. With several hubs, PostgreSQL's NOTIFY feeds the same events
+//! ([`Db::hear_others`](crate::db::Db::hear_others)).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +19,8 @@ pub enum Event {
     /// What an existing credential may do has changed: a token or session was revoked, a user, group, role or service
     /// changed. (A *new* token or session changes nothing for the others: absence is never cached.)
     Identities,
+    /// Anything may have changed: what another hub said was missed.
+    Everything,
 }
 
 /// How many events a slow receiver may be behind before it is told to look at everything again.
@@ -41,9 +44,9 @@ impl Default for Bus {
 
 impl Bus {
     /// Tells everybody. [`Tx::commit_and_tell`](crate::db::Tx::commit_and_tell) does it after the commit, in one step with
-    /// it; nobody else does.
+    /// it; beside it only what other hubs commit is told.
     pub fn tell(&self, event: Event) {
-        if event == Event::Identities {
+        if matches!(event, Event::Identities | Event::Everything) {
             self.identities.fetch_add(1, Ordering::SeqCst);
         }
         // No receiver is no error: nobody waits for anything.

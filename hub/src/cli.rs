@@ -49,6 +49,13 @@ pub enum Command {
         /// Where the configuration comes from, which names the database.
         sources: Sources,
     },
+    /// Bring the database of an older hub up to date.
+    UpgradeDb {
+        /// Whether there is a backup of a database on a server.
+        yes: bool,
+        /// Where the configuration comes from, which names the database.
+        sources: Sources,
+    },
     /// Print the description of the REST API.
     OpenApi {
         /// Prefix of every URL.
@@ -77,6 +84,7 @@ impl Command {
             Self::Serve(sources)
             | Self::CheckConfig(sources)
             | Self::ShowConfig { sources, .. }
+            | Self::UpgradeDb { sources, .. }
             | Self::Token { sources, .. } => sources.classes = own,
             Self::Quickstart(options) => options.classes = own,
             _ => {}
@@ -134,6 +142,10 @@ fn command(cli: Cli, mut flags: Vec<crate::config::load::Flag>) -> Command {
             sources: common.sources(flags),
         },
         Some(Sub::CheckConfig { common }) => Command::CheckConfig(common.sources(flags)),
+        Some(Sub::UpgradeDb { yes, common }) => Command::UpgradeDb {
+            yes,
+            sources: common.sources(flags),
+        },
         Some(Sub::Openapi { base_url }) => Command::OpenApi { base_url },
         Some(Sub::Quickstart(quickstart)) => Command::Quickstart(quickstart.options(flags)),
         Some(Sub::Proxy(raw)) => Command::Proxy(raw.args),

@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 pub use address::BindUrl;
-pub use database::DbUrl;
+pub use database::{DbUrl, ServerUrl};
 pub use sections::authenticator::{
     Authenticator, DummyAuthenticator, SharedPasswordAuthenticator, UsernamePattern,
 };

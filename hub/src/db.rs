@@ -1,19 +1,27 @@
 //! All SQL of the hub: rows stay in here, domain values go out.
 //!
 //! Reads take any connection ([`Db::read`]); writes go through a [`Tx`], which is rolled back unless it is committed.
-//! SQLite has one writer at a time: [`Db::write`] begins `IMMEDIATE`, so that a transaction never fails half-way for
-//! want of the lock. Look-ups return `Option`: what absence means is the caller's business.
+//! There is one writer at a time, whatever the database: SQLite's transactions begin `IMMEDIATE`, those of servers with a
+//! lock, so that none fails half-way, and what it has looked up still holds when it commits. Look-ups return `Option`:
+//! what absence means is the caller's business.
 //!
-//! To add a table: a migration in `hub/migrations/`, an entity in `row`, a file here with functions that take
-//! a connection and return domain types.
+//! SQLite, PostgreSQL and MariaDB (MySQL) are served by the same queries; what they say differently is in `dialect`.
+//!
+//! To add a table: a migration for each of them in `hub/migrations/`, an entity in `row`, a file here with functions that
+//! take a connection and return domain types.
 
+mod alone;
+mod connect;
+mod dialect;
 mod error;
 pub mod events;
 pub mod foreign;
 pub mod groups;
 pub mod hubs;
 pub mod last_activity;
+mod notices;
 pub mod oauth;
+mod private_file;
 pub mod processes;
 mod register;
 pub mod roles;
@@ -25,25 +33,30 @@ pub mod sessions;
 pub mod settings;
 pub mod share_codes;
 pub mod shares;
+#[cfg(any(test, feature = "contract"))]
+pub mod testing;
 pub mod tokens;
+mod upgrade;
 pub mod users;
 
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
-    ColumnTrait, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode,
-    SqlxSqliteConnector, TransactionOptions, TransactionTrait as _,
+    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait as _,
 };
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::mysql::MySqlPool;
+use sqlx::postgres::PgPool;
+use uuid::Uuid;
 
 use crate::bus::{Bus, Event};
 use crate::config::DbUrl;
+use connect::Pools;
 
+pub use alone::Alone;
 pub use error::DbError;
 pub use hubs::HubRow;
 pub use oauth::{CodeOutcome, NewCode, OAuthClient, RedeemedCode};
@@ -56,14 +69,8 @@ pub use sessions::Session;
 pub use share_codes::{NewShareCode, ShareCodesOf};
 pub use shares::SharesOf;
 pub use tokens::NewTokenRow;
+pub use upgrade::Upgrade;
 pub use users::{UserFilter, UserOrder, UserPage, UserState, UsersOnly};
-
-/// How long a statement waits for SQLite's write lock before it fails.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How many rows SQLite's thread may be ahead of who reads them. More than the longest page, so that the two threads need
-/// not wait for each other.
-const ROWS_AT_ONCE: usize = 1_000;
 
 /// The hub's database.
 #[derive(Debug, Clone)]
@@ -72,52 +79,37 @@ pub struct Db {
     writer: DatabaseConnection,
     commits: Arc<AtomicU64>,
     register: Register,
+    /// Tells this from other hubs.
+    id: Arc<str>,
+    /// Where others can be heard.
+    others: Option<PgPool>,
+    /// Where nobody else may be.
+    mysql: Option<MySqlPool>,
 }
 
 impl Db {
-    /// Opens the database, creates the file (0600) when there is none, and brings the schema up to date.
+    /// Opens the database; a new one (a SQLite file that is not there, a server's database without tables) gets the schema.
     ///
     /// # Errors
-    /// When the file cannot be created or opened, or holds a schema that this program does not know.
+    /// When it cannot be created or reached, or has another schema than this program.
     pub async fn open(url: &DbUrl) -> Result<Self, DbError> {
-        let (options, readers) = match url {
-            DbUrl::Sqlite(path) => {
-                schema::create_private(path)?;
-                (SqliteConnectOptions::new().filename(path), 4)
-            }
-            DbUrl::Memory => (SqliteConnectOptions::new().in_memory(true), 0),
-        };
-        let options = options
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT)
-            .row_buffer_size(ROWS_AT_ONCE);
-        // A file does not go away as a server may: nothing is asked before each use.
-        let forever = SqlitePoolOptions::new()
-            .test_before_acquire(false)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .min_connections(1);
-        let writer = forever
-            .clone()
-            .max_connections(1)
-            .connect_with(options.clone())
-            .await?;
-        schema::migrate(&writer).await?;
-        let readers = if readers == 0 {
-            writer.clone()
-        } else {
-            forever
-                .max_connections(readers)
-                .connect_with(options.read_only(true))
-                .await?
-        };
+        let pools = Pools::open(url).await?;
+        schema::refuse_old(schema::look(&pools.writer()).await?)?;
+        schema::migrate(&pools, schema::PRESENT).await?;
         Ok(Self {
-            readers: SqlxSqliteConnector::from_sqlx_sqlite_pool(readers),
-            writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
+            readers: pools.readers(),
+            writer: pools.writer(),
             commits: Arc::default(),
             register: Register::default(),
+            id: Uuid::new_v4().simple().to_string().into(),
+            others: match &pools {
+                Pools::Postgres { readers, .. } => Some(readers.clone()),
+                Pools::Sqlite { .. } | Pools::MySql { .. } => None,
+            },
+            mysql: match pools {
+                Pools::MySql { readers, .. } => Some(readers),
+                Pools::Sqlite { .. } | Pools::Postgres { .. } => None,
+            },
         })
     }
 
@@ -142,16 +134,27 @@ impl Db {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
+        let inner = self.writer.begin_with_options(options).await?;
+        dialect::lock(&inner).await?;
         Ok(Tx {
-            inner: self.writer.begin_with_options(options).await?,
+            inner,
             commits: Arc::clone(&self.commits),
             register: self.register.clone(),
             users_change: AtomicBool::new(false),
+            id: Arc::clone(&self.id),
         })
     }
 
-    /// Counts what this process has committed. Whatever was read before the count changed may be out of date; what was
-    /// read after is not, as far as this process writes.
+    /// Another hub has committed; perhaps users came or went.
+    fn changed_elsewhere(&self, users: bool) {
+        self.commits.fetch_add(1, Ordering::SeqCst);
+        if users {
+            self.register.outdated();
+        }
+    }
+
+    /// Counts what was committed, by this process and by those that it hears ([`Db::hear_others`]). Whatever was read before
+    /// the count changed may be out of date; what was read after is not, as far as these write.
     #[must_use]
     pub fn commits(&self) -> u64 {
         self.commits.load(Ordering::SeqCst)
@@ -165,6 +168,7 @@ pub struct Tx {
     commits: Arc<AtomicU64>,
     register: Register,
     users_change: AtomicBool,
+    id: Arc<str>,
 }
 
 impl Tx {
@@ -178,7 +182,7 @@ impl Tx {
     /// # Errors
     /// When the database refuses or is gone; nothing has been written then.
     pub async fn commit(self) -> Result<(), DbError> {
-        self.commit_and_then(|| {}).await
+        self.finish(None).await
     }
 
     /// Makes everything permanent and tells of it, as one step: when the caller is dropped half-way (a client went away),
@@ -192,28 +196,30 @@ impl Tx {
         bus: &Bus,
         events: impl IntoIterator<Item = Event>,
     ) -> Result<(), DbError> {
-        let (bus, events) = (bus.clone(), events.into_iter().collect::<Vec<_>>());
-        self.commit_and_then(move || {
-            for event in events {
-                bus.tell(event);
-            }
-        })
-        .await
+        let events = events.into_iter().collect();
+        self.finish(Some((bus.clone(), events))).await
     }
 
-    /// Commits, counts it, and goes on to `then`, whether or not somebody still waits for it.
-    async fn commit_and_then(self, then: impl FnOnce() + Send + 'static) -> Result<(), DbError> {
+    /// Commits, counts it, and tells, whether or not somebody still waits for it.
+    async fn finish(self, told: Option<(Bus, Vec<Event>)>) -> Result<(), DbError> {
         let all = tokio::spawn(async move {
-            let done = self.inner.commit().await;
+            let users = self.users_change.into_inner();
+            let events = told.as_ref().map_or(&[][..], |(_, events)| events);
+            let done = match notices::tell(&self.inner, &self.id, users, events).await {
+                Ok(()) => self.inner.commit().await.map_err(DbError::from),
+                Err(error) => Err(error),
+            };
             self.commits.fetch_add(1, Ordering::SeqCst);
-            if self.users_change.into_inner() {
+            if users {
                 self.register.outdated();
             }
-            then();
+            if let Some((bus, events)) = told {
+                events.into_iter().for_each(|event| bus.tell(event));
+            }
             done
         });
         match all.await {
-            Ok(done) => Ok(done?),
+            Ok(done) => done,
             Err(error) => Err(DbError::Interrupted(error.to_string())),
         }
     }
@@ -225,13 +231,6 @@ impl Deref for Tx {
     fn deref(&self) -> &Self::Target {
         &self.inner
     }
-}
-
-/// Whether a column has one of these values, however many they are: they go as one value, a JSON list, because SQLite
-/// bounds the values of a statement (32,766). Other databases take such lists apart in words of their own.
-fn one_of(column: impl ColumnTrait, values: &[String]) -> Result<Expr, DbError> {
-    let values = Expr::cust_with_values("value FROM json_each(?)", [row::json(&values)?]);
-    Ok(column.in_subquery(Query::select().expr(values).take()))
 }
 
 /// A time as the database holds it: microseconds since 1970.
@@ -266,7 +265,7 @@ mod tests {
             "a commit takes time"
         );
         drop(commit);
-        let told = tokio::time::timeout(BUSY_TIMEOUT, told.recv()).await;
+        let told = tokio::time::timeout(connect::BUSY_TIMEOUT, told.recv()).await;
         assert_eq!(told.unwrap().unwrap(), Event::Identities);
         let stored = settings::get(db.read(), "name").await.unwrap();
         assert_eq!(stored.as_deref(), Some("value"));

@@ -39,3 +39,4 @@ pub mod state;
 pub mod tasks;
 pub mod telemetry;
 pub mod token_command;
+pub mod upgrade_command;

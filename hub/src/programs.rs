@@ -18,7 +18,7 @@ use crate::config::show;
 use crate::proxy_client::registry::ProxyClasses;
 use crate::quickstart::{self, Options};
 use crate::serve::{self, Started, Told};
-use crate::{telemetry, token_command};
+use crate::{telemetry, token_command, upgrade_command};
 
 /// Says why nothing can be done, on standard error.
 fn complain(text: impl std::fmt::Display) {
@@ -75,6 +75,7 @@ pub fn main(proxies: &ProxyClasses) -> ExitCode {
         Command::Serve(sources) => serve(&sources, proxies),
         Command::Quickstart(options) => quickstart(&options, proxies),
         Command::Token { user, sources } => token(user, &sources),
+        Command::UpgradeDb { yes, sources } => upgrade_db(&sources, yes),
         Command::GenerateConfig(file) => generate_config(&file),
         Command::ShowConfig { sources, json } => show_config(&sources, json),
         Command::CheckConfig(sources) => check_config(&sources),
@@ -192,6 +193,27 @@ pub fn token(user: Option<String>, sources: &Sources) -> ExitCode {
     run(async {
         match token_command::make(&loaded.config, &user).await {
             Ok(token) => say(format_args!("{}\n", token.expose())),
+            Err(error) => {
+                complain(format_args!("{error:#}"));
+                ExitCode::from(EXIT_FAILURE)
+            }
+        }
+    })
+}
+
+/// `hub upgrade-db`: brings the database of an older hub up to date.
+#[must_use]
+pub fn upgrade_db(sources: &Sources, yes: bool) -> ExitCode {
+    let loaded = match read(sources) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
+    };
+    run(async {
+        match upgrade_command::run(&loaded.config, yes).await {
+            Ok(done) => {
+                let line = upgrade_command::told(&loaded.config.jupyterhub.db_url, &done);
+                say(format_args!("{line}\n"))
+            }
             Err(error) => {
                 complain(format_args!("{error:#}"));
                 ExitCode::from(EXIT_FAILURE)

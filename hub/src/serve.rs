@@ -6,7 +6,7 @@
 //! Stop: no new requests → (if configured) servers → managed services → (if configured) the proxy → good-bye to the other hubs.
 
 mod listen;
-mod only_hub;
+pub(crate) mod only_hub;
 mod pid_file;
 mod reload;
 
@@ -31,7 +31,7 @@ use crate::auth::{registry, secret_file};
 use crate::bus::Bus;
 use crate::config::load::Sources;
 use crate::config::{Config, DbUrl, LocalProcessSpawner};
-use crate::db::{Db, DbError, foreign, servers};
+use crate::db::{Alone, Db, DbError, foreign, servers};
 use crate::domain::action::StopServer;
 use crate::domain::principal::Granted;
 use crate::managed::{ManagedDeps, ManagedServices, check_commands};
@@ -46,7 +46,7 @@ use crate::spawner::child::ChildDeps;
 use crate::spawner::manager::{HubProcess, Manager, ManagerDeps, StopRequest};
 use crate::state::{AppState, Parts};
 use crate::telemetry::Log;
-use crate::{bootstrap, http, lifecycle, spawner, tasks};
+use crate::{bootstrap, http, lifecycle, spawner, tasks, upgrade_command};
 
 /// How long requests that are under way may take after the hub was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -107,9 +107,7 @@ pub async fn run(
         &config.jupyterhub.cookie_secret_file,
     )?;
     let metrics = Metrics::new(&MetricsOptions::from_env(env)?)?;
-    let db = Db::open(&config.jupyterhub.db_url)
-        .await
-        .with_context(|| format!("cannot use {}", config.jupyterhub.db_url))?;
+    let (db, _alone) = open(&config).await?;
     let (listener, port) = listen::bind(&config.jupyterhub.hub_bind_url, &db).await?;
     let base = Base::lay(config, env, db, (&secret, metrics), port, shutdown).await?;
     let hub = Hub::assemble(base, proxies).await?;
@@ -135,6 +133,20 @@ async fn refuse_foreign(url: &DbUrl) -> anyhow::Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// The database, brought up to date if that is wanted.
+async fn open(config: &Config) -> anyhow::Result<(Db, Alone)> {
+    let url = &config.jupyterhub.db_url;
+    let open = async {
+        if config.jupyterhub.upgrade_db {
+            upgrade_command::report(url, &Db::upgrade(url, true, SystemClock.now()).await?);
+        }
+        let db = Db::open(url).await?;
+        let alone = db.alone().await?;
+        Ok::<_, DbError>((db, alone))
+    };
+    open.await.with_context(|| format!("cannot use {url}"))
 }
 
 /// What is there before anything runs.
@@ -171,6 +183,7 @@ impl Base {
         }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (bus, cookies) = (Bus::default(), CookieKeys::new(secret));
+        db.hear_others(&bus).await?;
         let resolution = TimeDelta::from_std(config.jupyterhub.activity_resolution)
             .unwrap_or(TimeDelta::seconds(30));
         let identities = Identities::new(

@@ -2,7 +2,7 @@
 //! and again with the same tokens.
 //!
 //! An answer is given again only while nothing at all has been committed or revoked since it was begun, and for half a
-//! minute at most (another process may have written). So it is never older than what a look would find.
+//! minute at most (another process may have written), or ten while the database does not answer. So it is never older than what a look would find.
 
 use std::sync::Arc;
 
@@ -21,6 +21,9 @@ const CAPACITY: u64 = 10_000;
 
 /// How long an answer is kept when this process writes nothing.
 const TTL: TimeDelta = TimeDelta::seconds(30);
+
+/// How long it is kept for a database that is away.
+const OUTAGE: TimeDelta = TimeDelta::minutes(10);
 
 /// How far the database and the revocations were when an answer was begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +54,7 @@ impl Answers {
     pub fn new(db: Db, bus: Bus, clock: Arc<dyn Clock>) -> Self {
         let kept = Cache::builder()
             .max_capacity(CAPACITY)
-            .time_to_live(TTL.to_std().unwrap_or_default())
+            .time_to_live(OUTAGE.to_std().unwrap_or_default())
             .build();
         Self {
             db,
@@ -74,10 +77,25 @@ impl Answers {
 
     /// What was answered to this token, if that still holds. `stopped` says whether stopped servers are part of it.
     pub async fn get(&self, credential: &Credential, stopped: bool, now: Moment) -> Option<Bytes> {
+        self.kept(credential, stopped, now, TTL).await
+    }
+
+    /// The same for want of a better one, while the database does not answer.
+    pub async fn last(&self, credential: &Credential, stopped: bool, now: Moment) -> Option<Bytes> {
+        self.kept(credential, stopped, now, OUTAGE).await
+    }
+
+    async fn kept(
+        &self,
+        credential: &Credential,
+        stopped: bool,
+        now: Moment,
+        age: TimeDelta,
+    ) -> Option<Bytes> {
         let kept = self.kept.get(&(token(credential)?, stopped)).await?;
         let then = kept.moment;
         let same = (then.commits, then.identities) == (now.commits, now.identities);
-        (same && now.at - then.at < TTL).then(|| kept.body.clone())
+        (same && now.at - then.at < age).then(|| kept.body.clone())
     }
 
     /// Keeps an answer that was begun at `moment`.

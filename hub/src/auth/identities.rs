@@ -1,8 +1,8 @@
 //! From a token or a session to who it is and what they may do; cached.
 //!
 //! A cached answer is good while [`Bus::identities_version`] stands still, and for half a minute at most (another hub may
-//! have changed something that this one was not told of). Expiry is judged by the clock at every use. A cached token
-//! costs no database work at all.
+//! have changed something that this one was not told of), or for ten while the database does not answer. Expiry is judged
+//! by the clock at every use. A cached token costs no database work at all.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -32,6 +32,9 @@ const CAPACITY: u64 = 50_000;
 
 /// How long an answer is remembered when nobody says that it changed.
 const TTL: TimeDelta = TimeDelta::seconds(30);
+
+/// How long an answer is remembered for a database that is away: it could not be changed meanwhile.
+const OUTAGE: TimeDelta = TimeDelta::minutes(10);
 
 /// What an answer is remembered by. A session's secret is no token, so the two never meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -133,7 +136,7 @@ impl Identities {
             resolution,
             cache: Cache::builder()
                 .max_capacity(CAPACITY)
-                .time_to_live(TTL.to_std().unwrap_or_default())
+                .time_to_live(OUTAGE.to_std().unwrap_or_default())
                 .build(),
             groups: Mutex::default(),
             configured: RwLock::default(),
@@ -187,6 +190,13 @@ impl Identities {
         if let Some(known) = self.fresh(Key::Token(hash)).await {
             return Ok(Some(self.used(&known)));
         }
+        match self.look_for_token(hash).await {
+            Err(error) => self.remembered(Key::Token(hash), error).await.map(Some),
+            found => found,
+        }
+    }
+
+    async fn look_for_token(&self, hash: TokenHash) -> Result<Option<Principal>, DbError> {
         let version = self.0.bus.identities_version();
         let configured = self
             .0
@@ -226,6 +236,14 @@ impl Identities {
         if let Some(known) = self.fresh(key).await {
             return Ok(Some(self.used(&known)));
         }
+        match self.look_for_session(secret).await {
+            Err(error) => self.remembered(key, error).await.map(Some),
+            found => found,
+        }
+    }
+
+    async fn look_for_session(&self, secret: TokenHash) -> Result<Option<Principal>, DbError> {
+        let key = Key::Session(secret);
         let version = self.0.bus.identities_version();
         let Some(session) = sessions::find(self.0.db.read(), secret, self.0.clock.now()).await?
         else {
@@ -326,10 +344,22 @@ impl Identities {
     }
 
     async fn fresh(&self, key: Key) -> Option<Arc<Known>> {
+        self.known(key, TTL).await
+    }
+
+    /// What was known before the database went away.
+    async fn remembered(&self, key: Key, error: DbError) -> Result<Principal, DbError> {
+        match self.known(key, OUTAGE).await {
+            Some(known) => Ok(self.used(&known)),
+            None => Err(error),
+        }
+    }
+
+    async fn known(&self, key: Key, age: TimeDelta) -> Option<Arc<Known>> {
         let known = self.0.cache.get(&key).await?;
         let now = self.0.clock.now();
         let good = known.version == self.0.bus.identities_version()
-            && now - known.loaded < TTL
+            && now - known.loaded < age
             && known.expires.is_none_or(|expires| now < expires);
         good.then_some(known)
     }

@@ -229,7 +229,6 @@ mod tests {
     use hub_types::clock::FakeClock;
 
     use super::*;
-    use crate::config::DbUrl;
 
     /// Believes everybody, as a directory does that takes a bind without a password for an anonymous one.
     #[derive(Debug)]
@@ -262,7 +261,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_empty_password_is_nobodys() {
-        let db = Db::open(&DbUrl::Memory).await.unwrap();
+        let db = crate::db::testing::empty().await;
         let mut config = Config::default();
         config.authenticator.allow_all = Some(true);
         let config = Arc::new(config);

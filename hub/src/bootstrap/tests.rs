@@ -7,7 +7,7 @@ use hub_types::secret::Token;
 
 use super::*;
 use crate::bus::Bus;
-use crate::config::{DbUrl, GroupSpec, RoleSpec, ServiceSpec};
+use crate::config::{GroupSpec, RoleSpec, ServiceSpec};
 use crate::db::NewTokenRow;
 use crate::db::roles::Holder;
 use crate::domain::principal::Principal;
@@ -23,7 +23,7 @@ struct Hub {
 
 impl Hub {
     async fn new() -> Self {
-        let db = Db::open(&DbUrl::Memory).await.unwrap();
+        let db = db::testing::empty().await;
         let clock = FakeClock::at(DateTime::UNIX_EPOCH);
         let identities = identities(&db, &clock);
         Self {

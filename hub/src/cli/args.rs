@@ -80,6 +80,10 @@ pub(super) struct Serve {
     #[arg(long, value_name = "FILE")]
     pid_file: Option<String>,
 
+    /// Bring the database of an older hub up to date first, after a copy of a SQLite file.
+    #[arg(long)]
+    upgrade_db: bool,
+
     /// Keep the database in memory: everything is forgotten when the hub stops.
     #[arg(long, conflicts_with = "db")]
     no_db: bool,
@@ -113,10 +117,12 @@ impl Serve {
     /// The short flags as the traits for which they stand; the URL first, so that its parts refine it.
     pub(super) fn flags(&self) -> Vec<Flag> {
         let memory = self.no_db.then(|| "sqlite:///:memory:".to_owned());
+        let upgrade = self.upgrade_db.then(|| "true".to_owned());
         address_flags(&self.bind_url, &self.ip, &self.port, &self.base_url)
             .into_iter()
             .chain(flag("pid_file", &self.pid_file, "--pid-file"))
             .chain(flag("db_url", &memory, "--no-db"))
+            .chain(flag("upgrade_db", &upgrade, "--upgrade-db"))
             .collect()
     }
 }
@@ -143,7 +149,7 @@ fn address_flags(
     .collect()
 }
 
-/// Flags that `hub` and `hub token` share.
+/// Flags that `hub`, `hub token` and `hub upgrade-db` share.
 #[derive(Debug, Args)]
 pub(super) struct Common {
     /// The configuration file: .toml, .json in traitlets' form, or a jupyterhub_config.py. Default: ./hub.toml, else
@@ -214,6 +220,17 @@ pub(super) enum Sub {
     /// Nothing is started, made or changed. Exit code 0: the hub would start (warnings may be printed); 64: it would not.
     #[command(after_help = CHECK_EXAMPLES)]
     CheckConfig {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Bring the database of an older hub up to date; the hub must not run.
+    ///
+    /// Run it in the hub's folder, with the options of the hub. Of a SQLite file a copy is made first, named by the time,
+    /// if there is anything to change. A database on a server is yours to copy (pg_dump, mariadb-dump): say so with --yes.
+    UpgradeDb {
+        /// There is a backup of the database on the server.
+        #[arg(short = 'y', long)]
+        yes: bool,
         #[command(flatten)]
         common: Common,
     },

@@ -1,8 +1,12 @@
 //! Where the database is: JupyterHub's `db_url`.
 
+mod server;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+
+pub use server::ServerUrl;
 
 /// A database that the hub can use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,15 +15,17 @@ pub enum DbUrl {
     Sqlite(PathBuf),
     /// SQLite in memory: gone when the hub stops.
     Memory,
+    /// A database on a PostgreSQL server.
+    Postgres(ServerUrl),
+    /// A database on a MariaDB or MySQL server.
+    MySql(ServerUrl),
 }
 
 /// Why a text is no database that the hub can use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDbUrl {
     /// A database of another kind.
-    #[error(
-        "'{0}' databases are not supported yet; only SQLite is, e.g. \"sqlite:///jupyterhub.sqlite\""
-    )]
+    #[error("'{0}' databases are not supported; sqlite, postgresql, mysql and mariadb are")]
     Unsupported(String),
     /// `sqlite://name`, which has the file where a host belongs.
     #[error(
@@ -29,6 +35,33 @@ pub enum InvalidDbUrl {
     /// Nothing.
     #[error("the database URL is empty; write e.g. \"sqlite:///jupyterhub.sqlite\"")]
     Empty,
+    /// A server's URL without the name of a database.
+    #[error("it names no database; write e.g. \"{0}://hub:PASSWORD@localhost/jupyterhub\"")]
+    NoDatabase(String),
+    /// A port that is none.
+    #[error(
+        "'{0}' is no port; special characters in the password must be percent-encoded, e.g. @ as %40"
+    )]
+    Port(String),
+    /// A percent sign that begins nothing, or what is not UTF-8.
+    #[error("{0} is not percent-encoded UTF-8; a percent sign is written %25")]
+    Encoding(&'static str),
+    /// A parameter that the hub does not know.
+    #[error("the parameter '{name}' is not known; these are: {known}")]
+    Parameter {
+        /// What was written.
+        name: String,
+        /// What could be.
+        known: String,
+    },
+    /// A parameter with a value that it cannot have.
+    #[error("'{value}' is no value of the parameter '{name}'")]
+    Value {
+        /// The parameter.
+        name: String,
+        /// What was written.
+        value: String,
+    },
 }
 
 impl Default for DbUrl {
@@ -38,10 +71,13 @@ impl Default for DbUrl {
 }
 
 impl fmt::Display for DbUrl {
+    /// Without the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:///{}", path.display()),
             Self::Memory => f.write_str("sqlite:///:memory:"),
+            Self::Postgres(server) => write!(f, "postgresql://{server}"),
+            Self::MySql(server) => write!(f, "mysql://{server}"),
         }
     }
 }
@@ -60,8 +96,16 @@ impl FromStr for DbUrl {
         };
         // `sqlite+pysqlite://` names SQLAlchemy's driver; which driver it is does not matter to us.
         let engine = kind.split('+').next().unwrap_or(kind);
-        if engine != "sqlite" {
-            return Err(InvalidDbUrl::Unsupported(engine.to_owned()));
+        match engine {
+            "sqlite" => {}
+            // SQLAlchemy itself no longer takes the short name; people have it in their files.
+            "postgresql" | "postgres" => {
+                return ServerUrl::parse("postgresql", rest, server::POSTGRES).map(Self::Postgres);
+            }
+            "mysql" | "mariadb" => {
+                return ServerUrl::parse(engine, rest, server::MYSQL).map(Self::MySql);
+            }
+            other => return Err(InvalidDbUrl::Unsupported(other.to_owned())),
         }
         match rest.strip_prefix('/') {
             None if rest.is_empty() => Ok(Self::Memory),
@@ -88,13 +132,65 @@ mod tests {
             ("sqlite:///:memory:", Ok(DbUrl::Memory)),
             ("sqlite://a.sqlite", Err(InvalidDbUrl::Slashes)),
             (
-                "postgresql+psycopg2://u:p@h/db",
-                Err(InvalidDbUrl::Unsupported("postgresql".into())),
+                "oracle+cx_oracle://u:p@h/db",
+                Err(InvalidDbUrl::Unsupported("oracle".into())),
             ),
             ("", Err(InvalidDbUrl::Empty)),
         ] {
             assert_eq!(text.parse::<DbUrl>(), expected, "{text}");
         }
         assert_eq!(DbUrl::default().to_string(), "sqlite:///jupyterhub.sqlite");
+    }
+
+    #[test]
+    fn servers_are_shown_without_their_password() {
+        for (text, shown) in [
+            ("postgresql://h/d", "postgresql://h/d"),
+            (
+                "postgresql+psycopg2://hub:s%40crT@h:5433/d?sslmode=require",
+                "postgresql://hub:[secret]@h:5433/d?sslmode=require",
+            ),
+            ("postgres://hub@/d", "postgresql://hub@/d"),
+            (
+                "mysql+pymysql://hub:s%40crT@h/d?charset=utf8mb4",
+                "mysql://hub:[secret]@h/d?charset=utf8mb4",
+            ),
+            (
+                "mariadb+mariadbconnector://a%2Fb:s%40crT@[::1]:3307/d",
+                "mysql://a%2Fb:[secret]@[::1]:3307/d",
+            ),
+            (
+                "postgresql:///d?host=/run/postgresql&user=hub&password=s%40crT",
+                "postgresql:///d?host=/run/postgresql&user=hub&password=[secret]",
+            ),
+        ] {
+            let url: DbUrl = text.parse().unwrap();
+            assert_eq!(url.to_string(), shown, "{text}");
+            let debug = format!("{url:?}");
+            assert!(!debug.contains("crT"), "{debug}");
+        }
+    }
+
+    #[test]
+    fn wrong_ones_are_refused_without_the_password() {
+        for (text, said) in [
+            ("postgresql://h", "it names no database"),
+            ("mysql://u:p@h/", "\"mysql://hub:PASSWORD@localhost"),
+            ("mariadb://h:x/d", "'x' is no port"),
+            ("postgresql://u:a%zz@h/d", "the password is not"),
+            ("postgresql://u:%ff@h/d", "the password is not"),
+            (
+                "postgresql://h/d?sslmod=require",
+                "'sslmod' is not known; these are: ",
+            ),
+            (
+                "postgresql://h/d?sslmode=maybe",
+                "'maybe' is no value of the parameter 'sslmode'",
+            ),
+            ("postgresql://h/d?sslmode", "'' is no value of"),
+        ] {
+            let error = text.parse::<DbUrl>().unwrap_err().to_string();
+            assert!(error.contains(said), "{text}: {error}");
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use sea_orm::{DbErr, RuntimeErr};
+
 /// An error of the database, for the log; clients see "try again later".
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
@@ -27,9 +29,18 @@ pub enum DbError {
     /// A commit did not come to its end; whether it was done is not known.
     #[error("a commit was interrupted: {0}")]
     Interrupted(String),
+    /// Another hub runs with a database that serves only one.
+    #[error("another hub is running with it; stop that one first (several hubs need PostgreSQL)")]
+    Taken,
+    /// The schema of a server's database would be changed without a copy.
+    #[error(
+        "the hub can make no backup of a database on a server: stop the hub, make one (pg_dump, mariadb-dump), then run \
+         \"hub upgrade-db --yes\""
+    )]
+    NoBackup,
     /// The database refused, or is gone.
     #[error("database: {0}")]
-    Sql(#[from] sea_orm::DbErr),
+    Sql(#[from] DbErr),
     /// The database cannot be reached.
     #[error("database: {0}")]
     Driver(#[from] sqlx::Error),
@@ -41,6 +52,19 @@ impl DbError {
             table,
             why: why.into(),
         }
+    }
+
+    /// Whether a text cannot be stored: with a NUL (PostgreSQL), or longer than its column (MySQL). The codes are SQLSTATEs.
+    #[must_use]
+    pub fn is_unstorable(&self) -> bool {
+        let Self::Sql(DbErr::Exec(error) | DbErr::Query(error)) = self else {
+            return false;
+        };
+        let RuntimeErr::SqlxError(error) = error else {
+            return false;
+        };
+        let code = error.as_database_error().and_then(|error| error.code());
+        matches!(code.as_deref(), Some("22021" | "22001"))
     }
 
     /// Whether the statement broke a uniqueness rule: somebody else was faster.

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::{Expr, OnConflict, SelectStatement};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, QueryTrait as _,
 };
 use serde_json::{Map, Value};
 
+use super::dialect::{is, one_of};
 use super::row::{from_json, group_members, groups, json, users};
 use super::{DbError, Tx};
 use crate::domain::user::{Groups, UserId};
@@ -75,7 +76,7 @@ pub async fn ensure(tx: &Tx, name: &str, properties: &Map<String, Value>) -> Res
 /// When the database refuses or is gone.
 pub async fn ensure_exists(tx: &Tx, name: &str) -> Result<i64, DbError> {
     if let Some(row) = groups::Entity::find()
-        .filter(groups::Column::Name.eq(name))
+        .filter(is(groups::Column::Name, name))
         .one(&**tx)
         .await?
     {
@@ -94,11 +95,11 @@ pub async fn ensure_exists(tx: &Tx, name: &str) -> Result<i64, DbError> {
 
 /// Row ids of the members of these groups, for use inside another query: groups may have more members than a statement
 /// may have values.
-pub(super) fn members_of(names: &[String]) -> Result<SelectStatement, DbError> {
+pub(super) fn members_of(backend: DbBackend, names: &[String]) -> Result<SelectStatement, DbError> {
     let ids = groups::Entity::find()
         .select_only()
         .column(groups::Column::Id)
-        .filter(super::one_of(groups::Column::Name, names)?)
+        .filter(one_of(backend, groups::Column::Name, names)?)
         .into_query();
     Ok(group_members::Entity::find()
         .select_only()
@@ -112,7 +113,7 @@ pub(super) fn members_of(names: &[String]) -> Result<SelectStatement, DbError> {
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn id_of(c: &impl ConnectionTrait, name: &str) -> Result<Option<i64>, DbError> {
-    let query = groups::Entity::find().filter(groups::Column::Name.eq(name));
+    let query = groups::Entity::find().filter(is(groups::Column::Name, name));
     Ok(query.one(c).await?.map(|row| row.id))
 }
 
@@ -125,7 +126,7 @@ pub async fn properties(
     name: &str,
 ) -> Result<Option<Map<String, Value>>, DbError> {
     let row = groups::Entity::find()
-        .filter(groups::Column::Name.eq(name))
+        .filter(is(groups::Column::Name, name))
         .one(c)
         .await?;
     row.map(|row| from_json("user_groups", &row.properties))
@@ -178,7 +179,7 @@ pub async fn set_properties(
 ) -> Result<bool, DbError> {
     let done = groups::Entity::update_many()
         .col_expr(groups::Column::Properties, Expr::value(json(properties)?))
-        .filter(groups::Column::Name.eq(name))
+        .filter(is(groups::Column::Name, name))
         .exec(&**tx)
         .await?;
     Ok(done.rows_affected == 1)
@@ -190,7 +191,7 @@ pub async fn set_properties(
 /// When the database refuses or is gone.
 pub async fn delete(tx: &Tx, name: &str) -> Result<bool, DbError> {
     let done = groups::Entity::delete_many()
-        .filter(groups::Column::Name.eq(name))
+        .filter(is(groups::Column::Name, name))
         .exec(&**tx)
         .await?;
     Ok(done.rows_affected == 1)
@@ -221,7 +222,7 @@ fn read(row: groups::Model) -> Result<GroupRow, DbError> {
 /// When the database refuses or is gone.
 pub async fn find(c: &impl ConnectionTrait, name: &str) -> Result<Option<GroupRow>, DbError> {
     groups::Entity::find()
-        .filter(groups::Column::Name.eq(name))
+        .filter(is(groups::Column::Name, name))
         .one(c)
         .await?
         .map(read)
@@ -240,7 +241,11 @@ pub async fn page(
 ) -> Result<(Vec<GroupRow>, u64), DbError> {
     let mut query = groups::Entity::find();
     if let Some(names) = only {
-        query = query.filter(super::one_of(groups::Column::Name, names)?);
+        query = query.filter(one_of(
+            c.get_database_backend(),
+            groups::Column::Name,
+            names,
+        )?);
     }
     let total = query.clone().count(c).await?;
     let rows = query

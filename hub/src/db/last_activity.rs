@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
 
 use super::row::json;
 use super::{DbError, Tx, to_micros};
@@ -55,19 +54,7 @@ async fn forward(
         return Ok(());
     }
     let pairs: Vec<_> = latest.into_iter().collect();
-    let sql = format!(
-        "UPDATE {table} SET last_activity = batch.at \
-         FROM (SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS at FROM json_each(?)) AS batch \
-         WHERE {table}.id = batch.id AND ({table}.last_activity IS NULL OR {table}.last_activity < batch.at)"
-    );
-    let values = [json(&pairs)?.into()];
-    tx.execute_raw(Statement::from_sql_and_values(
-        DbBackend::Sqlite,
-        sql,
-        values,
-    ))
-    .await?;
-    Ok(())
+    super::dialect::forward(tx, table, json(&pairs)?).await
 }
 
 #[cfg(test)]
@@ -76,12 +63,11 @@ mod tests {
     use hub_types::names::Username;
 
     use super::*;
-    use crate::config::DbUrl;
-    use crate::db::{Db, users};
+    use crate::db::{testing, users};
 
     #[tokio::test]
     async fn forward_only_and_however_many() {
-        let db = Db::open(&DbUrl::Memory).await.unwrap();
+        let db = testing::empty().await;
         let at = |seconds| DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
         let tx = db.write().await.unwrap();
         let mut ids = Vec::new();

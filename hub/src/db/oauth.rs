@@ -7,6 +7,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
 
+use super::dialect::is;
 use super::row::{from_json, json, oauth_clients, oauth_codes, tokens};
 use super::{DbError, Tx, from_micros, to_micros};
 use crate::domain::server::ServerId;
@@ -49,7 +50,8 @@ pub async fn find_client(
     c: &impl ConnectionTrait,
     id: &str,
 ) -> Result<Option<OAuthClient>, DbError> {
-    let Some(row) = oauth_clients::Entity::find_by_id(id.to_owned())
+    let Some(row) = oauth_clients::Entity::find()
+        .filter(is(oauth_clients::Column::Id, id))
         .one(c)
         .await?
     else {

@@ -1,8 +1,8 @@
 //! The ids of all users in the order of their registration, kept in memory: where a page of that list begins, and how long
 //! the list is, without counting rows. Eight bytes per user.
 //!
-//! Transactions that make or delete users say so ([`super::users`]); the next look reads the ids again. What another
-//! process writes is seen within half a minute. (With several hubs, it has to be told, as all events are.)
+//! Transactions that make or delete users say so ([`super::users`]); the next look reads the ids again. Other hubs
+//! tell so too ([`super::notices`]); what another process writes is seen within half a minute.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -89,8 +89,7 @@ mod tests {
     use hub_types::names::Username;
 
     use super::*;
-    use crate::config::DbUrl;
-    use crate::db::{Db, UserFilter, UserOrder, users};
+    use crate::db::{Db, UserFilter, UserOrder, testing, users};
 
     /// What a page shows, and of how many.
     async fn page(db: &Db, filter: &UserFilter, offset: u64, limit: u64) -> (Vec<String>, u64) {
@@ -117,7 +116,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_register_follows_who_comes_and_goes() {
-        let db = Db::open(&DbUrl::Memory).await.unwrap();
+        let db = testing::empty().await;
         agrees(&db).await;
         let mut ids = Vec::new();
         for number in 0..12 {

@@ -6,6 +6,7 @@ use hub_types::scope::Scope;
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 
+use super::dialect::is;
 use super::row::{from_json, group_members, groups, json, role_grants, roles, services, users};
 use super::{DbError, Tx};
 use crate::domain::role::{Origin, Role};
@@ -53,7 +54,7 @@ pub async fn all(c: &impl ConnectionTrait) -> Result<RoleTable, DbError> {
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn find(c: &impl ConnectionTrait, name: &str) -> Result<Option<Role>, DbError> {
-    let query = roles::Entity::find().filter(roles::Column::Name.eq(name));
+    let query = roles::Entity::find().filter(is(roles::Column::Name, name));
     query.one(c).await?.as_ref().map(read).transpose()
 }
 
@@ -65,7 +66,7 @@ pub async fn holders(
     c: &impl ConnectionTrait,
     name: &str,
 ) -> Result<(Vec<String>, Vec<String>, Vec<String>), DbError> {
-    let query = roles::Entity::find().filter(roles::Column::Name.eq(name));
+    let query = roles::Entity::find().filter(is(roles::Column::Name, name));
     let Some(role) = query.one(c).await? else {
         return Ok(Default::default());
     };
@@ -158,7 +159,7 @@ pub async fn granted_to_users(
 /// When the database refuses or is gone.
 pub async fn held_by_group(c: &impl ConnectionTrait, group: &str) -> Result<Vec<String>, DbError> {
     let Some(group) = groups::Entity::find()
-        .filter(groups::Column::Name.eq(group))
+        .filter(is(groups::Column::Name, group))
         .one(c)
         .await?
     else {
@@ -237,7 +238,7 @@ pub async fn put(tx: &Tx, role: &Role) -> Result<(), DbError> {
 /// When the database refuses or is gone.
 pub async fn delete(tx: &Tx, name: &str) -> Result<(), DbError> {
     roles::Entity::delete_many()
-        .filter(roles::Column::Name.eq(name))
+        .filter(is(roles::Column::Name, name))
         .exec(&**tx)
         .await?;
     Ok(())
@@ -245,7 +246,7 @@ pub async fn delete(tx: &Tx, name: &str) -> Result<(), DbError> {
 
 /// Row id of a role.
 async fn row_of(tx: &Tx, name: &str) -> Result<Option<i64>, DbError> {
-    let query = roles::Entity::find().filter(roles::Column::Name.eq(name));
+    let query = roles::Entity::find().filter(is(roles::Column::Name, name));
     Ok(query.one(&**tx).await?.map(|row| row.id))
 }
 
@@ -364,15 +365,15 @@ impl Holder {
     async fn find(self, tx: &Tx, name: &str) -> Result<Option<i64>, DbError> {
         Ok(match self {
             Holder::User => {
-                let query = users::Entity::find().filter(users::Column::Name.eq(name));
+                let query = users::Entity::find().filter(is(users::Column::Name, name));
                 query.one(&**tx).await?.map(|row| row.id)
             }
             Holder::Group => {
-                let query = groups::Entity::find().filter(groups::Column::Name.eq(name));
+                let query = groups::Entity::find().filter(is(groups::Column::Name, name));
                 query.one(&**tx).await?.map(|row| row.id)
             }
             Holder::Service => {
-                let query = services::Entity::find().filter(services::Column::Name.eq(name));
+                let query = services::Entity::find().filter(is(services::Column::Name, name));
                 query.one(&**tx).await?.map(|row| row.id)
             }
         })

@@ -1,103 +1,159 @@
-//! Files and migrations.
+//! Migrations: which schema a database has, and the way to the present one.
+//!
+//! Every change has one number for all three databases. PostgreSQL and MySQL begin with the third.
 
 use std::borrow::Cow;
-use std::fs::{OpenOptions, Permissions};
-use std::io::ErrorKind;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::Path;
 
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sqlx::SqlStr;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{SqlStr, SqlitePool};
 
-use super::DbError;
+use super::connect::Pools;
+use super::{DbError, dialect};
 
-/// Creates the database file readable by its owner only, before SQLite would with the process's umask. SQLite gives
-/// its `-wal` and `-shm` files the mode of the main file.
-pub(super) fn create_private(path: &Path) -> Result<(), DbError> {
-    let fail = |why: String| DbError::File {
-        path: path.to_owned(),
-        why,
+/// A change: version, name, SQL. Never change one that was released: its checksum is in the databases.
+type Change = (i64, &'static str, &'static str);
+
+macro_rules! change {
+    ($version:literal, $name:literal, $file:literal) => {
+        (
+            $version,
+            $name,
+            include_str!(concat!("../../migrations/", $file, ".sql")),
+        )
     };
-    match OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-    {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            let data = std::fs::symlink_metadata(path).map_err(|error| fail(error.to_string()))?;
-            if data.file_type().is_symlink() {
-                return Err(fail(
-                    "it is a symbolic link; name the file itself in db_url".into(),
-                ));
-            }
-            if data.mode() & 0o077 != 0 {
-                std::fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(|error| {
-                    fail(format!(
-                        "others can read it, and it cannot be made private: {error}"
-                    ))
-                })?;
-            }
-            Ok(())
+}
+
+const SQLITE: &[Change] = &[
+    change!(1, "initial", "sqlite/0001_initial"),
+    change!(2, "shares", "sqlite/0002_shares"),
+    change!(3, "role origins", "sqlite/0003_role_origins"),
+    change!(4, "stop notices", "sqlite/0004_stop_notices"),
+];
+const POSTGRES: &[Change] = &[
+    change!(3, "initial", "postgres/0003_initial"),
+    change!(4, "stop notices", "postgres/0004_stop_notices"),
+];
+const MYSQL: &[Change] = &[
+    change!(3, "initial", "mysql/0003_initial"),
+    change!(4, "stop notices", "mysql/0004_stop_notices"),
+];
+
+/// The schema of this program.
+pub(super) const PRESENT: i64 = 4;
+
+/// The table in which sqlx keeps what was done.
+const DONE: &str = "_sqlx_migrations";
+
+/// Which schema a database has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Schema {
+    /// None: there are no tables.
+    New,
+    /// That of an older program.
+    Old(i64),
+    /// Ours.
+    Present,
+}
+
+/// Looks at the schema.
+///
+/// # Errors
+/// When it is that of another program, of a newer hub, or half-made; then it is left as it is.
+pub(super) async fn look(c: &DatabaseConnection) -> Result<Schema, DbError> {
+    let tables = dialect::tables(c).await?;
+    if tables.iter().any(|table| table == "alembic_version") {
+        return Err(DbError::Schema(
+            "it belongs to a Python JupyterHub and is left untouched; set JupyterHub.db_url to another one".into(),
+        ));
+    }
+    if tables.is_empty() {
+        return Ok(Schema::New);
+    }
+    if !tables.iter().any(|table| table == DONE) {
+        return Err(DbError::Schema(
+            "it holds tables of another program and is left untouched; give the hub a database of its own".into(),
+        ));
+    }
+    let sql = format!("SELECT version, success FROM {DONE} ORDER BY version");
+    let rows = c
+        .query_all_raw(Statement::from_string(c.get_database_backend(), sql))
+        .await?;
+    let mut newest = 0;
+    for row in rows {
+        newest = row.try_get_by_index(0)?;
+        if !row.try_get_by_index::<bool>(1)? {
+            return Err(DbError::Schema(format!(
+                "a change of the schema (migration {newest}) was interrupted and cannot be taken back; restore the \
+                 backup that was made before"
+            )));
         }
-        Err(error) => Err(fail(format!(
-            "{error}; check that the folder exists and may be written"
+    }
+    match newest {
+        0 => Ok(Schema::New),
+        newest if newest < PRESENT => Ok(Schema::Old(newest)),
+        PRESENT => Ok(Schema::Present),
+        newest => Err(DbError::Schema(format!(
+            "it was written by a newer hub (migration {newest}; this one knows {PRESENT}); run that one, or another db_url"
         ))),
     }
 }
 
-/// Every change of the schema since the first: version, name, SQL. Never change one that was released: its checksum is
-/// in the databases.
-const MIGRATIONS: &[(i64, &str, &str)] = &[
-    (
-        1,
-        "initial",
-        include_str!("../../migrations/sqlite/0001_initial.sql"),
-    ),
-    (
-        2,
-        "shares",
-        include_str!("../../migrations/sqlite/0002_shares.sql"),
-    ),
-    (
-        3,
-        "role origins",
-        include_str!("../../migrations/sqlite/0003_role_origins.sql"),
-    ),
-    (
-        4,
-        "stop notices",
-        include_str!("../../migrations/sqlite/0004_stop_notices.sql"),
-    ),
-];
+/// Refuses an old schema, naming what to do.
+pub(super) fn refuse_old(schema: Schema) -> Result<(), DbError> {
+    match schema {
+        Schema::Old(version) => Err(DbError::Schema(format!(
+            "it was written by an older hub (migration {version} of {PRESENT}); run \"hub upgrade-db\", which makes a \
+             backup first, or start with --upgrade-db"
+        ))),
+        Schema::New | Schema::Present => Ok(()),
+    }
+}
 
-/// Brings the schema up to date. Migrations are embedded, checksummed and applied in one transaction each.
-pub(super) async fn migrate(pool: &SqlitePool) -> Result<(), DbError> {
-    refuse_foreign(pool).await?;
-    let migrations = MIGRATIONS.iter().map(|(version, name, sql)| {
-        let name = Cow::Borrowed(*name);
-        let sql = SqlStr::from_static(sql);
+fn changes(backend: DbBackend, up_to: i64) -> Migrator {
+    let changes = match backend {
+        DbBackend::Postgres => POSTGRES,
+        DbBackend::MySql => MYSQL,
+        _ => SQLITE,
+    };
+    let changes = changes.iter().filter(|change| change.0 <= up_to);
+    let migrations = changes.map(|(version, name, sql)| {
+        let (name, sql) = (Cow::Borrowed(*name), SqlStr::from_static(sql));
         Migration::new(*version, name, MigrationType::Simple, sql, false)
     });
-    Migrator::with_migrations(migrations.collect()).run(pool).await.map_err(|error| match error {
-        MigrateError::VersionMissing(version) => {
-            DbError::Schema(format!("it was written by a newer hub (migration {version}); run that one, or another db_url"))
-        }
+    Migrator::with_migrations(migrations.collect())
+}
+
+/// Brings the schema up to date, or (tests) to an older state. Changes are embedded, checksummed and applied in one
+/// transaction each, where the database can do that (MySQL cannot).
+pub(super) async fn migrate(pools: &Pools, up_to: i64) -> Result<(), DbError> {
+    let done = match pools {
+        Pools::Sqlite { writer, .. } => changes(DbBackend::Sqlite, up_to).run(writer).await,
+        Pools::Postgres { writer, .. } => changes(DbBackend::Postgres, up_to).run(writer).await,
+        Pools::MySql { writer, .. } => changes(DbBackend::MySql, up_to).run(writer).await,
+    };
+    done.map_err(|error| match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
         other => DbError::Schema(other.to_string()),
     })
 }
 
-/// A real JupyterHub's own database is left untouched.
-async fn refuse_foreign(pool: &SqlitePool) -> Result<(), DbError> {
-    let alembic: i64 =
-        sqlx::query_scalar("SELECT COUNT(*) FROM sqlite_master WHERE name = 'alembic_version'")
-            .fetch_one(pool)
-            .await?;
-    if alembic > 0 {
-        return Err(DbError::Schema(
-            "it belongs to a Python JupyterHub and is left untouched; set JupyterHub.db_url to another file".into(),
-        ));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_change_is_known_for_every_database() {
+        for (backend, begins) in [
+            (DbBackend::Sqlite, 1),
+            (DbBackend::Postgres, 3),
+            (DbBackend::MySql, 3),
+        ] {
+            let known: Vec<_> = changes(backend, i64::MAX)
+                .iter()
+                .map(|change| change.version)
+                .collect();
+            assert_eq!(known, (begins..=PRESENT).collect::<Vec<_>>(), "{backend:?}");
+        }
     }
-    Ok(())
 }

@@ -9,6 +9,7 @@ use sea_orm::{
 };
 use serde_json::{Map, Value};
 
+use super::dialect::is;
 use super::row::servers::{ActiveModel, Column, Entity, Model};
 use super::row::{from_json, from_json_opt, json, users};
 use super::{DbError, Tx, from_micros, to_micros};
@@ -77,7 +78,7 @@ async fn with_owners(c: &impl ConnectionTrait, rows: Vec<Model>) -> Result<Vec<S
 /// When the database refuses or is gone.
 pub async fn find(c: &impl ConnectionTrait, at: &ServerRef) -> Result<Option<Server>, DbError> {
     let Some(owner) = users::Entity::find()
-        .filter(users::Column::Name.eq(at.user.as_str()))
+        .filter(is(users::Column::Name, at.user.as_str()))
         .one(c)
         .await?
     else {
@@ -85,7 +86,7 @@ pub async fn find(c: &impl ConnectionTrait, at: &ServerRef) -> Result<Option<Ser
     };
     let row = Entity::find()
         .filter(Column::UserId.eq(owner.id))
-        .filter(Column::Name.eq(at.name.as_str()))
+        .filter(is(Column::Name, at.name.as_str()))
         .one(c)
         .await?;
     row.map(|row| read((row, Some(owner)))).transpose()

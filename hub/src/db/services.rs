@@ -9,6 +9,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::{Map, Value};
 
+use super::dialect::is;
 use super::row::services::{ActiveModel, Column, Entity, Model};
 use super::row::{from_json_opt, json};
 use super::{DbError, Tx};
@@ -57,7 +58,7 @@ pub async fn get(c: &impl ConnectionTrait, id: ServiceId) -> Result<Option<Servi
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn find(c: &impl ConnectionTrait, name: &str) -> Result<Option<ServiceRow>, DbError> {
-    let query = Entity::find().filter(Column::Name.eq(name));
+    let query = Entity::find().filter(is(Column::Name, name));
     Ok(query.one(c).await?.map(read))
 }
 

@@ -5,6 +5,7 @@ use hub_types::secret::TokenHash;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
+use super::dialect::is;
 use super::row::sessions::{ActiveModel, Column, Entity, Model};
 use super::row::tokens;
 use super::{DbError, Tx, from_micros, to_micros};
@@ -58,7 +59,8 @@ pub async fn get(
     id: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<Session>, DbError> {
-    let row = Entity::find_by_id(id.to_owned())
+    let row = Entity::find()
+        .filter(is(Column::Id, id))
         .filter(Column::Expires.gt(to_micros(now)))
         .one(c)
         .await?;

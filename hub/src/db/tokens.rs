@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use hub_types::scope::Scope;
 use hub_types::secret::TokenHash;
 use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::sea_query::NullOrdering;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, Order, PaginatorTrait, QueryFilter,
     QueryOrder, Select,
@@ -173,7 +174,7 @@ pub async fn of_owner(
     now: DateTime<Utc>,
 ) -> Result<Vec<ApiToken>, DbError> {
     let rows = valid_of(owner, now)
-        .order_by(Column::LastActivity, Order::Desc)
+        .order_by_with_nulls(Column::LastActivity, Order::Desc, NullOrdering::Last)
         .order_by(Column::Id, Order::Desc)
         .all(c)
         .await?;

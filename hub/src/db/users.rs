@@ -3,16 +3,16 @@
 use chrono::{DateTime, Utc};
 use hub_types::names::Username;
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr};
+use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr, NullOrdering};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, Order, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, Select,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, Order, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
 };
 use serde_json::Value;
 
 use super::row::users::{ActiveModel, Column, Entity, Model};
 use super::row::{from_json_opt, json, servers};
-use super::{Db, DbError, Tx, from_micros, register, to_micros};
+use super::{Db, DbError, Tx, dialect, from_micros, register, to_micros};
 use crate::domain::lifecycle::ServerState;
 use crate::domain::user::{User, UserId};
 
@@ -33,7 +33,7 @@ fn read(row: &Model) -> Result<User, DbError> {
 /// When the database refuses or is gone.
 pub async fn find(c: &impl ConnectionTrait, name: &str) -> Result<Option<User>, DbError> {
     Entity::find()
-        .filter(Column::Name.eq(name))
+        .filter(dialect::is(Column::Name, name))
         .one(c)
         .await?
         .as_ref()
@@ -230,18 +230,21 @@ fn with_servers(states: &[ServerState]) -> sea_orm::sea_query::SelectStatement {
         .into_query()
 }
 
+/// Not the backslash, which means something to MySQL before `LIKE` sees it.
+const ESCAPE: char = '!';
+
 /// Escapes what `LIKE` would take for a wildcard.
 fn like(part: &str) -> LikeExpr {
     let escaped: String = part
         .chars()
         .flat_map(|c| {
-            matches!(c, '%' | '_' | '\\')
-                .then_some('\\')
+            matches!(c, '%' | '_' | ESCAPE)
+                .then_some(ESCAPE)
                 .into_iter()
                 .chain([c])
         })
         .collect();
-    LikeExpr::new(format!("%{escaped}%")).escape('\\')
+    LikeExpr::new(format!("%{escaped}%")).escape(ESCAPE)
 }
 
 /// A page of users, `limit` rows from `offset` on.
@@ -294,7 +297,7 @@ async fn page_of_some(
     offset: u64,
     limit: u64,
 ) -> Result<UserPage, DbError> {
-    let query = chosen(filter)?;
+    let query = chosen(c.get_database_backend(), filter)?;
     let total = query.clone().count(c).await?;
     let order = if filter.descending {
         Order::Desc
@@ -306,8 +309,17 @@ async fn page_of_some(
         UserOrder::Name => Column::Name,
         UserOrder::LastActivity => Column::LastActivity,
     };
+    // Who was never seen counts as the oldest, which PostgreSQL sees the other way round.
+    let nulls = if filter.descending {
+        NullOrdering::Last
+    } else {
+        NullOrdering::First
+    };
+    let query = match filter.order {
+        UserOrder::LastActivity => query.order_by_with_nulls(column, order.clone(), nulls),
+        UserOrder::Id | UserOrder::Name => query.order_by(column, order.clone()),
+    };
     let rows = query
-        .order_by(column, order.clone())
         .order_by(Column::Id, order)
         .offset(offset)
         .limit(limit)
@@ -320,7 +332,7 @@ async fn page_of_some(
 }
 
 /// The users that a filter lets through, in no order yet.
-fn chosen(filter: &UserFilter) -> Result<Select<Entity>, DbError> {
+fn chosen(backend: DbBackend, filter: &UserFilter) -> Result<Select<Entity>, DbError> {
     use ServerState::{Ready, Spawning, Stopping};
     let mut query = Entity::find();
     query = match filter.state {
@@ -335,12 +347,17 @@ fn chosen(filter: &UserFilter) -> Result<Select<Entity>, DbError> {
     };
     if let Some(part) = &filter.name_contains {
         let lowered = sea_orm::sea_query::Func::lower(Expr::col(Column::Name));
-        query = query.filter(Expr::expr(lowered).like(like(&part.to_lowercase())));
+        let has = Expr::expr(lowered).like(like(&part.to_lowercase()));
+        query = query.filter(if part.contains('\0') {
+            dialect::nothing()
+        } else {
+            has
+        });
     }
     if let Some(only) = &filter.only {
         let these = Condition::any()
-            .add(super::one_of(Column::Name, &only.users)?)
-            .add(Column::Id.in_subquery(super::groups::members_of(&only.groups)?));
+            .add(dialect::one_of(backend, Column::Name, &only.users)?)
+            .add(Column::Id.in_subquery(super::groups::members_of(backend, &only.groups)?));
         query = query.filter(these);
     }
     Ok(query)

@@ -19,7 +19,7 @@ use crate::proxy_client::ProxyError;
 use crate::spawner::manager::{StartError, StopError};
 
 /// Seconds after which a client may try again when the database is away.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+pub(super) const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 /// An answer that is not a success.
 #[derive(Debug)]
@@ -133,6 +133,9 @@ impl From<XsrfError> for ApiError {
 
 impl From<DbError> for ApiError {
     fn from(error: DbError) -> Self {
+        if error.is_unstorable() {
+            return Self::bad_request("A text is too long, or holds a NUL character.");
+        }
         tracing::error!("{error}");
         let text =
             "The hub's database does not answer; nothing was changed. Try again in a few seconds.";

@@ -70,11 +70,10 @@ mod tests {
     use services::process::ProcessRecord;
 
     use super::*;
-    use crate::config::DbUrl;
 
     #[tokio::test]
     async fn entries_come_back() {
-        let ledger = DbLedger::new(Db::open(&DbUrl::Memory).await.unwrap());
+        let ledger = DbLedger::new(db::testing::empty().await);
         let name = ServiceName::stored("whoami");
         let record = ProcessRecord {
             pid: 7,

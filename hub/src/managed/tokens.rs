@@ -157,10 +157,9 @@ mod tests {
     use hub_types::clock::FakeClock;
 
     use super::*;
-    use crate::config::DbUrl;
 
     async fn scene(spec: &ServiceSpec) -> (Db, ServiceTokens) {
-        let db = Db::open(&DbUrl::Memory).await.unwrap();
+        let db = db::testing::empty().await;
         let tx = db.write().await.unwrap();
         db::services::sync(&tx, &[(spec.service_name(), false)])
             .await

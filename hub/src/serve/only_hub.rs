@@ -10,14 +10,14 @@ use nix::fcntl::{Flock, FlockArg};
 use crate::config::DbUrl;
 
 /// Held as long as this hub runs. The system lets go of it however the process ends.
-pub(super) struct OnlyHub(#[expect(dead_code, reason = "held, not read")] Option<Flock<File>>);
+pub(crate) struct OnlyHub(#[expect(dead_code, reason = "held, not read")] Option<Flock<File>>);
 
 impl OnlyHub {
     /// Takes the lock beside the database file (`….lock`; never the file itself, whose locks are SQLite's).
     ///
     /// # Errors
     /// When another hub holds it, or it cannot be made.
-    pub(super) fn take(db: &DbUrl) -> anyhow::Result<Self> {
+    pub(crate) fn take(db: &DbUrl) -> anyhow::Result<Self> {
         let DbUrl::Sqlite(path) = db else {
             return Ok(Self(None));
         };

@@ -273,6 +273,7 @@ async fn changed(
         loop {
             match events.recv().await {
                 Ok(Event::Server(server)) if server == id => return,
+                Ok(Event::Everything) => return,
                 Ok(_) => {}
                 Err(RecvError::Lagged(_)) => return,
                 Err(RecvError::Closed) => std::future::pending().await,

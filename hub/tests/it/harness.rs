@@ -1,5 +1,5 @@
-//! A hub without sockets: requests go straight into its router. Its database is a file in a folder of the test's own, its
-//! clock stands still until it is moved; spawner and proxy are doubles.
+//! A hub without sockets: requests go straight into its router. Its database is the test's own (a file in its folder, or
+//! one on the server that the tests were started with), its clock stands still until it is moved; spawner and proxy are doubles.
 
 mod call;
 mod doubles;
@@ -17,7 +17,8 @@ use hub::auth::identities::Identities;
 use hub::auth::login::Login;
 use hub::auth::{LoginForm, registry};
 use hub::bus::Bus;
-use hub::config::{AuthenticatorClass, Config, DbUrl, GroupSpec, RoleSpec, ServiceSpec};
+use hub::config::{AuthenticatorClass, Config, GroupSpec, RoleSpec, ServiceSpec};
+use hub::db::testing::TestDatabase;
 use hub::db::{Db, NewTokenRow, tokens, users};
 use hub::domain::token::TokenOwner;
 use hub::http::{router, xsrf};
@@ -58,6 +59,7 @@ pub(crate) struct Hub {
     /// Everything that was asked and answered.
     pub(crate) seen: Seen,
     folder: TempDir,
+    pub(crate) database: Arc<TestDatabase>,
 }
 
 /// The cookie secret of every hub that is not told another.
@@ -129,7 +131,22 @@ impl Hub {
         let mut config = config();
         change(&mut config);
         let clock = FakeClock::at("2026-11-22T03:30:07.624Z".parse().unwrap());
-        Self::build(config, COOKIE_SECRET, clock, TempDir::new().unwrap()).await
+        let folder = TempDir::new().unwrap();
+        let database = TestDatabase::new(&folder.path().join("hub.sqlite"));
+        Self::build(config, COOKIE_SECRET, clock, (folder, Arc::new(database))).await
+    }
+
+    /// Another hub with the same database, configuration and clock, as they run behind one proxy: each hears what the other
+    /// commits, where the database can tell.
+    pub(crate) async fn beside(&self) -> Self {
+        let config = Config::clone(&self.state.config);
+        let kept = (TempDir::new().unwrap(), Arc::clone(&self.database));
+        let other = Self::build(config, COOKIE_SECRET, self.clock.clone(), kept).await;
+        for hub in [self, &other] {
+            let state = &hub.state;
+            state.db.hear_others(&state.bus).await.unwrap();
+        }
+        other
     }
 
     /// The hub that comes after this one has ended: same database and time, perhaps another configuration and cookie
@@ -141,7 +158,8 @@ impl Hub {
     ) -> Self {
         let mut config = Config::clone(&self.state.config);
         change(&mut config);
-        Self::build(config, cookie_secret, self.clock, self.folder).await
+        let kept = (self.folder, self.database);
+        Self::build(config, cookie_secret, self.clock, kept).await
     }
 
     /// The same with another configuration only.
@@ -153,14 +171,12 @@ impl Hub {
         config: Config,
         cookie_secret: [u8; 32],
         fake: FakeClock,
-        folder: TempDir,
+        (folder, database): (TempDir, Arc<TestDatabase>),
     ) -> Self {
         // Another test may have been first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let config = Arc::new(config);
-        let db = Db::open(&DbUrl::Sqlite(folder.path().join("hub.sqlite")))
-            .await
-            .unwrap();
+        let db = Db::open(database.url()).await.unwrap();
         let clock: Arc<dyn Clock> = Arc::new(fake.clone());
         let bus = Bus::default();
         let identities = Identities::new(
@@ -252,6 +268,7 @@ impl Hub {
             proxy,
             seen: Seen::default(),
             folder,
+            database,
         }
     }
 

@@ -12,4 +12,5 @@ mod oauth;
 mod proxy_client;
 mod scene;
 mod security;
+mod two_hubs;
 mod watch;

@@ -10,7 +10,8 @@ use std::time::Duration;
 use chrono::DateTime;
 use hub::addresses::Addresses;
 use hub::bus::Bus;
-use hub::config::{Config, DbUrl, SpawnerClass};
+use hub::config::{Config, SpawnerClass};
+use hub::db::testing::TestDatabase;
 use hub::db::{self, Db};
 use hub::domain::action::{StartServer, StopServer};
 use hub::domain::principal::{Credential, Granted, Owner, Principal};
@@ -146,6 +147,7 @@ pub(crate) fn addresses() -> Arc<Addresses> {
 pub(crate) struct Scene {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) config: Config,
+    database: TestDatabase,
 }
 
 impl Scene {
@@ -165,7 +167,12 @@ impl Scene {
             ("STARTS".to_owned(), path("starts")),
             ("GATE".to_owned(), path("gate")),
         ]);
-        Self { dir, config }
+        let database = TestDatabase::new(&dir.path().join("hub.sqlite"));
+        Self {
+            dir,
+            config,
+            database,
+        }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -173,9 +180,7 @@ impl Scene {
     }
 
     pub(crate) async fn db(&self) -> Db {
-        let db = Db::open(&DbUrl::Sqlite(self.path("hub.sqlite")))
-            .await
-            .unwrap();
+        let db = Db::open(self.database.url()).await.unwrap();
         if db::users::find(db.read(), "alice").await.unwrap().is_none() {
             let tx = db.write().await.unwrap();
             db::users::insert(&tx, &Username::stored("alice"), false, DateTime::UNIX_EPOCH)

@@ -9,54 +9,82 @@ mod table;
 mod tokens;
 mod xsrf;
 
-use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement};
 
 use crate::harness::{Browser, Hub, Reply};
+
+/// The first column of every row, as text.
+async fn texts(db: &DatabaseConnection, sql: String) -> Vec<String> {
+    let statement = Statement::from_string(db.get_database_backend(), sql);
+    let rows = db.query_all_raw(statement).await.unwrap();
+    rows.iter()
+        .map(|row| {
+            row.try_get_by_index::<Option<String>>(0)
+                .unwrap()
+                .unwrap_or_default()
+        })
+        .collect()
+}
 
 /// The whole content of the database, for "nothing was changed".
 async fn database(hub: &Hub) -> String {
     let db = hub.state.db.read();
-    let rows = |sql: String| async move {
-        let statement = Statement::from_string(DbBackend::Sqlite, sql);
-        let rows = db.query_all_raw(statement).await.unwrap();
-        rows.iter()
-            .map(|row| {
-                row.try_get_by_index::<Option<String>>(0)
-                    .unwrap()
-                    .unwrap_or_default()
-            })
-            .collect::<Vec<_>>()
+    let tables = match db.get_database_backend() {
+        DbBackend::Postgres => {
+            "SELECT table_name::text FROM information_schema.tables WHERE table_schema = current_schema() ORDER BY 1"
+        }
+        DbBackend::MySql => {
+            "SELECT CONVERT(table_name USING utf8mb4) FROM information_schema.tables \
+             WHERE table_schema = DATABASE() ORDER BY 1"
+        }
+        _ => "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name",
     };
     let mut dump = String::new();
-    for table in
-        rows("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name".into()).await
-    {
-        let columns = rows(format!("SELECT name FROM pragma_table_info('{table}')")).await;
-        let columns: Vec<String> = columns
-            .iter()
-            .map(|name| format!("quote(\"{name}\")"))
-            .collect();
-        let content = rows(format!(
-            "SELECT {} FROM \"{table}\"",
-            columns.join(" || ',' || ")
-        ))
-        .await;
-        dump.push_str(&format!("{table}\n  {}\n", content.join("\n  ")));
+    for table in texts(db, tables.to_owned()).await {
+        let rows = texts(db, whole_rows(db, &table).await).await;
+        dump.push_str(&format!("{table}\n  {}\n", rows.join("\n  ")));
     }
     dump
 }
 
+/// A query for each row of a table as one text.
+async fn whole_rows(db: &DatabaseConnection, table: &str) -> String {
+    match db.get_database_backend() {
+        DbBackend::Postgres => {
+            format!("SELECT CAST(whole AS text) FROM \"{table}\" AS whole ORDER BY 1")
+        }
+        DbBackend::MySql => {
+            let columns = format!(
+                "SELECT CONVERT(column_name USING utf8mb4) FROM information_schema.columns \
+                 WHERE table_schema = DATABASE() AND table_name = '{table}' ORDER BY ordinal_position"
+            );
+            let columns: Vec<String> = texts(db, columns)
+                .await
+                .iter()
+                .map(|name| format!("QUOTE(`{name}`)"))
+                .collect();
+            format!(
+                "SELECT CONVERT(CONCAT_WS(',', {}) USING utf8mb4) FROM `{table}` ORDER BY 1",
+                columns.join(", ")
+            )
+        }
+        _ => {
+            let columns = format!("SELECT name FROM pragma_table_info('{table}')");
+            let columns: Vec<String> = texts(db, columns)
+                .await
+                .iter()
+                .map(|name| format!("quote(\"{name}\")"))
+                .collect();
+            format!("SELECT {} FROM \"{table}\"", columns.join(" || ',' || "))
+        }
+    }
+}
+
 /// How many rows a query counts.
 async fn count(hub: &Hub, sql: &str) -> i64 {
-    let statement = Statement::from_string(DbBackend::Sqlite, sql);
-    let row = hub
-        .state
-        .db
-        .read()
-        .query_one_raw(statement)
-        .await
-        .unwrap()
-        .unwrap();
+    let db = hub.state.db.read();
+    let statement = Statement::from_string(db.get_database_backend(), sql);
+    let row = db.query_one_raw(statement).await.unwrap().unwrap();
     row.try_get_by_index(0).unwrap()
 }
 

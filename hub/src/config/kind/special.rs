@@ -238,9 +238,9 @@ mod tests {
         assert!(read::<Host>(json!("a b")).is_err());
         assert!(read::<Prefix>(json!("http://x/")).is_err());
         assert_eq!(read::<Prefix>(json!("hub-a")), Ok(BaseUrl::new("/hub-a/")));
-        let error = read::<Database>(json!("postgresql://x")).unwrap_err();
+        let error = read::<Database>(json!("oracle://x")).unwrap_err();
         assert!(
-            error.contains("'postgresql' databases are not supported yet"),
+            error.contains("'oracle' databases are not supported"),
             "{error}"
         );
     }

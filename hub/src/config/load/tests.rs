@@ -62,9 +62,9 @@ fn one_problem_one_line() {
             "hub.toml:3: [JupyterHub] cmd is not a setting; cmd belongs under [Spawner]",
         ),
         (
-            "db_url = 'postgresql://h/d'",
-            "hub.toml:3: [JupyterHub] db_url is wrong: 'postgresql' databases are not supported yet; only SQLite is, \
-             e.g. \"sqlite:///jupyterhub.sqlite\"",
+            "db_url = 'oracle://h/d'",
+            "hub.toml:3: [JupyterHub] db_url is wrong: 'oracle' databases are not supported; sqlite, postgresql, mysql \
+             and mariadb are",
         ),
         (
             "subdomain_host = 'x'",

@@ -101,6 +101,8 @@ pub struct JupyterHub {
     pub hub_connect_ip: Option<String>,
     /// Where the state is.
     pub db_url: DbUrl,
+    /// Whether an old database is brought up to date at start.
+    pub upgrade_db: bool,
     /// Signs cookies: hex of at least 32 bytes. `None`: read [`Self::cookie_secret_file`], or make it.
     pub cookie_secret: Option<Token>,
     /// Holds the cookie secret as hex; private to the hub's user.
@@ -202,6 +204,7 @@ impl Default for JupyterHub {
             hub_connect_url: None,
             hub_connect_ip: None,
             db_url: DbUrl::default(),
+            upgrade_db: false,
             cookie_secret: None,
             cookie_secret_file: "jupyterhub_cookie_secret".into(),
             cookie_host_prefix_enabled: false,

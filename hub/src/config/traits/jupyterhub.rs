@@ -39,7 +39,9 @@ pub(super) static JUPYTERHUB: Class = class! {
         hub_connect_ip: OptHost => jupyterhub.hub_connect_ip,
             "The same, as host only; the port is that of hub_bind_url.";
         db_url: Database => jupyterhub.db_url,
-            "The database. SQLite only, for now: three slashes for a path from the working folder, four for an absolute one.";
+            "The database: sqlite:///FILE (four slashes for an absolute path), postgresql://USER:PASSWORD@HOST/NAME, or mysql:// or mariadb:// in the same form.";
+        upgrade_db: Bool => jupyterhub.upgrade_db,
+            "Whether the database of an older hub is brought up to date at start, after a backup of a SQLite file. Otherwise the hub refuses it; see hub upgrade-db.";
         cookie_secret: Secret => jupyterhub.cookie_secret,
             "Signs login cookies: at least 32 bytes as hex. Better kept in cookie_secret_file or $JPY_COOKIE_SECRET.";
         cookie_secret_file: FilePath => jupyterhub.cookie_secret_file,
@@ -155,7 +157,6 @@ pub(super) static JUPYTERHUB: Class = class! {
         subdomain_host "Host under which every user gets a subdomain.";
         trusted_alt_names "Further names in certificates of internal TLS.";
         trusted_downstream_ips "Proxies whose X-Forwarded-For is believed.";
-        upgrade_db "Whether an old database is brought up to date at start.";
     }
     refused {
         allow_existing_invalid_named_servers "there are none: names of servers have been checked from the first version on";

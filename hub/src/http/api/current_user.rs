@@ -33,7 +33,13 @@ pub(super) async fn current_user(
     }
     let looking = caller.with_identify_scopes();
     let model = match &caller.owner {
-        Owner::User(user) => to_value(own_model(&state, &looking, user, stopped).await?)?,
+        Owner::User(user) => match own_model(&state, &looking, user, stopped).await {
+            Ok(model) => to_value(model)?,
+            Err(error) => {
+                let last = answers.last(&caller.credential, stopped, moment).await;
+                return last.map(json).ok_or(error);
+            }
+        },
         Owner::Service { id, name, admin } => {
             stored_service_model(&state, &looking, *id, name, *admin).await?
         }

@@ -1,14 +1,14 @@
 //! Errors as pages.
 
 use axum::extract::{OriginalUri, Path, Request, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::context::Visitor;
 use crate::db::DbError;
 use crate::domain::principal::Denied;
-use crate::http::error::ApiError;
+use crate::http::error::{ApiError, RETRY_AFTER};
 use crate::http::xsrf::XsrfError;
 use crate::render::ErrorPage;
 use crate::state::AppState;
@@ -108,7 +108,13 @@ pub(super) async fn render(
         return response;
     };
     let visitor = Visitor::of(&state, &headers, &uri).await;
-    page(&visitor, error.status, None, &error)
+    let mut response = page(&visitor, error.status, None, &error);
+    if error.status == StatusCode::SERVICE_UNAVAILABLE {
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, RETRY_AFTER);
+    }
+    response
 }
 
 fn page(

@@ -185,9 +185,12 @@ async fn a_group_may_have_more_members_than_a_statement_has_values() {
     const MEMBERS: u64 = 40_000;
     let hub = Hub::start().await;
     let tx = hub.state.db.write().await.unwrap();
+    let crowd: Vec<String> = (1..=MEMBERS)
+        .map(|n| format!("('crowd{n:05}', FALSE, 0)"))
+        .collect();
     let users = format!(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MEMBERS}) \
-         INSERT INTO users (name, admin, created) SELECT printf('crowd%05d', i), FALSE, 0 FROM n"
+        "INSERT INTO users (name, admin, created) VALUES {}",
+        crowd.join(", ")
     );
     let members = "INSERT INTO group_members (group_id, user_id) \
                    SELECT user_groups.id, users.id FROM user_groups, users \

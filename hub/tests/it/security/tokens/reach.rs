@@ -330,7 +330,7 @@ async fn case_52_self_promotion() {
                 "{scopes:?}: {method} {path} {body}: {reply:?}"
             );
         }
-        let admins = count(&hub, "SELECT COUNT(*) FROM users WHERE admin = 1").await;
+        let admins = count(&hub, "SELECT COUNT(*) FROM users WHERE admin").await;
         assert_eq!(admins, 1, "{scopes:?}");
         let members = "SELECT COUNT(*) FROM group_members JOIN user_groups ON group_id = user_groups.id WHERE name = 'bosses'";
         assert_eq!(count(&hub, members).await, 0, "{scopes:?}");
