@@ -63,7 +63,8 @@ impl DbError {
         let RuntimeErr::SqlxError(error) = error else {
             return false;
         };
-        let code = error.as_database_error().and_then(|error| error.code());
+        let error = error.as_database_error();
+        let code = error.and_then(sqlx::error::DatabaseError::code);
         matches!(code.as_deref(), Some("22021" | "22001"))
     }
 
