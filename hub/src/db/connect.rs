@@ -12,7 +12,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
-use super::{DbError, private_file};
+use super::{DbError, foreign, private_file};
 use crate::config::{DbUrl, ServerUrl};
 
 /// How long a statement waits for another writer before it fails.
@@ -49,10 +49,12 @@ pub(super) enum Pools {
 }
 
 impl Pools {
-    /// Connects. A SQLite file that is not there is created (0600), with nothing in it.
+    /// Connects. A SQLite file that is not there is created (0600), with nothing in it; one that is not ours is refused
+    /// before anything in or beside it changes.
     pub(super) async fn open(url: &DbUrl) -> Result<Self, DbError> {
         match url {
             DbUrl::Sqlite(path) => {
+                foreign::refuse(path).await?;
                 private_file::create(path)?;
                 sqlite(SqliteConnectOptions::new().filename(path), true).await
             }

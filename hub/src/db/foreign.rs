@@ -1,48 +1,80 @@
-//! Databases of a Python JupyterHub: recognised without a write, for not even the mode of the journal is ours to change.
+//! SQLite files that are not this hub's: recognised without a write, for not even the mode of the journal is ours to change.
 
 use std::path::Path;
 
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _};
+use sea_orm::SqlxSqliteConnector;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 
-use super::DbError;
+use super::{DbError, schema};
 
-/// Whether a SQLite file belongs to a Python JupyterHub. A file that is not there, or is empty, does not.
+/// Refuses the file of a Python JupyterHub, of another program or of a newer hub, and says how to go on. One that is not
+/// there or is empty will be ours.
 ///
 /// # Errors
-/// When it cannot be read.
-pub async fn is_jupyterhubs(file: &Path) -> Result<bool, DbError> {
-    if std::fs::metadata(file).is_ok_and(|metadata| metadata.len() == 0) || !file.exists() {
-        return Ok(false);
+/// When the file is one of those, or cannot be read.
+pub async fn refuse(file: &Path) -> Result<(), DbError> {
+    if std::fs::metadata(file).map_or(true, |metadata| metadata.len() == 0) {
+        return Ok(());
     }
     // A journal beside it shows that some hub uses it now: then it must be read through it, else nothing may be made.
     let mut wal = file.as_os_str().to_owned();
     wal.push("-wal");
-    let mut connection = SqliteConnectOptions::new()
+    let options = SqliteConnectOptions::new()
         .filename(file)
         .read_only(true)
-        .immutable(!Path::new(&wal).exists())
-        .connect()
+        .immutable(!Path::new(&wal).exists());
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .connect_with(options)
         .await?;
-    let tables: i64 =
-        sqlx::query_scalar("SELECT COUNT(*) FROM sqlite_master WHERE name = 'alembic_version'")
-            .fetch_one(&mut connection)
-            .await?;
-    connection.close().await?;
-    Ok(tables > 0)
+    let looked = schema::look(&SqlxSqliteConnector::from_sqlx_sqlite_pool(pool.clone())).await;
+    pool.close().await;
+    looked.map(|_| ())
 }
 
-/// Refuses such a file, and says how to go on.
-///
-/// # Errors
-/// When the file is one, or cannot be read.
-pub async fn refuse(file: &Path) -> Result<(), DbError> {
-    if is_jupyterhubs(file).await? {
-        return Err(DbError::Schema(
-            "it belongs to a Python JupyterHub and is left untouched; set [JupyterHub] db_url to another file, e.g. \
-             \"sqlite:///hub.sqlite\" (users of the configuration are registered anew, everybody logs in once more)"
-                .into(),
-        ));
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::config::DbUrl;
+    use crate::db::Db;
+
+    #[tokio::test]
+    async fn what_is_refused_keeps_every_byte() {
+        for (sql, said) in [
+            (
+                "CREATE TABLE alembic_version (version_num VARCHAR(32))",
+                "belongs to a Python JupyterHub",
+            ),
+            ("CREATE TABLE recipes (name TEXT)", "of another program"),
+            (
+                "CREATE TABLE _sqlx_migrations (version BIGINT, success BOOLEAN); \
+                 INSERT INTO _sqlx_migrations VALUES (99, TRUE)",
+                "written by a newer hub (migration 99",
+            ),
+        ] {
+            let folder = TempDir::new().unwrap();
+            let file = folder.path().join("jupyterhub.sqlite");
+            let options = SqliteConnectOptions::new()
+                .filename(&file)
+                .create_if_missing(true);
+            let mut theirs = options.connect().await.unwrap();
+            theirs.execute(sql).await.unwrap();
+            theirs.close().await.unwrap();
+            let before = std::fs::read(&file).unwrap();
+
+            let url = DbUrl::Sqlite(file.clone());
+            let opened = Db::open(&url).await.unwrap_err().to_string();
+            let upgraded = Db::upgrade(&url, true, DateTime::UNIX_EPOCH).await;
+            for error in [opened, upgraded.unwrap_err().to_string()] {
+                assert!(error.contains(said), "{error}");
+            }
+            assert!(std::fs::read(&file).unwrap() == before, "{sql}");
+            let files = std::fs::read_dir(folder.path()).unwrap().count();
+            assert_eq!(files, 1, "{sql}: something was made beside it");
+        }
     }
-    Ok(())
 }

@@ -64,7 +64,9 @@ pub(super) async fn look(c: &DatabaseConnection) -> Result<Schema, DbError> {
     let tables = dialect::tables(c).await?;
     if tables.iter().any(|table| table == "alembic_version") {
         return Err(DbError::Schema(
-            "it belongs to a Python JupyterHub and is left untouched; set JupyterHub.db_url to another one".into(),
+            "it belongs to a Python JupyterHub and is left untouched; set [JupyterHub] db_url to another one, e.g. \
+             \"sqlite:///hub.sqlite\" (users of the configuration are registered anew, everybody logs in once more)"
+                .into(),
         ));
     }
     if tables.is_empty() {
