@@ -25,6 +25,7 @@ pub mod cli;
 pub mod config;
 pub mod db;
 pub mod domain;
+mod failpoint;
 pub mod http;
 pub mod lifecycle;
 pub mod managed;

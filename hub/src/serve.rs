@@ -450,6 +450,7 @@ impl Hub {
         tasks::run(context, state.shutdown.clone()).await;
         giving_up.abort();
 
+        state.manager.close().await;
         draining.cancel();
         if tokio::time::timeout(DRAIN, &mut server).await.is_err() {
             server.abort();

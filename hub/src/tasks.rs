@@ -372,6 +372,33 @@ pub async fn run(context: Context, shutdown: CancellationToken) {
 mod tests {
     use super::*;
 
+    #[test]
+    fn looks_at_servers_are_spread_over_the_jitter() {
+        let mut config = Config::default();
+        config.spawner.poll_interval = Duration::from_secs(100);
+        config.spawner.poll_jitter = 0.1;
+        let looks = |job: Job| -> Vec<Duration> {
+            let next = || job.jittered(job.interval(&config), &config);
+            std::iter::repeat_with(next).take(1_000).collect()
+        };
+        let spread = looks(Job::PollServers);
+        assert!(
+            spread
+                .iter()
+                .all(|pause| (95..=105).contains(&pause.as_secs()))
+        );
+        assert!(spread.iter().any(|pause| *pause < Duration::from_secs(99)));
+        assert!(spread.iter().any(|pause| *pause > Duration::from_secs(101)));
+        assert!(
+            looks(Job::Heartbeat)
+                .iter()
+                .all(|pause| *pause == HEARTBEAT)
+        );
+        config.spawner.poll_jitter = 0.0;
+        let pause = Job::PollServers.jittered(Duration::from_secs(100), &config);
+        assert_eq!(pause, Duration::from_secs(100));
+    }
+
     #[tokio::test]
     async fn a_panic_is_a_failed_round() {
         let number = 7;

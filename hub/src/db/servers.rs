@@ -227,6 +227,21 @@ pub async fn delete(tx: &Tx, id: ServerId) -> Result<bool, DbError> {
     Ok(done.rows_affected == 1)
 }
 
+/// Makes a server that is being stopped one that is forgotten then. The epoch stays: whoever stops it goes on, and sees it at
+/// the end.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn remove_when_stopped(tx: &Tx, id: ServerId) -> Result<(), DbError> {
+    Entity::update_many()
+        .col_expr(Column::State, Expr::value(ServerState::Removing.as_str()))
+        .filter(Column::Id.eq(id.0))
+        .filter(Column::State.eq(ServerState::Stopping.as_str()))
+        .exec(&**tx)
+        .await?;
+    Ok(())
+}
+
 /// Renames a server that is stopped. [`DbError::is_conflict`] when its owner has one of that name already.
 ///
 /// # Errors

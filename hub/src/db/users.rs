@@ -333,16 +333,17 @@ async fn page_of_some(
 
 /// The users that a filter lets through, in no order yet.
 fn chosen(backend: DbBackend, filter: &UserFilter) -> Result<Select<Entity>, DbError> {
-    use ServerState::{Ready, Spawning, Stopping};
     let mut query = Entity::find();
     query = match filter.state {
         None => query,
-        Some(UserState::Ready) => query.filter(Column::Id.in_subquery(with_servers(&[Ready]))),
+        Some(UserState::Ready) => {
+            query.filter(Column::Id.in_subquery(with_servers(&[ServerState::Ready])))
+        }
         Some(UserState::Active) => {
-            query.filter(Column::Id.in_subquery(with_servers(&[Ready, Spawning, Stopping])))
+            query.filter(Column::Id.in_subquery(with_servers(ServerState::ACTIVE)))
         }
         Some(UserState::Inactive) => {
-            query.filter(Column::Id.not_in_subquery(with_servers(&[Ready, Spawning, Stopping])))
+            query.filter(Column::Id.not_in_subquery(with_servers(ServerState::ACTIVE)))
         }
     };
     if let Some(part) = &filter.name_contains {

@@ -10,6 +10,9 @@
 //!     └─────────────  stopping ◄────────────┘
 //! ```
 //!
+//! `removing` is `stopping` for a server that is forgotten when it has stopped: the wish is in the row, so that it
+//! survives the hub that was asked.
+//!
 //! Each step is one conditional write on the server's row (`db::servers`): it names the epoch that it has seen, so of
 //! two hubs that try the same step exactly one succeeds. While a hub works on a step it holds a lease.
 
@@ -27,9 +30,15 @@ pub enum ServerState {
     Ready,
     /// A hub is stopping it.
     Stopping,
+    /// A hub is stopping it, and its row goes with it.
+    Removing,
 }
 
 impl ServerState {
+    /// Those of a server of which something runs, or may run.
+    pub const ACTIVE: &[ServerState] =
+        &[Self::Spawning, Self::Ready, Self::Stopping, Self::Removing];
+
     /// The word in the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -38,14 +47,15 @@ impl ServerState {
             ServerState::Spawning => "spawning",
             ServerState::Ready => "ready",
             ServerState::Stopping => "stopping",
+            ServerState::Removing => "removing",
         }
     }
 
     /// Reads the word in the database.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Stopped, Self::Spawning, Self::Ready, Self::Stopping]
-            .into_iter()
+        std::iter::once(Self::Stopped)
+            .chain(Self::ACTIVE.iter().copied())
             .find(|state| state.as_str() == text)
     }
 
@@ -54,7 +64,7 @@ impl ServerState {
     pub fn pending(self) -> Option<Pending> {
         match self {
             ServerState::Spawning => Some(Pending::Spawn),
-            ServerState::Stopping => Some(Pending::Stop),
+            ServerState::Stopping | ServerState::Removing => Some(Pending::Stop),
             ServerState::Stopped | ServerState::Ready => None,
         }
     }
@@ -71,6 +81,8 @@ pub enum Step {
     Failed,
     /// Somebody asked to stop it; also cancels a start.
     Stop,
+    /// Somebody asked to stop and forget it; also one that is being stopped.
+    Remove,
     /// The stop is complete.
     Stopped,
     /// It was found dead.
@@ -99,17 +111,20 @@ pub enum Refused {
 /// # Errors
 /// Why the step cannot be taken.
 pub fn next(state: ServerState, step: Step) -> Result<ServerState, Refused> {
-    use ServerState::{Ready, Spawning, Stopped, Stopping};
+    use ServerState::{Ready, Removing, Spawning, Stopped, Stopping};
     match (state, step) {
         (Stopped, Step::Start) => Ok(Spawning),
         (Spawning, Step::Ready) => Ok(Ready),
-        (Spawning, Step::Failed) | (Stopping, Step::Stopped) | (Ready, Step::Died) => Ok(Stopped),
+        (Spawning, Step::Failed) | (Stopping | Removing, Step::Stopped) | (Ready, Step::Died) => {
+            Ok(Stopped)
+        }
         (Spawning | Ready, Step::Stop) => Ok(Stopping),
+        (Spawning | Ready | Stopping, Step::Remove) => Ok(Removing),
         (Ready, Step::Start | Step::Ready | Step::Failed | Step::Stopped) => {
             Err(Refused::AlreadyRunning)
         }
         (Spawning, Step::Start | Step::Stopped | Step::Died) => Err(Refused::PendingSpawn),
-        (Stopping, _) => Err(Refused::PendingStop),
+        (Stopping | Removing, _) => Err(Refused::PendingStop),
         (Stopped, _) => Err(Refused::NotRunning),
     }
 }
@@ -167,7 +182,7 @@ pub fn adopt(
         ServerState::Ready => Adoption::Watch,
         ServerState::Spawning if has_process => Adoption::Resume,
         ServerState::Spawning => Adoption::Fail,
-        ServerState::Stopping => Adoption::StopAgain,
+        ServerState::Stopping | ServerState::Removing => Adoption::StopAgain,
     }
 }
 
@@ -178,12 +193,13 @@ mod tests {
     #[test]
     fn the_whole_table() {
         use Refused::{AlreadyRunning, NotRunning, PendingSpawn, PendingStop};
-        use ServerState::{Ready, Spawning, Stopped, Stopping};
+        use ServerState::{Ready, Removing, Spawning, Stopped, Stopping};
         let steps = [
             Step::Start,
             Step::Ready,
             Step::Failed,
             Step::Stop,
+            Step::Remove,
             Step::Stopped,
             Step::Died,
         ];
@@ -192,6 +208,7 @@ mod tests {
                 Stopped,
                 [
                     Ok(Spawning),
+                    Err(NotRunning),
                     Err(NotRunning),
                     Err(NotRunning),
                     Err(NotRunning),
@@ -206,6 +223,7 @@ mod tests {
                     Ok(Ready),
                     Ok(Stopped),
                     Ok(Stopping),
+                    Ok(Removing),
                     Err(PendingSpawn),
                     Err(PendingSpawn),
                 ],
@@ -217,6 +235,7 @@ mod tests {
                     Err(AlreadyRunning),
                     Err(AlreadyRunning),
                     Ok(Stopping),
+                    Ok(Removing),
                     Err(AlreadyRunning),
                     Ok(Stopped),
                 ],
@@ -224,6 +243,19 @@ mod tests {
             (
                 Stopping,
                 [
+                    Err(PendingStop),
+                    Err(PendingStop),
+                    Err(PendingStop),
+                    Err(PendingStop),
+                    Ok(Removing),
+                    Ok(Stopped),
+                    Err(PendingStop),
+                ],
+            ),
+            (
+                Removing,
+                [
+                    Err(PendingStop),
                     Err(PendingStop),
                     Err(PendingStop),
                     Err(PendingStop),
@@ -257,6 +289,7 @@ mod tests {
             (ServerState::Spawning, Some(&dead), true, Adoption::Resume),
             (ServerState::Spawning, Some(&dead), false, Adoption::Fail),
             (ServerState::Stopping, None, true, Adoption::StopAgain),
+            (ServerState::Removing, None, true, Adoption::StopAgain),
             (ServerState::Ready, None, true, Adoption::Watch),
             (ServerState::Stopped, None, false, Adoption::Nothing),
         ] {

@@ -86,13 +86,8 @@ impl StartLimits {
     #[must_use]
     pub fn counted(self) -> &'static [ServerState] {
         const STARTING: &[ServerState] = &[ServerState::Spawning];
-        const ACTIVE: &[ServerState] = &[
-            ServerState::Spawning,
-            ServerState::Ready,
-            ServerState::Stopping,
-        ];
         match (self.starting, self.active) {
-            (_, 1..) => ACTIVE,
+            (_, 1..) => ServerState::ACTIVE,
             (1.., 0) => STARTING,
             (0, 0) => &[],
         }

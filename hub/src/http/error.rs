@@ -76,6 +76,14 @@ impl ApiError {
         Self::new(StatusCode::CONFLICT, message)
     }
 
+    /// 429: too many do the same right now.
+    pub fn crowded(message: impl Into<String>) -> Self {
+        Self {
+            retry_after: Some(RETRY_AFTER),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, message)
+        }
+    }
+
     /// 500 with a fixed text; `detail` goes to the log only.
     pub fn internal(detail: impl std::fmt::Display) -> Self {
         tracing::error!("request failed: {detail}");
@@ -164,6 +172,10 @@ impl From<StartError> for ApiError {
             StartError::Db(error) => error.into(),
             StartError::Throttled { retry_after } => Self {
                 retry_after: Some(retry_after.as_secs().into()),
+                ..Self::new(status, error.to_string())
+            },
+            StartError::Closing => Self {
+                retry_after: Some(RETRY_AFTER),
                 ..Self::new(status, error.to_string())
             },
             error => Self::new(status, error.to_string()),

@@ -29,6 +29,7 @@ impl OnlyHub {
             .create(true)
             .truncate(false)
             .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW)
             .open(&lock)
             .with_context(|| {
                 format!(

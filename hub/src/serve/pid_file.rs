@@ -15,7 +15,8 @@ fn content() -> String {
 }
 
 impl PidFile {
-    /// Writes the file; a new one can be read by the hub's user only.
+    /// Writes the file; a new one can be read by the hub's user only. A symbolic link is refused: what it leads to would be
+    /// overwritten.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -25,9 +26,15 @@ impl PidFile {
             .create(true)
             .truncate(true)
             .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW)
             .open(path)
             .and_then(|mut file| file.write_all(content().as_bytes()))
-            .with_context(|| format!("cannot write JupyterHub.pid_file {}", path.display()))?;
+            .with_context(|| {
+                format!(
+                    "cannot write JupyterHub.pid_file {} (symbolic links are not followed)",
+                    path.display()
+                )
+            })?;
         Ok(Self(path.to_owned()))
     }
 }
@@ -59,6 +66,10 @@ mod tests {
         let ours = PidFile::write(&path).unwrap();
         std::fs::write(&path, "1\n").unwrap();
         drop(ours);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "1\n");
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(PidFile::write(&link).is_err());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "1\n");
     }
 }

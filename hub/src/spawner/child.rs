@@ -19,6 +19,7 @@ use super::port::Ports;
 use super::template::fill;
 use super::{Placed, Poll, SpawnError, StartContext};
 use crate::config::{BindUrl, Config};
+use crate::failpoint;
 
 /// Longest output file of a server, in bytes.
 const MAX_OUTPUT: u64 = 4 << 20;
@@ -114,6 +115,7 @@ impl Children {
         let held = process::hold(&self.deps.launcher, &plan)
             .await
             .map_err(|error| explain(&error))?;
+        failpoint::reached("start.held");
         let state = ChildState {
             record: held.record().clone(),
             output,
@@ -123,7 +125,9 @@ impl Children {
             target: BindUrl::new(spawner.ip.clone(), port).local_origin(port),
         };
         context.commit.commit(&placed).await?;
+        failpoint::reached("start.placed");
         let running = held.release().await.map_err(|error| explain(&error))?;
+        failpoint::reached("start.released");
         self.watch(running);
         Ok(())
     }

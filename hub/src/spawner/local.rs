@@ -1,5 +1,6 @@
 //! The spawner `local`: each server runs as the system user of its owner's name. Needs root, except for the hub's own
-//! user.
+//! user. Nobody's server runs as root unless the servers' arguments say so: a hub user of the name `root` would own the
+//! machine.
 
 use async_trait::async_trait;
 use nix::unistd::geteuid;
@@ -15,8 +16,17 @@ use crate::config::Config;
 #[derive(Debug)]
 pub(super) struct SystemUsers;
 
-/// The identity for `name`, or why this hub (of user id `euid`) cannot assume it.
-fn identity(user: SystemUser, euid: u32) -> Result<Identity, String> {
+/// The argument without which Jupyter's servers refuse to run as root; with it in `Spawner.args`, so it was meant.
+const ALLOW_ROOT: &str = "--allow-root";
+
+/// The identity for `user`, or why this hub (of user id `euid`, with these arguments for servers) does not assume it.
+fn identity(user: SystemUser, euid: u32, args: &[String]) -> Result<Identity, String> {
+    if user.uid == 0 && !args.iter().any(|arg| arg == ALLOW_ROOT) {
+        return Err(format!(
+            "system user {:?} is root, as whom no server is started; if you mean it, add {ALLOW_ROOT:?} to Spawner.args",
+            user.name
+        ));
+    }
     if euid != 0 && user.uid != euid {
         return Err(format!(
             "this hub does not run as root, so it cannot start a server as system user {:?}; start the hub as root, or set \
@@ -44,7 +54,7 @@ impl RunsAs for SystemUsers {
 
     async fn identity(
         &self,
-        _: &Config,
+        config: &Config,
         context: &StartContext<'_>,
     ) -> Result<Identity, SpawnError> {
         let name = context.server.user.as_str().to_owned();
@@ -53,7 +63,7 @@ impl RunsAs for SystemUsers {
             .await
             .map_err(|error| failed(error.to_string()))?
             .map_err(|error| failed(error.to_string()))?;
-        identity(user, geteuid().as_raw()).map_err(failed)
+        identity(user, geteuid().as_raw(), &config.spawner.args).map_err(failed)
     }
 }
 
@@ -71,18 +81,39 @@ mod tests {
             home: home.into(),
             shell: "/bin/sh".into(),
         };
-        let root = identity(user(1000, "/home/mal"), 0).unwrap();
+        let root = identity(user(1000, "/home/mal"), 0, &[]).unwrap();
         assert_eq!(root.run_as.unwrap().groups, [100, 7]);
         assert_eq!(
             (root.account.name.as_str(), root.account.home.as_str()),
             ("mal", "/home/mal")
         );
-        assert!(identity(user(1000, "/home/mal"), 1000).is_ok());
+        assert!(identity(user(1000, "/home/mal"), 1000, &[]).is_ok());
         assert!(
-            identity(user(1000, "/home/mal"), 1001)
+            identity(user(1000, "/home/mal"), 1001, &[])
                 .unwrap_err()
                 .contains("root")
         );
-        assert!(identity(user(1000, ""), 0).unwrap_err().contains("home"));
+        assert!(
+            identity(user(1000, ""), 0, &[])
+                .unwrap_err()
+                .contains("home")
+        );
+    }
+
+    #[test]
+    fn nobody_runs_as_root_unless_it_was_meant() {
+        // Whatever the name: `toor` is root, too.
+        let root = || SystemUser {
+            name: "toor".into(),
+            uid: 0,
+            gid: 0,
+            groups: vec![0],
+            home: "/root".into(),
+            shell: "/bin/sh".into(),
+        };
+        let args = |args: &[&str]| args.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let refused = identity(root(), 0, &args(&["--allow-rooted"])).unwrap_err();
+        assert!(refused.contains("Spawner.args"), "{refused}");
+        assert!(identity(root(), 0, &args(&["--x", "--allow-root"])).is_ok());
     }
 }

@@ -27,6 +27,8 @@ use chrono::{DateTime, Utc};
 use futures_util::Stream;
 use hub_types::clock::Clock;
 use hub_types::progress::ProgressEvent;
+use hub_types::server::Pending;
+use tokio::sync::RwLock;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -43,6 +45,7 @@ use crate::proxy_client::ProxyClient;
 use crate::spawner::Spawner;
 
 pub use hubs::HubProcess;
+pub use progress::{Listener, MAX_LISTENERS};
 pub use request::{StartError, StartOutcome, StartRequest, StopError, StopOutcome, StopRequest};
 
 /// How often whoever waits looks at the database even if nothing was told: another hub process may do the work.
@@ -86,7 +89,10 @@ struct Inner {
     route_left: AtomicBool,
     /// Cancelled when the hub stops: from then on nobody waits long for the proxy.
     leaving: CancellationToken,
+    /// Whether servers may be started; read-locked while a start writes its first step.
+    closed: RwLock<bool>,
     failures: failures::Failures,
+    listeners: progress::Listeners,
 }
 
 impl std::ops::Deref for Manager {
@@ -107,7 +113,9 @@ impl Manager {
             http: OnceLock::new(),
             route_left: AtomicBool::new(false),
             leaving: CancellationToken::new(),
+            closed: RwLock::new(false),
             failures: failures::Failures::default(),
+            listeners: progress::Listeners::default(),
         }))
     }
 
@@ -137,10 +145,7 @@ impl Manager {
             manager.begin_start(&granted, request).await
         }))
         .await?;
-        match self
-            .settled(server, ServerState::Spawning, deadline)
-            .await?
-        {
+        match self.settled(server, Pending::Spawn, deadline).await? {
             None => Ok(StartOutcome::Pending),
             Some(Some(server)) if server.state == ServerState::Ready => Ok(StartOutcome::Ready),
             Some(server) => Err(StartError::Failed(
@@ -177,15 +182,11 @@ impl Manager {
         else {
             return Ok(StopOutcome::Stopped);
         };
-        Ok(
-            match self
-                .settled(server, ServerState::Stopping, deadline)
-                .await?
-            {
-                None => StopOutcome::Pending,
-                Some(_) => StopOutcome::Stopped,
-            },
-        )
+        let settled = self.settled(server, Pending::Stop, deadline).await?;
+        Ok(match settled {
+            None => StopOutcome::Pending,
+            Some(_) => StopOutcome::Stopped,
+        })
     }
 
     /// The progress of the current start: what was reported so far, then what follows, up to and with the event that
@@ -195,9 +196,20 @@ impl Manager {
         progress::stream(self.clone(), server)
     }
 
+    /// A place among those who listen to the progress of a server; `None` when [`MAX_LISTENERS`] do.
+    #[must_use]
+    pub fn listener(&self, server: ServerId) -> Option<Listener> {
+        self.0.listeners.join(server)
+    }
+
     /// Waits until this process works on no server any more.
     pub async fn idle(&self) {
         self.0.work.idle().await;
+    }
+
+    /// Starts no server any more: from here on nothing comes up behind the back of a hub that stops.
+    pub async fn close(&self) {
+        *self.0.closed.write().await = true;
     }
 
     /// Says that the hub stops: a proxy that does not answer holds up no stop of a server any more.
@@ -229,18 +241,19 @@ impl Manager {
         self.0.route_left.store(true, Ordering::SeqCst);
     }
 
-    /// Waits until the server has left `state`: `None` when it has not by `deadline`, `Some(None)` when its row is
+    /// Waits until `pending` is over: `None` when it has not by `deadline`, `Some(None)` when its row is
     /// gone.
     async fn settled(
         &self,
         id: ServerId,
-        state: ServerState,
+        pending: Pending,
         deadline: Instant,
     ) -> Result<Option<Option<Server>>, DbError> {
         let mut events = self.bus.listen();
         loop {
             let server = db::servers::get(self.db.read(), id).await?;
-            if server.as_ref().is_none_or(|server| server.state != state) {
+            let now = server.as_ref().and_then(|server| server.state.pending());
+            if now != Some(pending) {
                 return Ok(Some(server));
             }
             if Instant::now() >= deadline {

@@ -5,6 +5,7 @@ mod names;
 mod oauth;
 mod redirects;
 mod sessions;
+mod storm;
 mod table;
 mod tokens;
 mod xsrf;

@@ -61,6 +61,7 @@ fn a_notice_holds_for_this_run_until_the_server_is_used() {
         ServerState::Stopped,
         ServerState::Spawning,
         ServerState::Stopping,
+        ServerState::Removing,
     ] {
         assert_eq!(Server { state, ..idle() }.stop_notice(), None, "{state:?}");
     }

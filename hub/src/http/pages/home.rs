@@ -49,7 +49,7 @@ fn card(visitor: &Visitor, at: &ServerRef, server: Option<&Server>) -> ServerCar
         ServerState::Stopped => pages::ServerState::Stopped,
         ServerState::Spawning => pages::ServerState::Spawning,
         ServerState::Ready => pages::ServerState::Ready,
-        ServerState::Stopping => pages::ServerState::Stopping,
+        ServerState::Stopping | ServerState::Removing => pages::ServerState::Stopping,
     };
     ServerCard {
         name: at.name.as_str().to_owned(),

@@ -26,7 +26,7 @@ pub(super) async fn pending(
     match (state, &server) {
         (ServerState::Ready, _) => Ok(found(&arrival(&user, &at))),
         (ServerState::Spawning, Some(server)) => waiting(&user, server).await,
-        (ServerState::Stopping, _) => {
+        (ServerState::Stopping | ServerState::Removing, _) => {
             let page = StopPendingPage {
                 chrome: user.chrome(),
                 for_user: at.user.as_str().to_owned(),

@@ -3,7 +3,7 @@
 use super::Manager;
 use super::starting::Starting;
 use crate::db::{self, DbError, ServerChange};
-use crate::domain::lifecycle::{Adoption, ServerState, adopt};
+use crate::domain::lifecycle::{Adoption, adopt};
 use crate::domain::server::Server;
 
 const INTERRUPTED: &str =
@@ -52,8 +52,8 @@ impl Manager {
         tx.commit().await?;
         tracing::info!(server = %server.at, state = server.state.as_str(), "going on with server {}", server.at);
         let server = Server { epoch, ..server };
-        if server.state == ServerState::Stopping {
-            tokio::spawn(self.clone().run_stop(server, turn, false));
+        if adoption == Adoption::StopAgain {
+            tokio::spawn(self.clone().run_stop(server, turn));
             return Ok(());
         }
         let start = db::events::latest_start(self.db.read(), server.id)

@@ -1,6 +1,7 @@
 //! The events of a start, from the database: what was reported so far, and what follows.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::Stream;
 use hub_types::progress::ProgressEvent;
@@ -12,6 +13,47 @@ use crate::bus::Event;
 use crate::db::{self, DbError};
 use crate::domain::lifecycle::ServerState;
 use crate::domain::server::ServerId;
+
+/// Most who may listen to one start at a time. How many starts there are is limited, so how many listen is, too; each of them
+/// looks at the database once a second.
+pub const MAX_LISTENERS: usize = 100;
+
+/// Who listens to which start.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Listeners(Arc<Mutex<HashMap<ServerId, usize>>>);
+
+/// The right to listen to the start of a server; ends when dropped.
+#[derive(Debug)]
+pub struct Listener {
+    all: Listeners,
+    server: ServerId,
+}
+
+impl Listeners {
+    /// A place, if one is free.
+    pub(super) fn join(&self, server: ServerId) -> Option<Listener> {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(server).or_default();
+        if *count >= MAX_LISTENERS {
+            return None;
+        }
+        *count += 1;
+        let all = self.clone();
+        Some(Listener { all, server })
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let mut counts = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.server) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.server);
+            }
+        }
+    }
+}
 
 struct Reader {
     manager: Manager,
@@ -113,5 +155,24 @@ impl Reader {
         let any = failed.is_some();
         self.unread.extend(failed);
         Ok(any)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_counted_by_server_and_given_back() {
+        let (listeners, busy, other) = (Listeners::default(), ServerId(1), ServerId(2));
+        let mut held: Vec<_> = std::iter::repeat_with(|| listeners.join(busy))
+            .take(MAX_LISTENERS)
+            .collect();
+        assert!(held.iter().all(Option::is_some));
+        assert!(listeners.join(busy).is_none() && listeners.join(other).is_some());
+        held.pop();
+        assert!(listeners.join(busy).is_some());
+        drop(held);
+        assert!(listeners.0.lock().unwrap().is_empty());
     }
 }

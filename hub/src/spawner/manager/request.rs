@@ -54,6 +54,9 @@ pub enum StartError {
     /// Too many servers run: 429.
     #[error("Active user limit exceeded. Try again in a few minutes.")]
     Full,
+    /// The hub is being stopped: 503.
+    #[error("The hub is stopping; try again in a few seconds.")]
+    Closing,
     /// The server has a name, and the user may not have (another) one: 400.
     #[error(transparent)]
     NamedServer(#[from] NamedServerRefused),
@@ -75,7 +78,7 @@ impl StartError {
             Self::Refused { .. } => 400,
             Self::Throttled { .. } | Self::Full => 429,
             Self::Failed(failure) => failure.status,
-            Self::Db(_) => 503,
+            Self::Closing | Self::Db(_) => 503,
         }
     }
 }

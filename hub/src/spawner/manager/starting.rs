@@ -21,6 +21,7 @@ use crate::domain::limits::Crowded;
 use crate::domain::principal::Granted;
 use crate::domain::server::{Failure, Server, ServerId};
 use crate::domain::user::User;
+use crate::failpoint;
 use crate::metrics::SpawnEnd;
 use crate::proxy_client::Route;
 use crate::spawner::{Commit, CommitError, Placed, SpawnError, StartContext};
@@ -97,6 +98,10 @@ impl Manager {
         request: StartRequest,
     ) -> Result<ServerId, StartError> {
         let at = granted.subject();
+        let closed = self.0.closed.read().await;
+        if *closed {
+            return Err(StartError::Closing);
+        }
         let tx = self.db.write().await?;
         let user = db::users::find(&*tx, at.user.as_str())
             .await?
@@ -115,10 +120,12 @@ impl Manager {
         self.room_for_one_more(&tx).await?;
         let token = Token::generate();
         let starting = self.first_step(&tx, server, request, &token).await?;
+        failpoint::reached("start.uncommitted");
         // Before others can see the step, and not before it is certain to be ours.
         let turn = self.0.work.announce(starting.server.id);
         let id = starting.server.id;
         tx.commit_and_tell(&self.bus, [Event::Server(id)]).await?;
+        failpoint::reached("start.first_step");
         tokio::spawn(starting.run(turn, Some(token)));
         Ok(id)
     }
@@ -299,12 +306,16 @@ impl Starting {
             ));
         };
         self.answers(&placed).await?;
+        failpoint::reached("start.answers");
         let route = self.manager.route(&self.server, placed.target);
         let added = self.manager.proxy.add(&route).await;
         added.map_err(|error| {
             Ended::Failed(format!("the server answers, but cannot be routed: {error}"))
         })?;
-        self.ready().await
+        failpoint::reached("start.routed");
+        self.ready().await?;
+        failpoint::reached("start.ready");
+        Ok(())
     }
 
     async fn spawn(&self, token: Token) -> Result<(), Ended> {
@@ -414,6 +425,7 @@ impl Starting {
             }
             output = manager.spawner.output_tail(&placed.state, TAIL).await;
         }
+        failpoint::reached("fail.ended");
         let failure = Failure {
             message,
             output,

@@ -1,6 +1,4 @@
-//! Stopping a server: `ready` or `spawning` → `stopping → stopped`.
-
-use std::time::Duration;
+//! Stopping a server: `ready` or `spawning` → `stopping → stopped`, or → `removing →` gone.
 
 use tokio::time::Instant;
 
@@ -13,9 +11,7 @@ use crate::domain::action::StopServer;
 use crate::domain::lifecycle::ServerState;
 use crate::domain::principal::Granted;
 use crate::domain::server::{Server, ServerId};
-
-/// How long the removal of a server waits for a stop that is under way already.
-const REMOVE_WITHIN: Duration = Duration::from_secs(600);
+use crate::failpoint;
 
 /// What is told of a server that lost its tokens, or is removed with what others may do with it.
 fn removed(id: ServerId) -> [Event; 2] {
@@ -48,9 +44,10 @@ impl Manager {
             });
         };
         match server.state {
-            ServerState::Stopping => {
+            ServerState::Stopping | ServerState::Removing => {
                 if request.remove {
-                    tokio::spawn(self.clone().remove_stopped(server.id));
+                    db::servers::remove_when_stopped(&tx, server.id).await?;
+                    tx.commit().await?;
                 }
                 return Ok(Some(server.id));
             }
@@ -68,8 +65,12 @@ impl Manager {
                 }
             }
         }
+        let stopping = match request.remove {
+            true => ServerState::Removing,
+            false => ServerState::Stopping,
+        };
         let change = ServerChange {
-            state: Some(ServerState::Stopping),
+            state: Some(stopping),
             lease: Some(Some(self.lease(self.clock.now()))),
             unless_active_since: request.unless_active_since,
             ..ServerChange::default()
@@ -83,39 +84,17 @@ impl Manager {
         server.epoch = epoch;
         let id = server.id;
         tx.commit_and_tell(&self.bus, [Event::Server(id)]).await?;
-        tokio::spawn(self.clone().run_stop(server, turn, request.remove));
+        failpoint::reached("stop.first_step");
+        tokio::spawn(self.clone().run_stop(server, turn));
         Ok(Some(id))
     }
 
-    /// Removes a server once the stop that is under way is complete; not if it has been started again by then.
-    async fn remove_stopped(self, id: ServerId) {
-        let removed = async {
-            let deadline = Instant::now() + REMOVE_WITHIN;
-            let settled = self.settled(id, ServerState::Stopping, deadline).await?;
-            if settled.is_none() {
-                tracing::warn!(
-                    server = id.0,
-                    "a server takes too long to stop and is not removed"
-                );
-            }
-            let tx = self.db.write().await?;
-            let server = db::servers::get(&*tx, id).await?;
-            if server.is_some_and(|server| server.state == ServerState::Stopped) {
-                db::servers::delete(&tx, id).await?;
-                tx.commit_and_tell(&self.bus, removed(id)).await?;
-            }
-            Ok::<_, DbError>(())
-        };
-        if let Err(error) = removed.await {
-            tracing::error!(server = id.0, %error, "a server that has been stopped is not removed");
-        }
-    }
-
     /// Does the work of a stop: route first, then the process, then what the server was at the hub.
-    pub(super) async fn run_stop(self, server: Server, mut turn: Turn, remove: bool) {
+    pub(super) async fn run_stop(self, server: Server, mut turn: Turn) {
         turn.begin(true).await;
         let (begin, name) = (Instant::now(), log_name(&server.at));
         self.unroute(&server).await;
+        failpoint::reached("stop.unrouted");
         if let Some(state) = &server.spawner_state
             && let Err(error) = self.spawner.stop(state, false).await
         {
@@ -124,7 +103,9 @@ impl Manager {
             self.metrics.stop(false, begin.elapsed());
             return;
         }
-        let stopped = self.stopped_step(&server, remove).await;
+        failpoint::reached("stop.ended");
+        let stopped = self.stopped_step(&server).await;
+        failpoint::reached("stop.recorded");
         if !matches!(stopped, Ok(false)) {
             self.metrics.stop(stopped.is_ok(), begin.elapsed());
         }
@@ -137,7 +118,8 @@ impl Manager {
         }
     }
 
-    async fn stopped_step(&self, server: &Server, remove: bool) -> Result<bool, DbError> {
+    /// The last step; a server that is to be removed is gone with it.
+    async fn stopped_step(&self, server: &Server) -> Result<bool, DbError> {
         let now = self.clock.now();
         let change = ServerChange {
             state: Some(ServerState::Stopped),
@@ -149,6 +131,9 @@ impl Manager {
             ..ServerChange::default()
         };
         let tx = self.db.write().await?;
+        // Somebody may have asked for it while it was being stopped.
+        let row = db::servers::get(&*tx, server.id).await?;
+        let remove = row.is_some_and(|row| row.state == ServerState::Removing);
         if db::servers::step(&tx, server.id, server.epoch, &change)
             .await?
             .is_none()

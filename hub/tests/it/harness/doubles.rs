@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use axum::Router;
@@ -29,11 +30,28 @@ pub(crate) enum Behaviour {
 pub(crate) struct SpawnerDouble {
     pub(crate) behaviour: Mutex<Behaviour>,
     running: Mutex<BTreeMap<String, watch::Sender<bool>>>,
+    /// How often each server was started.
+    starts: Mutex<BTreeMap<String, usize>>,
+    ran_twice: AtomicBool,
 }
 
 impl SpawnerDouble {
     pub(crate) fn next(&self, behaviour: Behaviour) {
         *self.behaviour.lock().unwrap() = behaviour;
+    }
+
+    pub(crate) fn starts(&self) -> BTreeMap<String, usize> {
+        self.starts.lock().unwrap().clone()
+    }
+
+    /// How many servers run.
+    pub(crate) fn running(&self) -> usize {
+        self.running.lock().unwrap().len()
+    }
+
+    /// Whether a server was ever started while it ran.
+    pub(crate) fn ran_twice(&self) -> bool {
+        self.ran_twice.load(Ordering::SeqCst)
     }
 
     fn stopped(&self, state: &Value) -> Option<watch::Receiver<bool>> {
@@ -66,7 +84,10 @@ impl Spawner for SpawnerDouble {
             })
             .await?;
         let (stop, mut stopped) = watch::channel(false);
-        self.running.lock().unwrap().insert(key, stop);
+        *self.starts.lock().unwrap().entry(key.clone()).or_default() += 1;
+        if self.running.lock().unwrap().insert(key, stop).is_some() {
+            self.ran_twice.store(true, Ordering::SeqCst);
+        }
         let app = match behaviour {
             Behaviour::Hangs => Router::new().fallback(std::future::pending::<StatusCode>),
             _ => Router::new().fallback(|| async { StatusCode::OK }),

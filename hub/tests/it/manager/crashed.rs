@@ -163,7 +163,7 @@ fn a_stop_goes_on_after_the_hub_crashed() {
 
 /// A spawner whose every step takes for ever.
 #[derive(Debug)]
-struct Stuck;
+pub(super) struct Stuck;
 
 #[async_trait]
 impl Spawner for Stuck {
@@ -215,4 +215,50 @@ fn a_start_without_a_process_has_failed_when_the_hub_crashed() {
         assert_eq!(start(&manager).await.unwrap(), StartOutcome::Ready);
         assert_eq!(stop(&manager).await.unwrap(), StopOutcome::Stopped);
     });
+}
+
+/// Whoever asked for the removal, at once or while the server was being stopped, is not asked again.
+#[test]
+fn a_removal_goes_on_after_the_hub_crashed() {
+    for asked in [&[true][..], &[false, true]] {
+        let scene = Scene::new("");
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let proxy = runtime.block_on(TestProxy::start());
+        let clock = FakeClock::at(SystemClock.now());
+        crashed(async {
+            let manager = scene
+                .hub("first", &proxy.client(), Arc::new(clock.clone()))
+                .await;
+            let started = manager
+                .start(may_start(at("gpu")), StartRequest::default(), LONG)
+                .await;
+            assert_eq!(started.unwrap(), StartOutcome::Ready);
+        });
+        crashed(async {
+            let stuck = Arc::new(Stuck);
+            let manager = scene
+                .hub_with("second", proxy.client(), Arc::new(clock.clone()), stuck)
+                .await;
+            for remove in asked {
+                let request = StopRequest {
+                    remove: *remove,
+                    ..StopRequest::default()
+                };
+                let outcome = manager
+                    .stop(may_stop(at("gpu")), request, Duration::ZERO)
+                    .await;
+                assert_eq!(outcome.unwrap(), StopOutcome::Pending);
+            }
+        });
+        clock.advance(LEASE);
+        runtime.block_on(async {
+            let manager = scene
+                .hub("third", &proxy.client(), Arc::new(clock.clone()))
+                .await;
+            manager.adopt_all().await.unwrap();
+            manager.idle().await;
+            assert_eq!(row(&manager, "gpu").await, None, "{asked:?}");
+            assert_eq!(scene.running(), 0);
+        });
+    }
 }

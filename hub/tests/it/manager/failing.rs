@@ -138,3 +138,17 @@ async fn the_local_spawner_runs_as_the_system_user_or_says_why_not() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spawner_that_takes_too_long_is_given_up() {
+    let proxy = TestProxy::start().await;
+    let mut scene = Scene::new("");
+    scene.config.spawner.start_timeout = Duration::from_millis(300);
+    let stuck = Arc::new(crashed::Stuck);
+    let manager = scene
+        .hub_with("one", proxy.client(), Arc::new(SystemClock), stuck)
+        .await;
+    let error = start(&manager).await.unwrap_err().to_string();
+    assert!(error.contains("Spawner.start_timeout"), "{error}");
+    assert_eq!(row(&manager, "").await.unwrap().state, ServerState::Stopped);
+}

@@ -118,4 +118,5 @@ pub(in crate::http::api) fn progress() -> Operation {
         .text("Server-Sent Events. The data of each is a `ProgressEvent`; the last one has `ready` or `failed`.")
         .with(200, "The events, as they happen.", EVENTS, event)
         .error(400, "The server is not starting, and its last start did not fail.")
+        .error(429, "A hundred listen already; `Retry-After` says when to try again.")
 }

@@ -19,6 +19,7 @@ use crate::domain::action::ReadServer;
 use crate::domain::lifecycle::ServerState;
 use crate::http::error::ApiError;
 use crate::http::extract::{Auth, ServerPath};
+use crate::spawner::manager::Listener;
 use crate::state::AppState;
 
 /// How often an empty line keeps the connection alive. Source: JupyterHub 6.1.
@@ -47,6 +48,12 @@ pub(in crate::http::api) async fn progress(
             ApiError::silent(StatusCode::NOT_FOUND)
         });
     };
+    let place = state.manager.listener(server.id);
+    let place = place.ok_or_else(|| {
+        ApiError::crowded(
+            "Too many listen to the start of this server. Try again in a few seconds.",
+        )
+    })?;
     let mut events: Events = Box::pin(state.manager.progress(server.id));
     if server.state == ServerState::Stopped {
         // Nothing is going on: there is a failure to tell of, or nothing at all.
@@ -61,7 +68,7 @@ pub(in crate::http::api) async fn progress(
     ];
     Ok((
         headers,
-        Body::from_stream(lines(events, state.shutdown.clone())),
+        Body::from_stream(lines(events, state.shutdown.clone(), Some(place))),
     )
         .into_response())
 }
@@ -70,12 +77,15 @@ struct Lines {
     events: Events,
     keep_alive: Interval,
     shutdown: CancellationToken,
+    /// Given back when nobody reads any more.
+    _place: Option<Listener>,
 }
 
 /// Events as lines, with an empty line at once and every [`KEEP_ALIVE`]. Ends with the last event, or with the hub.
 fn lines(
     events: Events,
     shutdown: CancellationToken,
+    place: Option<Listener>,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
     let mut keep_alive = interval(KEEP_ALIVE);
     keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -84,6 +94,7 @@ fn lines(
             events,
             keep_alive,
             shutdown,
+            _place: place,
         },
         |mut lines| async move {
             let line = tokio::select! {
@@ -121,7 +132,7 @@ mod tests {
                 )
             })
         });
-        let sent: Vec<Bytes> = lines(Box::pin(slow), CancellationToken::new())
+        let sent: Vec<Bytes> = lines(Box::pin(slow), CancellationToken::new(), None)
             .map(|line| line.unwrap())
             .collect()
             .await;
@@ -135,7 +146,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn ends_with_the_hub() {
         let shutdown = CancellationToken::new();
-        let mut lines = Box::pin(lines(Box::pin(stream::pending()), shutdown.clone()));
+        let mut lines = Box::pin(lines(Box::pin(stream::pending()), shutdown.clone(), None));
         assert_eq!(
             lines.next().await.unwrap().unwrap(),
             Bytes::from_static(b"\n\n")

@@ -6,13 +6,13 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use hub_types::server::Pending;
 
 use super::super::body::{is_nothing, object};
 use super::super::users::find;
 use super::empty;
 use crate::db::servers;
 use crate::domain::action::StopServer;
-use crate::domain::lifecycle::ServerState;
 use crate::http::error::ApiError;
 use crate::http::extract::{Auth, IfInactiveSince, JsonBody, ServerPath};
 use crate::spawner::manager::{StopOutcome, StopRequest};
@@ -40,7 +40,7 @@ pub(in crate::http::api) async fn stop(
         unless_active_since: since,
     };
     let known = servers::find(state.db.read(), &at).await?;
-    if !remove && known.is_some_and(|server| server.state == ServerState::Stopping) {
+    if !remove && known.is_some_and(|server| server.state.pending() == Some(Pending::Stop)) {
         return Ok(empty(StatusCode::ACCEPTED));
     }
     match state.manager.stop(granted, request, SLOW_STOP).await? {
