@@ -31,6 +31,7 @@ pub struct Stack {
     hub: Process,
     sandbox: Sandbox,
     program: Program,
+    wrapper: Vec<String>,
     args: Vec<String>,
     env: Vec<(String, String)>,
     url: String,
@@ -49,6 +50,8 @@ pub struct StackBuilder {
     python_on_path: bool,
     python_config: bool,
     programs: Vec<(String, String)>,
+    links: Vec<(String, String)>,
+    wrapper: Vec<String>,
 }
 
 /// Which hub.
@@ -76,6 +79,8 @@ impl Default for StackBuilder {
             python_on_path: true,
             python_config: false,
             programs: Vec::new(),
+            links: Vec::new(),
+            wrapper: Vec::new(),
         }
     }
 }
@@ -110,6 +115,20 @@ impl StackBuilder {
     #[must_use]
     pub fn program(mut self, name: &str, text: &str) -> Self {
         self.programs.push((name.to_owned(), text.to_owned()));
+        self
+    }
+
+    /// Puts a symbolic link into the hub's working folder.
+    #[must_use]
+    pub fn link(mut self, name: &str, target: &str) -> Self {
+        self.links.push((name.to_owned(), target.to_owned()));
+        self
+    }
+
+    /// Starts our hub through a command that ends by becoming its last arguments: `["sh", "-c", "…; exec \"$@\"", "sh"]`.
+    #[must_use]
+    pub fn wrapped(mut self, command: &[&str]) -> Self {
+        self.wrapper = command.iter().map(|word| (*word).to_owned()).collect();
         self
     }
 
@@ -182,11 +201,16 @@ impl StackBuilder {
         for (name, text) in &self.programs {
             sandbox.write_program(name, text);
         }
-        let hub = start_hub(&sandbox, self.program, &self.args, &self.env);
+        for (name, target) in &self.links {
+            let link = sandbox.data().join(name);
+            std::os::unix::fs::symlink(target, link).expect("a new link");
+        }
+        let hub = start_hub(&sandbox, self.program, &self.wrapper, &self.args, &self.env);
         Stack {
             hub,
             sandbox,
             program: self.program,
+            wrapper: self.wrapper,
             args: self.args,
             env: self.env,
             url: String::new(),
@@ -199,11 +223,19 @@ impl StackBuilder {
 fn start_hub(
     sandbox: &Sandbox,
     program: Program,
+    wrapper: &[String],
     args: &[String],
     env: &[(String, String)],
 ) -> Process {
     let mut command: Command = match program {
-        Program::Ours => sandbox.command(programs::path("hub")),
+        Program::Ours => match wrapper.split_first() {
+            None => sandbox.command(programs::path("hub")),
+            Some((first, rest)) => {
+                let mut command = sandbox.command(first);
+                command.args(rest).arg(programs::path("hub"));
+                command
+            }
+        },
         Program::Python => {
             let mut command = sandbox.command(peers::python("jupyterhub"));
             command.args(["-f", "jupyterhub_config.py"]);
@@ -340,6 +372,11 @@ impl Stack {
         self.hub.wait(STOP).await
     }
 
+    /// Waits for the end of a hub that ends by itself.
+    pub async fn hub_ended(&mut self) -> Exit {
+        self.hub.wait(STOP).await
+    }
+
     /// Starts the hub again in the same folder, and waits until it runs.
     pub async fn restart_hub(&mut self) {
         self.restart_hub_with(&[]).await;
@@ -347,14 +384,33 @@ impl Stack {
 
     /// Starts the hub again with more arguments.
     pub async fn restart_hub_with(&mut self, args: &[&str]) {
+        self.launch_again(args, &[]);
+        self.await_url().await;
+    }
+
+    /// Starts the hub again with more variables in its environment; the next restart does without them.
+    pub async fn restart_hub_in(&mut self, env: &[(&str, &str)]) {
+        self.launch_again(&[], env);
+        self.await_url().await;
+    }
+
+    /// Starts the hub again and waits for nothing: the next call may kill it while it comes up.
+    pub fn launch_hub_again(&mut self) {
+        self.launch_again(&[], &[]);
+    }
+
+    fn launch_again(&mut self, args: &[&str], env: &[(&str, &str)]) {
         let mut all = self.args.clone();
         all.extend(args.iter().map(|arg| (*arg).to_owned()));
         let log = self.sandbox.dir().join("logs/hub.log");
         let mut text = self.hub.output();
         text.push_str(RESTARTED);
         std::fs::write(log, text).expect("the log is writable");
-        self.hub = start_hub(&self.sandbox, self.program, &all, &self.env);
-        self.await_url().await;
+        let more = env
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let env: Vec<_> = self.env.iter().cloned().chain(more).collect();
+        self.hub = start_hub(&self.sandbox, self.program, &self.wrapper, &all, &env);
     }
 }
 

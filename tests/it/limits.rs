@@ -1,0 +1,65 @@
+//! Limits and intervals of servers' lives that only a whole hub shows.
+
+use e2e::{Stack, eventually};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::json;
+
+use crate::fleet::{WAIT, demo_servers};
+
+/// A hub that cannot start anything any more is better started anew: it stops, and says why.
+#[tokio::test]
+async fn a_hub_stops_after_so_many_failures_in_a_row() {
+    let config = "[Spawner]\ncmd = ['false']\nargs = []\nconsecutive_failure_limit = 2";
+    let mut stack = Stack::builder()
+        .without_python()
+        .config(config)
+        .start()
+        .await;
+    for user in ["mal", "zoe"] {
+        stack.api().ensure_user(user).await;
+    }
+    let start = async |user: &str| {
+        let path = format!("/users/{user}/server");
+        stack.api().post(&path, &json!({})).await.status
+    };
+    assert_eq!(start("mal").await, 500);
+    // It may be gone before it has answered.
+    let client = stack.client().token(stack.api().token());
+    let second = client.request(
+        "POST".parse().expect("a method"),
+        "/hub/api/users/zoe/server",
+    );
+    let _ = client.try_send(second).await;
+    let exit = stack.hub_ended().await;
+    assert_eq!(exit.status.code(), Some(1), "{}", exit.output);
+    assert!(
+        exit.output.contains("consecutive_failure_limit"),
+        "{}",
+        exit.output
+    );
+}
+
+/// Nobody asks for the server: the hub sees by itself, every `poll_interval`, that it has died.
+#[tokio::test]
+async fn a_server_that_dies_is_noticed_by_the_next_look() {
+    let stack = Stack::builder()
+        .without_python()
+        .config(&demo_servers())
+        .config("[Spawner]\npoll_interval = 1\npoll_jitter = 0.5")
+        .start()
+        .await;
+    let api = stack.api();
+    api.start_server("mal").await;
+    for process in stack.sandbox().servers_of("mal") {
+        kill(Pid::from_raw(process.pid), Signal::SIGKILL).expect("it runs");
+    }
+    eventually(WAIT, "the server is not listed, nor routed", async || {
+        let routed = api.routes().await.get("/user/mal/").is_some();
+        api.server("mal").await.is_none() && !routed
+    })
+    .await;
+    let tokens = api.get("/users/mal/tokens").await.expect(200).json();
+    assert_eq!(tokens["api_tokens"], json!([]), "its token lives on");
+    api.start_server("mal").await;
+}
