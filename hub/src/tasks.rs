@@ -3,6 +3,8 @@
 //!
 //! To add a job: a function here that returns what went wrong, and a variant of `Job`.
 
+mod clock;
+
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -361,6 +363,8 @@ pub async fn run(context: Context, shutdown: CancellationToken) {
                 .run_until_cancelled_owned(job.repeat(context.clone())),
         );
     }
+    let watching = clock::watch(Arc::clone(&context.state.clock));
+    jobs.spawn(shutdown.clone().run_until_cancelled_owned(watching));
     if context.state.config.metrics.event_loop_interval_enabled {
         let measuring = measure_scheduling(context.state);
         jobs.spawn(shutdown.run_until_cancelled_owned(measuring));

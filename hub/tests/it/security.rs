@@ -1,6 +1,7 @@
 //! The security cases of `docs/security.md`, one test each, named by number. Each asserts its own outcome, and (through
 //! [`Watched`]) what holds for all of them.
 
+mod creation;
 mod names;
 mod oauth;
 mod redirects;
