@@ -4,6 +4,7 @@
 mod bad_input;
 mod browser;
 mod chp;
+mod clock;
 mod configuration;
 mod cull;
 mod examples;
