@@ -15,6 +15,7 @@ mod forward_auth;
 mod kills;
 mod limits;
 mod listeners;
+mod log_injection;
 mod login;
 mod manual;
 mod new_project;
