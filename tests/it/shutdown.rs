@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use e2e::{Running, Stack, eventually, peers};
 use futures_util::future::join_all;
@@ -76,8 +76,20 @@ async fn told_to_stop(stack: &Stack) {
     .await;
 }
 
-/// Holds `count` requests in flight.
+/// Holds `count` requests in flight. The hub waits thirty seconds for a body: on a machine so busy that most of them are gone
+/// before all requests are there, they are made again.
 async fn in_flight(stack: &Stack, count: usize, path: &str) -> Vec<Held> {
+    for _ in 0..10 {
+        let begin = Instant::now();
+        let held = held(stack, count, path).await;
+        if begin.elapsed() < Duration::from_secs(12) {
+            return held;
+        }
+    }
+    panic!("the machine is too busy for {count} requests at a time");
+}
+
+async fn held(stack: &Stack, count: usize, path: &str) -> Vec<Held> {
     let (hub, api) = (hub_url(stack), stack.api());
     let mut held = Vec::new();
     for _ in 0..count {
@@ -90,7 +102,7 @@ async fn in_flight(stack: &Stack, count: usize, path: &str) -> Vec<Held> {
     })
     .await;
     // What was there first has been looked at when others are answered.
-    for _ in 0..20 {
+    for _ in 0..5 {
         stack.client().get("/hub/api").await.expect(200);
     }
     held
@@ -261,7 +273,7 @@ async fn case_123_a_start_during_the_stop_leaves_nothing() {
     for reply in &replies {
         let status = reply.split(' ').nth(1).unwrap_or_default();
         assert!(
-            ["201", "202", "400", "500", "503"].contains(&status),
+            ["201", "202", "400", "413", "500", "503"].contains(&status),
             "{reply}"
         );
     }
