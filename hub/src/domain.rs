@@ -18,5 +18,6 @@ pub mod server;
 pub mod service;
 pub mod session;
 pub mod share;
+pub mod subdomain;
 pub mod token;
 pub mod user;

@@ -182,6 +182,9 @@ impl ManagedServices {
             .collect();
         let registered: BTreeSet<String> = specs.keys().cloned().collect();
         specs.extend(configured.map(|spec| (spec.name.clone(), spec)));
+        for spec in specs.values_mut() {
+            spec.origin = deps.addresses.service_origin(&spec.service_name());
+        }
         let givers = tokens::ServiceTokens::new(&deps, specs.clone());
         givers.register().await?;
         let ledger = Arc::new(ledger::DbLedger::new(deps.db.clone()));
@@ -216,13 +219,14 @@ impl ManagedServices {
     /// The routes of the configured services that have a web address. (Those of registered ones are in the database.)
     #[must_use]
     pub fn routes(&self) -> Vec<Route> {
-        let base = &self.0.addresses.base;
+        let addresses = &self.0.addresses;
         let all = self.all();
         let configured = all.iter().filter(|service| service.from_config);
         configured
             .filter_map(|service| {
                 let url = service.url.as_ref()?;
-                Some(Route::of_service(base, &service.spec.service_name(), url))
+                let name = service.spec.service_name();
+                Some(Route::of_service(addresses, &name, url))
             })
             .collect()
     }

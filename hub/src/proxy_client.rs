@@ -28,11 +28,11 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use hub_types::names::ServiceName;
-use hub_types::paths::BaseUrl;
 use hub_types::secret::Token;
 use serde_json::{Map, Value};
 
 use self::process::ProxyProcessError;
+use crate::addresses::Addresses;
 use crate::domain::server::ServerRef;
 
 /// A route that the hub wants.
@@ -50,23 +50,23 @@ pub struct Route {
 impl Route {
     /// The route of the hub itself: everything that has no other.
     #[must_use]
-    pub fn of_hub(base: &BaseUrl, target: String) -> Self {
+    pub fn of_hub(addresses: &Addresses) -> Self {
         Self {
-            routespec: base.as_str().to_owned(),
-            target,
+            routespec: addresses.hub_spec().to_owned(),
+            target: addresses.hub_origin.clone(),
             data: Map::from_iter([("hub".to_owned(), Value::from(true))]),
         }
     }
 
     /// The route of a user's server.
     #[must_use]
-    pub fn of_server(base: &BaseUrl, at: &ServerRef, target: String) -> Self {
+    pub fn of_server(addresses: &Addresses, at: &ServerRef, target: String) -> Self {
         let data = [
             ("user", at.user.as_str()),
             ("server_name", at.name.as_str()),
         ];
         Self {
-            routespec: base.server(&at.user, &at.name),
+            routespec: addresses.server_spec(at),
             target,
             data: data
                 .map(|(key, value)| (key.to_owned(), Value::from(value)))
@@ -87,9 +87,9 @@ impl Route {
 
     /// The route of a service. Only the origin of `url` counts.
     #[must_use]
-    pub fn of_service(base: &BaseUrl, service: &ServiceName, url: &str) -> Self {
+    pub fn of_service(addresses: &Addresses, service: &ServiceName, url: &str) -> Self {
         Self {
-            routespec: base.service(service),
+            routespec: addresses.service_spec(service),
             target: origin_of(url),
             data: Map::from_iter([("service".to_owned(), Value::from(service.as_str()))]),
         }
@@ -244,21 +244,28 @@ pub trait ProxyRunner: Send + Sync + std::fmt::Debug {
 #[cfg(test)]
 mod tests {
     use hub_types::names::{ServerName, Username};
+    use hub_types::paths::BaseUrl;
+    use url::Url;
 
     use super::*;
+    use crate::domain::subdomain::{Hook, Subdomains};
 
     #[test]
     fn routes_as_they_are_posted() {
-        let base = BaseUrl::new("/pfx/");
+        let url = Url::parse("https://hub.example").unwrap();
+        let mut addresses = Addresses {
+            hub_origin: "http://127.0.0.1:3".into(),
+            ..Addresses::under(BaseUrl::new("/pfx/"))
+        };
         let at = ServerRef::new(Username::stored("a b"), ServerName::stored("gpu"));
-        let server = Route::of_server(&base, &at, "http://127.0.0.1:1".into());
+        let server = Route::of_server(&addresses, &at, "http://127.0.0.1:1".into());
         assert_eq!(server.routespec, "/pfx/user/a%20b/gpu/");
         assert_eq!(
             Value::from(server.data),
             serde_json::json!({"user": "a b", "server_name": "gpu"})
         );
         let service = Route::of_service(
-            &base,
+            &addresses,
             &ServiceName::stored("whoami"),
             "http://127.0.0.1:2/x/",
         );
@@ -266,9 +273,17 @@ mod tests {
             (service.routespec.as_str(), service.target.as_str()),
             ("/pfx/services/whoami/", "http://127.0.0.1:2")
         );
+        let hub = Route::of_hub(&addresses);
         assert_eq!(
-            Route::of_hub(&base, "http://127.0.0.1:3".into()).routespec,
-            "/pfx/"
+            (hub.routespec, hub.target),
+            ("/pfx/".into(), "http://127.0.0.1:3".into())
         );
+        addresses.subdomains = Subdomains::new(&url, Hook::Idna);
+        let server = Route::of_server(&addresses, &at, "http://127.0.0.1:1".into());
+        assert_eq!(
+            server.routespec,
+            "u-ab--c8687a0.hub.example/pfx/user/a%20b/gpu/"
+        );
+        assert_eq!(Route::of_hub(&addresses).routespec, "/");
     }
 }

@@ -243,6 +243,8 @@ impl Base {
                 .map(|url| url.origin().ascii_serialization()),
             api_url: hub.api_url(self.port),
             hub_origin: self.hub_origin(),
+            subdomains: hub.subdomains(),
+            hub_routespec: hub.hub_routespec.clone(),
         })
     }
 

@@ -79,6 +79,9 @@ pub struct ServiceSpec {
     /// Ours: give it the login cookie of JupyterHub 0.7 and 0.8, for services of that time.
     #[serde(default)]
     pub cookie_auth: bool,
+    /// `scheme://host[:port]` of its own, where services have subdomains. Nobody configures it: the hub sets it.
+    #[serde(skip)]
+    pub origin: Option<String>,
 }
 
 impl ServiceSpec {
@@ -103,6 +106,7 @@ impl ServiceSpec {
             oauth_client_id: None,
             oauth_redirect_uri: None,
             cookie_auth: false,
+            origin: None,
         }
     }
 
@@ -163,6 +167,7 @@ impl ServiceSpec {
             hub.host,
             hub.public_origin,
             hub.cookie_host_prefix,
+            self.origin,
         ]);
         hex::encode(Sha256::digest(parts.to_string().as_bytes()))
     }

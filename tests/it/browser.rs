@@ -1,6 +1,6 @@
 //! A person with Chromium: log in, open the real JupyterLab, run a cell, ask whoami, log out.
 
-use e2e::{Browser, Stack};
+use e2e::{Browser, Stack, StackBuilder};
 use fantoccini::key::Key;
 use serde_json::json;
 
@@ -8,9 +8,8 @@ use crate::spec;
 
 const CELL: &str = "print('the answer is', 6 * 7)";
 
-async fn stack(base: &str) -> Stack {
-    let stack = Stack::builder()
-        .base_url(base)
+async fn stack(builder: StackBuilder) -> Stack {
+    let stack = builder
         .config(&spec::whoami())
         .config(spec::USERS_MAY_OPEN_SERVICES)
         .start()
@@ -38,7 +37,7 @@ fn notebook() -> String {
 
 /// From a stranger's first click to a closed session. `shot` names the screenshots.
 async fn first_light(stack: &Stack, shot: &str) {
-    let browser = Browser::start().await;
+    let browser = stack.browser().await;
     let url = |path: &str| format!("{}{path}", stack.url());
     let path = |path: &str| format!("{}{path}", stack.base());
     let picture = async |page: &str| {
@@ -74,6 +73,7 @@ async fn first_light(stack: &Stack, shot: &str) {
     browser
         .at("the server", |at| at.starts_with(&path("user/mal/lab")))
         .await;
+    is_on_host(&browser, stack, "mal").await;
     browser.open(&url("user/mal/lab/tree/answer.ipynb")).await;
     run_cell(&browser).await;
     picture("lab").await;
@@ -84,6 +84,7 @@ async fn first_light(stack: &Stack, shot: &str) {
         .at("whoami", |at| at == path("services/whoami/"))
         .await;
     browser.shows("mal").await;
+    is_on_host(&browser, stack, "whoami--service").await;
     picture("whoami").await;
 
     browser.open(&url("hub/logout")).await;
@@ -92,6 +93,16 @@ async fn first_light(stack: &Stack, shot: &str) {
         .at("the login page", |at| at == path("hub/login"))
         .await;
     browser.find("input[name=password]").await;
+}
+
+/// The page is on the host of its user or service, where each has one; else on the only one there is.
+async fn is_on_host(browser: &Browser, stack: &Stack, name: &str) {
+    let url = match stack.has_subdomains() {
+        true => stack.host_url(name),
+        false => stack.url().to_owned(),
+    };
+    let host = browser.host().await;
+    assert!(url.starts_with(&format!("http://{host}/")), "{host} {url}");
 }
 
 /// Runs the first cell of the notebook that is shown, and reads what it printed.
@@ -118,10 +129,17 @@ pub(crate) async fn agree(browser: &Browser) {
 
 #[tokio::test]
 async fn a_notebook_from_login_to_logout() {
-    first_light(&stack("/").await, "root").await;
+    first_light(&stack(Stack::builder()).await, "root").await;
 }
 
 #[tokio::test]
 async fn the_same_below_a_base_url() {
-    first_light(&stack("/hub-a/").await, "hub-a").await;
+    let stack = stack(Stack::builder().base_url("/hub-a/")).await;
+    first_light(&stack, "hub-a").await;
+}
+
+#[tokio::test]
+async fn the_same_with_a_host_for_every_user_below_a_base_url() {
+    let stack = stack(Stack::builder().base_url("/hub-b/").subdomains()).await;
+    first_light(&stack, "subdomains").await;
 }

@@ -29,6 +29,14 @@ impl Browser {
     /// # Panics
     /// When either does not start.
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with more command-line arguments of the browser.
+    ///
+    /// # Panics
+    /// When either does not start.
+    pub async fn start_with(args: &[String]) -> Self {
         let sandbox = Sandbox::new(false);
         let mut command = sandbox.command(peers::chromedriver());
         command.arg("--port=0");
@@ -41,7 +49,7 @@ impl Browser {
         })
         .await;
         let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities(&sandbox))
+            .capabilities(capabilities(&sandbox, args))
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .unwrap_or_else(|error| panic!("no browser: {error}\n{}", driver.output()));
@@ -71,6 +79,15 @@ impl Browser {
             .expect("a page")
             .path()
             .to_owned()
+    }
+
+    /// `host:port` of the page that is shown.
+    pub async fn host(&self) -> String {
+        let url = self.client.current_url().await.expect("a page");
+        let port = url
+            .port()
+            .map_or_else(String::new, |port| format!(":{port}"));
+        format!("{}{port}", url.host_str().unwrap_or_default())
     }
 
     /// Waits until the page shown has a path for which `wanted` is true.
@@ -190,19 +207,28 @@ impl Browser {
     }
 }
 
-fn capabilities(sandbox: &Sandbox) -> Map<String, Value> {
+fn capabilities(sandbox: &Sandbox, more: &[String]) -> Map<String, Value> {
     let profile = format!(
         "--user-data-dir={}",
         sandbox.dir().join("profile").display()
     );
-    let options = json!({
-        "binary": "/usr/bin/chromium",
-        "args": [
-            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync",
-            "--disable-dev-shm-usage", "--window-size=1200,800", profile,
-        ],
-    });
+    let mut args: Vec<String> = [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-dev-shm-usage",
+        "--window-size=1200,800",
+        &profile,
+    ]
+    .map(str::to_owned)
+    .into();
+    args.extend_from_slice(more);
+    let options = json!({ "binary": "/usr/bin/chromium", "args": args });
     let mut capabilities = Map::new();
     capabilities.insert("goog:chromeOptions".to_owned(), options);
     capabilities

@@ -1,7 +1,9 @@
 //! Plain HTTP: one request, one reply, no redirects followed, no cookies kept.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
@@ -16,6 +18,17 @@ pub struct Client {
     http: reqwest::Client,
     origin: Url,
     headers: HeaderMap,
+}
+
+/// Finds every host at one address.
+#[derive(Debug)]
+struct Always(Ipv4Addr);
+
+impl Resolve for Always {
+    fn resolve(&self, _: Name) -> Resolving {
+        let found: Addrs = Box::new(std::iter::once(SocketAddr::from((self.0, 0))));
+        Box::pin(std::future::ready(Ok(found)))
+    }
 }
 
 /// A reply that has been read to its end.
@@ -38,9 +51,22 @@ impl Client {
     /// When `origin` is not a URL.
     #[must_use]
     pub fn new(origin: &str) -> Self {
+        Self::with(reqwest::Client::builder(), origin)
+    }
+
+    /// The same for hosts that no DNS knows: each is at `ip`.
+    ///
+    /// # Panics
+    /// When `origin` is not a URL.
+    #[must_use]
+    pub fn at(ip: Ipv4Addr, origin: &str) -> Self {
+        Self::with(reqwest::Client::builder().dns_resolver(Always(ip)), origin)
+    }
+
+    fn with(builder: reqwest::ClientBuilder, origin: &str) -> Self {
         // Only the first caller installs it; the others find the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
+        let http = builder
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .timeout(TIMEOUT)

@@ -1,4 +1,4 @@
-//! Cookies as a browser keeps them: by name and path, on one host.
+//! Cookies as a browser keeps them: by name, path and host.
 
 use chrono::{DateTime, Utc};
 use hub_types::clock::{Clock as _, SystemClock};
@@ -19,6 +19,10 @@ pub struct Cookie {
     pub secure: bool,
     /// `SameSite`, if given.
     pub same_site: Option<String>,
+    /// `Domain`, if given: hosts below it see the cookie as well.
+    pub domain: Option<String>,
+    /// The host that set it; empty for one that every host sees.
+    host: String,
 }
 
 /// The cookies of one visitor.
@@ -28,13 +32,13 @@ pub struct Jar {
 }
 
 impl Jar {
-    /// Takes over what a reply sets; an expired cookie is removed.
-    pub fn store(&mut self, headers: &HeaderMap) {
+    /// Takes over what a reply of `host` sets; an expired cookie is removed.
+    pub fn store(&mut self, host: &str, headers: &HeaderMap) {
         for header in headers.get_all(SET_COOKIE) {
             let text = header.to_str().expect("cookies are ASCII");
-            let (cookie, expired) = parse(text);
-            self.cookies
-                .retain(|old| (&old.name, &old.path) != (&cookie.name, &cookie.path));
+            let (mut cookie, expired) = parse(text);
+            host.clone_into(&mut cookie.host);
+            self.cookies.retain(|old| old.key() != cookie.key());
             if !expired {
                 self.cookies.push(cookie);
             }
@@ -50,16 +54,24 @@ impl Jar {
             http_only: false,
             secure: false,
             same_site: None,
+            domain: None,
+            host: String::new(),
         });
     }
 
-    /// The `Cookie` header for a request path; longer paths first, as RFC 6265 §5.4 asks.
+    /// The `Cookie` header for a request path on the only host that there is.
     #[must_use]
     pub fn header(&self, path: &str) -> Option<String> {
+        self.header_at("", path)
+    }
+
+    /// The `Cookie` header for a request; longer paths first, as RFC 6265 §5.4 asks.
+    #[must_use]
+    pub fn header_at(&self, host: &str, path: &str) -> Option<String> {
         let mut sent: Vec<_> = self
             .cookies
             .iter()
-            .filter(|cookie| matches(&cookie.path, path))
+            .filter(|cookie| cookie.is_seen_by(host) && matches(&cookie.path, path))
             .collect();
         sent.sort_by_key(|cookie| std::cmp::Reverse(cookie.path.len()));
         let pairs: Vec<_> = sent
@@ -85,6 +97,26 @@ impl Jar {
     }
 }
 
+impl Cookie {
+    /// What there is only one of.
+    fn key(&self) -> (&str, &str, &str) {
+        let scope = self.domain.as_deref().unwrap_or(&self.host);
+        (&self.name, &self.path, scope)
+    }
+
+    /// Domain matching of RFC 6265 §5.1.3. An empty host is any host.
+    fn is_seen_by(&self, host: &str) -> bool {
+        let any = host.is_empty() || self.host.is_empty();
+        any || match &self.domain {
+            None => self.host == host,
+            Some(domain) => {
+                let below = host.strip_suffix(domain.as_str());
+                below.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+            }
+        }
+    }
+}
+
 /// Path matching of RFC 6265 §5.1.4.
 fn matches(cookie: &str, request: &str) -> bool {
     request
@@ -106,6 +138,8 @@ fn parse(text: &str) -> (Cookie, bool) {
         http_only: false,
         secure: false,
         same_site: None,
+        domain: None,
+        host: String::new(),
     };
     let (mut max_age, mut expires) = (None, None);
     for attribute in parts {
@@ -114,6 +148,7 @@ fn parse(text: &str) -> (Cookie, bool) {
             "path" => value.clone_into(&mut cookie.path),
             "httponly" => cookie.http_only = true,
             "secure" => cookie.secure = true,
+            "domain" => cookie.domain = Some(value.trim_start_matches('.').to_owned()),
             "samesite" => cookie.same_site = Some(value.to_owned()),
             "max-age" => max_age = value.parse::<i64>().ok(),
             "expires" => expires = DateTime::parse_from_rfc2822(value).ok(),
@@ -153,12 +188,34 @@ mod tests {
         let mut jar = Jar::default();
         let mut headers = HeaderMap::new();
         headers.append(SET_COOKIE, "a=1; Path=/hub/; HttpOnly".parse().unwrap());
-        jar.store(&headers);
+        jar.store("h", &headers);
         assert!(jar.get("a", "/hub/").unwrap().http_only);
         headers.clear();
         let gone = "a=\"\"; Path=/hub/; expires=Fri, 22 Nov 2024 05:24:00 GMT";
         headers.append(SET_COOKIE, gone.parse().unwrap());
-        jar.store(&headers);
+        jar.store("h", &headers);
         assert_eq!(jar.all(), []);
+    }
+
+    #[test]
+    fn cookies_stay_on_their_host_unless_they_have_a_domain() {
+        let mut jar = Jar::default();
+        for (host, cookie) in [
+            ("hub.test", "login=1; Path=/hub/"),
+            ("hub.test", "session=2; Path=/; Domain=hub.test"),
+            ("a.hub.test", "a=3; Path=/"),
+        ] {
+            let headers = HeaderMap::from_iter([(SET_COOKIE, cookie.parse().unwrap())]);
+            jar.store(host, &headers);
+        }
+        for (host, expected) in [
+            ("hub.test", "login=1; session=2"),
+            ("a.hub.test", "session=2; a=3"),
+            ("b.hub.test", "session=2"),
+            ("evilhub.test", ""),
+        ] {
+            let sent = jar.header_at(host, "/hub/").unwrap_or_default();
+            assert_eq!(sent, expected, "{host}");
+        }
     }
 }

@@ -79,6 +79,12 @@ pub fn caddy() -> PathBuf {
     required(PathBuf::from("/usr/bin/caddy"))
 }
 
+/// Prometheus' critic of metrics.
+#[must_use]
+pub fn promtool() -> PathBuf {
+    required(peers().join("prometheus/usr/bin/promtool"))
+}
+
 /// Chromium's driver, which starts the browser.
 #[must_use]
 pub fn chromedriver() -> PathBuf {

@@ -24,6 +24,13 @@ pub fn free() -> u16 {
         .expect("loopback has a free port")
 }
 
+/// A loopback address that no other process takes: its ports are this test's.
+#[must_use]
+pub fn own_address() -> Ipv4Addr {
+    let [_, a, b, c] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, a, b, c)
+}
+
 /// A listener on a port that the system chose: for tests that need a port to be taken.
 #[must_use]
 pub fn held() -> TcpListener {

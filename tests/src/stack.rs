@@ -2,6 +2,7 @@
 
 mod config;
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -12,8 +13,8 @@ use nix::sys::signal::Signal;
 use regex::Regex;
 
 use crate::{
-    Api, Client, Exit, Process, Sandbox, Visitor, eventually, eventually_some, peers, ports,
-    programs,
+    Api, Browser, Client, Exit, Process, Sandbox, Visitor, eventually, eventually_some, peers,
+    ports, programs,
 };
 
 /// Longest wait for a hub to say that it is running. The Python one imports a lot.
@@ -36,7 +37,15 @@ pub struct Stack {
     env: Vec<(String, String)>,
     url: String,
     base: String,
+    hosts: Option<Hosts>,
     admin_token: String,
+}
+
+/// A host that every user has one below: all of them are at one address.
+#[derive(Debug, Clone, Copy)]
+struct Hosts {
+    ip: Ipv4Addr,
+    port: u16,
 }
 
 /// What a deployment is made of, before it is started.
@@ -44,6 +53,7 @@ pub struct Stack {
 pub struct StackBuilder {
     program: Program,
     base: String,
+    hosts: Option<Hosts>,
     config: toml::Table,
     args: Vec<String>,
     env: Vec<(String, String)>,
@@ -73,6 +83,7 @@ impl Default for StackBuilder {
         Self {
             program,
             base: "/".to_owned(),
+            hosts: None,
             config: toml::Table::new(),
             args: Vec::new(),
             env: Vec::new(),
@@ -101,6 +112,16 @@ impl StackBuilder {
     #[must_use]
     pub fn base_url(mut self, base: &str) -> Self {
         base.clone_into(&mut self.base);
+        self
+    }
+
+    /// Puts the hub on the host `hub.test` and every user and service on one below it.
+    #[must_use]
+    pub fn subdomains(mut self) -> Self {
+        self.hosts = Some(Hosts {
+            ip: ports::own_address(),
+            port: ports::free(),
+        });
         self
     }
 
@@ -191,6 +212,13 @@ impl StackBuilder {
             admin_token: &admin_token,
         };
         let mut config = setting.defaults();
+        if let Some(Hosts { ip, port }) = self.hosts {
+            let own = format!(
+                "[JupyterHub]\nbind_url = 'http://{ip}:{port}{}'\nsubdomain_host = 'http://hub.test:{port}'",
+                self.base
+            );
+            config::merge(&mut config, own.parse().expect("TOML"));
+        }
         config::merge(&mut config, self.config);
         match self.program {
             Program::Ours if !self.python_config => sandbox.write("hub.toml", config.to_string()),
@@ -215,6 +243,7 @@ impl StackBuilder {
             env: self.env,
             url: String::new(),
             base: self.base,
+            hosts: self.hosts,
             admin_token,
         }
     }
@@ -303,7 +332,34 @@ impl Stack {
     /// A client without credentials.
     #[must_use]
     pub fn client(&self) -> Client {
-        Client::new(&self.url)
+        match self.hosts {
+            Some(hosts) => Client::at(hosts.ip, &self.url),
+            None => Client::new(&self.url),
+        }
+    }
+
+    /// A real browser that finds the deployment.
+    pub async fn browser(&self) -> Browser {
+        let rules = self.hosts.map(|Hosts { ip, .. }| {
+            format!("--host-resolver-rules=MAP hub.test {ip}, MAP *.hub.test {ip}")
+        });
+        Browser::start_with(rules.as_slice()).await
+    }
+
+    /// Whether every user has a host.
+    #[must_use]
+    pub fn has_subdomains(&self) -> bool {
+        self.hosts.is_some()
+    }
+
+    /// `http://HOST.hub.test:PORT` with the base path, where users have hosts.
+    ///
+    /// # Panics
+    /// When they have none.
+    #[must_use]
+    pub fn host_url(&self, host: &str) -> String {
+        let port = self.hosts.expect("a deployment with subdomains").port;
+        format!("http://{host}.hub.test:{port}{}", self.base)
     }
 
     /// A new visitor who is not logged in.

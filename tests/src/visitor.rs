@@ -50,15 +50,16 @@ impl Visitor {
     ) -> Reply {
         let path = self.path(path);
         let url = self.client.url(&path);
+        let host = url.host_str().unwrap_or_default();
         let mut request = self.client.request(method, &path);
-        if let Some(cookies) = self.jar.header(url.path()) {
+        if let Some(cookies) = self.jar.header_at(host, url.path()) {
             request = request.header(COOKIE, cookies);
         }
         if let Some(form) = form {
             request = request.form(form);
         }
         let reply = self.client.send(request).await;
-        self.jar.store(&reply.headers);
+        self.jar.store(host, &reply.headers);
         reply
     }
 

@@ -24,6 +24,7 @@ mod table;
 mod target;
 mod tls;
 
+pub use observe::process::page as process_metrics;
 pub use proxy::{Certificates, Listeners, Proxy};
 pub use run::run;
 pub use table::BadRoute;

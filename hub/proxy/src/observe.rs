@@ -15,7 +15,7 @@ use crate::table::Route;
 
 pub(crate) mod access;
 pub(crate) mod metrics;
-mod process;
+pub(crate) mod process;
 
 use access::{AccessLog, Line};
 use metrics::Metrics;

@@ -152,6 +152,8 @@ impl RequestCookies {
 pub struct CookieStyle {
     /// The base URL of the deployment.
     pub base: BaseUrl,
+    /// `Domain` of what servers and services need to see, when they have hosts below the hub's.
+    pub domain: Option<String>,
     /// Whether browsers reach the hub over https.
     pub secure: bool,
     /// Whether the login cookie is a `__Host-` one.
@@ -179,6 +181,15 @@ impl CookieStyle {
             .build()
     }
 
+    /// A cookie that hosts below the hub's see as well.
+    fn shared(&self, name: &'static str, value: String, path: String) -> Cookie<'static> {
+        let mut cookie = self.cookie(name, value, path);
+        if let Some(domain) = &self.domain {
+            cookie.set_domain(domain.clone());
+        }
+        cookie
+    }
+
     /// The login cookie, for `max_age`.
     #[must_use]
     pub fn login(&self, value: String, max_age: TimeDelta) -> Cookie<'static> {
@@ -204,7 +215,7 @@ impl CookieStyle {
         value: String,
         max_age: TimeDelta,
     ) -> Cookie<'static> {
-        let mut cookie = self.cookie(SERVICES_COOKIE, value, self.base.service(service));
+        let mut cookie = self.shared(SERVICES_COOKIE, value, self.base.service(service));
         cookie.set_max_age(Duration::seconds(max_age.num_seconds()));
         cookie
     }
@@ -212,7 +223,7 @@ impl CookieStyle {
     /// The session id, until the browser closes.
     #[must_use]
     pub fn session(&self, id: String) -> Cookie<'static> {
-        self.cookie(SESSION_COOKIE, id, self.base.as_str().to_owned())
+        self.shared(SESSION_COOKIE, id, self.base.as_str().to_owned())
     }
 
     /// The XSRF token; pages' scripts read it, so not `HttpOnly`. Anonymous ones end after an hour.
@@ -232,13 +243,13 @@ impl CookieStyle {
         let base = self.base.as_str();
         let mut cookies = vec![
             self.login_without_age(String::new()),
-            self.cookie(SESSION_COOKIE, String::new(), base.to_owned()),
+            self.session(String::new()),
             self.xsrf(String::new(), false),
             // As JupyterHub of old set it, one for all services.
-            self.cookie(SERVICES_COOKIE, String::new(), format!("{base}services")),
+            self.shared(SERVICES_COOKIE, String::new(), format!("{base}services")),
         ];
         cookies.extend(services.iter().map(|service| {
-            self.cookie(SERVICES_COOKIE, String::new(), self.base.service(service))
+            self.shared(SERVICES_COOKIE, String::new(), self.base.service(service))
         }));
         for cookie in &mut cookies {
             cookie.make_removal();
@@ -261,6 +272,7 @@ mod tests {
     fn attributes() {
         let style = CookieStyle {
             base: BaseUrl::new("/pfx/"),
+            domain: None,
             secure: true,
             host_prefix: false,
         };
@@ -282,6 +294,7 @@ mod tests {
                 .contains("HttpOnly")
         );
         assert_eq!(style.session("s".into()).path(), Some("/pfx/"));
+        assert_eq!(style.session("s".into()).domain(), None);
         let cleared = style.cleared(&[ServiceName::stored("old")]);
         assert!(
             cleared
@@ -299,6 +312,16 @@ mod tests {
                 "/pfx/services/old/"
             ]
         );
+        let below = CookieStyle {
+            domain: Some("hub.example".into()),
+            ..style.clone()
+        };
+        let shared = below.cleared(&[ServiceName::stored("old")]);
+        let shared = shared
+            .iter()
+            .filter(|cookie| cookie.domain() == Some("hub.example"));
+        let names: Vec<_> = shared.map(Cookie::name).collect();
+        assert_eq!(names, [SESSION_COOKIE, SERVICES_COOKIE, SERVICES_COOKIE]);
         let host = CookieStyle {
             secure: false,
             host_prefix: true,

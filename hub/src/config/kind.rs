@@ -3,6 +3,7 @@
 //! A kind is a type without values that implements [`Kind`]; rows of the trait table name it. To add one: implement
 //! the trait, say in [`Kind::EXPECTS`] what a person should write.
 
+pub mod address;
 pub mod class;
 pub mod collection;
 pub mod proxy;

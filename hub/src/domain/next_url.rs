@@ -1,17 +1,19 @@
-//! Where to go after the login: only ever to a page of this hub's own host.
+//! Where to go after the login: only ever to a page of this hub's own host, which leads on to hosts of users.
 //!
 //! Source: JupyterHub 6.1's rules (wire contract 6), hardened as security cases 19-21 say. Browsers read URLs by the
 //! WHATWG rules (`\` is `/`, tabs and line breaks vanish), so what is kept is rewritten until all readers agree.
 
 use url::Url;
 
+use super::subdomain::Subdomains;
+
 /// A host that cannot exist (RFC 2606): where a checked path must stay.
 const OWN: &str = "http://own.invalid";
 
 /// The path (with query and fragment) that `raw` names on one of our own `origins` (`scheme://host[:port]`), safe for a
-/// `Location` header. `None` when it leads elsewhere, or nowhere.
+/// `Location` header. Of a URL on a host of `subdomains` the path counts. `None` when it leads elsewhere, or nowhere.
 #[must_use]
-pub fn validate(raw: &str, origins: &[&str]) -> Option<String> {
+pub fn validate(raw: &str, origins: &[&str], subdomains: Option<&Subdomains>) -> Option<String> {
     let mut text: String = raw
         .chars()
         .map(|c| {
@@ -31,6 +33,9 @@ pub fn validate(raw: &str, origins: &[&str]) -> Option<String> {
             text = rest.to_owned();
             break;
         }
+    }
+    if let Some(path) = subdomains.and_then(|all| all.path_of(&text)) {
+        text = path.to_owned();
     }
     if !text.starts_with('/') || text.starts_with("//") {
         return None;
@@ -85,10 +90,10 @@ mod tests {
             ("\t//evil.com", None),
             ("", None),
         ] {
-            assert_eq!(validate(raw, ORIGINS).as_deref(), expected, "{raw:?}");
+            assert_eq!(validate(raw, ORIGINS, None).as_deref(), expected, "{raw:?}");
         }
         assert_eq!(
-            validate("/\t/evil.com", ORIGINS).as_deref(),
+            validate("/\t/evil.com", ORIGINS, None).as_deref(),
             Some("/%09/evil.com")
         );
     }
@@ -215,7 +220,7 @@ mod tests {
                         let after = AFTER[(at * 5 + tried) % AFTER.len()];
                         let raw = format!("{before}{scheme}{slashes}{user}{host}{after}");
                         tried += 1;
-                        let Some(next) = validate(&raw, ORIGINS) else {
+                        let Some(next) = validate(&raw, ORIGINS, None) else {
                             continue;
                         };
                         kept += 1;
@@ -225,7 +230,11 @@ mod tests {
                             "{raw:?} -> {next:?}"
                         );
                         // Checked again, as when it goes through the login page, it stays what it is.
-                        assert_eq!(validate(&next, ORIGINS).as_ref(), Some(&next), "{raw:?}");
+                        assert_eq!(
+                            validate(&next, ORIGINS, None).as_ref(),
+                            Some(&next),
+                            "{raw:?}"
+                        );
                     }
                 }
             }
@@ -250,7 +259,7 @@ mod tests {
             )
         ) {
             let raw = parts.concat();
-            if let Some(next) = validate(&raw, ORIGINS) {
+            if let Some(next) = validate(&raw, ORIGINS, None) {
                 let base = Url::parse("http://127.0.0.1:21000/hub/login").unwrap();
                 let landed = base.join(&next).unwrap();
                 prop_assert_eq!(landed.origin(), base.origin(), "{} -> {}", raw, next);

@@ -1,10 +1,11 @@
 //! What happens around every request, in one order.
 //!
-//! From the outside in: log line → panics become 500 → headers of the response → entity tag → whole body → handler.
+//! From the outside in: log line → panics become 500 → headers of the response → own host → entity tag → whole body → handler.
 
 mod catch_panic;
 mod entity_tag;
 mod log_request;
+mod own_host;
 mod response_headers;
 mod whole_body;
 
@@ -24,6 +25,7 @@ pub fn wrap(router: Router<AppState>, state: &AppState) -> Router<AppState> {
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn(whole_body::read))
         .layer(from_fn(entity_tag::tag))
+        .layer(from_fn_with_state(state.clone(), own_host::only))
         .layer(from_fn_with_state(headers, response_headers::add))
         .layer(from_fn(catch_panic::catch))
         .layer(from_fn_with_state(state.clone(), log_request::log))

@@ -85,17 +85,15 @@ fn host(headers: &HeaderMap) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use hub_types::paths::BaseUrl;
-
     use super::*;
 
     fn addresses(public: Option<&str>) -> Addresses {
         Addresses {
-            base: BaseUrl::default(),
             public_origin: "http://127.0.0.1:8000".into(),
             configured_public_origin: public.map(ToOwned::to_owned),
             hub_origin: "http://127.0.0.1:8081".into(),
             api_url: "http://hub.internal:8081/hub/api".into(),
+            ..Addresses::default()
         }
     }
 

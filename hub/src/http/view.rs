@@ -4,13 +4,14 @@ pub mod share;
 
 use std::collections::BTreeMap;
 
-use hub_types::paths::{BaseUrl, server_full_name};
+use hub_types::paths::server_full_name;
 use hub_types::scope::{ScopeName, Target};
 use hub_types::server::{ServerModel, StopNotice};
 use hub_types::token::TokenModel;
 use hub_types::user::UserModel;
 use serde_json::{Map, Value};
 
+use crate::addresses::Addresses;
 use crate::domain::lifecycle::ServerState;
 use crate::domain::principal::{Owner, Principal};
 use crate::domain::server::{Notice, Server};
@@ -35,9 +36,7 @@ pub struct View<'a> {
     /// Who looks.
     pub caller: &'a Principal,
     /// Where URLs begin.
-    pub base: &'a BaseUrl,
-    /// Origin of `public_url`, for absolute URLs.
-    pub public: Option<&'a str>,
+    pub addresses: &'a Addresses,
     /// Whether stopped servers are shown too.
     pub include_stopped: bool,
     /// What runs the servers: it knows what of their state is for others.
@@ -75,8 +74,7 @@ impl View<'_> {
             model.auth_state = Some(None);
         }
         if whole {
-            model.server =
-                Some(ready.map(|server| self.base.server(&server.at.user, &server.at.name)));
+            model.server = Some(ready.map(|server| self.addresses.server_url(&server.at)));
             model.pending = Some(pending);
             model.created = Some(Some(user.created));
         }
@@ -114,9 +112,7 @@ impl View<'_> {
     #[must_use]
     pub fn server(&self, server: &Server) -> ServerModel {
         let at = &server.at;
-        let url = self.base.server(&at.user, &at.name);
-        let progress_url = self.base.progress(&at.user, &at.name);
-        let absolute = |path: &str| self.public.map(|origin| format!("{origin}{path}"));
+        let progress_url = self.addresses.base.progress(&at.user, &at.name);
         let target = Target::Server(at.user.as_str(), at.name.as_str());
         let may_see_state = self.caller.may(&ScopeName::AdminServerState, target);
         ServerModel {
@@ -128,11 +124,11 @@ impl View<'_> {
             pending: server.state.pending(),
             ready: server.state == ServerState::Ready,
             stopped: server.state == ServerState::Stopped,
-            full_url: absolute(&url),
-            url: Some(url),
+            full_url: self.addresses.full_server_url(at),
+            url: Some(self.addresses.server_url(at)),
             user_options: (!(server.is_forgotten() && server.user_options.is_empty()))
                 .then(|| server.user_options.clone()),
-            full_progress_url: absolute(&progress_url),
+            full_progress_url: self.addresses.full_url(&progress_url),
             progress_url,
             stop_notice: server.stop_notice().map(stop_notice),
             state: may_see_state.then(|| match &server.spawner_state {

@@ -81,9 +81,10 @@ impl ManagedServices {
     pub async fn register(
         &self,
         granted: &Granted<EditService>,
-        spec: ServiceSpec,
+        mut spec: ServiceSpec,
     ) -> Result<ServiceRow, RegisterError> {
         debug_assert_eq!(*granted.subject(), spec.name);
+        spec.origin = self.0.addresses.service_origin(&spec.service_name());
         let tx = self.0.db.write().await?;
         let name = spec.service_name();
         if db::services::find(&*tx, &spec.name).await?.is_some() {

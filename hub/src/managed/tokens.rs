@@ -118,6 +118,7 @@ pub(super) fn client(
     id: ServiceId,
     secret: Option<TokenHash>,
 ) -> OAuthClient {
+    let origin = spec.origin.as_deref().unwrap_or_default();
     let prefix = base.service(&spec.service_name());
     let access = Scope::only(
         ScopeName::AccessServices,
@@ -127,7 +128,7 @@ pub(super) fn client(
     OAuthClient {
         id: spec.client_id(),
         secret_hash: secret,
-        redirect_uri: spec.redirect_uri(&format!("{prefix}oauth_callback")),
+        redirect_uri: spec.redirect_uri(&format!("{origin}{prefix}oauth_callback")),
         description: format!("Service {}", spec.name),
         allowed_scopes: spec
             .oauth_client_allowed_scopes

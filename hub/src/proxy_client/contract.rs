@@ -22,6 +22,7 @@ use serde_json::{Map, Value, json};
 
 use self::target::{Opened, Target};
 use super::{ProxyClient, ProxyError, Route, Routes};
+use crate::addresses::Addresses;
 use crate::domain::server::ServerRef;
 
 /// Longest wait for an answer through the proxy.
@@ -183,12 +184,15 @@ impl<'a> Scene<'a> {
     }
 
     async fn comes_back(&self) -> Kept {
-        let base = BaseUrl::new("/pfx/");
+        let addresses = Addresses::under(BaseUrl::new("/pfx/"));
         let at = ServerRef::new(Username::stored("al ice@x~"), ServerName::stored("gpu"));
-        let mut server = Route::of_server(&base, &at, self.targets[1].origin());
+        let mut server = Route::of_server(&addresses, &at, self.targets[1].origin());
         let nested = json!({"a": [1, null, "\u{e9} \"quoted\""], "b": {"c": true}});
         server.data.insert("nested".to_owned(), nested);
-        let hub = Route::of_hub(&BaseUrl::default(), self.targets[0].origin());
+        let hub = Route::of_hub(&Addresses {
+            hub_origin: self.targets[0].origin(),
+            ..Addresses::default()
+        });
         for route in [&server, &hub] {
             self.proxy.add(route).await.map_err(|error| told(&error))?;
         }

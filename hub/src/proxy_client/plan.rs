@@ -66,16 +66,20 @@ fn same(wanted: &Route, there: &Route) -> bool {
 #[cfg(test)]
 mod tests {
     use hub_types::names::{ServerName, Username};
-    use hub_types::paths::BaseUrl;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::addresses::Addresses;
     use crate::domain::server::ServerRef;
     use crate::proxy_client::KnownRoute;
 
     fn server(user: &str, port: u16) -> Route {
         let at = ServerRef::new(Username::stored(user), ServerName::default_server());
-        Route::of_server(&BaseUrl::default(), &at, format!("http://127.0.0.1:{port}"))
+        Route::of_server(
+            &Addresses::default(),
+            &at,
+            format!("http://127.0.0.1:{port}"),
+        )
     }
 
     fn wanted(routes: impl IntoIterator<Item = Route>) -> Wanted {
@@ -100,7 +104,10 @@ mod tests {
 
     #[test]
     fn what_changes() {
-        let hub = Route::of_hub(&BaseUrl::default(), "http://127.0.0.1:8081".into());
+        let hub = Route::of_hub(&Addresses {
+            hub_origin: "http://127.0.0.1:8081".into(),
+            ..Addresses::default()
+        });
         let mut more = hub.clone();
         more.data.insert("of_the_proxy".into(), 1.into());
         let somebody_elses = Route {

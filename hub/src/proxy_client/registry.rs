@@ -124,13 +124,17 @@ fn configurable_http_proxy(context: &ProxyContext) -> Result<Built, BuildError> 
     } else {
         several::RETRY_FOR
     };
+    let keys = match context.config.jupyterhub.subdomain_host {
+        Some(_) => Keys::Hosts,
+        None => Keys::Paths,
+    };
     let client = |address: &crate::config::BindUrl| {
         let endpoint = Endpoint {
             url: address.local_origin(address.port),
             token: context.token.clone(),
         };
         let client = ChpClient::new(endpoint, retry_for)?;
-        let client = client.concurrency(proxy.concurrency).keys(Keys::Paths);
+        let client = client.concurrency(proxy.concurrency).keys(keys);
         Ok::<_, reqwest::Error>(Arc::new(client))
     };
     let first = client(&proxy.api_url.first)?;

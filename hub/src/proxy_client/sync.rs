@@ -247,7 +247,7 @@ impl RouteSync {
     fn probe(&self, wanted: &Wanted) -> Option<String> {
         let lasting = self.0.fixed.iter().map(|route| &route.routespec);
         let any = wanted.routes.keys();
-        let hub = self.0.addresses.base.as_str();
+        let hub = self.0.addresses.hub_spec();
         let mut by_worth = [hub]
             .into_iter()
             .chain(lasting.chain(any).map(String::as_str));
@@ -258,11 +258,9 @@ impl RouteSync {
     }
 
     async fn wanted(&self) -> Result<Wanted, DbError> {
-        let Addresses {
-            base, hub_origin, ..
-        } = &*self.0.addresses;
+        let addresses = &*self.0.addresses;
         let mut wanted = Wanted::default();
-        wanted.add(Route::of_hub(base, hub_origin.clone()));
+        wanted.add(Route::of_hub(addresses));
         self.0
             .fixed
             .iter()
@@ -270,18 +268,16 @@ impl RouteSync {
             .for_each(|route| wanted.add(route));
         for (row, spec) in db::services::registered(self.0.db.read()).await? {
             if let Some(url) = spec.get("url").and_then(Value::as_str) {
-                wanted.add(Route::of_service(base, &row.name, url));
+                wanted.add(Route::of_service(addresses, &row.name, url));
             }
         }
         for server in db::servers::active(self.0.db.read()).await? {
             match (server.state, server.target) {
                 (ServerState::Ready, Some(target)) => {
-                    wanted.add(Route::of_server(base, &server.at, target));
+                    wanted.add(Route::of_server(addresses, &server.at, target));
                 }
                 _ => {
-                    wanted
-                        .in_between
-                        .insert(base.server(&server.at.user, &server.at.name));
+                    wanted.in_between.insert(addresses.server_spec(&server.at));
                 }
             }
         }
@@ -357,8 +353,6 @@ fn activity(routes: &Routes) -> BTreeMap<ServerRef, DateTime<Utc>> {
 
 #[cfg(test)]
 mod tests {
-    use hub_types::paths::BaseUrl;
-
     use super::super::KnownRoute;
     use super::*;
 
@@ -368,7 +362,7 @@ mod tests {
 
     #[test]
     fn activity_of_servers_only() {
-        let base = BaseUrl::default();
+        let addresses = Addresses::default();
         let used = DateTime::from_timestamp(1_795_315_561, 437_000_000);
         let known = |route: Route, last_activity| {
             (
@@ -380,13 +374,13 @@ mod tests {
             )
         };
         let table = Routes::from([
-            known(Route::of_hub(&base, "http://h".into()), used),
+            known(Route::of_hub(&addresses), used),
             known(
-                Route::of_server(&base, &server("a"), "http://a".into()),
+                Route::of_server(&addresses, &server("a"), "http://a".into()),
                 used,
             ),
             known(
-                Route::of_server(&base, &server("b"), "http://b".into()),
+                Route::of_server(&addresses, &server("b"), "http://b".into()),
                 None,
             ),
         ]);

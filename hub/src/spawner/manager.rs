@@ -225,7 +225,7 @@ impl Manager {
 
     /// Deletes the route of a server; one that cannot be deleted is left for the next check of routes.
     async fn unroute(&self, server: &Server) {
-        let spec = self.routespec(server);
+        let spec = self.addresses.server_spec(&server.at);
         let late = async {
             self.0.leaving.cancelled().await;
             tokio::time::sleep(LAST_PATIENCE).await;
@@ -270,8 +270,9 @@ impl Manager {
         }
     }
 
-    fn routespec(&self, server: &Server) -> String {
-        self.addresses.base.server(&server.at.user, &server.at.name)
+    /// Where people find the server: a path, or a URL on its user's host.
+    fn url_of(&self, server: &Server) -> String {
+        self.addresses.server_url(&server.at)
     }
 }
 

@@ -3,11 +3,10 @@
 const MAX_SECONDS = 15;
 
 async function fetchRegion(id) {
-  const reply = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
-  if (reply.redirected) {
-    location.replace(reply.url);
-    return null;
-  }
+  // Where a redirect leads may be another host, which scripts cannot follow to: the page itself goes.
+  const options = { headers: { Accept: "text/html" }, cache: "no-store", redirect: "manual" };
+  const reply = await fetch(location.href, options);
+  if (reply.type === "opaqueredirect") return null;
   const page = new DOMParser().parseFromString(await reply.text(), "text/html");
   return page.getElementById(id);
 }

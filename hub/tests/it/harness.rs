@@ -199,6 +199,8 @@ impl Hub {
                 .map(|url| url.origin().ascii_serialization()),
             hub_origin: "http://127.0.0.1:8081".into(),
             api_url: "http://127.0.0.1:8081/hub/api".into(),
+            subdomains: config.jupyterhub.subdomains(),
+            hub_routespec: config.jupyterhub.hub_routespec.clone(),
         });
         let spawner = Arc::new(SpawnerDouble::default());
         let proxy = Arc::new(ProxyDouble::default());

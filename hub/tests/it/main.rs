@@ -12,5 +12,6 @@ mod oauth;
 mod proxy_client;
 mod scene;
 mod security;
+mod subdomains;
 mod two_hubs;
 mod watch;

@@ -14,7 +14,6 @@ use hub::proxy_client::contract;
 use hub::proxy_client::sync::RouteSync;
 use hub::proxy_client::{KnownRoute, ProxyClient, ProxyError, Route, Routes};
 use hub_types::names::ServiceName;
-use hub_types::paths::BaseUrl;
 use hub_types::secret::Token;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -22,7 +21,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use crate::scene::{Scene, TestProxy, addresses, at};
 
 fn route(name: &str) -> Route {
-    Route::of_server(&BaseUrl::default(), &at(name), "http://127.0.0.1:9".into())
+    Route::of_server(&addresses(), &at(name), "http://127.0.0.1:9".into())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,7 +30,7 @@ async fn routes_become_what_the_database_wants() {
     let proxy = TestProxy::start().await;
     let client = proxy.client();
     let service = Route::of_service(
-        &BaseUrl::default(),
+        &addresses(),
         &ServiceName::stored("whoami"),
         "http://127.0.0.1:7",
     );
@@ -154,7 +153,7 @@ async fn a_route_that_is_refused_holds_up_nothing_and_is_tried_again() {
     }
     proxy.refusing.store(true, Ordering::SeqCst);
     let service = Route::of_service(
-        &BaseUrl::default(),
+        &addresses(),
         &ServiceName::stored("whoami"),
         "http://127.0.0.1:7",
     );

@@ -136,9 +136,9 @@ pub(crate) fn addresses() -> Arc<Addresses> {
     Arc::new(Addresses {
         base: BaseUrl::default(),
         public_origin: "http://127.0.0.1:8000".into(),
-        configured_public_origin: None,
         hub_origin: "http://127.0.0.1:8081".into(),
         api_url: "http://127.0.0.1:8081/hub/api".into(),
+        ..Addresses::default()
     })
 }
 

@@ -65,7 +65,7 @@ impl Inner {
             token,
             client_id: spec.client_id(),
             url: service.url.clone(),
-            subdomain: None,
+            subdomain: spec.origin.clone(),
             kept: self.settings.kept.clone(),
             environment: spec.environment.clone(),
             account: user.map(Account::from),

@@ -4,12 +4,20 @@
 use std::process::ExitCode;
 
 use axum::Router;
+use axum::http::HeaderMap;
 use axum::routing::{any, get};
 use hub_types::env::ProcessEnv;
 use hubauth::{HubAuth, HubAuthConfig, HubOAuth, HubUser};
 
 fn app() -> Router {
     Router::new().route("/", any(|user: HubUser| async move { user.name.clone() }))
+}
+
+/// The cookies that came with the request.
+async fn cookies(headers: HeaderMap) -> String {
+    let all = headers.get_all("cookie").iter();
+    let texts: Vec<_> = all.filter_map(|header| header.to_str().ok()).collect();
+    texts.join("; ")
 }
 
 /// How often the hub was asked so far.
@@ -24,7 +32,8 @@ fn main() -> ExitCode {
         Ok(match std::env::args().nth(1).as_deref() {
             Some("login") => {
                 let hub = HubOAuth::new(config)?;
-                app().layer(hub.layer()).merge(hub.callback_routes())
+                let app = app().route("/cookies", get(cookies));
+                app.layer(hub.layer()).merge(hub.callback_routes())
             }
             Some("cookie") => {
                 let hub = HubAuth::new(config.with_cookie_auth(true))?;

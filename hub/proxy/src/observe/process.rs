@@ -5,8 +5,9 @@ use crate::observe::metrics::Page;
 /// Ticks per second in `/proc`; a constant of Linux' interface.
 const TICKS: f64 = 100.0;
 
-/// The numbers that can be read.
-pub(crate) fn page() -> String {
+/// Those that can be read, in Prometheus' text format.
+#[must_use]
+pub fn page() -> String {
     let mut page = Page::default();
     let read = |name: &str| std::fs::read_to_string(format!("/proc/{name}")).unwrap_or_default();
     let stat = read("self/stat");

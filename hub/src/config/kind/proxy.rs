@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use hub_types::paths::{BaseUrl, canonical};
+use hub_types::paths::BaseUrl;
 use serde_json::Value as Json;
 use url::Url;
 
+use super::address::routespec;
 use super::collection::TextMap;
 use super::scalar::{Positive, Text};
 use super::special::{Bind, Level};
@@ -93,7 +94,7 @@ fn api(node: &Node, faults: &mut Faults<'_>) -> Option<BindUrl> {
 }
 
 /// Routes of the administrator's own. A routespec gets the slash that it lacks at its end, as in JupyterHub, and is spelt
-/// as proxies tell it back.
+/// as proxies tell it back. Whether it has to begin with a host is checked when the whole is.
 #[derive(Debug)]
 pub struct ExtraRoutes;
 
@@ -105,9 +106,9 @@ impl Kind for ExtraRoutes {
     fn read(node: &Node, faults: &mut Faults<'_>) -> Option<BTreeMap<String, String>> {
         let mut routes = BTreeMap::new();
         for (spec, target) in TextMap::read(node, faults)? {
-            let checked = match wrong_route(&spec, &target) {
+            let checked = match wrong_target(&target) {
                 Some(why) => Err(why),
-                None => canonical(&spec),
+                None => routespec(&spec),
             };
             match checked {
                 Ok(path) => routes.insert(path, target),
@@ -125,13 +126,7 @@ impl Kind for ExtraRoutes {
     }
 }
 
-fn wrong_route(spec: &str, target: &str) -> Option<&'static str> {
-    if !spec.starts_with('/') {
-        return Some("a path must begin with /");
-    }
-    if spec.contains(['?', '#']) || spec.chars().any(|c| c.is_control() || c == ' ') {
-        return Some("a path must be written as in a URL, without query or fragment");
-    }
+fn wrong_target(target: &str) -> Option<&'static str> {
     match Url::parse(target) {
         Ok(url) if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() => {
             Some("its target must begin with http:// or https:// and a host")
@@ -259,9 +254,10 @@ mod tests {
         let routes =
             read::<ExtraRoutes>(json!({"/a+b/": "http://x", "/h%75b": "http://x"})).unwrap();
         assert_eq!(routes.keys().collect::<Vec<_>>(), ["/a%2Bb/", "/hub/"]);
+        let routes = read::<ExtraRoutes>(json!({"Docs.example/x": "http://x"})).unwrap();
+        assert_eq!(routes.keys().collect::<Vec<_>>(), ["docs.example/x/"]);
         for (spec, target) in [
-            ("docs/", "http://x"),
-            ("h.example.org/", "http://x"),
+            ("docs:1/", "http://x"),
             ("/a b/", "http://x"),
             ("/a?b/", "http://x"),
             ("/a/", "x"),

@@ -1,5 +1,6 @@
 //! What can only be said of the configuration as a whole: values that depend on each other, and on the environment.
 
+mod addresses;
 mod login;
 mod old_ways;
 mod proxy;
@@ -11,12 +12,11 @@ use std::path::Path;
 
 use hub_types::env::{EnvSource, JPY_COOKIE_SECRET};
 use hub_types::secret::Token;
-use url::Url;
 
 use super::OwnClasses;
 use super::apply::State;
+use crate::config::Config;
 use crate::config::problem::{Place, Problem};
-use crate::config::{BindUrl, Config};
 
 /// Shortest cookie secret, in bytes.
 const COOKIE_SECRET_BYTES: usize = 32;
@@ -32,9 +32,7 @@ pub(super) fn finish(
     lifetimes(config, state);
     cookie_secret(config, state, env);
     proxy::check(config, state, env, classes);
-    public_url(config, state);
-    host_cookies(config, state);
-    addresses(config, state);
+    addresses::check(config, state);
     homes(config, folder);
     login::check(config, state);
     scopes::settle_roles(config, state);
@@ -70,84 +68,6 @@ fn cookie_secret(config: &mut Config, state: &mut State, env: &dyn EnvSource) {
         let message = "[JupyterHub] cookie_secret must be at least 32 bytes as hex, 64 characters; make one with `openssl rand \
                        -hex 32`, or remove it: then one is made and kept in cookie_secret_file";
         state.problems.push(Problem::new(&place, message));
-    }
-}
-
-fn public_url(config: &mut Config, state: &mut State) {
-    let base = config.jupyterhub.base_url().as_str().to_owned();
-    let Some(url) = &mut config.jupyterhub.public_url else {
-        return;
-    };
-    match with_base(url, &base) {
-        Some(completed) => *url = completed,
-        None => {
-            let message = format!("must end with the base URL '{base}', or have no path");
-            state.problem("JupyterHub", "public_url", message);
-        }
-    }
-}
-
-/// Browsers take `__Host-` cookies over https only, and send them to every path of the host.
-fn host_cookies(config: &Config, state: &mut State) {
-    const NAME: &str = "cookie_host_prefix_enabled";
-    let hub = &config.jupyterhub;
-    if !hub.cookie_host_prefix_enabled {
-        return;
-    }
-    if hub
-        .public_url
-        .as_ref()
-        .is_some_and(|url| url.scheme() != "https")
-    {
-        let message = "needs https, and public_url is http: browsers would drop the cookies, so nobody could log in";
-        state.problem("JupyterHub", NAME, message);
-    }
-    let message = "sends the login cookie to every user's server, as there are no hosts per user yet; without it only the \
-                   hub gets it";
-    state.warn("JupyterHub", NAME, message);
-}
-
-/// A public URL with the base URL as its path; `None` when it has another path.
-fn with_base(url: &Url, base: &str) -> Option<Url> {
-    let mut url = url.clone();
-    if url.path() == "/" {
-        url.set_path(base);
-    } else if !url.path().ends_with('/') {
-        let path = format!("{}/", url.path());
-        url.set_path(&path);
-    }
-    url.path().ends_with(base).then_some(url)
-}
-
-/// Two listeners cannot share an address. A proxy that somebody else starts may be on another machine.
-fn addresses(config: &Config, state: &mut State) {
-    if !config.proxy.should_start {
-        return;
-    }
-    let listeners: [(&str, &str, &BindUrl); 3] = [
-        ("JupyterHub", "bind_url", &config.jupyterhub.bind_url),
-        (
-            "JupyterHub",
-            "hub_bind_url",
-            &config.jupyterhub.hub_bind_url,
-        ),
-        (
-            "ConfigurableHTTPProxy",
-            "api_url",
-            &config.proxy.api_url.first,
-        ),
-    ];
-    for (index, (class, name, url)) in listeners.iter().enumerate() {
-        for (_, other_name, other) in &listeners[..index] {
-            let same_host = url.host == other.host || url.is_wildcard() || other.is_wildcard();
-            if url.port != 0 && url.port == other.port && same_host {
-                let message = format!(
-                    "and {other_name} both are port {}; give each its own",
-                    url.port
-                );
-                state.problem(class, name, message);
-            }
-        }
     }
 }
 
@@ -213,24 +133,5 @@ fn item_place(state: &State, list: &str, name: &str, key: &str) -> Place {
     match item {
         Some(item) => field(item, key).map_or_else(|| item.place.clone(), |entry| entry.place),
         None => node.place.clone(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn public_urls_end_with_the_base() {
-        for (url, base, expected) in [
-            ("https://h", "/", Some("https://h/")),
-            ("https://h", "/a/", Some("https://h/a/")),
-            ("https://h/a", "/a/", Some("https://h/a/")),
-            ("https://h/x/a/", "/a/", Some("https://h/x/a/")),
-            ("https://h/b/", "/a/", None),
-        ] {
-            let url = Url::parse(url).unwrap();
-            assert_eq!(with_base(&url, base).map(String::from).as_deref(), expected);
-        }
     }
 }

@@ -67,9 +67,31 @@ fn one_problem_one_line() {
              and mariadb are",
         ),
         (
-            "subdomain_host = 'x'",
-            "hub.toml:3: [JupyterHub] subdomain_host is known but not supported yet; remove it for now (Host under which \
-             every user gets a subdomain.)",
+            "internal_ssl = true",
+            "hub.toml:3: [JupyterHub] internal_ssl is known but not supported yet; remove it for now (Whether hub, proxy, \
+             servers and services talk TLS to each other.)",
+        ),
+        (
+            "subdomain_host = 'x'\npublic_url = 'https://y'",
+            "hub.toml:3: [JupyterHub] subdomain_host must be the host of public_url, https://y: hosts of users are below the \
+             one where they log in",
+        ),
+        (
+            "hub_routespec = '/hub/'\nsubdomain_host = 'x'",
+            "hub.toml:3: [JupyterHub] hub_routespec = \"/hub/\" must begin with a host, as subdomain_host is set",
+        ),
+        (
+            "[Proxy]\nextra_routes = { 'docs/' = 'http://127.0.0.1:1' }",
+            "hub.toml:4: [Proxy] extra_routes holds 'docs/': a path must begin with /",
+        ),
+        (
+            "subdomain_host = 'x'\n[Proxy]\nextra_routes = { '/docs/' = 'http://127.0.0.1:1' }",
+            "hub.toml:5: [Proxy] extra_routes holds '/docs/': as subdomain_host is set, it must begin with a host, e.g. \
+             \"docs.example.org/\"",
+        ),
+        (
+            "subdomain_host = 'x.y'\n[Proxy]\nextra_routes = { 'X.y/user/' = 'http://127.0.0.1:1' }",
+            "hub.toml:5: [Proxy] extra_routes holds 'x.y/user/', which belongs to the hub, to users or to services",
         ),
         (
             "ssl_key = 'x'",
@@ -134,7 +156,8 @@ fn one_problem_one_line() {
         ),
         (
             "public_url = 'https://h/x/'\nbase_url = '/y/'",
-            "hub.toml:3: [JupyterHub] public_url must end with the base URL '/y/'",
+            "hub.toml:3: [JupyterHub] public_url must end with the base URL '/y/' and have no other path before it, or have \
+             no path: what a proxy in front takes away belongs into base_url",
         ),
     ] {
         let found = problems(&format!("{DUMMY}{text}")).join("|");

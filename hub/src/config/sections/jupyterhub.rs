@@ -1,6 +1,7 @@
 //! `[JupyterHub]`: addresses, database, cookies, roles, services, limits.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use super::proxy::CONFIGURABLE_HTTP_PROXY;
 use crate::config::{BindUrl, DbUrl};
 use crate::domain::limits::{NamedServers, StartLimits};
 use crate::domain::role::{ADMIN_ROLE, Origin, Role, USER_ROLE, builtin_roles};
+use crate::domain::subdomain::{Hook, Subdomains};
 
 /// Who checks passwords.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +95,14 @@ pub struct JupyterHub {
     pub bind_url: BindUrl,
     /// The address that browsers use, when it differs from what the hub can see; ends with the base URL.
     pub public_url: Option<Url>,
+    /// The host below which every user and service has one of its own.
+    pub subdomain_host: Option<Url>,
+    /// How their names become hosts.
+    pub subdomain_hook: Hook,
+    /// Which requests the proxy sends to the hub; `None`: all that nobody else takes.
+    pub hub_routespec: Option<String>,
+    /// Proxies in front of ours whose `X-Forwarded-For` is believed.
+    pub trusted_downstream_ips: Vec<IpAddr>,
     /// Where the hub itself listens, for the proxy, servers and services. `hub_ip` and `hub_port` set its parts.
     pub hub_bind_url: BindUrl,
     /// Where servers, services and the proxy reach the hub, when that differs from where it listens.
@@ -200,6 +210,10 @@ impl Default for JupyterHub {
         Self {
             bind_url: BindUrl::new("", 8000),
             public_url: None,
+            subdomain_host: None,
+            subdomain_hook: Hook::Idna,
+            hub_routespec: None,
+            trusted_downstream_ips: Vec::new(),
             hub_bind_url: BindUrl::new("127.0.0.1", 8081),
             hub_connect_url: None,
             hub_connect_ip: None,
@@ -298,6 +312,12 @@ impl JupyterHub {
     #[must_use]
     pub fn base_url(&self) -> &BaseUrl {
         &self.bind_url.base_url
+    }
+
+    /// The hosts of users and services, when they have some.
+    #[must_use]
+    pub fn subdomains(&self) -> Option<Subdomains> {
+        Subdomains::new(self.subdomain_host.as_ref()?, self.subdomain_hook)
     }
 
     /// `scheme://host:port` at which servers, services and the proxy reach the hub; no trailing slash.

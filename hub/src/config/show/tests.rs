@@ -122,7 +122,7 @@ fn what_is_in_force_says_where_it_comes_from_and_hides_secrets() {
 fn help_names_what_works_and_what_does_not_yet() {
     let help = flags_help();
     assert!(help.contains("--Spawner.mem_limit=VALUE  (default: not set)"));
-    assert!(help.contains("JupyterHub.subdomain_host,"));
+    assert!(help.contains("JupyterHub.internal_ssl,"));
 }
 
 #[test]

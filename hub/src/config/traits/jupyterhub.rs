@@ -1,5 +1,6 @@
 //! `JupyterHub`: 98 traits.
 
+use crate::config::kind::address::{HookName, Ips, OptRoutespec, SubdomainHost};
 use crate::config::kind::class::{AuthClass, SpawnClass};
 use crate::config::kind::collection::{AnyTable, Names, OptCommand, Paths, Scopes, Tokens};
 use crate::config::kind::proxy::{DebugLevel, ProxyName};
@@ -24,6 +25,14 @@ pub(super) static JUPYTERHUB: Class = class! {
             "Path of bind_url: the prefix of every URL.";
         public_url: WebUrl => jupyterhub.public_url,
             "The address that browsers use, when the hub cannot see it (behind a TLS proxy, for example). Ends with base_url.";
+        subdomain_host: SubdomainHost => jupyterhub.subdomain_host,
+            "Gives every user and service a host of its own below this one, e.g. \"https://hub.example.org\": scripts of one user's server cannot reach another's. DNS and certificate must cover *.hub.example.org too. Without a scheme it is https.";
+        subdomain_hook: HookName => jupyterhub.subdomain_hook,
+            "How names become those hosts: \"idna\" makes a valid one of every name, \"legacy\" is the way of JupyterHub before 5. (In JupyterHub it may be a function.)";
+        hub_routespec: OptRoutespec => jupyterhub.hub_routespec,
+            "Which requests the proxy sends to the hub, e.g. \"/hub/api/\" for a hub without pages; with base_url in front. Unset: all that nobody else takes.";
+        trusted_downstream_ips: Ips => jupyterhub.trusted_downstream_ips,
+            "Addresses of proxies in front of ours: the last address of X-Forwarded-For that is none of them is the client's.";
         ssl_cert: OptFilePath => jupyterhub.ssl_cert,
             "Certificate of the public address, with the chain: a PEM file, which may hold the key too. Unset: no TLS.";
         ssl_key: OptFilePath => jupyterhub.ssl_key,
@@ -148,15 +157,11 @@ pub(super) static JUPYTERHUB: Class = class! {
     later {
         external_ssl_authorities "Certificate authorities of your own for internal TLS.";
         generate_certs "Makes the certificates of internal TLS, then exits.";
-        hub_routespec "Route that leads to the hub.";
         hub_socket_mode "Mode of the hub's unix socket.";
         internal_certs_location "Folder of the certificates of internal TLS.";
         internal_ssl "Whether hub, proxy, servers and services talk TLS to each other.";
         recreate_internal_certs "Whether certificates of internal TLS are renewed at start.";
-        subdomain_hook "How names become subdomains.";
-        subdomain_host "Host under which every user gets a subdomain.";
         trusted_alt_names "Further names in certificates of internal TLS.";
-        trusted_downstream_ips "Proxies whose X-Forwarded-For is believed.";
     }
     refused {
         allow_existing_invalid_named_servers "there are none: names of servers have been checked from the first version on";

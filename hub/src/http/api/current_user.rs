@@ -83,8 +83,7 @@ async fn own_model(
     }
     let view = View {
         caller: looking,
-        base: &state.addresses.base,
-        public: None,
+        addresses: &state.addresses,
         include_stopped,
         spawner: &*state.manager.spawner,
     };

@@ -32,8 +32,7 @@ pub(in crate::http::api) async fn server_required(
 
 /// A share on the wire.
 pub(super) fn model(state: &AppState, share: &Share) -> ShareModel {
-    let public = state.addresses.configured_public_origin.as_deref();
-    view::share::share(&state.addresses.base, public, share)
+    view::share::share(&state.addresses, share)
 }
 
 fn no_such_server(at: &ServerRef) -> ApiError {

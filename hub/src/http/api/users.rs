@@ -36,11 +36,9 @@ pub(super) fn view<'a>(
     caller: &'a Principal,
     include_stopped: bool,
 ) -> View<'a> {
-    let public = state.addresses.configured_public_origin.as_deref();
     View {
         caller,
-        base: &state.addresses.base,
-        public,
+        addresses: &state.addresses,
         include_stopped,
         spawner: &*state.manager.spawner,
     }

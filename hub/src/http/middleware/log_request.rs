@@ -1,14 +1,14 @@
 //! One line per request, in JupyterHub's form: `200 GET /hub/home (alice@127.0.0.1) 1.23ms`. Never a secret:
 //! what is shown of the target is decided by [`hub_types::redact`], and headers are not logged at all.
 
-use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::http::{HeaderMap, Method};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::Response;
 use hub_types::redact;
-use std::net::SocketAddr;
 use std::time::Instant;
 
+use crate::http::client_ip::{client_ip, peer};
 use crate::http::extract::CallerNote;
 use crate::state::AppState;
 
@@ -45,10 +45,9 @@ pub(super) async fn log(
             .path_and_query()
             .map_or("", |target| target.as_str()),
     );
-    let ip = client_ip(
-        request.headers(),
-        request.extensions().get::<ConnectInfo<SocketAddr>>(),
-    );
+    let trusted = &state.config.jupyterhub.trusted_downstream_ips;
+    let ip = client_ip(request.headers(), peer(request.extensions()), trusted);
+    let ip = ip.map(|ip| ip.to_string()).unwrap_or_default();
     let response = next.run(request).await;
     let status = response.status().as_u16();
     let took = started.elapsed();
@@ -76,18 +75,4 @@ fn quiet(path: &str) -> bool {
         || path.ends_with("/metrics")
         || path.ends_with("/hub/api")
         || path.ends_with("/activity")
-}
-
-/// Who asks, as the proxy saw it. Only for the log: it can be faked, so nothing is decided by it.
-fn client_ip(headers: &HeaderMap, peer: Option<&ConnectInfo<SocketAddr>>) -> String {
-    let forwarded = headers
-        .get("x-forwarded-for")
-        .and_then(|value| value.to_str().ok());
-    let first = forwarded
-        .and_then(|list| list.split(',').next())
-        .map(str::trim);
-    match first.filter(|ip| ip.parse::<std::net::IpAddr>().is_ok()) {
-        Some(ip) => ip.to_owned(),
-        None => peer.map(|peer| peer.0.ip().to_string()).unwrap_or_default(),
-    }
 }

@@ -63,7 +63,7 @@ fn destination(user: &PageUser, next: Option<&str>, code: &ShareCode) -> String 
     let at = &code.server.at;
     let query = user.argument("next");
     let next = user.next(next.or(query.as_deref()));
-    next.unwrap_or_else(|| user.base().server(&at.user, &at.name))
+    next.unwrap_or_else(|| user.state.addresses.server_url(at))
 }
 
 /// `GET`: who shares what.
@@ -109,7 +109,7 @@ fn page(user: &PageUser, code: String, invitation: &Invitation) -> AcceptSharePa
         owner: called(server.at.user.as_str()),
         spawner: called(server.at.name.as_str()),
         spawner_ready: server.state == ServerState::Ready,
-        spawner_url: user.base().server(&server.at.user, &server.at.name),
+        spawner_url: user.state.addresses.server_url(&server.at),
         scope_descriptions: invitation
             .what
             .scopes()

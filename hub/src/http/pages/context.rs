@@ -122,7 +122,7 @@ impl Visitor {
                 )
             })
             .map(|service| NavService {
-                href: self.base().service(&service),
+                href: self.state.addresses.service_url(&service),
                 name: service.as_str().to_owned(),
             })
             .collect()
@@ -133,6 +133,7 @@ impl Visitor {
     pub fn cookie_style(&self) -> CookieStyle {
         CookieStyle {
             base: self.base().clone(),
+            domain: self.state.addresses.cookie_domain().map(ToOwned::to_owned),
             secure: self.scheme() == "https",
             host_prefix: self.state.config.jupyterhub.cookie_host_prefix_enabled,
         }
@@ -156,11 +157,12 @@ impl Visitor {
         xsrf::sender(&self.headers, &self.origin())
     }
 
-    /// Where `next` leads, if it stays on our host.
+    /// Where `next` leads on our own host. One that names a host of a user or service leads there by way of ours.
     #[must_use]
     pub fn next(&self, raw: Option<&str>) -> Option<String> {
         let origin = self.origin();
-        raw.and_then(|raw| next_url::validate(raw, &[&origin]))
+        let subdomains = self.state.addresses.subdomains.as_ref();
+        raw.and_then(|raw| next_url::validate(raw, &[&origin], subdomains))
     }
 
     /// An argument of the query.

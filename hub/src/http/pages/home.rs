@@ -54,7 +54,7 @@ fn card(visitor: &Visitor, at: &ServerRef, server: Option<&Server>) -> ServerCar
     ServerCard {
         name: at.name.as_str().to_owned(),
         state,
-        url: base.server(&at.user, &at.name),
+        url: visitor.state.addresses.server_url(at),
         spawn_url: base.spawn(&at.user, &at.name),
         pending_url: base.spawn_pending(&at.user, &at.name),
         last_activity: server.and_then(|server| server.last_activity),

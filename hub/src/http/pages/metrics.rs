@@ -43,6 +43,7 @@ pub(super) async fn metrics(
                 .set_service(&service.spec.name, &status, has_url);
         }
     }
-    let page = state.metrics.page();
+    // With those of the process, as every client of Prometheus has them.
+    let page = state.metrics.page() + &hub_proxy::process_metrics();
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], page).into_response())
 }

@@ -120,7 +120,9 @@ pub(super) async fn elsewhere(
     {
         return moved(&format!("{path}/{query}"));
     }
-    found(&format!("{hub}{}{query}", rest.trim_start_matches('/')))
+    // From whichever host it was asked for: cookies of the hub's are seen on its own only.
+    let path = format!("{hub}{}{query}", rest.trim_start_matches('/'));
+    found(&state.addresses.hub_url(&path))
 }
 
 fn moved(location: &str) -> Response {

@@ -34,7 +34,7 @@ pub(super) async fn default_target(
         let at = ServerRef::new(name.clone(), ServerName::default_server());
         let server = servers::find(visitor.state.db.read(), &at).await?;
         match server.filter(|server| server.state == ServerState::Ready) {
-            Some(_) => base.server(&at.user, &at.name),
+            Some(_) => visitor.state.addresses.server_url(&at),
             None => base.hub_path("spawn"),
         }
     } else {

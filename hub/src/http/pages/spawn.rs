@@ -120,8 +120,17 @@ async fn start_and_wait(user: &PageUser, at: ServerRef) -> Result<Response, Page
 
 /// Where to go once the server is ready.
 pub(super) fn arrival(visitor: &Visitor, at: &ServerRef) -> String {
-    let next = visitor.next(visitor.argument("next").as_deref());
-    next.unwrap_or_else(|| visitor.base().server(&at.user, &at.name))
+    let addresses = &visitor.state.addresses;
+    let Some(next) = visitor.next(visitor.argument("next").as_deref()) else {
+        return addresses.server_url(at);
+    };
+    // Straight to its host: the hub's own would only send the browser on.
+    match addresses.user_origin(&at.user) {
+        Some(origin) if next.starts_with(&addresses.base.server(&at.user, &at.name)) => {
+            format!("{origin}{next}")
+        }
+        _ => next,
+    }
 }
 
 fn pending_url(visitor: &Visitor, at: &ServerRef) -> String {

@@ -57,7 +57,7 @@ async fn look(
         .map_or(ServerState::Stopped, |server| server.state);
     let reading = matches!(*method, Method::GET | Method::HEAD);
     if state == ServerState::Ready && reading {
-        return back_to_the_proxy(user).await;
+        return back_to_the_proxy(user, &at).await;
     }
     if !reading || wants_json(headers, path) {
         return Ok(stopped_json(user, &at));
@@ -141,7 +141,7 @@ fn stopped_json(user: &PageUser, at: &ServerRef) -> Response {
 }
 
 /// The server is ready, but the request came to the hub: the route is not there yet. Try again, a little later each time.
-async fn back_to_the_proxy(user: &PageUser) -> Result<Response, PageError> {
+async fn back_to_the_proxy(user: &PageUser, at: &ServerRef) -> Result<Response, PageError> {
     let redirects = user
         .argument("redirects")
         .and_then(|count| count.parse::<u32>().ok())
@@ -160,5 +160,7 @@ async fn back_to_the_proxy(user: &PageUser) -> Result<Response, PageError> {
         .extend_pairs(kept.filter(|(key, _)| key != "redirects"))
         .append_pair("redirects", &(redirects + 1).to_string())
         .finish();
-    Ok(found(&format!("{path}?{query}")))
+    let host = user.state.addresses.user_origin(&at.user);
+    let host = host.unwrap_or_default();
+    Ok(found(&format!("{host}{path}?{query}")))
 }

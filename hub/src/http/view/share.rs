@@ -1,32 +1,31 @@
 //! Shares and share codes as wire models. Who may see a share may see all of it, and of its server only this much.
 
-use hub_types::paths::BaseUrl;
 use hub_types::share::{Named, ShareCodeModel, ShareModel, SharedServer};
 
+use crate::addresses::Addresses;
 use crate::domain::lifecycle::ServerState;
 use crate::domain::server::Server;
 use crate::domain::share::{Share, ShareCode, SharedWith};
 
-fn server(base: &BaseUrl, public: Option<&str>, server: &Server) -> SharedServer {
-    let url = base.server(&server.at.user, &server.at.name);
+fn server(addresses: &Addresses, server: &Server) -> SharedServer {
     SharedServer {
         user: Named::new(server.at.user.as_str()),
         name: server.at.name.as_str().to_owned(),
-        full_url: public.map(|origin| format!("{origin}{url}")),
-        url,
+        full_url: addresses.full_server_url(&server.at),
+        url: addresses.server_url(&server.at),
         ready: server.state == ServerState::Ready,
     }
 }
 
-/// A share. `public` is the origin of `public_url`.
+/// A share.
 #[must_use]
-pub fn share(base: &BaseUrl, public: Option<&str>, share: &Share) -> ShareModel {
+pub fn share(addresses: &Addresses, share: &Share) -> ShareModel {
     let (user, group, kind) = match &share.with {
         SharedWith::User(name) => (Some(Named::new(name.as_str())), None, "user"),
         SharedWith::Group(name) => (None, Some(Named::new(name)), "group"),
     };
     ShareModel {
-        server: server(base, public, &share.server),
+        server: server(addresses, &share.server),
         scopes: share.scopes.texts(&share.server.at),
         user,
         group,
@@ -35,11 +34,11 @@ pub fn share(base: &BaseUrl, public: Option<&str>, share: &Share) -> ShareModel 
     }
 }
 
-/// A share code, without the code itself. `public` is the origin of `public_url`.
+/// A share code, without the code itself.
 #[must_use]
-pub fn share_code(base: &BaseUrl, public: Option<&str>, code: &ShareCode) -> ShareCodeModel {
+pub fn share_code(addresses: &Addresses, code: &ShareCode) -> ShareCodeModel {
     ShareCodeModel {
-        server: server(base, public, &code.server),
+        server: server(addresses, &code.server),
         scopes: code.scopes.texts(&code.server.at),
         id: code.id.to_string(),
         created_at: code.created,

@@ -24,6 +24,7 @@ pub fn fingerprint(deps: &ProxyDeps, token: &Token) -> String {
         level(config),
         config.proxy.command_umask,
         token.hash().to_hex(),
+        config.jupyterhub.subdomain_host.is_some(),
     ]);
     hex::encode(Sha256::digest(parts.to_string().as_bytes()))
 }
@@ -71,6 +72,9 @@ pub(super) fn argv(
         if let Some(file) = file {
             argv.extend([option.to_owned(), file.display().to_string()]);
         }
+    }
+    if config.jupyterhub.subdomain_host.is_some() {
+        argv.push("--host-routing".to_owned());
     }
     if config.proxy.command.is_some() {
         let addresses = ProxyAddresses {

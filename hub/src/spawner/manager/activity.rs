@@ -62,7 +62,7 @@ impl Manager {
     /// # Errors
     /// [`StopError::Unsure`] when the proxy does not say in time; when the database refuses or is gone.
     pub(super) async fn refresh_activity(&self, at: &ServerRef) -> Result<bool, StopError> {
-        let spec = self.addresses.base.server(&at.user, &at.name);
+        let spec = self.addresses.server_spec(at);
         let why = match tokio::time::timeout(PATIENCE, self.proxy.last_activity(&spec)).await {
             Ok(Ok(Some(used))) => {
                 let used = BTreeMap::from([(at.clone(), used)]);

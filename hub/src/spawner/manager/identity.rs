@@ -51,6 +51,7 @@ pub(super) fn contract(deps: &ManagerDeps, server: &ServerRef, token: Token) -> 
         debug: spawner.debug,
         disable_user_config: spawner.disable_user_config,
         environment: spawner.environment.clone(),
+        subdomain: deps.addresses.user_origin(&server.user),
         ..ServerContract::new(token, server.user.clone(), server.name.clone(), listen)
     }
 }
@@ -149,7 +150,7 @@ pub(super) async fn issue(
     let client = OAuthClient {
         id,
         secret_hash: Some(secret),
-        redirect_uri: format!("{prefix}oauth_callback"),
+        redirect_uri: format!("{}oauth_callback", deps.addresses.server_url(at)),
         description,
         allowed_scopes: client_scopes(&spawner.oauth_client_allowed_scopes, at),
         server_id: Some(server),

@@ -138,7 +138,7 @@ impl Reader {
         };
         if server.state == ServerState::Ready {
             self.unread
-                .push_back(report::ready(&self.manager.routespec(&server)));
+                .push_back(report::ready(&self.manager.url_of(&server)));
             return Ok(true);
         }
         let Some(start) = db::events::latest_start(db.read(), self.server).await? else {

@@ -19,7 +19,7 @@ pub(super) fn spawning() -> ProgressEvent {
     }
 }
 
-/// It answers at `url`, a path.
+/// It answers at `url`, a path or a URL on its user's host.
 pub(super) fn ready(url: &str) -> ProgressEvent {
     let safe = escape_html(url);
     ProgressEvent {

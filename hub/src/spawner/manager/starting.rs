@@ -350,7 +350,9 @@ impl Starting {
     /// Waits until the server answers HTTP, or its process ends.
     async fn answers(&self, placed: &Placed) -> Result<(), Ended> {
         let http = self.manager.http()?;
-        let path = format!("{}api", self.manager.routespec(&self.server));
+        let at = &self.server.at;
+        let prefix = self.manager.addresses.base.server(&at.user, &at.name);
+        let path = format!("{prefix}api");
         let limit = self.manager.config.spawner.http_timeout;
         let asking = async {
             let start = Instant::now();
@@ -383,7 +385,7 @@ impl Starting {
 
     async fn ready(&self) -> Result<(), Ended> {
         let manager = &self.manager;
-        let url = manager.routespec(&self.server);
+        let url = manager.url_of(&self.server);
         let change = ServerChange {
             state: Some(ServerState::Ready),
             lease: Some(None),
@@ -511,6 +513,6 @@ impl Manager {
 
     /// The route of a server that listens at `target`.
     pub(super) fn route(&self, server: &Server, target: String) -> Route {
-        Route::of_server(&self.addresses.base, &server.at, target)
+        Route::of_server(&self.addresses, &server.at, target)
     }
 }

@@ -25,25 +25,10 @@ pub(super) fn check(
         let message = "needs a certificate: give its file as ssl_cert";
         state.problem("JupyterHub", "ssl_key", message);
     }
-    base_url(config, state);
     match config.jupyterhub.proxy_class.as_str() {
         CONFIGURABLE_HTTP_PROXY => configurable(config, state),
         other if !classes.contains_key(other) => unknown(other, state, classes),
         _ => {}
-    }
-}
-
-/// Extra routes must not take what is the hub's, a user's or a service's.
-fn base_url(config: &Config, state: &mut State) {
-    let base = config.jupyterhub.base_url().as_str();
-    let taken = |spec: &&String| {
-        let inside = spec.strip_prefix(base);
-        let first = inside.map(|path| path.split('/').next().unwrap_or_default());
-        first.is_some_and(|first| ["", "hub", "user", "services"].contains(&first))
-    };
-    if let Some(spec) = config.proxy.extra_routes.keys().find(taken) {
-        let message = format!("holds '{spec}', which belongs to the hub, to users or to services");
-        state.problem("Proxy", "extra_routes", message);
     }
 }
 

@@ -23,7 +23,7 @@ pub(in crate::http::api) async fn delete(
     let granted = caller.require::<EditService>(name.clone())?;
     state.managed.unregister(&granted).await?;
     tracing::warn!("{} deleted service {name:?}", caller.owner.name());
-    let spec = state.addresses.base.service(&ServiceName::stored(name));
+    let spec = state.addresses.service_spec(&ServiceName::stored(name));
     let doubt = state.routes.doubt();
     match tokio::time::timeout(ROUTE_WAIT, state.proxy.delete(&spec)).await {
         Ok(Ok(())) => doubt.settled(),

@@ -73,7 +73,7 @@ pub(in crate::http::api) async fn register(
     let row = state.managed.register(&granted, spec).await?;
     tracing::warn!("{} registered service {}", caller.owner.name(), row.name);
     if let Some(url) = url {
-        let route = Route::of_service(&state.addresses.base, &row.name, &url);
+        let route = Route::of_service(&state.addresses, &row.name, &url);
         let doubt = state.routes.doubt();
         match tokio::time::timeout(ROUTE_WAIT, state.proxy.add(&route)).await {
             Ok(Ok(())) => doubt.settled(),

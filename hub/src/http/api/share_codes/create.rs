@@ -111,20 +111,19 @@ async fn store(
 }
 
 fn model(state: &AppState, made: &ShareCode, code: &Token) -> ShareCodeModel {
-    let public = state.addresses.configured_public_origin.as_deref();
-    let base = &state.addresses.base;
+    let addresses = &state.addresses;
     let query: String = form_urlencoded::Serializer::new(String::new())
         .append_pair("code", code.expose())
         .finish();
-    let accept_url = format!("{}?{query}", base.hub_path("accept-share"));
+    let accept_url = format!("{}?{query}", addresses.base.hub_path("accept-share"));
     let secret = ShareCodeSecret {
         code: code.expose().to_owned(),
-        full_accept_url: public.map(|origin| format!("{origin}{accept_url}")),
+        full_accept_url: addresses.full_url(&accept_url),
         accept_url,
     };
     ShareCodeModel {
         secret: Some(secret),
-        ..view::share::share_code(base, public, made)
+        ..view::share::share_code(addresses, made)
     }
 }
 

@@ -48,10 +48,9 @@ async fn answer(
         }
         None => (Vec::new(), 0),
     };
-    let public = state.addresses.configured_public_origin.as_deref();
     let models: Vec<_> = found
         .iter()
-        .map(|code| view::share::share_code(&state.addresses.base, public, code))
+        .map(|code| view::share::share_code(&state.addresses, code))
         .collect();
     Ok(page.envelope(models, total))
 }

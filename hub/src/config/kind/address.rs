@@ -1,0 +1,204 @@
+//! Kinds of addresses beyond one URL: routespecs, hosts with subdomains, proxies that are trusted.
+
+use std::net::IpAddr;
+
+use hub_types::paths::canonical;
+use serde_json::Value as Json;
+use url::Url;
+
+use super::scalar::Text;
+use super::special::WebUrl;
+use super::{Faults, Kind};
+use crate::config::node::{Node, Value};
+use crate::domain::subdomain::{Hook, Subdomains};
+
+/// A routespec as proxies spell it: a path with slashes at both ends, or a host and such a path.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn routespec(text: &str) -> Result<String, &'static str> {
+    if text.contains(['?', '#']) || text.chars().any(|c| c.is_control() || c == ' ') {
+        return Err("a path must be written as in a URL, without query or fragment");
+    }
+    let (host, path) = match text.find('/') {
+        Some(slash) => text.split_at(slash),
+        None => (text, "/"),
+    };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    if !host.bytes().all(plain) {
+        return Err("what comes before the path must be a host name, without a port");
+    }
+    Ok(host.to_ascii_lowercase() + &canonical(path)?)
+}
+
+/// The route of the hub; empty means the usual one.
+#[derive(Debug)]
+pub struct OptRoutespec;
+
+impl Kind for OptRoutespec {
+    type Target = Option<String>;
+    const EXPECTS: &'static str = "a path, e.g. \"/hub/api/\"";
+
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<Option<String>> {
+        let text = Text::read(node, faults)?;
+        if text.is_empty() {
+            return Some(None);
+        }
+        faults.check(node, routespec(&text)).map(Some)
+    }
+
+    fn show(value: &Option<String>) -> Option<Json> {
+        value.as_deref().map(Into::into)
+    }
+}
+
+/// The host below which users and services have theirs: an origin. Without a scheme it is https, as in JupyterHub.
+#[derive(Debug)]
+pub struct SubdomainHost;
+
+impl Kind for SubdomainHost {
+    type Target = Option<Url>;
+    const EXPECTS: &'static str = "a host, e.g. \"https://hub.example.org\"";
+
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<Option<Url>> {
+        let Some(text) = node.as_text() else {
+            return faults.expected::<Self, _>(node);
+        };
+        let whole = match text.contains("://") || text.is_empty() {
+            true => text.to_owned(),
+            false => format!("https://{text}"),
+        };
+        let node = Node::new(Value::Text(whole), node.place.clone());
+        let Some(url) = WebUrl::read(&node, faults)? else {
+            return Some(None);
+        };
+        let why = if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+            "must be a host alone, without a path: that is base_url"
+        } else if Subdomains::new(&url, Hook::Idna).is_none() {
+            "must be a name: an address has no subdomains"
+        } else {
+            return Some(Some(url));
+        };
+        faults.at(&node.place, why);
+        None
+    }
+
+    fn show(value: &Option<Url>) -> Option<Json> {
+        value
+            .as_ref()
+            .map(|url| url.origin().ascii_serialization().into())
+    }
+}
+
+/// How names become hosts.
+#[derive(Debug)]
+pub struct HookName;
+
+impl Kind for HookName {
+    type Target = Hook;
+    const EXPECTS: &'static str = "\"idna\" or \"legacy\"";
+
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<Hook> {
+        match node.as_text() {
+            Some("idna") => Some(Hook::Idna),
+            Some("legacy") => Some(Hook::Legacy),
+            _ => faults.expected::<Self, _>(node),
+        }
+    }
+
+    fn show(value: &Hook) -> Option<Json> {
+        Some(match value {
+            Hook::Idna => "idna".into(),
+            Hook::Legacy => "legacy".into(),
+        })
+    }
+}
+
+/// Addresses of machines.
+#[derive(Debug)]
+pub struct Ips;
+
+impl Kind for Ips {
+    type Target = Vec<IpAddr>;
+    const EXPECTS: &'static str = "a list of IP addresses, e.g. [\"192.0.2.10\"]";
+
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<Vec<IpAddr>> {
+        let Some(items) = node.as_list() else {
+            return faults.expected::<Self, _>(node);
+        };
+        let read: Vec<Option<IpAddr>> = items
+            .iter()
+            .map(|item| match item.as_text().map(str::parse) {
+                Some(Ok(ip)) => Some(ip),
+                _ => faults.expected::<Self, _>(item),
+            })
+            .collect();
+        read.into_iter().collect()
+    }
+
+    fn show(value: &Vec<IpAddr>) -> Option<Json> {
+        Some(value.iter().map(ToString::to_string).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::kind::testing::read;
+
+    #[test]
+    fn routespecs() {
+        for (text, expected) in [
+            ("/", "/"),
+            ("/docs", "/docs/"),
+            ("/a+b/", "/a%2Bb/"),
+            ("/h%75b", "/hub/"),
+            ("Hub.Example", "hub.example/"),
+            ("hub.example/a", "hub.example/a/"),
+        ] {
+            assert_eq!(routespec(text).as_deref(), Ok(expected), "{text}");
+        }
+        for bad in [
+            "/a b/", "/a?b/", "/100%/", "/../x/", "host:80/", "u@host/", "h\u{e9}/", "/a#",
+        ] {
+            assert!(routespec(bad).is_err(), "{bad}");
+        }
+        assert_eq!(read::<OptRoutespec>(json!("")), Ok(None));
+        assert_eq!(
+            read::<OptRoutespec>(json!("/hub/api")),
+            Ok(Some("/hub/api/".into()))
+        );
+    }
+
+    #[test]
+    fn hosts_and_hooks() {
+        for (text, expected) in [
+            ("https://Hub.Example:8443", "https://hub.example:8443"),
+            ("http://hub.test:80", "http://hub.test"),
+            ("hub.example", "https://hub.example"),
+        ] {
+            let url = read::<SubdomainHost>(json!(text)).unwrap();
+            assert_eq!(SubdomainHost::show(&url), Some(expected.into()));
+        }
+        assert_eq!(read::<SubdomainHost>(json!("")), Ok(None));
+        for (bad, why) in [
+            ("https://hub.example/x", "without a path"),
+            ("http://127.0.0.1:8000", "an address has no subdomains"),
+            ("http://[::1]", "an address has no subdomains"),
+            ("ftp://hub.example", "http://"),
+            ("https://u:p@hub.example", "user name"),
+        ] {
+            let error = read::<SubdomainHost>(json!(bad)).unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
+        assert_eq!(read::<HookName>(json!("legacy")), Ok(Hook::Legacy));
+        assert!(read::<HookName>(json!("other")).is_err());
+        let ips = read::<Ips>(json!(["192.0.2.1", "::1"])).unwrap();
+        assert_eq!(Ips::show(&ips), Some(json!(["192.0.2.1", "::1"])));
+        for bad in [json!("192.0.2.1"), json!(["192.0.2.0/24"]), json!([1])] {
+            assert!(read::<Ips>(bad.clone()).is_err(), "{bad}");
+        }
+    }
+}
