@@ -36,7 +36,7 @@ pub use sections::jupyterhub::{
     AuthenticatorClass, GroupSpec, JupyterHub, LogLevel, RoleSpec, SpawnerClass,
 };
 pub use sections::metrics::PeriodicMetricsCollector;
-pub use sections::own::Own;
+pub use sections::own::{LogFormat, Own};
 pub use sections::proxy::{ApiUrls, CONFIGURABLE_HTTP_PROXY, ConfigurableHttpProxy};
 pub use sections::spawner::{LocalProcessSpawner, SimpleLocalProcessSpawner, Spawner};
 pub use services::spec::ServiceSpec;

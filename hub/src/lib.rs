@@ -25,6 +25,7 @@ pub mod cli;
 pub mod config;
 pub mod db;
 pub mod domain;
+pub mod event_log;
 mod failpoint;
 pub mod http;
 pub mod lifecycle;

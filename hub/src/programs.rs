@@ -151,7 +151,7 @@ async fn serve_loaded(
     welcome: impl FnOnce(&Started),
 ) -> ExitCode {
     let hub = &loaded.config.jupyterhub;
-    let log = telemetry::init(hub.log_level, hub.debug_db);
+    let log = telemetry::init(hub.log_level, hub.debug_db, loaded.config.own.log_format);
     if !loaded.origin.is_empty() {
         tracing::info!("{}", loaded.origin);
     }

@@ -34,6 +34,7 @@ use crate::config::{Config, DbUrl, LocalProcessSpawner};
 use crate::db::{Alone, Db, DbError, foreign, servers};
 use crate::domain::action::StopServer;
 use crate::domain::principal::Granted;
+use crate::event_log::EventLog;
 use crate::managed::{ManagedDeps, ManagedServices, check_commands};
 use crate::metrics::{Metrics, MetricsOptions};
 use crate::proxy_client::measured::Measured;
@@ -159,6 +160,7 @@ struct Base {
     cookies: CookieKeys,
     identities: Identities,
     metrics: Metrics,
+    events: EventLog,
     launcher: PathBuf,
     data: PathBuf,
     port: u16,
@@ -194,7 +196,9 @@ impl Base {
             resolution,
         );
         bootstrap::sync(&config, &db, &identities, clock.now()).await?;
+        let events = EventLog::open(config.own.event_log.as_deref());
         Ok(Self {
+            events: events.context("[hub] event_log cannot be written")?,
             metrics,
             launcher,
             data: std::env::current_dir().context("cannot find the working folder")?,
@@ -273,6 +277,7 @@ impl Base {
             spawner: spawner::by_class(self.config.jupyterhub.spawner_class, children),
             proxy,
             metrics: self.metrics.clone(),
+            events: self.events.clone(),
             hub_id: random_urlsafe::<16>(),
         })
     }

@@ -1,20 +1,19 @@
-//! Log lines in JupyterHub's form: `[I 2026-01-02 03:04:05.678 JupyterHub serve:42] message`.
+//! The log: lines in JupyterHub's form, `[I 2026-01-02 03:04:05.678 JupyterHub serve:42] message`, or one JSON object each.
+
+mod line;
 
 use std::fmt;
 use std::sync::Arc;
 
 use hub_types::clock::{Clock as _, SystemClock};
-use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::config::LogLevel;
-
-/// The longest line, in characters (security case 121).
-const LONGEST: usize = 4_000;
+use self::line::Line;
+use crate::config::{LogFormat, LogLevel};
 
 /// What is logged: our own crates from `level` on; libraries are heard from warnings on only, and `sqlx` (which shows
 /// statements) hardly unless `statements` are asked for.
@@ -54,12 +53,13 @@ impl fmt::Debug for Log {
 ///
 /// `log_internal_errors` is off: a terminal that has gone away must not end the hub.
 #[must_use]
-pub fn init(level: LogLevel, statements: bool) -> Log {
+pub fn init(level: LogLevel, statements: bool, format: LogFormat) -> Log {
     let logger = tracing_subscriber::fmt()
         .with_env_filter(filter(level, statements))
         .with_writer(std::io::stderr)
+        .with_ansi(false)
         .log_internal_errors(false)
-        .event_format(JupyterHubFormat)
+        .event_format(Lines(format))
         .with_filter_reloading();
     let handle = logger.reload_handle();
     // In tests somebody else may have been first.
@@ -70,66 +70,38 @@ pub fn init(level: LogLevel, statements: bool) -> Log {
     }))
 }
 
-struct JupyterHubFormat;
+struct Lines(LogFormat);
 
-/// Collects the message, then the other fields as `key=value`.
-#[derive(Default)]
-struct Text {
-    message: String,
-    fields: String,
-}
-
-impl Visit for Text {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        use fmt::Write as _;
-        if field.name() == "message" {
-            let _ = write!(self.message, "{value:?}");
-        } else if !field.name().starts_with("log.") {
-            let _ = write!(self.fields, " {}={value:?}", field.name());
-        }
-    }
-}
-
-impl<S, N> FormatEvent<S, N> for JupyterHubFormat
+impl<S, N> FormatEvent<S, N> for Lines
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(
         &self,
-        _: &FmtContext<'_, S, N>,
+        context: &FmtContext<'_, S, N>,
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let metadata = event.metadata();
-        let letter = match *metadata.level() {
-            Level::ERROR => 'E',
-            Level::WARN => 'W',
-            Level::INFO => 'I',
-            Level::DEBUG | Level::TRACE => 'D',
-        };
-        let time = SystemClock.now().format("%Y-%m-%d %H:%M:%S%.3f");
-        let module = metadata.target().rsplit("::").next().unwrap_or_default();
-        let line = metadata.line().unwrap_or_default();
-        let mut text = Text::default();
-        event.record(&mut text);
-        let whole = format!("{}{}", text.message, text.fields);
-        let shown: String = whole
-            .chars()
-            .take(LONGEST)
-            .map(|c| {
-                if c.is_control() && c != '\n' {
-                    '\u{fffd}'
-                } else {
-                    c
-                }
-            })
-            .collect();
-        // A message of several lines stays one event: the others are indented.
-        let shown = shown.replace('\n', "\n    ");
-        writeln!(
-            writer,
-            "[{letter} {time} JupyterHub {module}:{line}] {shown}"
-        )
+        let line = Line::new(event, SystemClock.now(), request(context));
+        match self.0 {
+            LogFormat::Text => writeln!(writer, "{}", line.text()),
+            LogFormat::Json => writeln!(writer, "{}", line.json()),
+        }
     }
+}
+
+/// The id of the request on whose way something happens.
+fn request<S, N>(context: &FmtContext<'_, S, N>) -> Option<String>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    let mut spans = context
+        .event_scope()?
+        .filter(|span| span.name() == "request");
+    let span = spans.next()?;
+    let extensions = span.extensions();
+    let fields = extensions.get::<FormattedFields<N>>()?;
+    Some(fields.fields.strip_prefix("request=")?.to_owned())
 }

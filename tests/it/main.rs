@@ -17,6 +17,7 @@ mod limits;
 mod listeners;
 mod log_injection;
 mod login;
+mod logs;
 mod manual;
 mod metrics;
 mod new_project;

@@ -27,8 +27,10 @@ pub enum InvalidBindUrl {
         "https is not supported yet; use http:// and end TLS in front of the hub (nginx, Caddy, a load balancer)"
     )]
     Https,
-    /// Unix sockets are not there yet.
-    #[error("unix sockets are not supported yet; use \"http://127.0.0.1:PORT/\"")]
+    /// Unix sockets.
+    #[error(
+        "the hub does not listen on unix sockets; use \"http://127.0.0.1:PORT/\", which this machine alone sees"
+    )]
     Unix,
     /// Any other scheme.
     #[error("scheme '{0}' is not known; use http://")]

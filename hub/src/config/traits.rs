@@ -276,7 +276,7 @@ mod tests {
 
     /// How many of the 234 are not there yet. It may only sink; 25 are to be left, which is what PAM, OAuth logins, forms
     /// of options and internal TLS still lack.
-    const LATER: usize = 39;
+    const LATER: usize = 38;
 
     #[test]
     fn what_is_not_there_yet_only_becomes_less() {

@@ -1,11 +1,12 @@
 //! What happens around every request, in one order.
 //!
-//! From the outside in: log line → panics become 500 → headers of the response → own host → entity tag → whole body → handler.
+//! From the outside in: id of the request → log line → panics become 500 → headers of the response → own host → entity tag → whole body → handler.
 
 mod catch_panic;
 mod entity_tag;
 mod log_request;
 mod own_host;
+mod request_id;
 mod response_headers;
 mod whole_body;
 
@@ -29,4 +30,5 @@ pub fn wrap(router: Router<AppState>, state: &AppState) -> Router<AppState> {
         .layer(from_fn_with_state(headers, response_headers::add))
         .layer(from_fn(catch_panic::catch))
         .layer(from_fn_with_state(state.clone(), log_request::log))
+        .layer(from_fn(request_id::give))
 }

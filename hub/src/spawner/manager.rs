@@ -40,6 +40,7 @@ use crate::domain::action::{StartServer, StopServer};
 use crate::domain::lifecycle::{LEASE, Lease, ServerState};
 use crate::domain::principal::Granted;
 use crate::domain::server::{Failure, Server, ServerId};
+use crate::event_log::EventLog;
 use crate::metrics::Metrics;
 use crate::proxy_client::ProxyClient;
 use crate::spawner::Spawner;
@@ -72,6 +73,8 @@ pub struct ManagerDeps {
     pub proxy: Arc<dyn ProxyClient>,
     /// What is timed.
     pub metrics: Metrics,
+    /// Where starts and stops are written down.
+    pub events: EventLog,
     /// Id of this hub process, the owner of its leases.
     pub hub_id: String,
 }

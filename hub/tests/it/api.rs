@@ -23,5 +23,6 @@ mod shares_climbed;
 mod shares_seen;
 pub(crate) mod sharing;
 mod tokens;
+mod traces;
 mod users;
 mod wire;

@@ -21,6 +21,7 @@ use hub::config::{AuthenticatorClass, Config, GroupSpec, RoleSpec, ServiceSpec};
 use hub::db::testing::TestDatabase;
 use hub::db::{Db, NewTokenRow, tokens, users};
 use hub::domain::token::TokenOwner;
+use hub::event_log::EventLog;
 use hub::http::{router, xsrf};
 use hub::managed::{ManagedDeps, ManagedServices};
 use hub::metrics::{Metrics, MetricsOptions};
@@ -212,6 +213,7 @@ impl Hub {
             bus: bus.clone(),
             clock: Arc::clone(&clock),
             addresses: Arc::clone(&addresses),
+            events: EventLog::open(config.own.event_log.as_deref()).unwrap(),
             config: Arc::clone(&config),
             spawner: Arc::<SpawnerDouble>::clone(&spawner),
             proxy: Arc::clone(&client),

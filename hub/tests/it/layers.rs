@@ -1,7 +1,7 @@
 //! The floors of `hub/src`: each module knows only those below it.
 //!
 //! ```text
-//! domain ◄─ config · bus · addresses · metrics ◄─ db ◄─ auth · spawner · proxy_client · managed ◄─ render · assets
+//! domain ◄─ config · bus · addresses · metrics · event_log ◄─ db ◄─ auth · spawner · proxy_client · managed ◄─ render · assets
 //!        ◄─ state ◄─ http · tasks ◄─ bootstrap · serve ◄─ programs ◄─ main
 //! ```
 
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// Each floor with the modules on it, lowest first. A module may use its own floor and those below.
 const FLOORS: &[&[&str]] = &[
     &["domain", "failpoint"],
-    &["config", "bus", "addresses", "metrics"],
+    &["config", "bus", "addresses", "metrics", "event_log"],
     &["db"],
     &[
         "auth",

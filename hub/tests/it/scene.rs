@@ -17,6 +17,7 @@ use hub::domain::action::{StartServer, StopServer};
 use hub::domain::principal::{Credential, Granted, Owner, Principal};
 use hub::domain::server::{Server, ServerRef};
 use hub::domain::user::{Groups, User, UserId};
+use hub::event_log::EventLog;
 use hub::metrics::{Metrics, MetricsOptions};
 use hub::proxy_client::ProxyClient;
 use hub::proxy_client::chp::{ChpClient, Endpoint};
@@ -233,6 +234,7 @@ impl Scene {
             spawner,
             proxy,
             metrics: Metrics::new(&MetricsOptions::default()).unwrap(),
+            events: EventLog::default(),
             hub_id: id.to_owned(),
         })
     }

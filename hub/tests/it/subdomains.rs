@@ -98,6 +98,16 @@ async fn browsers_are_sent_to_the_right_host() {
         get(&hub, &alice, ALICE, "/user/alice/lab?x=1").await,
         format!("{HUB}/hub/user/alice/lab?x=1")
     );
+    // Links of before lead on; a service that is away is looked for once.
+    let whoami = "/services/whoami/x?y";
+    assert_eq!(
+        get(&hub, &alice, HOST, whoami).await,
+        format!("http://whoami--service.hub.test:8000{whoami}")
+    );
+    assert_eq!(
+        get(&hub, &alice, "whoami--service.hub.test:8000", whoami).await,
+        format!("{HUB}/hub{whoami}")
+    );
     start(&hub).await;
     // And back, once it runs.
     assert_eq!(

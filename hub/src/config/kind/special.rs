@@ -10,7 +10,7 @@ use super::scalar::Text;
 use super::{Faults, Kind};
 use crate::config::address::{base_url, host_of};
 use crate::config::node::{Node, Value};
-use crate::config::{BindUrl, DbUrl, LogLevel, UsernamePattern};
+use crate::config::{BindUrl, DbUrl, LogFormat, LogLevel, UsernamePattern};
 
 /// Reads a text that parses itself.
 fn parsed<T: FromStr<Err: std::fmt::Display>>(node: &Node, faults: &mut Faults<'_>) -> Option<T> {
@@ -210,6 +210,30 @@ impl Kind for Level {
             .iter()
             .find(|(_, _, level)| level == value)
             .map(|(name, _, _)| (*name).into())
+    }
+}
+
+/// How lines of the log are written.
+#[derive(Debug)]
+pub struct LogForm;
+
+impl Kind for LogForm {
+    type Target = LogFormat;
+    const EXPECTS: &'static str = "\"text\" or \"json\"";
+
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<LogFormat> {
+        match node.as_text() {
+            Some("text") => Some(LogFormat::Text),
+            Some("json") => Some(LogFormat::Json),
+            _ => faults.expected::<Self, _>(node),
+        }
+    }
+
+    fn show(value: &LogFormat) -> Option<Json> {
+        Some(match value {
+            LogFormat::Text => "text".into(),
+            LogFormat::Json => "json".into(),
+        })
     }
 }
 

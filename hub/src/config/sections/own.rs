@@ -1,5 +1,7 @@
 //! `[hub]`: what only this hub has.
 
+use std::path::PathBuf;
+
 /// `[hub]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Own {
@@ -8,6 +10,20 @@ pub struct Own {
     pub oauth_allow_plain_pkce: bool,
     /// Where a service of the configuration says what stands above every page, below the base URL: `/services/NAME/…`.
     pub announcement_path: Option<String>,
+    /// How lines of the log are written.
+    pub log_format: LogFormat,
+    /// Where starts and stops of servers are written down, for those who count use.
+    pub event_log: Option<PathBuf>,
+}
+
+/// How lines of the log are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// As JupyterHub's.
+    #[default]
+    Text,
+    /// One JSON object each.
+    Json,
 }
 
 impl Own {

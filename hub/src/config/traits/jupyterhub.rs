@@ -157,7 +157,6 @@ pub(super) static JUPYTERHUB: Class = class! {
     later {
         external_ssl_authorities "Certificate authorities of your own for internal TLS.";
         generate_certs "Makes the certificates of internal TLS, then exits.";
-        hub_socket_mode "Mode of the hub's unix socket.";
         internal_certs_location "Folder of the certificates of internal TLS.";
         internal_ssl "Whether hub, proxy, servers and services talk TLS to each other.";
         recreate_internal_certs "Whether certificates of internal TLS are renewed at start.";
@@ -175,6 +174,7 @@ pub(super) static JUPYTERHUB: Class = class! {
         forwarded_host_header "write public_url: what the hub is told counts more than what a header says";
         generate_config "it belongs on the command line: --generate-config";
         hub_connect_port "write hub_connect_url, which has the port in it";
+        hub_socket_mode "the hub listens at an address: one like http://127.0.0.1:8081 as hub_bind_url is seen by this machine alone";
         jinja_environment_options "it holds options of Python's template engine, which is not used here";
         log_datefmt "it is a form of Python's logging, which is not used here; times are written as 2026-01-02 03:04:05.678";
         log_format "it is a form of Python's logging, which is not used here; see log_level";

@@ -1,6 +1,7 @@
 //! `hub`: what JupyterHub does not have.
 
-use crate::config::kind::scalar::{Bool, OptText};
+use crate::config::kind::scalar::{Bool, OptFilePath, OptText};
+use crate::config::kind::special::LogForm;
 use crate::config::traits::{Class, class};
 
 pub(super) static OWN: Class = class! {
@@ -8,6 +9,10 @@ pub(super) static OWN: Class = class! {
     works {
         announcement_path: OptText => own.announcement_path,
             "Where a service says what stands above every page, below the base URL, e.g. /services/announcement/latest: JSON with a text in announcement. Asked every five seconds.";
+        event_log: OptFilePath => own.event_log,
+            "File to which each start and stop of a server is added as a line of JSON, in the form of JupyterHub's events (schema server-action).";
+        log_format: LogForm => own.log_format,
+            "How lines of the log are written: \"text\", as JupyterHub's, or \"json\", one object each.";
         oauth_allow_plain_pkce: Bool => own.oauth_allow_plain_pkce,
             "Whether OAuth clients may use PKCE's method plain, which protects less. JupyterHub's own clients use S256.";
     }

@@ -49,9 +49,11 @@ fn decide(addresses: &Addresses, method: &Method, uri: &Uri, headers: &HeaderMap
     }
     let base = &addresses.base;
     let is_page = uri.path().strip_prefix(&base.hub()).is_some_and(|rest| {
-        let open = ["api/", "static/", "logo"];
-        let oauth = rest.starts_with("api/oauth2/authorize");
-        oauth || rest != "api" && !open.iter().any(|prefix| rest.starts_with(prefix))
+        let open = ["api/", "static/"]
+            .iter()
+            .any(|prefix| rest.starts_with(prefix));
+        let open = open || ["api", "logo"].contains(&rest);
+        !open || rest.starts_with("api/oauth2/authorize")
     });
     if !is_page {
         return Verdict::Answer;
@@ -79,27 +81,28 @@ mod tests {
             configured_public_origin: Some(hub.to_owned()),
             ..Addresses::under(BaseUrl::new("/pfx/"))
         };
-        let decide = |addresses: &Addresses, method: Method, host: &str, path: &str| {
+        let asked = |addresses: &Addresses, method: Method, host: &str, path: &str| {
             let headers = HeaderMap::from_iter([(header::HOST, host.parse().unwrap())]);
-            super::decide(addresses, &method, &path.parse().unwrap(), &headers)
+            decide(addresses, &method, &path.parse().unwrap(), &headers)
         };
         let alice = "alice.hub.example:8443";
         for path in [
             "/pfx/hub/login?next=%2F",
             "/pfx/hub/",
             "/pfx/hub/home",
+            "/pfx/hub/logout",
             "/pfx/hub/user/alice/lab",
             "/pfx/hub/api-docs",
             "/pfx/hub/api/oauth2/authorize?client_id=x",
         ] {
             let moved = Verdict::Move(format!("{hub}{path}"));
-            assert_eq!(decide(&own, Method::GET, alice, path), moved);
-            assert_eq!(decide(&own, Method::POST, alice, path), Verdict::Refuse);
+            assert_eq!(asked(&own, Method::GET, alice, path), moved);
+            assert_eq!(asked(&own, Method::POST, alice, path), Verdict::Refuse);
             for host in ["hub.example:8443", "127.0.0.1:8081", "evil.example"] {
-                assert_eq!(decide(&own, Method::POST, host, path), Verdict::Answer);
+                assert_eq!(asked(&own, Method::POST, host, path), Verdict::Answer);
             }
             let plain = Addresses::under(BaseUrl::new("/pfx/"));
-            assert_eq!(decide(&plain, Method::POST, alice, path), Verdict::Answer);
+            assert_eq!(asked(&plain, Method::POST, alice, path), Verdict::Answer);
         }
         for path in [
             "/pfx/hub/api",
@@ -111,7 +114,7 @@ mod tests {
             "/",
         ] {
             assert_eq!(
-                decide(&own, Method::GET, alice, path),
+                asked(&own, Method::GET, alice, path),
                 Verdict::Answer,
                 "{path}"
             );

@@ -1,12 +1,14 @@
 //! Short ways and old ways.
 
 use axum::extract::{OriginalUri, Path, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use hub_types::names::ServerName;
+use hub_types::names::{ServerName, ServiceName};
+use percent_encoding::percent_decode_str;
 
 use super::context::{PageUser, found};
 use super::error_page::PageError;
+use crate::addresses::Addresses;
 use crate::assets;
 use crate::config::JupyterHub;
 use crate::http::error::ApiError;
@@ -81,6 +83,7 @@ fn picture_type(file: &std::path::Path) -> &'static str {
 pub(super) async fn elsewhere(
     State(state): State<AppState>,
     method: Method,
+    headers: HeaderMap,
     OriginalUri(uri): OriginalUri,
 ) -> Response {
     let base = &state.addresses.base;
@@ -120,9 +123,24 @@ pub(super) async fn elsewhere(
     {
         return moved(&format!("{path}/{query}"));
     }
+    if let Some(origin) = host_of_service(&state.addresses, &headers, rest) {
+        return found(&format!("{origin}{path}{query}"));
+    }
     // From whichever host it was asked for: cookies of the hub's are seen on its own only.
     let path = format!("{hub}{}{query}", rest.trim_start_matches('/'));
     found(&state.addresses.hub_url(&path))
+}
+
+/// The host of the service that `rest` (`services/NAME/…`) is on, when it was looked for on the hub's own, as old links do. On
+/// its own host the service is away: nothing leads anywhere from there.
+fn host_of_service(addresses: &Addresses, headers: &HeaderMap, rest: &str) -> Option<String> {
+    let (name, _) = rest.strip_prefix("services/")?.split_once('/')?;
+    let name = percent_decode_str(name).decode_utf8().ok()?;
+    let host = headers.get(header::HOST)?.to_str().ok()?;
+    match &addresses.subdomains {
+        Some(all) if !all.is_below(host) => addresses.service_origin(&ServiceName::stored(name)),
+        _ => None,
+    }
 }
 
 fn moved(location: &str) -> Response {

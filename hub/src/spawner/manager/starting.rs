@@ -21,6 +21,7 @@ use crate::domain::limits::Crowded;
 use crate::domain::principal::Granted;
 use crate::domain::server::{Failure, Server, ServerId};
 use crate::domain::user::User;
+use crate::event_log::ServerAction;
 use crate::failpoint;
 use crate::metrics::SpawnEnd;
 use crate::proxy_client::Route;
@@ -278,7 +279,13 @@ impl Starting {
         }
         let name = log_name(&self.server.at);
         match outcome {
-            Ok(()) => tracing::info!(server = %name, "server {name} is ready"),
+            Ok(()) => {
+                tracing::info!(server = %name, "server {name} is ready");
+                let (events, now) = (&self.manager.events, self.manager.clock.now());
+                events
+                    .server(ServerAction::Start, &self.server.at, now)
+                    .await;
+            }
             Err(Ended::Lost) => {
                 tracing::info!(server = %name, "the start of server {name} was cancelled");
             }

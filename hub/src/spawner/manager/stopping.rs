@@ -11,6 +11,7 @@ use crate::domain::action::StopServer;
 use crate::domain::lifecycle::ServerState;
 use crate::domain::principal::Granted;
 use crate::domain::server::{Server, ServerId};
+use crate::event_log::ServerAction;
 use crate::failpoint;
 
 /// What is told of a server that lost its tokens, or is removed with what others may do with it.
@@ -110,7 +111,13 @@ impl Manager {
             self.metrics.stop(stopped.is_ok(), begin.elapsed());
         }
         match stopped {
-            Ok(true) => tracing::info!(server = %name, "server {name} is stopped"),
+            Ok(true) => {
+                tracing::info!(server = %name, "server {name} is stopped");
+                let now = self.clock.now();
+                self.events
+                    .server(ServerAction::Stop, &server.at, now)
+                    .await;
+            }
             Ok(false) => tracing::info!(server = %name, "server {name} is in other hands"),
             Err(error) => {
                 tracing::error!(server = %name, %error, "the stop of server {name} is not recorded");
