@@ -3,8 +3,8 @@
 //! Every hub has numbers of its own: nothing here is global. A metric exists from the start with every label that is
 //! known beforehand, so that dashboards and alerts find it before it first happens.
 //!
-//! To add one: a name and its description in [`names`], a method beside those of its family ([`servers`], [`people`],
-//! [`services`]; here: of the hub itself) that says when it is counted.
+//! To add one: a name and its description in `names`, a method beside those of its family (`servers`, `people`,
+//! `services`; here: of the hub itself) that says when it is counted.
 
 mod names;
 mod options;

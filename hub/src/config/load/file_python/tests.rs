@@ -330,7 +330,7 @@ c.JupyterHub.service_tokens.update({'secret-two': 'y'})
 fn what_asks_for_nothing_is_passed_over() {
     let said = loaded(
         "c.JupyterHub.internal_ssl = False
-c.JupyterHub.subdomain_host = ''
+c.JupyterHub.recreate_internal_certs = False
 c.JupyterHub.extra_log_file = ''
 c.PAMAuthenticator.open_sessions = False
 c.Spawner.pre_spawn_hook = None
