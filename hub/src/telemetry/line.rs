@@ -138,8 +138,9 @@ impl Line {
     }
 }
 
+/// What is not plain is shown escaped where it must be: also signs that turn the direction of a line.
 fn needs_quotes(c: char) -> bool {
-    c.is_whitespace() || c.is_control() || c == '"'
+    !c.is_ascii_graphic() || c == '"'
 }
 
 /// The text without control characters (but for line breaks), cut off where it gets too long.
