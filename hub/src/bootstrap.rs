@@ -11,6 +11,7 @@ use hub_types::names::{GroupName, InvalidName, ServiceName, Username};
 
 use crate::auth::identities::Identities;
 use crate::auth::login::policy;
+use crate::bus::Event;
 use crate::config::Config;
 use crate::db::{self, Db, DbError, Tx, groups, services, sessions, users};
 use crate::domain::login::{LoginPolicy, new_name};
@@ -79,7 +80,9 @@ pub async fn sync(
     step.groups().await?;
     roles::sync(&step).await?;
     let secrets = tokens::sync(&step).await?;
-    tx.commit().await?;
+    // Other hubs know users whose rights, tokens or sessions have just ended.
+    tx.commit_and_tell(identities.bus(), [Event::Identities])
+        .await?;
     identities.set_configured(&secrets);
     Ok(())
 }

@@ -27,8 +27,8 @@ pub struct Findings {
 impl Findings {
     /// Looks whether the database is one that the hub refuses; a SQLite file only, without a write.
     pub async fn look_at_database(&mut self, config: &Config) {
-        if let DbUrl::Sqlite(file) = &config.jupyterhub.db_url
-            && let Err(error) = foreign::refuse(file).await
+        if let url @ DbUrl::Sqlite(_) = &config.jupyterhub.db_url
+            && let Err(error) = foreign::refuse(url).await
         {
             self.problem("[JupyterHub] db_url:", error);
         }

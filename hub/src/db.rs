@@ -11,6 +11,7 @@
 //! take a connection and return domain types.
 
 mod alone;
+mod bounded;
 mod connect;
 mod dialect;
 mod error;
@@ -43,20 +44,22 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
     DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
     TransactionTrait as _,
 };
-use sqlx::mysql::MySqlPool;
-use sqlx::postgres::PgPool;
 use uuid::Uuid;
 
 use crate::bus::{Bus, Event};
 use crate::config::DbUrl;
+use alone::With;
+use bounded::Health;
 use connect::Pools;
+use schema::Schema;
 
 pub use alone::Alone;
+pub use bounded::Bounded;
 pub use error::DbError;
 pub use hubs::HubRow;
 pub use oauth::{CodeOutcome, NewCode, OAuthClient, RedeemedCode};
@@ -75,16 +78,16 @@ pub use users::{UserFilter, UserOrder, UserPage, UserState, UsersOnly};
 /// The hub's database.
 #[derive(Debug, Clone)]
 pub struct Db {
-    readers: DatabaseConnection,
+    readers: Bounded<DatabaseConnection>,
     writer: DatabaseConnection,
+    health: Health,
     commits: Arc<AtomicU64>,
     register: Register,
     /// Tells this from other hubs.
     id: Arc<str>,
-    /// Where others can be heard.
-    others: Option<PgPool>,
-    /// Where nobody else may be.
-    mysql: Option<MySqlPool>,
+    pools: Pools,
+    /// Whether another hub was ever heard of.
+    heard: Arc<AtomicBool>,
 }
 
 impl Db {
@@ -94,22 +97,27 @@ impl Db {
     /// When it cannot be created or reached, or has another schema than this program.
     pub async fn open(url: &DbUrl) -> Result<Self, DbError> {
         let pools = Pools::open(url).await?;
-        schema::refuse_old(schema::look(&pools.writer()).await?)?;
-        schema::migrate(&pools, schema::PRESENT).await?;
+        match schema::look(&pools.writer()).await? {
+            Schema::New => {
+                // PostgreSQL lets several hubs that start at once make it, one after the other.
+                let _alone = match &pools {
+                    Pools::MySql { .. } => Some(pools.alone(With::Nobody).await?),
+                    Pools::Sqlite { .. } | Pools::Postgres { .. } => None,
+                };
+                schema::make(&pools).await?;
+            }
+            found => schema::refuse_old(found)?,
+        }
+        let health = Health::new(pools.readers(), pools.late());
         Ok(Self {
-            readers: pools.readers(),
+            readers: Bounded::each(pools.readers(), health.clone()),
             writer: pools.writer(),
+            health,
             commits: Arc::default(),
             register: Register::default(),
             id: Uuid::new_v4().simple().to_string().into(),
-            others: match &pools {
-                Pools::Postgres { readers, .. } => Some(readers.clone()),
-                Pools::Sqlite { .. } | Pools::MySql { .. } => None,
-            },
-            mysql: match pools {
-                Pools::MySql { readers, .. } => Some(readers),
-                Pools::Sqlite { .. } | Pools::Postgres { .. } => None,
-            },
+            pools,
+            heard: Arc::default(),
         })
     }
 
@@ -121,7 +129,7 @@ impl Db {
 
     /// A connection for reading.
     #[must_use]
-    pub fn read(&self) -> &DatabaseConnection {
+    pub fn read(&self) -> &Bounded<DatabaseConnection> {
         &self.readers
     }
 
@@ -134,7 +142,9 @@ impl Db {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        let inner = self.writer.begin_with_options(options).await?;
+        let begin = self.writer.begin_with_options(options);
+        let inner = self.health.begin(begin).await?;
+        let inner = Bounded::all(inner, self.health.clone());
         dialect::lock(&inner).await?;
         Ok(Tx {
             inner,
@@ -142,7 +152,19 @@ impl Db {
             register: self.register.clone(),
             users_change: AtomicBool::new(false),
             id: Arc::clone(&self.id),
+            health: self.health.clone(),
         })
+    }
+
+    /// How long what was read is worth something while the database is away. Nobody could have changed it, unless there are
+    /// other hubs, which may still reach what this one does not.
+    #[must_use]
+    pub fn outage(&self) -> TimeDelta {
+        if self.heard.load(Ordering::SeqCst) {
+            TimeDelta::minutes(1)
+        } else {
+            TimeDelta::minutes(10)
+        }
     }
 
     /// Another hub has committed; perhaps users came or went.
@@ -164,11 +186,12 @@ impl Db {
 /// A transaction: dropped without [`Tx::commit`], it has changed nothing.
 #[derive(Debug)]
 pub struct Tx {
-    inner: DatabaseTransaction,
+    inner: Bounded<DatabaseTransaction>,
     commits: Arc<AtomicU64>,
     register: Register,
     users_change: AtomicBool,
     id: Arc<str>,
+    health: Health,
 }
 
 impl Tx {
@@ -180,7 +203,7 @@ impl Tx {
     /// Makes everything that was written in this transaction permanent.
     ///
     /// # Errors
-    /// When the database refuses or is gone; nothing has been written then.
+    /// When the database refuses or is gone; nothing has been written then, unless it is [`DbError::Unsure`].
     pub async fn commit(self) -> Result<(), DbError> {
         self.finish(None).await
     }
@@ -189,8 +212,8 @@ impl Tx {
     /// both still happen, so that no cache stays behind the database.
     ///
     /// # Errors
-    /// When the database refuses or is gone; nothing has been written then, as far as the database says. It is told all the
-    /// same: an event only says "look again".
+    /// When the database refuses or is gone; nothing has been written then, unless it is [`DbError::Unsure`]. It is told all
+    /// the same: an event only says "look again".
     pub async fn commit_and_tell(
         self,
         bus: &Bus,
@@ -206,7 +229,10 @@ impl Tx {
             let users = self.users_change.into_inner();
             let events = told.as_ref().map_or(&[][..], |(_, events)| events);
             let done = match notices::tell(&self.inner, &self.id, users, events).await {
-                Ok(()) => self.inner.commit().await.map_err(DbError::from),
+                Ok(()) => {
+                    let commit = self.health.go_on(self.inner.into_inner().commit()).await;
+                    commit.map_err(DbError::from).map_err(DbError::of_commit)
+                }
                 Err(error) => Err(error),
             };
             self.commits.fetch_add(1, Ordering::SeqCst);
@@ -220,13 +246,13 @@ impl Tx {
         });
         match all.await {
             Ok(done) => done,
-            Err(error) => Err(DbError::Interrupted(error.to_string())),
+            Err(error) => Err(DbError::Unsure(error.to_string())),
         }
     }
 }
 
 impl Deref for Tx {
-    type Target = DatabaseTransaction;
+    type Target = Bounded<DatabaseTransaction>;
 
     fn deref(&self) -> &Self::Target {
         &self.inner
@@ -246,6 +272,7 @@ fn from_micros(micros: i64) -> DateTime<Utc> {
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt as _;
+    use sea_orm::ConnectionTrait as _;
     use tempfile::TempDir;
 
     use super::*;
@@ -269,5 +296,39 @@ mod tests {
         assert_eq!(told.unwrap().unwrap(), Event::Identities);
         let stored = settings::get(db.read(), "name").await.unwrap();
         assert_eq!(stored.as_deref(), Some("value"));
+    }
+
+    /// Security case 100: a disk that is full, by the limit that SQLite can be given.
+    #[tokio::test]
+    async fn case_100_a_full_file_is_told_and_recovered_from() {
+        let folder = TempDir::new().unwrap();
+        let url = DbUrl::Sqlite(folder.path().join("hub.sqlite"));
+        let db = Db::open(&url).await.unwrap();
+        let limit = async |pages: u32| {
+            let tx = db.write().await.unwrap();
+            let sql = format!("PRAGMA max_page_count = {pages}");
+            tx.execute_unprepared(&sql).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        // As many as there are already.
+        limit(1).await;
+        let text = "x".repeat(100_000);
+        let write = async |name: &str| {
+            let tx = db.write().await?;
+            settings::set(&tx, "small", name).await?;
+            settings::set(&tx, name, &text).await?;
+            tx.commit().await
+        };
+        for name in ["one", "two"] {
+            let error = write(name).await.unwrap_err();
+            assert!(error.to_string().contains("full"), "{error}");
+            // Nothing of it is there, and what is there can be read.
+            let small = settings::get(db.read(), "small").await.unwrap();
+            assert_eq!(small, None);
+        }
+        limit(1_000_000).await;
+        write("three").await.unwrap();
+        let small = settings::get(db.read(), "small").await.unwrap();
+        assert_eq!(small.as_deref(), Some("three"));
     }
 }

@@ -108,7 +108,8 @@ pub async fn run(
         &config.jupyterhub.cookie_secret_file,
     )?;
     let metrics = Metrics::new(&MetricsOptions::from_env(env)?)?;
-    let (db, _alone) = open(&config).await?;
+    let (db, alone) = open(&config).await?;
+    tokio::spawn(give_way(alone));
     let (listener, port) = listen::bind(&config.jupyterhub.hub_bind_url, &db).await?;
     let base = Base::lay(config, env, db, (&secret, metrics), port, shutdown).await?;
     let hub = Hub::assemble(base, proxies).await?;
@@ -127,13 +128,18 @@ pub async fn run(
 
 /// Before anything is made: the database of a Python JupyterHub is none of ours.
 async fn refuse_foreign(url: &DbUrl) -> anyhow::Result<()> {
-    match url {
-        DbUrl::Sqlite(file) => {
-            let checked = foreign::refuse(file).await;
-            checked.with_context(|| format!("cannot use {url}"))
-        }
-        _ => Ok(()),
-    }
+    let checked = foreign::refuse(url).await;
+    checked.with_context(|| format!("cannot use {url}"))
+}
+
+/// Ends the process, without touching anything that another hub may have adopted, when that has this one's database.
+async fn give_way(alone: Alone) {
+    alone.lost().await;
+    tracing::error!(
+        "another hub has taken the database while it was away, or its schema is changing: stopping at once; servers and \
+         proxy go on"
+    );
+    std::process::exit(1);
 }
 
 /// The database, brought up to date if that is wanted.

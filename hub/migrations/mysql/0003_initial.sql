@@ -113,8 +113,8 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_user ON sessions (user_id);
 
 CREATE TABLE oauth_clients (
-    -- Holds the name of a user, escaped: up to three times as long.
-    id VARCHAR(700) PRIMARY KEY,
+    -- Holds the name of a user, escaped (ASCII, up to three times as long), and perhaps of a server.
+    id VARCHAR(1000) CHARACTER SET ascii COLLATE /*M! ascii_nopad_bin */ /*!80000 ascii_bin */ PRIMARY KEY,
     secret_hash VARCHAR(255),
     redirect_uri LONGTEXT NOT NULL,
     description LONGTEXT NOT NULL,
@@ -127,7 +127,7 @@ CREATE TABLE oauth_clients (
 
 CREATE TABLE oauth_codes (
     hash VARCHAR(255) PRIMARY KEY,
-    client_id VARCHAR(700) NOT NULL,
+    client_id VARCHAR(1000) CHARACTER SET ascii COLLATE /*M! ascii_nopad_bin */ /*!80000 ascii_bin */ NOT NULL,
     user_id BIGINT NOT NULL,
     redirect_uri LONGTEXT NOT NULL,
     scopes LONGTEXT NOT NULL,
@@ -151,7 +151,7 @@ CREATE TABLE tokens (
     -- Set for the token of a running server: it dies with the server's stop.
     server_id BIGINT,
     -- The OAuth client that asked for it; null for the hub's own.
-    client_id VARCHAR(700),
+    client_id VARCHAR(1000) CHARACTER SET ascii COLLATE /*M! ascii_nopad_bin */ /*!80000 ascii_bin */,
     -- The code that it was exchanged for.
     code_hash VARCHAR(255),
     session_id VARCHAR(255),

@@ -2,7 +2,8 @@
 //! and again with the same tokens.
 //!
 //! An answer is given again only while nothing at all has been committed or revoked since it was begun, and for half a
-//! minute at most (another process may have written), or ten while the database does not answer. So it is never older than what a look would find.
+//! minute at most (another process may have written). So it is never older than what a look would find. While the database is
+//! away it is given for longer, for want of a better one.
 
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ const CAPACITY: u64 = 10_000;
 /// How long an answer is kept when this process writes nothing.
 const TTL: TimeDelta = TimeDelta::seconds(30);
 
-/// How long it is kept for a database that is away.
+/// How long it is kept for a database that is away, at most ([`Db::outage`]).
 const OUTAGE: TimeDelta = TimeDelta::minutes(10);
 
 /// How far the database and the revocations were when an answer was begun.
@@ -82,7 +83,7 @@ impl Answers {
 
     /// The same for want of a better one, while the database does not answer.
     pub async fn last(&self, credential: &Credential, stopped: bool, now: Moment) -> Option<Bytes> {
-        self.kept(credential, stopped, now, OUTAGE).await
+        self.kept(credential, stopped, now, self.db.outage()).await
     }
 
     async fn kept(

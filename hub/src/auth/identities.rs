@@ -1,8 +1,8 @@
 //! From a token or a session to who it is and what they may do; cached.
 //!
 //! A cached answer is good while [`Bus::identities_version`] stands still, and for half a minute at most (another hub may
-//! have changed something that this one was not told of), or for ten while the database does not answer. Expiry is judged
-//! by the clock at every use. A cached token costs no database work at all.
+//! have changed something that this one was not told of), or for some more while the database is away. Expiry is judged by
+//! the clock at every use. A cached token costs no database work at all.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -33,7 +33,7 @@ const CAPACITY: u64 = 50_000;
 /// How long an answer is remembered when nobody says that it changed.
 const TTL: TimeDelta = TimeDelta::seconds(30);
 
-/// How long an answer is remembered for a database that is away: it could not be changed meanwhile.
+/// How long an answer is kept for a database that is away, at most ([`Db::outage`]).
 const OUTAGE: TimeDelta = TimeDelta::minutes(10);
 
 /// What an answer is remembered by. A session's secret is no token, so the two never meet.
@@ -142,6 +142,12 @@ impl Identities {
             configured: RwLock::default(),
             uses: Mutex::default(),
         }))
+    }
+
+    /// By which others are told that they must look again.
+    #[must_use]
+    pub fn bus(&self) -> &Bus {
+        &self.0.bus
     }
 
     /// What was last answered to tokens.
@@ -349,7 +355,10 @@ impl Identities {
 
     /// What was known before the database went away.
     async fn remembered(&self, key: Key, error: DbError) -> Result<Principal, DbError> {
-        match self.known(key, OUTAGE).await {
+        if !error.is_away() {
+            return Err(error);
+        }
+        match self.known(key, self.0.db.outage()).await {
             Some(known) => Ok(self.used(&known)),
             None => Err(error),
         }

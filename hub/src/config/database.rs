@@ -43,6 +43,11 @@ pub enum InvalidDbUrl {
         "'{0}' is no port; special characters in the password must be percent-encoded, e.g. @ as %40"
     )]
     Port(String),
+    /// An `@` where none can be.
+    #[error(
+        "special characters must be percent-encoded: in the password / as %2F, ? as %3F and @ as %40, after the server @ as %40"
+    )]
+    At,
     /// A percent sign that begins nothing, or what is not UTF-8.
     #[error("{0} is not percent-encoded UTF-8; a percent sign is written %25")]
     Encoding(&'static str),
@@ -188,9 +193,25 @@ mod tests {
                 "'maybe' is no value of the parameter 'sslmode'",
             ),
             ("postgresql://h/d?sslmode", "'' is no value of"),
+            ("postgresql://hub:S3cr3t/x@h/d", "/ as %2F"),
+            ("postgresql://hub:12/S3cr3t@h/d", "/ as %2F"),
+            ("mysql://hub:S3cr3t?x@h/d", "? as %3F"),
+            ("mysql://hub:1/x?S3cr3t=1@h/d", "? as %3F"),
+            ("postgresql://hub:S3cr3t@h:x/d", "'x' is no port"),
+            ("postgresql://hub:S3cr3t%@h/d", "the password is not"),
+            ("postgresql://h/d?password=S3cr3t&user=", "'' is no value"),
+            (
+                "postgresql://h/d?passwort=S3cr3t",
+                "'passwort' is not known",
+            ),
         ] {
-            let error = text.parse::<DbUrl>().unwrap_err().to_string();
-            assert!(error.contains(said), "{text}: {error}");
+            let error = text.parse::<DbUrl>().unwrap_err();
+            let (told, debug) = (error.to_string(), format!("{error:?}"));
+            assert!(told.contains(said), "{text}: {told}");
+            assert!(
+                !told.contains("S3cr3t") && !debug.contains("S3cr3t"),
+                "{debug}"
+            );
         }
     }
 }

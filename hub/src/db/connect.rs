@@ -1,17 +1,19 @@
 //! Pools of connections: one for reading, and one connection for writing.
 
+use std::io::ErrorKind;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, SqlxMySqlConnector, SqlxPostgresConnector, SqlxSqliteConnector};
-use sqlx::mysql::{
-    MySqlConnectOptions, MySqlConnection, MySqlPool, MySqlPoolOptions, MySqlSslMode,
-};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlPool, MySqlSslMode};
+use sqlx::pool::PoolOptions;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgSslMode};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 
+use super::bounded::Late;
 use super::{DbError, foreign, private_file};
 use crate::config::{DbUrl, ServerUrl};
 
@@ -28,8 +30,12 @@ const SQLITE_READERS: u32 = 4;
 /// Reading connections to a server.
 const SERVER_READERS: u32 = 8;
 
-/// How long a request waits for a connection to a server: when the server is away, and when all are in use.
-const ACQUIRE: Duration = Duration::from_secs(5);
+/// How long a request waits for a connection to a server: when the server is away, and when all are in use. Services wait four
+/// seconds for the hub's answer.
+pub(super) const ACQUIRE: Duration = Duration::from_secs(3);
+
+/// How long a start waits for a server that says nothing.
+const CONNECT: Duration = Duration::from_secs(15);
 
 /// Connected pools. The writer's has one connection: writers of one process queue for it.
 #[derive(Debug, Clone)]
@@ -41,10 +47,12 @@ pub(super) enum Pools {
     Postgres {
         readers: PgPool,
         writer: PgPool,
+        late: Late,
     },
     MySql {
         readers: MySqlPool,
         writer: MySqlPool,
+        late: Late,
     },
 }
 
@@ -54,7 +62,7 @@ impl Pools {
     pub(super) async fn open(url: &DbUrl) -> Result<Self, DbError> {
         match url {
             DbUrl::Sqlite(path) => {
-                foreign::refuse(path).await?;
+                foreign::refuse_file(path).await?;
                 private_file::create(path)?;
                 sqlite(SqliteConnectOptions::new().filename(path), true).await
             }
@@ -72,17 +80,29 @@ impl Pools {
         self.clone().connections().1
     }
 
+    /// Where a server tells that a statement was given up.
+    pub(super) fn late(&self) -> Option<Late> {
+        match self {
+            Self::Sqlite { .. } => None,
+            Self::Postgres { late, .. } | Self::MySql { late, .. } => Some(Late::clone(late)),
+        }
+    }
+
     fn connections(self) -> (DatabaseConnection, DatabaseConnection) {
         match self {
             Self::Sqlite { readers, writer } => (
                 SqlxSqliteConnector::from_sqlx_sqlite_pool(readers),
                 SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
             ),
-            Self::Postgres { readers, writer } => (
+            Self::Postgres {
+                readers, writer, ..
+            } => (
                 SqlxPostgresConnector::from_sqlx_postgres_pool(readers),
                 SqlxPostgresConnector::from_sqlx_postgres_pool(writer),
             ),
-            Self::MySql { readers, writer } => (
+            Self::MySql {
+                readers, writer, ..
+            } => (
                 SqlxMySqlConnector::from_sqlx_mysql_pool(readers),
                 SqlxMySqlConnector::from_sqlx_mysql_pool(writer),
             ),
@@ -120,81 +140,108 @@ async fn sqlite(options: SqliteConnectOptions, file: bool) -> Result<Pools, DbEr
     Ok(Pools::Sqlite { readers, writer })
 }
 
-/// Connects once without a pool first: it would go on trying, and then say only that it took too long.
+/// Connects once, without a pool: that would go on trying, and then say only that it took too long.
+async fn first<C>(connect: impl Future<Output = Result<C, sqlx::Error>>) -> Result<C, sqlx::Error> {
+    tokio::time::timeout(CONNECT, connect)
+        .await
+        .unwrap_or_else(|_| {
+            let why = format!("the server does not answer within {} s", CONNECT.as_secs());
+            Err(sqlx::Error::Io(std::io::Error::new(
+                ErrorKind::TimedOut,
+                why,
+            )))
+        })
+}
+
+/// A pool whose connections do not come back from a statement that was given up, unless they answer.
+fn pool<DB: sqlx::Database>(late: &Late) -> PoolOptions<DB> {
+    let late = Late::clone(late);
+    PoolOptions::new().acquire_timeout(ACQUIRE).after_release(
+        move |connection: &mut DB::Connection, _| {
+            let late = Late::clone(&late);
+            Box::pin(async move {
+                if !late.load(Ordering::SeqCst) {
+                    return Ok(true);
+                }
+                match tokio::time::timeout(ACQUIRE, connection.ping()).await {
+                    Ok(answered) => answered.map(|()| true),
+                    Err(_) => Err(sqlx::Error::Io(ErrorKind::TimedOut.into())),
+                }
+            })
+        },
+    )
+}
+
 async fn postgres(options: PgConnectOptions) -> Result<Pools, DbError> {
-    options.connect().await?.close().await?;
-    let pool = PgPoolOptions::new().acquire_timeout(ACQUIRE);
+    first(options.connect()).await?.close().await?;
+    let late = Late::default();
     Ok(Pools::Postgres {
-        readers: pool
-            .clone()
+        readers: pool(&late)
             .max_connections(SERVER_READERS)
             .connect_lazy_with(options.clone()),
-        writer: pool
+        writer: pool(&late)
             .max_connections(1)
             .acquire_timeout(BUSY_TIMEOUT)
             .connect_lazy_with(options),
+        late,
     })
 }
 
 async fn mysql(options: MySqlConnectOptions) -> Result<Pools, DbError> {
-    let mut first = options.connect().await?;
-    let options = options.collation(exact_collation(&mut first).await?);
-    first.close().await?;
-    let pool = MySqlPoolOptions::new()
-        .acquire_timeout(ACQUIRE)
-        .after_connect(|connection, _| Box::pin(settle(connection)));
+    let mut connection = first(options.connect()).await?;
+    let options = options.collation(exact_collation(&mut connection).await?);
+    connection.close().await?;
+    let late = Late::default();
+    let pool = || pool(&late).after_connect(|connection, _| Box::pin(settle(connection)));
     Ok(Pools::MySql {
-        readers: pool
-            .clone()
+        readers: pool()
             .max_connections(SERVER_READERS)
             .connect_lazy_with(options.clone()),
-        writer: pool
+        writer: pool()
             .max_connections(1)
             .acquire_timeout(BUSY_TIMEOUT)
             .connect_lazy_with(options),
+        late,
     })
 }
 
-/// Sessions of the hub do not lean on how the server is configured: what is too long is refused and not cut off, and a
-/// statement sees what was committed before it.
+/// Sessions of the hub do not lean on how the server is configured: what is too long is refused and not cut off, a statement
+/// sees what was committed before it, and a hub that hangs holds nobody up (which MySQL cannot be told).
 async fn settle(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
     connection
         .execute(
             "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,PIPES_AS_CONCAT', \
-             SESSION innodb_lock_wait_timeout = 10; \
+             SESSION innodb_lock_wait_timeout = 10 /*M!, SESSION idle_transaction_timeout = 60 */; \
              SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
         )
         .await?;
     Ok(())
 }
 
-/// The collation that tells all names apart, which MariaDB and MySQL call differently, made the default of the database:
-/// tables get it when they are made. (Their `utf8mb4_bin` takes `a` and `a ` for the same.)
+/// The collation that tells all names apart, which MariaDB and MySQL call differently. (Their `utf8mb4_bin` takes `a` and
+/// `a ` for the same.)
 async fn exact_collation(connection: &mut MySqlConnection) -> Result<&'static str, DbError> {
     let version: String = sqlx::query_scalar("SELECT VERSION()")
-        .fetch_one(&mut *connection)
+        .fetch_one(connection)
         .await?;
-    let (wanted, change) = if version.contains("MariaDB") {
-        (
-            "utf8mb4_nopad_bin",
-            "ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
-        )
+    Ok(if version.contains("MariaDB") {
+        "utf8mb4_nopad_bin"
     } else {
-        (
-            "utf8mb4_0900_bin",
-            "ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin",
-        )
-    };
-    let present: String = sqlx::query_scalar("SELECT @@collation_database")
-        .fetch_one(&mut *connection)
-        .await?;
-    if present != wanted {
-        connection.execute(change).await?;
-    }
-    Ok(wanted)
+        "utf8mb4_0900_bin"
+    })
 }
 
-fn postgres_options(server: &ServerUrl) -> PgConnectOptions {
+/// Makes the collation of the session the default of the database, which will hold our tables only.
+pub(super) async fn settle_database(pool: &MySqlPool) -> Result<(), DbError> {
+    let collation: String = sqlx::query_scalar("SELECT @@collation_connection")
+        .fetch_one(pool)
+        .await?;
+    let change = format!("ALTER DATABASE CHARACTER SET utf8mb4 COLLATE {collation}");
+    pool.execute(AssertSqlSafe(change)).await?;
+    Ok(())
+}
+
+pub(super) fn postgres_options(server: &ServerUrl) -> PgConnectOptions {
     // Begins with what libpq takes from the environment: PGPASSWORD, PGPASSFILE and the like.
     let mut options = PgConnectOptions::new()
         .database(server.database())
@@ -220,6 +267,10 @@ fn postgres_options(server: &ServerUrl) -> PgConnectOptions {
     if let Some(port) = server.port() {
         options = options.port(port);
     }
+    postgres_tls(options, server).disable_statement_logging()
+}
+
+fn postgres_tls(mut options: PgConnectOptions, server: &ServerUrl) -> PgConnectOptions {
     let modes = [
         ("disable", PgSslMode::Disable),
         ("allow", PgSslMode::Allow),
@@ -240,10 +291,10 @@ fn postgres_options(server: &ServerUrl) -> PgConnectOptions {
     if let Some(file) = server.parameter("sslkey") {
         options = options.ssl_client_key(file);
     }
-    options.disable_statement_logging()
+    options
 }
 
-fn mysql_options(server: &ServerUrl) -> MySqlConnectOptions {
+pub(super) fn mysql_options(server: &ServerUrl) -> MySqlConnectOptions {
     let mut options = MySqlConnectOptions::new()
         .database(server.database())
         .charset("utf8mb4");
@@ -262,6 +313,10 @@ fn mysql_options(server: &ServerUrl) -> MySqlConnectOptions {
     if let Some(path) = server.parameter("unix_socket") {
         options = options.socket(path);
     }
+    mysql_tls(options, server).disable_statement_logging()
+}
+
+fn mysql_tls(mut options: MySqlConnectOptions, server: &ServerUrl) -> MySqlConnectOptions {
     // Who gives an authority means that it is asked.
     if let Some(file) = server.parameter("ssl_ca") {
         options = options.ssl_ca(file).ssl_mode(MySqlSslMode::VerifyCa);
@@ -282,7 +337,7 @@ fn mysql_options(server: &ServerUrl) -> MySqlConnectOptions {
     if let Some(file) = server.parameter("ssl_key") {
         options = options.ssl_client_key(file);
     }
-    options.disable_statement_logging()
+    options
 }
 
 fn chosen<T, const N: usize>(name: Option<&str>, of: [(&str, T); N]) -> Option<T> {

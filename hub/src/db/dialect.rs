@@ -1,7 +1,7 @@
 //! The few things that each database says in words of its own.
 
 use sea_orm::sea_query::{Expr, Query};
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, Statement};
 
 use super::DbError;
 use super::row::json;
@@ -53,7 +53,7 @@ pub(super) fn one_of(
 
 /// Moves `last_activity` of the rows of `table` forward, never back; `pairs` is a JSON list of `[id, microseconds]`.
 pub(super) async fn forward(
-    tx: &DatabaseTransaction,
+    tx: &impl ConnectionTrait,
     table: &'static str,
     pairs: String,
 ) -> Result<(), DbError> {
@@ -85,7 +85,7 @@ pub(super) async fn forward(
 /// Waits until nobody else writes. SQLite knows no other way (the transaction began `IMMEDIATE`); with a server, hubs take
 /// a lock that ends with the transaction, so that whatever was looked up in it is still so when it commits, and row ids
 /// ascend in the order of commits.
-pub(super) async fn lock(tx: &DatabaseTransaction) -> Result<(), DbError> {
+pub(super) async fn lock(tx: &impl ConnectionTrait) -> Result<(), DbError> {
     let sql = match tx.get_database_backend() {
         DbBackend::Sqlite => return Ok(()),
         // Locks are the database's own; the number is "hub".
@@ -93,9 +93,17 @@ pub(super) async fn lock(tx: &DatabaseTransaction) -> Result<(), DbError> {
         DbBackend::MySql => "SELECT value FROM settings WHERE name = 'writer' FOR UPDATE",
         other => return Err(unknown(other)),
     };
-    tx.query_one_raw(Statement::from_string(tx.get_database_backend(), sql))
+    let locked = tx
+        .query_one_raw(Statement::from_string(tx.get_database_backend(), sql))
         .await?;
-    Ok(())
+    match locked {
+        Some(_) => Ok(()),
+        None => Err(DbError::inconsistent(
+            "settings",
+            "the row 'writer' is missing, by which writers wait for each other; INSERT INTO settings (name, value) \
+             VALUES ('writer', '')",
+        )),
+    }
 }
 
 /// The tables that are there.
@@ -105,7 +113,9 @@ pub(super) async fn tables(c: &impl ConnectionTrait) -> Result<Vec<String>, DbEr
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
         }
         DbBackend::Postgres => {
-            "SELECT CAST(table_name AS text) FROM information_schema.tables WHERE table_schema = current_schema()"
+            // Those of others, too, which the information schema hides.
+            "SELECT CAST(relname AS text) FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f') \
+             AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
         }
         DbBackend::MySql => {
             "SELECT CONVERT(table_name USING utf8mb4) FROM information_schema.tables WHERE table_schema = DATABASE()"

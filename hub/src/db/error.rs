@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use sea_orm::{DbErr, RuntimeErr};
+use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
 
 /// An error of the database, for the log; clients see "try again later".
 #[derive(Debug, thiserror::Error)]
@@ -26,11 +26,14 @@ pub enum DbError {
         /// Row and column.
         why: String,
     },
-    /// A commit did not come to its end; whether it was done is not known.
-    #[error("a commit was interrupted: {0}")]
-    Interrupted(String),
+    /// A commit whose end was not heard of: the connection was lost meanwhile. It may have been done.
+    #[error("it is not known whether a commit was done: {0}")]
+    Unsure(String),
     /// Another hub runs with a database that serves only one.
-    #[error("another hub is running with it; stop that one first (several hubs need PostgreSQL)")]
+    #[error(
+        "another hub is running with it; stop that one first (several hubs need PostgreSQL, and none may run while its \
+         schema changes)"
+    )]
     Taken,
     /// The schema of a server's database would be changed without a copy.
     #[error(
@@ -54,6 +57,26 @@ impl DbError {
         }
     }
 
+    /// Of a commit: without an answer nobody knows.
+    pub(super) fn of_commit(self) -> Self {
+        if self.is_away() {
+            Self::Unsure(self.to_string())
+        } else {
+            self
+        }
+    }
+
+    /// Whether the database is away: it cannot be reached, does not answer, or says that it is going.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::Sql(error) => is_away(error),
+            Self::Driver(error) => driver_is_away(error),
+            Self::Unsure(_) => true,
+            _ => false,
+        }
+    }
+
     /// Whether a text cannot be stored: with a NUL (PostgreSQL), or longer than its column (MySQL). The codes are SQLSTATEs.
     #[must_use]
     pub fn is_unstorable(&self) -> bool {
@@ -72,5 +95,35 @@ impl DbError {
     #[must_use]
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Sql(error) if matches!(error.sql_err(), Some(sea_orm::SqlErr::UniqueConstraintViolation(_))))
+    }
+}
+
+/// Whether this means that the database is away.
+pub(super) fn is_away(error: &DbErr) -> bool {
+    match error {
+        DbErr::ConnectionAcquire(ConnAcquireErr::Timeout | ConnAcquireErr::ConnectionClosed) => {
+            true
+        }
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => driver_is_away(error),
+        _ => false,
+    }
+}
+
+/// By SQLSTATE: connection exceptions (08), "the server is shut down" and "cannot connect now" (57P01 to 57P03), too many
+/// connections (53300).
+fn driver_is_away(error: &sqlx::Error) -> bool {
+    use sqlx::Error;
+    match error {
+        Error::Io(_)
+        | Error::Tls(_)
+        | Error::PoolTimedOut
+        | Error::PoolClosed
+        | Error::WorkerCrashed => true,
+        Error::Database(error) => error.code().is_some_and(|code| {
+            code.starts_with("08") || code.starts_with("57P0") || code == "53300"
+        }),
+        _ => false,
     }
 }

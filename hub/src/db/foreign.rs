@@ -1,18 +1,35 @@
-//! SQLite files that are not this hub's: recognised without a write, for not even the mode of the journal is ours to change.
+//! Databases that are not this hub's: recognised without a write, for not even the mode of a file's journal is ours to change.
 
 use std::path::Path;
 
 use sea_orm::SqlxSqliteConnector;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 
+use super::connect::Pools;
 use super::{DbError, schema};
+use crate::config::DbUrl;
+
+/// Refuses the database of a Python JupyterHub, of another program or of a newer hub, and says how to go on.
+///
+/// # Errors
+/// When it is one of those, or cannot be read.
+pub async fn refuse(url: &DbUrl) -> Result<(), DbError> {
+    match url {
+        DbUrl::Memory => Ok(()),
+        DbUrl::Sqlite(file) => refuse_file(file).await,
+        DbUrl::Postgres(_) | DbUrl::MySql(_) => {
+            let pools = Pools::open(url).await?;
+            schema::look(&pools.writer()).await.map(|_| ())
+        }
+    }
+}
 
 /// Refuses the file of a Python JupyterHub, of another program or of a newer hub, and says how to go on. One that is not
 /// there or is empty will be ours.
 ///
 /// # Errors
 /// When the file is one of those, or cannot be read.
-pub async fn refuse(file: &Path) -> Result<(), DbError> {
+pub(super) async fn refuse_file(file: &Path) -> Result<(), DbError> {
     if std::fs::metadata(file).map_or(true, |metadata| metadata.len() == 0) {
         return Ok(());
     }
@@ -39,7 +56,6 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::config::DbUrl;
     use crate::db::Db;
 
     #[tokio::test]

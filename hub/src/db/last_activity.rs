@@ -54,7 +54,7 @@ async fn forward(
         return Ok(());
     }
     let pairs: Vec<_> = latest.into_iter().collect();
-    super::dialect::forward(tx, table, json(&pairs)?).await
+    super::dialect::forward(&**tx, table, json(&pairs)?).await
 }
 
 #[cfg(test)]

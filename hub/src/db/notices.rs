@@ -3,12 +3,15 @@
 //! Every commit carries a [`Notice`] (in the transaction, so that it is told if and only if the rest is there). It says
 //! "look again", as the events of the [`Bus`] do. Who was away from the server for a moment looks at everything again.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::{PgListener, PgPool};
+use tokio::time::timeout;
 
+use super::connect::Pools;
 use super::{Db, DbError, row};
 use crate::bus::{Bus, Event};
 use crate::domain::server::ServerId;
@@ -18,6 +21,10 @@ const CHANNEL: &str = "jupyterhub";
 
 /// PostgreSQL bounds a notice to 8,000 bytes; a number has 20 digits at most.
 const MOST_SERVERS: usize = 300;
+
+/// Every hub writes at least every ten seconds, and hears itself. Who hears nothing for so long has a connection that leads
+/// nowhere.
+const SILENCE: Duration = Duration::from_secs(35);
 
 /// Before the server is asked again that did not answer.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -73,7 +80,7 @@ impl Notice {
 
 /// Adds to a transaction that the others are told of it.
 pub(super) async fn tell(
-    tx: &DatabaseTransaction,
+    tx: &impl ConnectionTrait,
     from: &str,
     users: bool,
     events: &[Event],
@@ -100,9 +107,10 @@ impl Db {
     /// # Errors
     /// When the server cannot be listened to at first; later it is tried again and again.
     pub async fn hear_others(&self, bus: &Bus) -> Result<(), DbError> {
-        let Some(pool) = self.others.clone() else {
+        let Pools::Postgres { readers: pool, .. } = &self.pools else {
             return Ok(());
         };
+        let pool = pool.clone();
         let listener = listen(&pool).await?;
         let (db, bus) = (self.clone(), bus.clone());
         tokio::spawn(async move { db.follow(pool, listener, bus).await });
@@ -111,16 +119,22 @@ impl Db {
 
     async fn follow(&self, pool: PgPool, mut listener: PgListener, bus: Bus) {
         loop {
-            match listener.try_recv().await {
-                Ok(Some(told)) => self.heard(told.payload(), &bus),
-                // The connection was lost, and is there again: nobody knows what was missed.
-                Ok(None) => self.missed(&bus),
-                Err(error) => {
-                    tracing::warn!("cannot hear other hubs, trying again: {error}");
-                    listener = again(&pool).await;
-                    self.missed(&bus);
+            let why = match timeout(SILENCE, listener.try_recv()).await {
+                Ok(Ok(Some(told))) => {
+                    self.heard(told.payload(), &bus);
+                    continue;
                 }
-            }
+                // The connection was lost, and is there again: nobody knows what was missed.
+                Ok(Ok(None)) => {
+                    self.missed(&bus);
+                    continue;
+                }
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "not even this one was heard".to_owned(),
+            };
+            tracing::warn!("cannot hear other hubs, trying again: {why}");
+            listener = again(&pool).await;
+            self.missed(&bus);
         }
     }
 
@@ -132,6 +146,7 @@ impl Db {
         if notice.from == *self.id {
             return;
         }
+        self.heard.store(true, Ordering::SeqCst);
         self.changed_elsewhere(notice.users);
         for event in notice.events() {
             bus.tell(event);

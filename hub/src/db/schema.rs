@@ -5,10 +5,10 @@
 use std::borrow::Cow;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
-use sqlx::SqlStr;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{Connection as _, Executor as _, SqlStr};
 
-use super::connect::Pools;
+use super::connect::{self, Pools};
 use super::{DbError, dialect};
 
 /// A change: version, name, SQL. Never change one that was released: its checksum is in the databases.
@@ -82,13 +82,10 @@ pub(super) async fn look(c: &DatabaseConnection) -> Result<Schema, DbError> {
         .query_all_raw(Statement::from_string(c.get_database_backend(), sql))
         .await?;
     let mut newest = 0;
-    for row in rows {
+    for (before, row) in rows.iter().enumerate() {
         newest = row.try_get_by_index(0)?;
         if !row.try_get_by_index::<bool>(1)? {
-            return Err(DbError::Schema(format!(
-                "a change of the schema (migration {newest}) was interrupted and cannot be taken back; restore the \
-                 backup that was made before"
-            )));
+            return Err(interrupted(newest, before == 0));
         }
     }
     match newest {
@@ -99,6 +96,21 @@ pub(super) async fn look(c: &DatabaseConnection) -> Result<Schema, DbError> {
             "it was written by a newer hub (migration {newest}; this one knows {PRESENT}); run that one, or another db_url"
         ))),
     }
+}
+
+/// MySQL and MariaDB commit every statement of a change by itself.
+fn interrupted(version: i64, first: bool) -> DbError {
+    DbError::Schema(if first {
+        format!(
+            "making its tables (migration {version}) was interrupted, or goes on at this moment; if not, drop the database and \
+             create it anew: it never held anything"
+        )
+    } else {
+        format!(
+            "a change of the schema (migration {version}) was interrupted and cannot be taken back, or goes on at this moment; \
+             if not, restore the backup that was made before"
+        )
+    })
 }
 
 /// Refuses an old schema, naming what to do.
@@ -126,12 +138,28 @@ fn changes(backend: DbBackend, up_to: i64) -> Migrator {
     Migrator::with_migrations(migrations.collect())
 }
 
+/// Makes the schema in a database without tables.
+pub(super) async fn make(pools: &Pools) -> Result<(), DbError> {
+    if let Pools::MySql { writer, .. } = pools {
+        connect::settle_database(writer).await?;
+    }
+    migrate(pools, PRESENT).await
+}
+
 /// Brings the schema up to date, or (tests) to an older state. Changes are embedded, checksummed and applied in one
 /// transaction each, where the database can do that (MySQL cannot).
 pub(super) async fn migrate(pools: &Pools, up_to: i64) -> Result<(), DbError> {
     let done = match pools {
         Pools::Sqlite { writer, .. } => changes(DbBackend::Sqlite, up_to).run(writer).await,
-        Pools::Postgres { writer, .. } => changes(DbBackend::Postgres, up_to).run(writer).await,
+        Pools::Postgres { writer, .. } => {
+            // Other hubs may make the same change, and a backup may read the tables: that takes longer than a request may.
+            let mut patient = writer.acquire().await?.detach();
+            patient.execute("SET lock_timeout = '10min'").await?;
+            let changes = changes(DbBackend::Postgres, up_to);
+            let done = changes.run_direct(None, &mut patient, false).await;
+            patient.close().await?;
+            done
+        }
         Pools::MySql { writer, .. } => changes(DbBackend::MySql, up_to).run(writer).await,
     };
     done.map_err(|error| match error {

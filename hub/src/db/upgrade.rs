@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 use sea_orm::ConnectionTrait as _;
 
+use super::alone::With;
 use super::connect::Pools;
 use super::schema::{self, Schema};
 use super::{Db, DbError, private_file};
@@ -30,27 +31,30 @@ impl Db {
     /// agreed to, when nothing changes.
     ///
     /// # Errors
-    /// When the copy cannot be made or is not agreed to be missing, when the schema is none that can be changed, and when
-    /// the database refuses or is gone. The schema is the old one then, or one in between that can be changed further.
+    /// When the copy cannot be made or is not agreed to be missing, when a hub runs with the server's database, when the schema
+    /// is none that can be changed, and when the database refuses or is gone. The schema is the old one then, or one in between that can be changed further.
     pub async fn upgrade(
         url: &DbUrl,
         without_backup: bool,
         now: DateTime<Utc>,
     ) -> Result<Upgrade, DbError> {
         let pools = Pools::open(url).await?;
-        let done = match schema::look(&pools.writer()).await? {
-            Schema::Present => return Ok(Upgrade::Nothing),
-            Schema::New => Upgrade::Made,
-            Schema::Old(_) => Upgrade::Changed {
-                backup: match url {
-                    DbUrl::Sqlite(path) => Some(copy(&pools, path, now).await?),
-                    _ if without_backup => None,
-                    _ => return Err(DbError::NoBackup),
-                },
-            },
+        let found = schema::look(&pools.writer()).await?;
+        if found == Schema::Present {
+            return Ok(Upgrade::Nothing);
+        }
+        let _alone = pools.alone(With::Nobody).await?;
+        if found == Schema::New {
+            schema::make(&pools).await?;
+            return Ok(Upgrade::Made);
+        }
+        let backup = match url {
+            DbUrl::Sqlite(path) => Some(copy(&pools, path, now).await?),
+            _ if without_backup => None,
+            _ => return Err(DbError::NoBackup),
         };
         schema::migrate(&pools, schema::PRESENT).await?;
-        Ok(done)
+        Ok(Upgrade::Changed { backup })
     }
 }
 
@@ -75,7 +79,7 @@ mod tests {
 
     use super::*;
     use crate::db::testing::TestDatabase;
-    use crate::db::{settings, users};
+    use crate::db::{dialect, settings, users};
 
     /// A SQLite database that the first hub made, with somebody in it.
     async fn old(folder: &TempDir) -> DbUrl {
@@ -147,7 +151,7 @@ mod tests {
             ),
             (
                 "UPDATE _sqlx_migrations SET success = FALSE WHERE version = 4",
-                "(migration 4) was interrupted and cannot be taken back; restore the backup",
+                "(migration 4) was interrupted and cannot be taken back",
             ),
             (
                 "CREATE TABLE alembic_version (version_num VARCHAR(32))",
@@ -159,7 +163,7 @@ mod tests {
             ),
         ] {
             let folder = TempDir::new().unwrap();
-            let database = TestDatabase::new(&folder.path().join("db"));
+            let database = TestDatabase::empty(&folder.path().join("db"));
             let url = database.url();
             assert_eq!(
                 Db::upgrade(url, false, DateTime::UNIX_EPOCH).await.unwrap(),
@@ -180,29 +184,105 @@ mod tests {
         }
     }
 
-    /// Of a server's database nobody but its administrator can make a copy.
-    #[tokio::test]
-    async fn a_server_s_database_is_changed_when_the_missing_copy_is_agreed_to() {
-        let folder = TempDir::new().unwrap();
-        let database = TestDatabase::new(&folder.path().join("db"));
-        if matches!(database.url(), DbUrl::Sqlite(_)) {
-            // Servers only: the tests run on each of them, too.
-            return;
-        }
-        drop(Db::open(database.url()).await.unwrap());
-        let pools = Pools::open(database.url()).await.unwrap();
+    /// Takes the last change back, as an older hub would have left it.
+    async fn made_older(url: &DbUrl) {
+        drop(Db::open(url).await.unwrap());
+        let pools = Pools::open(url).await.unwrap();
         for older in [
             "ALTER TABLE servers DROP COLUMN stop_notice",
             "DELETE FROM _sqlx_migrations WHERE version = 4",
         ] {
             pools.writer().execute_unprepared(older).await.unwrap();
         }
+    }
+
+    /// Of a server's database nobody but its administrator can make a copy.
+    #[tokio::test]
+    async fn a_server_s_database_is_changed_when_the_missing_copy_is_agreed_to() {
+        let folder = TempDir::new().unwrap();
+        let database = TestDatabase::new(&folder.path().join("db"));
+        made_older(database.url()).await;
         let refused = Db::open(database.url()).await.unwrap_err().to_string();
         assert!(refused.contains("older hub"), "{refused}");
-        let refused = Db::upgrade(database.url(), false, DateTime::UNIX_EPOCH).await;
-        assert!(matches!(refused, Err(DbError::NoBackup)), "{refused:?}");
-        let done = Db::upgrade(database.url(), true, DateTime::UNIX_EPOCH).await;
-        assert_eq!(done.unwrap(), Upgrade::Changed { backup: None });
+        let first = Db::upgrade(database.url(), false, DateTime::UNIX_EPOCH).await;
+        if matches!(database.url(), DbUrl::Sqlite(_)) {
+            // Of a file there is one.
+            let backup = folder.path().join("db.1970-01-01-000000");
+            assert_eq!(
+                first.unwrap(),
+                Upgrade::Changed {
+                    backup: Some(backup)
+                }
+            );
+        } else {
+            assert!(matches!(first, Err(DbError::NoBackup)), "{first:?}");
+            let done = Db::upgrade(database.url(), true, DateTime::UNIX_EPOCH).await;
+            assert_eq!(done.unwrap(), Upgrade::Changed { backup: None });
+        }
         Db::open(database.url()).await.unwrap();
+    }
+
+    /// Security case 103: two hubs with one database, and a change of the schema under one that runs. (A file has a lock
+    /// beside it: `only_hub`.)
+    #[tokio::test]
+    async fn case_103_a_database_in_use_is_not_changed_nor_used_twice() {
+        let folder = TempDir::new().unwrap();
+        let database = TestDatabase::new(&folder.path().join("db"));
+        let url = database.url();
+        let db = Db::open(url).await.unwrap();
+        let alone = db.alone().await.unwrap();
+        let second = Db::open(url).await.unwrap().alone().await;
+        match url {
+            DbUrl::MySql(_) => assert!(matches!(second, Err(DbError::Taken)), "{second:?}"),
+            _ => drop(second.unwrap()),
+        }
+        made_older(url).await;
+        if !matches!(url, DbUrl::Sqlite(_)) {
+            let upgraded = Db::upgrade(url, true, DateTime::UNIX_EPOCH).await;
+            assert!(matches!(upgraded, Err(DbError::Taken)), "{upgraded:?}");
+            let pools = Pools::open(url).await.unwrap();
+            assert_eq!(schema::look(&pools.writer()).await.unwrap(), Schema::Old(3));
+        }
+        drop(alone);
+        // The server learns of the end of a connection when it learns of it.
+        let begin = std::time::Instant::now();
+        while let Err(error) = Db::upgrade(url, true, DateTime::UNIX_EPOCH).await {
+            let patient = begin.elapsed() < std::time::Duration::from_secs(30);
+            assert!(patient && matches!(error, DbError::Taken), "{error}");
+        }
+        Db::open(url).await.unwrap().alone().await.unwrap();
+    }
+
+    /// The tables of a database, and what names are compared by.
+    async fn look_of(pools: &Pools) -> (Vec<String>, Option<String>) {
+        let tables = dialect::tables(&pools.writer()).await.unwrap();
+        let collation = match pools {
+            Pools::MySql { writer, .. } => {
+                let sql = "SELECT @@collation_database";
+                Some(sqlx::query_scalar(sql).fetch_one(writer).await.unwrap())
+            }
+            Pools::Sqlite { .. } | Pools::Postgres { .. } => None,
+        };
+        (tables, collation)
+    }
+
+    #[tokio::test]
+    async fn another_program_s_database_is_left_as_it_is() {
+        let folder = TempDir::new().unwrap();
+        let database = TestDatabase::empty(&folder.path().join("db"));
+        let url = database.url();
+        let pools = Pools::open(url).await.unwrap();
+        let sql = "CREATE TABLE recipes (name VARCHAR(32))";
+        pools.writer().execute_unprepared(sql).await.unwrap();
+        let before = look_of(&pools).await;
+        for error in [
+            Db::open(url).await.unwrap_err(),
+            Db::upgrade(url, true, DateTime::UNIX_EPOCH)
+                .await
+                .unwrap_err(),
+        ] {
+            assert!(error.to_string().contains("of another program"), "{error}");
+        }
+        assert_eq!(look_of(&pools).await, before);
     }
 }

@@ -4,7 +4,8 @@
 //!
 //! * What the caller did wrong is said to the caller, in JupyterHub's words where it has some.
 //! * What went wrong inside is logged once, here, with everything known; the caller sees a fixed text.
-//! * A database that is away is 503 with `Retry-After`: nothing was changed, try again.
+//! * A database that is away is 503 with `Retry-After`: nothing was changed, try again. When it went during a commit nobody
+//!   knows, and the text says so.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -145,8 +146,14 @@ impl From<DbError> for ApiError {
             return Self::bad_request("A text is too long, or holds a NUL character.");
         }
         tracing::error!("{error}");
-        let text =
-            "The hub's database does not answer; nothing was changed. Try again in a few seconds.";
+        let text = match error {
+            DbError::Unsure(_) => {
+                "The hub's database went away before it said whether this was done. Look, in a few seconds, before trying again."
+            }
+            _ => {
+                "The hub's database does not answer; nothing was changed. Try again in a few seconds."
+            }
+        };
         Self {
             retry_after: Some(RETRY_AFTER),
             ..Self::new(StatusCode::SERVICE_UNAVAILABLE, text)

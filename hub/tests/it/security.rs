@@ -11,12 +11,12 @@ mod table;
 mod tokens;
 mod xsrf;
 
-use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 use crate::harness::{Browser, Hub, Reply};
 
 /// The first column of every row, as text.
-async fn texts(db: &DatabaseConnection, sql: String) -> Vec<String> {
+async fn texts(db: &impl ConnectionTrait, sql: String) -> Vec<String> {
     let statement = Statement::from_string(db.get_database_backend(), sql);
     let rows = db.query_all_raw(statement).await.unwrap();
     rows.iter()
@@ -50,7 +50,7 @@ async fn database(hub: &Hub) -> String {
 }
 
 /// A query for each row of a table as one text.
-async fn whole_rows(db: &DatabaseConnection, table: &str) -> String {
+async fn whole_rows(db: &impl ConnectionTrait, table: &str) -> String {
     match db.get_database_backend() {
         DbBackend::Postgres => {
             format!("SELECT CAST(whole AS text) FROM \"{table}\" AS whole ORDER BY 1")

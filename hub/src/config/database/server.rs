@@ -69,6 +69,11 @@ pub struct ServerUrl {
 impl ServerUrl {
     /// Reads what follows the `://` of the URL of a server of the kind `engine`.
     pub(super) fn parse(engine: &str, text: &str, known: Parameters) -> Result<Self, InvalidDbUrl> {
+        // Part of a password, perhaps: nothing of it may be taken for something else, and shown.
+        let place = text.find(['/', '?']).unwrap_or(text.len());
+        if text[place..].contains('@') {
+            return Err(InvalidDbUrl::At);
+        }
         let (place, query) = text.split_once('?').unwrap_or((text, ""));
         let (server, database) = place.split_once('/').unwrap_or((place, ""));
         if database.is_empty() {

@@ -35,6 +35,7 @@ pub(super) async fn current_user(
     let model = match &caller.owner {
         Owner::User(user) => match own_model(&state, &looking, user, stopped).await {
             Ok(model) => to_value(model)?,
+            Err(error) if error.status() != StatusCode::SERVICE_UNAVAILABLE => return Err(error),
             Err(error) => {
                 let last = answers.last(&caller.credential, stopped, moment).await;
                 return last.map(json).ok_or(error);

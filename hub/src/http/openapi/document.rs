@@ -272,7 +272,7 @@ const COMMON: &[(u16, &str, &str)] = &[
     (
         503,
         "Unavailable",
-        "The database or the proxy does not answer: nothing was changed, try again after `Retry-After` seconds.",
+        "The database or the proxy does not answer: nothing was changed, unless the message says that this is not known; try again after `Retry-After` seconds.",
     ),
 ];
 

@@ -35,7 +35,7 @@ async fn a_cached_token_needs_no_database() {
         me(&hub, token).await;
     }
 
-    hub.state.db.read().close_by_ref().await.unwrap();
+    hub.state.db.read().lose().await.unwrap();
     for (token, method, path, status) in [
         (&*alice, "GET", ME, 200),
         (&*nobody, "GET", ME, 200),
@@ -164,7 +164,7 @@ async fn who_is_known_stays_so_while_the_database_is_away() {
     me(&hub, &alice).await;
     hub.state.identities.write_uses().await.unwrap();
     let before = me(&hub, &alice).await;
-    hub.state.db.read().close_by_ref().await.unwrap();
+    hub.state.db.read().lose().await.unwrap();
     for seconds in [29, 2, 9 * 60] {
         hub.clock.advance(TimeDelta::seconds(seconds));
         assert_eq!(me(&hub, &alice).await, before);

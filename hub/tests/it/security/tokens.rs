@@ -6,6 +6,7 @@ mod scopes;
 mod timing;
 
 use chrono::TimeDelta;
+use sea_orm::ConnectionTrait as _;
 use sea_orm::DbBackend;
 use serde_json::{Value, json};
 

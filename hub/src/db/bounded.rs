@@ -1,0 +1,211 @@
+//! Statements that are not waited for for ever, and a server that is known to be away.
+//!
+//! A server may refuse connections, be unreachable, or say nothing at all. The first statement that meets this waits for its
+//! limit; while the server is away all others fail at once, so that whoever is known in a cache is answered at once, too. One
+//! task asks until the server answers again. None of this is for files.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use sea_orm::{
+    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult,
+    RuntimeErr, Statement,
+};
+use tokio::time::timeout;
+
+use super::connect::ACQUIRE;
+use super::error;
+
+/// The longest that a statement may take. Longer than it may wait for a lock.
+const STATEMENT: Duration = Duration::from_secs(20);
+
+/// Before a server that is away is asked again.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Whether a statement of these pools was given up: then their connections are not to be trusted.
+pub(super) type Late = Arc<AtomicBool>;
+
+/// Whether the database answers, as far as is known.
+#[derive(Debug, Clone)]
+pub(super) struct Health(Option<Arc<Server>>);
+
+#[derive(Debug)]
+struct Server {
+    readers: DatabaseConnection,
+    late: Late,
+    away: AtomicBool,
+    asking: AtomicBool,
+}
+
+impl Health {
+    /// Of a server; of a file nothing needs to be known.
+    pub(super) fn new(readers: DatabaseConnection, late: Option<Late>) -> Self {
+        Self(late.map(|late| {
+            Arc::new(Server {
+                readers,
+                late,
+                away: AtomicBool::new(false),
+                asking: AtomicBool::new(false),
+            })
+        }))
+    }
+
+    /// Begins something with the database, if that is not known to be away.
+    pub(super) async fn begin<T>(
+        &self,
+        work: impl Future<Output = Result<T, DbErr>>,
+    ) -> Result<T, DbErr> {
+        match &self.0 {
+            Some(server) if server.away.load(Ordering::SeqCst) => Err(io(
+                std::io::ErrorKind::NotConnected,
+                "the server is away, and is asked until it answers",
+            )),
+            _ => self.go_on(work).await,
+        }
+    }
+
+    /// Goes on with what was begun, for so long and no longer.
+    pub(super) async fn go_on<T>(
+        &self,
+        work: impl Future<Output = Result<T, DbErr>>,
+    ) -> Result<T, DbErr> {
+        let Some(server) = &self.0 else {
+            return work.await;
+        };
+        // Pinned, so that its connection goes back to the pool after the pool knows not to trust it.
+        let mut work = pin!(work);
+        let done = timeout(STATEMENT, &mut work).await.unwrap_or_else(|_| {
+            server.late.store(true, Ordering::SeqCst);
+            Err(io(
+                std::io::ErrorKind::TimedOut,
+                "the server did not answer in time",
+            ))
+        });
+        match &done {
+            // The queue may just be long.
+            Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)) => ask(server),
+            Err(error) if error::is_away(error) => {
+                server.away.store(true, Ordering::SeqCst);
+                ask(server);
+            }
+            _ => {}
+        }
+        done
+    }
+}
+
+fn io(kind: std::io::ErrorKind, why: &'static str) -> DbErr {
+    let error = sqlx::Error::Io(std::io::Error::new(kind, why));
+    DbErr::Conn(RuntimeErr::SqlxError(error.into()))
+}
+
+/// Asks the server until it answers, as long as anybody could want to know.
+fn ask(server: &Arc<Server>) {
+    if server.asking.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    let server = Arc::downgrade(server);
+    tokio::spawn(async move {
+        let mut told = false;
+        while let Some(server) = server.upgrade() {
+            if let Ok(Ok(())) = timeout(ACQUIRE, server.readers.ping()).await {
+                // In this order: whoever finds it away from now on asks again.
+                server.asking.store(false, Ordering::SeqCst);
+                server.late.store(false, Ordering::SeqCst);
+                server.away.store(false, Ordering::SeqCst);
+                if told {
+                    tracing::info!("the database answers again");
+                }
+                return;
+            }
+            server.away.store(true, Ordering::SeqCst);
+            if !told {
+                told = true;
+                tracing::error!("the database is away; it is asked until it answers");
+            }
+            drop(server);
+            tokio::time::sleep(PAUSE).await;
+        }
+    });
+}
+
+/// A connection, or a transaction, whose statements are bounded.
+#[derive(Debug, Clone)]
+pub struct Bounded<C> {
+    inner: C,
+    health: Health,
+    begun: bool,
+}
+
+impl<C> Bounded<C> {
+    /// Each statement stands for itself: none is begun while the server is away.
+    pub(super) fn each(inner: C, health: Health) -> Self {
+        Self {
+            inner,
+            health,
+            begun: false,
+        }
+    }
+
+    /// Statements belong to what was begun.
+    pub(super) fn all(inner: C, health: Health) -> Self {
+        Self {
+            inner,
+            health,
+            begun: true,
+        }
+    }
+
+    /// What was bounded.
+    pub(super) fn into_inner(self) -> C {
+        self.inner
+    }
+
+    async fn run<T>(&self, work: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+        if self.begun {
+            self.health.go_on(work).await
+        } else {
+            self.health.begin(work).await
+        }
+    }
+}
+
+#[cfg(any(test, feature = "contract"))]
+impl Bounded<DatabaseConnection> {
+    /// Takes the connections away, as if the database were gone.
+    ///
+    /// # Errors
+    /// When that cannot be done.
+    pub async fn lose(&self) -> Result<(), DbErr> {
+        self.inner.close_by_ref().await
+    }
+}
+
+#[async_trait::async_trait]
+impl<C: ConnectionTrait> ConnectionTrait for Bounded<C> {
+    fn get_database_backend(&self) -> DbBackend {
+        self.inner.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.run(self.inner.execute_raw(statement)).await
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.run(self.inner.execute_unprepared(sql)).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.run(self.inner.query_one_raw(statement)).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.run(self.inner.query_all_raw(statement)).await
+    }
+
+    fn support_returning(&self) -> bool {
+        self.inner.support_returning()
+    }
+}
