@@ -22,6 +22,7 @@ mod manual;
 mod metrics;
 mod new_project;
 mod openapi;
+mod outage;
 mod peers_sdk;
 mod proxy;
 mod python_services;

@@ -1,0 +1,112 @@
+//! A real PostgreSQL server that goes away under a hub, or falls silent: security case 100.
+
+use std::time::{Duration, Instant};
+
+use e2e::{Api, Postgres, Reply, Stack, Visitor, eventually};
+use serde_json::json;
+
+/// How long the hub may take to find that the server is there again.
+const RECOVERY: Duration = Duration::from_secs(60);
+
+/// A hub with the server, and who knows it.
+struct Scene {
+    postgres: Postgres,
+    stack: Stack,
+    /// Whom the hub has seen.
+    known: Api,
+    /// Whom it has not, and who is as good.
+    unknown: Api,
+    visitor: Visitor,
+}
+
+/// Come again: nothing was changed.
+fn refused(reply: &Reply) {
+    assert_eq!(reply.status, 503, "{reply:#?}");
+    let seconds = reply.header("retry-after").map(str::parse::<u32>);
+    assert!(matches!(seconds, Some(Ok(1..))), "{reply:#?}");
+}
+
+impl Scene {
+    async fn set() -> Self {
+        let postgres = Postgres::start().await;
+        let config = format!("[JupyterHub]\ndb_url = {:?}\n", postgres.url());
+        let stack = Stack::builder().config(&config).start().await;
+        let api = stack.api();
+        api.ensure_user("mal").await;
+        let known = api.with(&api.new_token("mal", &[]).await);
+        let unknown = api.with(&api.new_token("mal", &[]).await);
+        known.get("/user").await.expect(200);
+        let mut visitor = stack.visitor();
+        visitor.login("zoe", "x").await;
+        visitor.get("hub/home").await.expect(200);
+        Self {
+            postgres,
+            stack,
+            known,
+            unknown,
+            visitor,
+        }
+    }
+
+    /// What people see while the server does not answer.
+    async fn is_away(&mut self) {
+        let me = self.known.get("/user").await.expect(200).json();
+        assert_eq!(me["name"], "mal");
+        refused(&self.unknown.get("/user").await);
+        refused(&self.visitor.get("hub/home").await);
+        let api = self.stack.api();
+        refused(&api.post("/users/ned", &json!({})).await);
+        self.stack.client().get("/hub/health").await.expect(200);
+    }
+
+    /// The hub goes on by itself, nothing is lost, and nothing was done of what was refused.
+    async fn is_back(&mut self) {
+        eventually(RECOVERY, "the hub goes on", async || {
+            self.unknown.get("/user").await.status == 200
+        })
+        .await;
+        self.visitor.get("hub/home").await.expect(200);
+        let api = self.stack.api();
+        api.get("/users/ned").await.expect(404);
+        api.post("/users/ned", &json!({})).await.expect(201);
+        self.known.get("/user").await.expect(200);
+    }
+
+    async fn goes_and_comes(&mut self, away: Duration) {
+        self.postgres.end().await;
+        let begin = Instant::now();
+        eventually(away * 10, "the time is over", async || {
+            self.is_away().await;
+            begin.elapsed() >= away
+        })
+        .await;
+        self.postgres.begin().await;
+        self.is_back().await;
+    }
+}
+
+#[tokio::test]
+async fn case_100_a_database_that_goes_away_and_comes_back() {
+    let mut scene = Scene::set().await;
+    scene.goes_and_comes(Duration::from_secs(3)).await;
+    // Once more: what the first time left behind does not matter.
+    scene.goes_and_comes(Duration::from_secs(1)).await;
+}
+
+/// Longer than anything is believed without a look.
+#[tokio::test]
+#[ignore = "takes a minute and a half: tests/run --slow"]
+async fn case_100_a_database_that_is_away_for_long() {
+    let mut scene = Scene::set().await;
+    scene.goes_and_comes(Duration::from_secs(75)).await;
+}
+
+/// Connections stay, and nothing is said: what waits is given up.
+#[tokio::test]
+async fn case_100_a_database_that_hangs() {
+    let mut scene = Scene::set().await;
+    scene.postgres.hang();
+    scene.is_away().await;
+    scene.postgres.go_on();
+    scene.is_back().await;
+}
