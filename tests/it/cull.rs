@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use e2e::{Stack, Ws, eventually, eventually_some, programs};
+use e2e::{Stack, StackBuilder, Ws, eventually, eventually_some, programs};
 use tokio::task::JoinHandle;
 
 use crate::spec;
@@ -19,6 +19,13 @@ const ACTIVITY_FROM_ROUTES: &str = r#"
     [Spawner.environment]
     JUPYTERHUB_ACTIVITY_INTERVAL = "3600"
 "#;
+
+/// A hub with servers that start quickly, whose activity comes from the proxy's routes.
+fn hub() -> StackBuilder {
+    Stack::builder()
+        .config(ACTIVITY_FROM_ROUTES)
+        .config(spec::LEAN_SERVER)
+}
 
 /// Keeps a WebSocket of a server busy with one frame every half second, until it is aborted.
 async fn keep_busy(stack: &Stack, user: &str, token: &str) -> JoinHandle<()> {
@@ -88,9 +95,7 @@ pub(crate) async fn culls_the_idle_and_spares_the_busy(stack: &Stack) {
 
 #[tokio::test]
 async fn our_culler_stops_what_is_idle_and_says_why() {
-    let stack = Stack::builder()
-        .config(ACTIVITY_FROM_ROUTES)
-        .config(spec::LEAN_SERVER)
+    let stack = hub()
         .config(&spec::culler(&[
             "hub",
             "cull-idle",
@@ -110,12 +115,7 @@ async fn our_culler_stops_what_is_idle_and_says_why() {
 #[tokio::test]
 async fn the_python_culler_does_the_same() {
     let command = ["jupyterhub-idle-culler", "--timeout=5", "--cull-every=1"];
-    let stack = Stack::builder()
-        .config(ACTIVITY_FROM_ROUTES)
-        .config(spec::LEAN_SERVER)
-        .config(&spec::culler(&command))
-        .start()
-        .await;
+    let stack = hub().config(&spec::culler(&command)).start().await;
     culls_the_idle_and_spares_the_busy(&stack).await;
 }
 
@@ -124,11 +124,9 @@ async fn the_python_culler_does_the_same() {
 async fn our_culler_and_proxy_do_the_same_at_a_python_hub() {
     let culler = programs::path("cull-idle").display().to_string();
     let proxy = programs::path("hub-proxy").display().to_string();
-    let stack = Stack::builder()
+    let stack = hub()
         .python_hub()
         .config(&format!("[ConfigurableHTTPProxy]\ncommand = [{proxy:?}]"))
-        .config(ACTIVITY_FROM_ROUTES)
-        .config(spec::LEAN_SERVER)
         .config(&spec::culler(&[
             culler.as_str(),
             "--timeout=5",

@@ -8,8 +8,10 @@ use std::time::Duration;
 use clap::Parser as _;
 use cull_idle::cli::Args;
 use cull_idle::metrics::Metrics;
+use cull_idle::settings::Settings;
 use cull_idle::sweep::Sweeper;
 use hub_types::clock::SystemClock;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::fake_hub::{Answer, FakeHub, idle, user};
@@ -18,20 +20,42 @@ fn args(flags: &[&str]) -> Args {
     Args::try_parse_from(std::iter::once(&"cull-idle").chain(flags)).unwrap()
 }
 
+/// A culler that sweeps until it is stopped, or until the test ends.
+struct Culler {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Culler {
+    async fn of(settings: Settings) -> Self {
+        let sweeper = Sweeper::new(&settings, Arc::new(SystemClock)).unwrap();
+        let metrics = Metrics::new(&settings).await.unwrap();
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let task = tokio::spawn(async move {
+            cull_idle::run::forever(&sweeper, &settings, &metrics, &stopped).await;
+        });
+        Self { stop, task }
+    }
+
+    async fn with(hub: &FakeHub, flags: &[&str]) -> Self {
+        Self::of(hub.settings(flags)).await
+    }
+
+    /// Asks it to stop, and waits until it has.
+    async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn case_109_sweeps_follow_each_other_and_never_overlap() {
     let hub = FakeHub::start()
         .await
         .user(user("alice", 0, &[("", idle(900))]))
         .answer("DELETE /users/alice/server", Answer::Hang);
-    let settings = hub.settings(&["--timeout=600", "--cull-every=1"]);
-    let sweeper = Sweeper::new(&settings, Arc::new(SystemClock)).unwrap();
-    let stop = CancellationToken::new();
-    let (task_stop, task_settings) = (stop.clone(), settings.clone());
-    let task = tokio::spawn(async move {
-        let metrics = Metrics::new(&task_settings).await.unwrap();
-        cull_idle::run::forever(&sweeper, &task_settings, &metrics, &task_stop).await;
-    });
+    let culler = Culler::with(&hub, &["--timeout=600", "--cull-every=1"]).await;
     let stops = || hub.lines("DELETE").len();
     let sweeps = || hub.lines("GET /users").len();
     hub.until("the first stop is under way", || stops() == 1)
@@ -45,8 +69,7 @@ async fn case_109_sweeps_follow_each_other_and_never_overlap() {
     hub.go_on.notify_one();
     hub.until("a second sweep", || sweeps() >= 2).await;
     assert_eq!(hub.lines("DELETE").len(), 1);
-    stop.cancel();
-    task.await.unwrap();
+    culler.stop().await;
 }
 
 #[tokio::test]
@@ -55,14 +78,7 @@ async fn after_an_outage_activity_is_waited_for() {
         .await
         .user(user("alice", 0, &[("", idle(900))]))
         .answer("GET /", Answer::Status(503, ""));
-    let settings = hub.settings(&["--timeout=1", "--cull-every=1"]);
-    let sweeper = Sweeper::new(&settings, Arc::new(SystemClock)).unwrap();
-    let stop = CancellationToken::new();
-    let task_stop = stop.clone();
-    let task = tokio::spawn(async move {
-        let metrics = Metrics::new(&settings).await.unwrap();
-        cull_idle::run::forever(&sweeper, &settings, &metrics, &task_stop).await;
-    });
+    let culler = Culler::with(&hub, &["--timeout=1", "--cull-every=1"]).await;
     hub.until("a first attempt", || !hub.lines("GET").is_empty())
         .await;
     let hub = hub.answer("GET /", Answer::Busy(0));
@@ -77,8 +93,7 @@ async fn after_an_outage_activity_is_waited_for() {
         list >= 3,
         "refused, answered, waited, asked again: {reads:?}"
     );
-    stop.cancel();
-    task.await.unwrap();
+    culler.stop().await;
 }
 
 /// A hub that was away for longer than the timeout says first what it knew before: everybody looks idle. What happened
@@ -89,14 +104,7 @@ async fn case_106_a_hub_that_was_away_hears_of_activity_first() {
         .await
         .user(user("alice", 0, &[("", idle(9_000))]))
         .answer("GET /", Answer::Status(503, ""));
-    let settings = hub.settings(&["--timeout=600"]);
-    let sweeper = Sweeper::new(&settings, Arc::new(SystemClock)).unwrap();
-    let stop = CancellationToken::new();
-    let task_stop = stop.clone();
-    let task = tokio::spawn(async move {
-        let metrics = Metrics::new(&settings).await.unwrap();
-        cull_idle::run::forever(&sweeper, &settings, &metrics, &task_stop).await;
-    });
+    let culler = Culler::with(&hub, &["--timeout=600"]).await;
     let asked = |hub: &FakeHub| hub.lines("GET /").len();
     hub.until("a first attempt", || asked(&hub) > 0).await;
     let hub = hub.answer("GET /", Answer::Busy(0));
@@ -114,8 +122,7 @@ async fn case_106_a_hub_that_was_away_hears_of_activity_first() {
         .await;
     hub.serve_others().await;
     assert_eq!(hub.deleted(), [""; 0]);
-    stop.cancel();
-    task.await.unwrap();
+    culler.stop().await;
 }
 
 /// Lets time pass for the culler.
@@ -125,24 +132,14 @@ async fn pass(seconds: u64) {
     tokio::time::resume();
 }
 
-/// A culler that runs until the test ends.
-async fn running(hub: &FakeHub, flags: &[&str], started_by_hub: bool) {
-    let mut settings = hub.settings(flags);
-    settings.started_by_hub = started_by_hub;
-    let sweeper = Sweeper::new(&settings, Arc::new(SystemClock)).unwrap();
-    let metrics = Metrics::new(&settings).await.unwrap();
-    tokio::spawn(async move {
-        let never = CancellationToken::new();
-        cull_idle::run::forever(&sweeper, &settings, &metrics, &never).await;
-    });
-}
-
 #[tokio::test]
 async fn case_106_a_hub_that_starts_its_culler_may_have_been_away() {
     let hub = FakeHub::start()
         .await
         .user(user("alice", 0, &[("", idle(900))]));
-    running(&hub, &["--timeout=600"], true).await;
+    let mut settings = hub.settings(&["--timeout=600"]);
+    settings.started_by_hub = true;
+    let _culler = Culler::of(settings).await;
     hub.until("a first look", || !hub.lines("GET /").is_empty())
         .await;
     hub.serve_others().await;
@@ -157,7 +154,7 @@ async fn case_106_an_outage_between_two_sweeps_is_noticed() {
     let hub = FakeHub::start()
         .await
         .user(user("alice", 0, &[("", idle(5))]));
-    running(&hub, &["--timeout=600", "--cull-every=300"], false).await;
+    let _culler = Culler::with(&hub, &["--timeout=600", "--cull-every=300"]).await;
     let sweeps = || hub.lines("GET /users").len();
     hub.until("the first sweep", || sweeps() == 1).await;
     hub.serve_others().await;

@@ -16,8 +16,7 @@ use e2e::{Client, Stack, eventually, eventually_some, peers, programs};
 use hub_types::clock::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
-use super::{ACTIVITY_FROM_ROUTES, WAIT, keep_busy};
-use crate::spec;
+use super::{WAIT, hub, keep_busy};
 
 const TOKEN: &str = "culler-token-of-the-comparison";
 
@@ -172,13 +171,7 @@ async fn both(stack: &Stack, flags: &[String]) -> (BTreeSet<String>, BTreeSet<St
 
 #[tokio::test]
 async fn the_same_servers_are_culled_as_by_the_python_culler() {
-    let stack = Stack::builder()
-        .python_hub()
-        .config(ACTIVITY_FROM_ROUTES)
-        .config(spec::LEAN_SERVER)
-        .config(&config())
-        .start()
-        .await;
+    let stack = hub().python_hub().config(&config()).start().await;
     let api = stack.api();
     // Old and in use; then idle ones, among them a named one and an administrator's.
     api.start_server("old").await;

@@ -6,8 +6,7 @@ use std::time::Duration;
 use e2e::{Stack, eventually, programs};
 use nix::sys::signal::Signal;
 
-use super::{ACTIVITY_FROM_ROUTES, WAIT};
-use crate::spec;
+use super::{WAIT, hub};
 
 const TOKEN: &str = "culler-token-of-an-external-service";
 
@@ -73,23 +72,12 @@ async fn by_cron_and_as_a_service(stack: &Stack) {
 
 #[tokio::test]
 async fn by_cron_and_as_an_external_service_at_our_hub() {
-    let stack = Stack::builder()
-        .config(ACTIVITY_FROM_ROUTES)
-        .config(spec::LEAN_SERVER)
-        .config(&config())
-        .start()
-        .await;
+    let stack = hub().config(&config()).start().await;
     by_cron_and_as_a_service(&stack).await;
 }
 
 #[tokio::test]
 async fn by_cron_and_as_an_external_service_at_a_python_hub() {
-    let stack = Stack::builder()
-        .python_hub()
-        .config(ACTIVITY_FROM_ROUTES)
-        .config(spec::LEAN_SERVER)
-        .config(&config())
-        .start()
-        .await;
+    let stack = hub().python_hub().config(&config()).start().await;
     by_cron_and_as_a_service(&stack).await;
 }
