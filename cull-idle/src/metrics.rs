@@ -146,7 +146,10 @@ fn start_at_zero() {
     }
     for (name, what) in [
         (SERVERS, "Servers that the last sweep looked at"),
-        (USERS, "Users that the last sweep looked at"),
+        (
+            USERS,
+            "Users that the last sweep looked at; without --cull-users only those with servers",
+        ),
         (
             SUSPICIOUS,
             "Servers and users that the last sweep kept because of missing or contradictory data",

@@ -1,4 +1,4 @@
-//! What a sweep says: one line per thing culled (or kept because of bad data), and one line to sum up.
+//! What a sweep says: one line per thing culled (or kept because of missing or odd data), and one line to sum up.
 //!
 //! Names and texts that came over the network are escaped, so that no name can forge a log line.
 
@@ -89,7 +89,9 @@ pub fn verdict(subject: &Subject, verdict: &Verdict, dry_run: bool) {
 /// The line for what became of a verdict. Success needs no second line.
 pub fn outcome(subject: &Subject, outcome: &Outcome) {
     match outcome {
-        Outcome::Done | Outcome::DryRun => debug!("culled {subject}"),
+        Outcome::Done => debug!("culled {subject}"),
+        // What would be done has been said.
+        Outcome::DryRun => {}
         Outcome::Announced => debug!("announced the stop of {subject}"),
         Outcome::StillStopping => warn!("{subject} is slow to stop; still alive"),
         Outcome::BecameActive => info!("keeping {subject}: it was used since it was read"),
@@ -167,7 +169,7 @@ impl fmt::Display for Summary {
             (self.announced, "announced to be stopped"),
             (self.became_active, "used in the meantime"),
             (self.still_stopping, "slow to stop"),
-            (self.suspicious, "kept because of bad data"),
+            (self.suspicious, "kept because of missing or odd data"),
             (self.failed, "failed"),
         ] {
             if count > 0 {

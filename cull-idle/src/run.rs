@@ -150,8 +150,14 @@ pub async fn forever(
     let work = async {
         loop {
             until_next(sweeper, &mut ticks, &mut outage).await;
+            let mut waited = false;
             while let Some(pause) = attempt(sweeper, metrics, &mut outage, settle).await {
                 tokio::time::sleep(pause.min(settings.every.max(settle))).await;
+                waited = true;
+            }
+            if waited {
+                // What came due meanwhile is done by this sweep.
+                ticks.reset();
             }
         }
     };

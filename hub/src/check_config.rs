@@ -59,6 +59,23 @@ fn commands(config: &Config, env: &dyn EnvSource, launcher: &Path, findings: &mu
     if let Err(error) = check_commands(config, env, launcher) {
         findings.problem("[JupyterHub] services:", error);
     }
+    for service in config
+        .jupyterhub
+        .services
+        .iter()
+        .filter(|service| service.is_managed())
+    {
+        if let Some(Err(why)) = service
+            .user
+            .as_deref()
+            .map(services::process::users::lookup)
+        {
+            findings.problem(
+                "[JupyterHub] services:",
+                format_args!("service {:?}: user: {why}", service.name),
+            );
+        }
+    }
     if let Some(why) = spawner::missing_command(config, env, launcher) {
         // The users of the spawner "local" may have a PATH of their own.
         findings.warn("[Spawner] cmd: no server can start:", why);

@@ -198,7 +198,11 @@ async fn case_105_bad_data_keeps_a_server_and_no_other() {
         ["idle/server", "naive/server", "null/server"]
     );
     assert_eq!(summary.suspicious, 6, "{summary}");
-    assert!(summary.to_string().contains("6 kept because of bad data"));
+    assert!(
+        summary
+            .to_string()
+            .contains("6 kept because of missing or odd data")
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 
+use services::spec::ServiceSpec;
+
 use super::*;
 
 fn env() -> BTreeMap<String, String> {
@@ -40,6 +42,11 @@ fn what_is_missing_is_named() {
     hub.logo_file = Some("/nowhere/logo.png".into());
     hub.pid_file = Some("/nowhere/hub.pid".into());
     hub.db_url = DbUrl::Sqlite("/nowhere/hub.sqlite".into());
+    hub.services = vec![ServiceSpec {
+        command: vec!["sh".into()],
+        user: Some("no-such-user".into()),
+        ..ServiceSpec::new("shared")
+    }];
     config.proxy.command = Some(vec!["no-such-proxy".into()]);
     config.spawner.cmd = vec!["no-such-server".into()];
     let found = found(&config);
@@ -47,6 +54,7 @@ fn what_is_missing_is_named() {
         (
             &found.problems,
             &[
+                "[JupyterHub] services: service \"shared\": user: system user \"no-such-user\" does not exist",
                 "[ConfigurableHTTPProxy] command: ",
                 "[JupyterHub] ssl_cert ",
                 "[JupyterHub] template_paths names /nowhere/at/all, which is no folder",

@@ -33,7 +33,7 @@ pub enum Failure {
     },
     /// The file is there but may not be run.
     #[error(
-        "cannot execute {program:?}: permission denied for user id {uid}; make it executable (chmod +x) and its folder accessible"
+        "cannot execute {program:?}: permission denied for user id {uid}; make it (and the interpreter of its first line) executable and its folder accessible"
     )]
     NotExecutable {
         /// The program as found.

@@ -42,7 +42,7 @@ impl SystemUser {
 pub enum UserError {
     /// The machine knows no such user.
     #[error(
-        "system user {0:?} does not exist on this machine; create it (useradd) or use a spawner that needs no system users"
+        "system user {0:?} does not exist on this machine; create it (useradd), or choose a user or a spawner that needs none"
     )]
     Unknown(String),
     /// The user database could not be asked.
