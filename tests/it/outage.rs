@@ -17,6 +17,8 @@ struct Scene {
     /// Whom it has not, and who is as good.
     unknown: Api,
     visitor: Visitor,
+    /// Who is registered next.
+    newcomer: &'static str,
 }
 
 /// Come again: nothing was changed.
@@ -35,16 +37,18 @@ impl Scene {
         api.ensure_user("mal").await;
         let known = api.with(&api.new_token("mal", &[]).await);
         let unknown = api.with(&api.new_token("mal", &[]).await);
-        known.get("/user").await.expect(200);
         let mut visitor = stack.visitor();
         visitor.login("zoe", "x").await;
         visitor.get("hub/home").await.expect(200);
+        // Last: a new user concerns what was known of all others.
+        known.get("/user").await.expect(200);
         Self {
             postgres,
             stack,
             known,
             unknown,
             visitor,
+            newcomer: "ned",
         }
     }
 
@@ -55,7 +59,8 @@ impl Scene {
         refused(&self.unknown.get("/user").await);
         refused(&self.visitor.get("hub/home").await);
         let api = self.stack.api();
-        refused(&api.post("/users/ned", &json!({})).await);
+        let path = format!("/users/{}", self.newcomer);
+        refused(&api.post(&path, &json!({})).await);
         self.stack.client().get("/hub/health").await.expect(200);
     }
 
@@ -67,8 +72,9 @@ impl Scene {
         .await;
         self.visitor.get("hub/home").await.expect(200);
         let api = self.stack.api();
-        api.get("/users/ned").await.expect(404);
-        api.post("/users/ned", &json!({})).await.expect(201);
+        let path = format!("/users/{}", self.newcomer);
+        api.get(&path).await.expect(404);
+        api.post(&path, &json!({})).await.expect(201);
         self.known.get("/user").await.expect(200);
     }
 
@@ -90,6 +96,7 @@ async fn case_100_a_database_that_goes_away_and_comes_back() {
     let mut scene = Scene::set().await;
     scene.goes_and_comes(Duration::from_secs(3)).await;
     // Once more: what the first time left behind does not matter.
+    scene.newcomer = "nell";
     scene.goes_and_comes(Duration::from_secs(1)).await;
 }
 

@@ -3,7 +3,7 @@
 //!
 //! An answer is given again only while nothing at all has been committed or revoked since it was begun, and for half a
 //! minute at most (another process may have written). So it is never older than what a look would find. While the database is
-//! away it is given for longer, for want of a better one.
+//! away an older one is given, for want of a better one, as long as nobody's rights have changed.
 
 use std::sync::Arc;
 
@@ -78,12 +78,16 @@ impl Answers {
 
     /// What was answered to this token, if that still holds. `stopped` says whether stopped servers are part of it.
     pub async fn get(&self, credential: &Credential, stopped: bool, now: Moment) -> Option<Bytes> {
-        self.kept(credential, stopped, now, TTL).await
+        let kept = self.kept(credential, stopped, now, TTL).await?;
+        (kept.moment.commits == now.commits).then(|| kept.body.clone())
     }
 
-    /// The same for want of a better one, while the database does not answer.
+    /// What was last answered, for want of a better one, while the database does not answer: whatever was committed since,
+    /// unless it concerns what anybody may do.
     pub async fn last(&self, credential: &Credential, stopped: bool, now: Moment) -> Option<Bytes> {
-        self.kept(credential, stopped, now, self.db.outage()).await
+        let age = self.db.outage();
+        let kept = self.kept(credential, stopped, now, age).await?;
+        Some(kept.body.clone())
     }
 
     async fn kept(
@@ -92,11 +96,10 @@ impl Answers {
         stopped: bool,
         now: Moment,
         age: TimeDelta,
-    ) -> Option<Bytes> {
+    ) -> Option<Arc<Kept>> {
         let kept = self.kept.get(&(token(credential)?, stopped)).await?;
         let then = kept.moment;
-        let same = (then.commits, then.identities) == (now.commits, now.identities);
-        (same && now.at - then.at < age).then(|| kept.body.clone())
+        (then.identities == now.identities && now.at - then.at < age).then_some(kept)
     }
 
     /// Keeps an answer that was begun at `moment`.

@@ -215,7 +215,10 @@ async fn the_same_servers_are_culled_as_by_the_python_culler() {
     assert_eq!(our, set(&["mal/servers/x"]));
     assert!(their.contains("old/server"), "{their:?}");
     let upstream = [flags.clone(), vec!["--max-age-ignores-filters".to_owned()]].concat();
-    assert_eq!(ours(&stack, &upstream).await, their);
+    let our = ours(&stack, &upstream).await;
+    // Those that started soon after the old one may have grown too old between the two sweeps.
+    assert!(their.is_subset(&our), "{their:?}, {our:?}");
+    assert!(our.is_subset(&expected), "{our:?}");
     flags.pop();
 
     for socket in [&old, &zoe] {
