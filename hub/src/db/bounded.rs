@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sea_orm::{
-    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult,
-    RuntimeErr, Statement,
+    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    ExecResult, QueryResult, RuntimeErr, Statement,
 };
 use tokio::time::timeout;
 
@@ -172,6 +172,42 @@ impl<C> Bounded<C> {
     }
 }
 
+/// What statements run on.
+pub trait Ground: ConnectionTrait {
+    /// The same for a task of its own, where each statement stands for itself.
+    fn apart(&self) -> Option<DatabaseConnection>;
+}
+
+impl Ground for DatabaseConnection {
+    fn apart(&self) -> Option<DatabaseConnection> {
+        Some(self.clone())
+    }
+}
+
+impl Ground for DatabaseTransaction {
+    fn apart(&self) -> Option<DatabaseConnection> {
+        None
+    }
+}
+
+impl<C: Ground> Bounded<C> {
+    /// Where a statement runs to its end whoever still waits for it. A connection to a server whose statement was abandoned
+    /// half-way may never be ready again (seen with MariaDB), and its place in the pool is gone then.
+    fn apart(&self) -> Option<Bounded<DatabaseConnection>> {
+        self.health.0.as_ref()?;
+        Some(Bounded::each(self.inner.apart()?, self.health.clone()))
+    }
+}
+
+/// Lets a task of its own finish the work.
+async fn whole<T: Send + 'static>(
+    work: impl Future<Output = Result<T, DbErr>> + Send + 'static,
+) -> Result<T, DbErr> {
+    tokio::spawn(work)
+        .await
+        .unwrap_or_else(|_| Err(io(std::io::ErrorKind::Interrupted, "the hub is ending")))
+}
+
 #[cfg(any(test, feature = "contract"))]
 impl Bounded<DatabaseConnection> {
     /// Takes the connections away, as if the database were gone.
@@ -184,13 +220,18 @@ impl Bounded<DatabaseConnection> {
 }
 
 #[async_trait::async_trait]
-impl<C: ConnectionTrait> ConnectionTrait for Bounded<C> {
+impl<C: Ground> ConnectionTrait for Bounded<C> {
     fn get_database_backend(&self) -> DbBackend {
         self.inner.get_database_backend()
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.run(self.inner.execute_raw(statement)).await
+        match self.apart() {
+            Some(one) => {
+                whole(async move { one.run(one.inner.execute_raw(statement)).await }).await
+            }
+            None => self.run(self.inner.execute_raw(statement)).await,
+        }
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
@@ -198,11 +239,21 @@ impl<C: ConnectionTrait> ConnectionTrait for Bounded<C> {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.run(self.inner.query_one_raw(statement)).await
+        match self.apart() {
+            Some(one) => {
+                whole(async move { one.run(one.inner.query_one_raw(statement)).await }).await
+            }
+            None => self.run(self.inner.query_one_raw(statement)).await,
+        }
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.run(self.inner.query_all_raw(statement)).await
+        match self.apart() {
+            Some(one) => {
+                whole(async move { one.run(one.inner.query_all_raw(statement)).await }).await
+            }
+            None => self.run(self.inner.query_all_raw(statement)).await,
+        }
     }
 
     fn support_returning(&self) -> bool {
