@@ -142,8 +142,13 @@ impl Db {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        let begin = self.writer.begin_with_options(options);
-        let inner = self.health.begin(begin).await?;
+        let (writer, health) = (self.writer.clone(), self.health.clone());
+        let begin = async move { health.begin(writer.begin_with_options(options)).await };
+        let inner = if self.health.is_of_server() {
+            bounded::whole(begin).await?
+        } else {
+            begin.await?
+        };
         let inner = Bounded::all(inner, self.health.clone());
         dialect::lock(&inner).await?;
         Ok(Tx {
@@ -229,10 +234,13 @@ impl Tx {
             let users = self.users_change.into_inner();
             let events = told.as_ref().map_or(&[][..], |(_, events)| events);
             let done = match notices::tell(&self.inner, &self.id, users, events).await {
-                Ok(()) => {
-                    let commit = self.health.go_on(self.inner.into_inner().commit()).await;
-                    commit.map_err(DbError::from).map_err(DbError::of_commit)
-                }
+                Ok(()) => match self.inner.into_inner() {
+                    Ok(inner) => {
+                        let commit = self.health.go_on(inner.commit()).await;
+                        commit.map_err(DbError::from).map_err(DbError::of_commit)
+                    }
+                    Err(error) => Err(error.into()),
+                },
                 Err(error) => Err(error),
             };
             self.commits.fetch_add(1, Ordering::SeqCst);

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sea_orm::{
-    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    ExecResult, QueryResult, RuntimeErr, Statement,
+    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult,
+    RuntimeErr, Statement,
 };
 use tokio::time::timeout;
 
@@ -50,6 +50,11 @@ impl Health {
                 asking: AtomicBool::new(false),
             })
         }))
+    }
+
+    /// Whether it is a server's; statements to it run apart from who waits for them.
+    pub(super) fn is_of_server(&self) -> bool {
+        self.0.is_some()
     }
 
     /// Begins something with the database, if that is not known to be away.
@@ -132,9 +137,9 @@ fn ask(server: &Arc<Server>) {
 }
 
 /// A connection, or a transaction, whose statements are bounded.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Bounded<C> {
-    inner: C,
+    inner: Arc<C>,
     health: Health,
     begun: bool,
 }
@@ -143,7 +148,7 @@ impl<C> Bounded<C> {
     /// Each statement stands for itself: none is begun while the server is away.
     pub(super) fn each(inner: C, health: Health) -> Self {
         Self {
-            inner,
+            inner: Arc::new(inner),
             health,
             begun: false,
         }
@@ -152,15 +157,18 @@ impl<C> Bounded<C> {
     /// Statements belong to what was begun.
     pub(super) fn all(inner: C, health: Health) -> Self {
         Self {
-            inner,
+            inner: Arc::new(inner),
             health,
             begun: true,
         }
     }
 
-    /// What was bounded.
-    pub(super) fn into_inner(self) -> C {
-        self.inner
+    /// What was bounded, unless a statement that nobody waited for is still under way.
+    pub(super) fn into_inner(self) -> Result<C, DbErr> {
+        Arc::try_unwrap(self.inner).map_err(|_| {
+            let why = "a statement of this transaction was given up, and is still under way";
+            io(std::io::ErrorKind::ResourceBusy, why)
+        })
     }
 
     async fn run<T>(&self, work: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
@@ -172,35 +180,26 @@ impl<C> Bounded<C> {
     }
 }
 
-/// What statements run on.
-pub trait Ground: ConnectionTrait {
-    /// The same for a task of its own, where each statement stands for itself.
-    fn apart(&self) -> Option<DatabaseConnection>;
-}
-
-impl Ground for DatabaseConnection {
-    fn apart(&self) -> Option<DatabaseConnection> {
-        Some(self.clone())
+impl<C> Clone for Bounded<C> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            health: self.health.clone(),
+            begun: self.begun,
+        }
     }
 }
 
-impl Ground for DatabaseTransaction {
-    fn apart(&self) -> Option<DatabaseConnection> {
-        None
-    }
-}
-
-impl<C: Ground> Bounded<C> {
-    /// Where a statement runs to its end whoever still waits for it. A connection to a server whose statement was abandoned
+impl<C> Bounded<C> {
+    /// Where a statement to a server runs to its end whoever still waits for it. A connection whose statement was abandoned
     /// half-way may never be ready again (seen with MariaDB), and its place in the pool is gone then.
-    fn apart(&self) -> Option<Bounded<DatabaseConnection>> {
-        self.health.0.as_ref()?;
-        Some(Bounded::each(self.inner.apart()?, self.health.clone()))
+    fn apart(&self) -> Option<Self> {
+        self.health.is_of_server().then(|| self.clone())
     }
 }
 
 /// Lets a task of its own finish the work.
-async fn whole<T: Send + 'static>(
+pub(super) async fn whole<T: Send + 'static>(
     work: impl Future<Output = Result<T, DbErr>> + Send + 'static,
 ) -> Result<T, DbErr> {
     tokio::spawn(work)
@@ -220,7 +219,7 @@ impl Bounded<DatabaseConnection> {
 }
 
 #[async_trait::async_trait]
-impl<C: Ground> ConnectionTrait for Bounded<C> {
+impl<C: ConnectionTrait + Send + 'static> ConnectionTrait for Bounded<C> {
     fn get_database_backend(&self) -> DbBackend {
         self.inner.get_database_backend()
     }
