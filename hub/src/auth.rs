@@ -1,7 +1,9 @@
 //! Who is this? Logging in, browser sessions, tokens.
 //!
-//! * [`Authenticator`]: the plug point; [`dummy`] and [`shared_password`] are built in, [`registry`] knows them by name;
-//! * [`login`]: from a form to a session;
+//! * [`Authenticator`]: the plug point; [`pam`], [`dictionary`], [`shared_password`], [`dummy`] and [`null`] are built in,
+//!   [`registry`] knows them by name;
+//! * [`system_users`]: the users of this machine;
+//! * [`login`]: from a form to a session; [`throttle`]: how often one may try; [`refresh`]: whether a login still holds;
 //! * [`cookies`], [`secret_file`]: what browsers hold, and the key that signs it;
 //! * [`identities`]: from a token or a session to a [`Principal`](crate::domain::principal::Principal), cached;
 //! * [`answers`]: what was last answered to "who is this?".
@@ -9,22 +11,37 @@
 //! # To add an authenticator
 //!
 //! Implement [`Authenticator`] in a file here and give it a line in [`registry`]. It only says who somebody is:
-//! whether they may come in is decided by `domain::login` for all authenticators alike.
+//! whether they may come in is decided by `domain::login` for all authenticators alike. `contract` (with the feature of
+//! that name) is what every one of them is held to.
 
 pub mod answers;
+#[cfg(feature = "contract")]
+pub mod contract;
 pub mod cookies;
+pub mod dictionary;
 pub mod dummy;
 pub mod identities;
 pub mod issue;
 pub mod login;
+pub mod null;
+pub mod pam;
+pub mod refresh;
 pub mod registry;
 pub mod rules;
 pub mod secret_file;
 pub mod shared_password;
+pub mod system_users;
+pub mod throttle;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use async_trait::async_trait;
+use hub_types::names::Username;
 use hub_types::secret::Token;
 use serde_json::Value;
+
+use crate::domain::server::ServerRef;
 
 /// What somebody typed.
 #[derive(Debug, Clone)]
@@ -33,6 +50,23 @@ pub struct LoginForm {
     pub username: String,
     /// The password as typed; never trimmed.
     pub password: Token,
+    /// The one-time password, if one was asked for and typed.
+    pub otp: Option<Token>,
+    /// Where it was typed, as far as that can be believed.
+    pub from: Option<IpAddr>,
+}
+
+impl LoginForm {
+    /// A name and a password, from nowhere.
+    #[must_use]
+    pub fn new(username: impl Into<String>, password: impl Into<String>) -> Self {
+        Self {
+            username: username.into(),
+            password: Token::from_config(password),
+            otp: None,
+            from: None,
+        }
+    }
 }
 
 /// Who an authenticator says somebody is.
@@ -44,6 +78,35 @@ pub struct AuthModel {
     pub admin: Option<bool>,
     /// What the provider says of the person.
     pub user_info: Option<Value>,
+    /// All groups of the person; `None` when the authenticator does not know. Counts with `manage_groups` only.
+    pub groups: Option<BTreeSet<String>>,
+}
+
+/// How people log in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// With the form of the login page.
+    Form,
+    /// At another place, which sends them back.
+    Elsewhere {
+        /// What it is called on the button.
+        service: String,
+        /// Where it begins: an absolute URL, or a path of this hub.
+        url: String,
+    },
+    /// Nobody does.
+    Closed,
+}
+
+/// What has become of somebody who logged in a while ago.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Refreshed {
+    /// Nothing new.
+    Unchanged,
+    /// They may not come in any more; why, for the log.
+    Gone(String),
+    /// This is what is known now.
+    New(AuthModel),
 }
 
 /// Why nobody could be asked.
@@ -51,16 +114,51 @@ pub struct AuthModel {
 #[error("the authenticator could not answer: {0}")]
 pub struct AuthUnavailable(pub String);
 
-/// Says who somebody is.
+/// Why a user cannot be registered.
+#[derive(Debug, thiserror::Error)]
+pub enum AddUserError {
+    /// For whoever wanted it: what is wrong and what to do.
+    #[error("{0}")]
+    Refused(String),
+    /// Nobody could be asked.
+    #[error(transparent)]
+    Unavailable(#[from] AuthUnavailable),
+}
+
+/// Says who somebody is. Object-safe; everything but [`class`](Self::class) and [`authenticate`](Self::authenticate) has a
+/// default that does nothing.
 #[async_trait]
 pub trait Authenticator: Send + Sync + std::fmt::Debug {
     /// The class as `GET /info` shows it.
     fn class(&self) -> &'static str;
 
+    /// How people log in.
+    fn way(&self) -> Way {
+        Way::Form
+    }
+
     /// Whether people must type a password here. Then the hub refuses a form without one by itself, and does not ask
     /// further.
     fn asks_for_password(&self) -> bool {
         true
+    }
+
+    /// Whether [`AuthModel::groups`] is ever known: `manage_groups` needs that.
+    fn says_groups(&self) -> bool {
+        false
+    }
+
+    /// Whether [`refresh`](Self::refresh) looks at all. If not, the hub does not ask.
+    fn refreshes(&self) -> bool {
+        false
+    }
+
+    /// Another spelling of a name, before anything else is done with it; `name` is normalised by the hub's own rules.
+    ///
+    /// # Errors
+    /// When nobody can say right now.
+    async fn normalise(&self, name: String) -> Result<String, AuthUnavailable> {
+        Ok(name)
     }
 
     /// Who typed this form; `None` when the name or password is wrong. `name` is the normalised name.
@@ -69,6 +167,8 @@ pub trait Authenticator: Send + Sync + std::fmt::Debug {
     /// anonymous one, which succeeds for every name (RFC 4513 section 5.1.2). An authenticator that can be asked for
     /// people without a password says so by [`asks_for_password`](Self::asks_for_password).
     ///
+    /// Neither the answer nor the time it takes may tell whether there is such a user.
+    ///
     /// # Errors
     /// When nobody can say right now; the login page then says so, and the hub logs it.
     async fn authenticate(
@@ -76,6 +176,54 @@ pub trait Authenticator: Send + Sync + std::fmt::Debug {
         name: &str,
         form: &LoginForm,
     ) -> Result<Option<AuthModel>, AuthUnavailable>;
+
+    /// Whether a rule of the authenticator's own allows a user whom no other rule does.
+    ///
+    /// # Errors
+    /// When nobody can say right now.
+    async fn allows(&self, _name: &Username) -> Result<bool, AuthUnavailable> {
+        Ok(false)
+    }
+
+    /// Whether a user who may come in, and whom `admin_users` does not name, is an administrator; `None` leaves it as it
+    /// is.
+    ///
+    /// # Errors
+    /// When nobody can say right now.
+    async fn is_admin(&self, _name: &Username) -> Result<Option<bool>, AuthUnavailable> {
+        Ok(None)
+    }
+
+    /// What has become of a user who has logged in, asked every `auth_refresh_age`.
+    ///
+    /// # Errors
+    /// When nobody can say right now: what was known goes on then.
+    async fn refresh(&self, _name: &Username) -> Result<Refreshed, AuthUnavailable> {
+        Ok(Refreshed::Unchanged)
+    }
+
+    /// A user is about to be registered: by a login, by the API or by the configuration. May be called again for the same
+    /// user.
+    ///
+    /// # Errors
+    /// When that cannot be; then nobody is registered.
+    async fn add_user(&self, _name: &Username) -> Result<(), AddUserError> {
+        Ok(())
+    }
+
+    /// A user has been deleted.
+    async fn delete_user(&self, _name: &Username) {}
+
+    /// A server is about to start.
+    ///
+    /// # Errors
+    /// Why it must not, for the person whose server it is.
+    async fn pre_spawn(&self, _at: &ServerRef) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// A server has stopped, or its start has failed.
+    async fn post_stop(&self, _at: &ServerRef) {}
 }
 
 /// Compares a typed password with the configured one, in time that tells nothing of either.

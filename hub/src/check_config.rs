@@ -10,7 +10,10 @@ use nix::unistd::{AccessFlags, Uid, access};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::config::{BindUrl, CONFIGURABLE_HTTP_PROXY, Config, DbUrl, SpawnerClass};
+use crate::auth::pam;
+use crate::config::{
+    AuthenticatorClass, BindUrl, CONFIGURABLE_HTTP_PROXY, Config, DbUrl, SpawnerClass,
+};
 use crate::db::foreign;
 use crate::managed::check_commands;
 use crate::spawner;
@@ -93,10 +96,35 @@ fn commands(config: &Config, env: &dyn EnvSource, launcher: &Path, findings: &mu
     {
         findings.problem("[ConfigurableHTTPProxy] command:", why);
     }
+    pam_can_be_asked(config, findings);
     if config.jupyterhub.spawner_class == SpawnerClass::Local && !Uid::effective().is_root() {
         let message = "= \"local\" starts servers as the system users of the same names, for which the hub must run as \
                        root; here only servers of the user who runs it can start. \"simple\" needs no root";
         findings.warn("[JupyterHub] spawner_class", message);
+    }
+}
+
+fn pam_can_be_asked(config: &Config, findings: &mut Findings) {
+    if config.jupyterhub.authenticator_class != AuthenticatorClass::Pam {
+        return;
+    }
+    const SETTING: &str = "[JupyterHub] authenticator_class";
+    if let Err(why) = pam::available() {
+        findings.problem(SETTING, format_args!("= \"pam\": {why}"));
+    }
+    if !Uid::effective().is_root() {
+        let message = "= \"pam\" checks the password of the user who runs the hub and of nobody else, unless the hub runs as \
+                       root: the machine shows passwords to root only";
+        findings.warn(SETTING, message);
+    }
+    let service = Path::new("/etc/pam.d").join(&config.pam.service);
+    if !service.exists() && Path::new("/etc/pam.d").is_dir() {
+        let message = format!(
+            "= {:?}: there is no {}, so PAM takes its service \"other\", which usually refuses everybody",
+            config.pam.service,
+            service.display()
+        );
+        findings.warn("[PAMAuthenticator] service", message);
     }
 }
 

@@ -73,6 +73,10 @@ pub enum Command {
     ForwardAuth(Vec<OsString>),
     /// `hub demo-server …`: the server's own arguments.
     DemoServer(Vec<OsString>),
+    /// Make the hash of a password and print it.
+    HashPassword,
+    /// `hub pam`: asks PAM one question for the hub.
+    Pam,
     /// `hub launch …`: waits until the hub has noted the process, then becomes the command.
     Launch(Vec<OsString>),
 }
@@ -153,6 +157,8 @@ fn command(cli: Cli, mut flags: Vec<crate::config::load::Flag>) -> Command {
         Some(Sub::Whoami(raw)) => Command::Whoami(raw.args),
         Some(Sub::ForwardAuth(raw)) => Command::ForwardAuth(raw.args),
         Some(Sub::DemoServer(raw)) => Command::DemoServer(raw.args),
+        Some(Sub::HashPassword) => Command::HashPassword,
+        Some(Sub::Pam) => Command::Pam,
         Some(Sub::Launch(raw)) => Command::Launch(raw.args),
         None if cli.serve.help_all => Command::HelpAll,
         None if cli.serve.reference => Command::Reference,

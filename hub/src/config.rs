@@ -16,6 +16,7 @@ pub mod change;
 pub mod database;
 pub mod kind;
 pub mod load;
+pub mod network;
 pub mod node;
 pub mod problem;
 pub mod sections;
@@ -30,8 +31,10 @@ use serde_json::{Map, Value};
 pub use address::BindUrl;
 pub use database::{DbUrl, ServerUrl};
 pub use sections::authenticator::{
-    Authenticator, DummyAuthenticator, SharedPasswordAuthenticator, UsernamePattern,
+    Authenticator, Dictionary, DummyAuthenticator, LocalAuthenticator, PamAuthenticator,
+    SharedPasswordAuthenticator, UsernamePattern,
 };
+pub use sections::encoding::PasswordEncoding;
 pub use sections::jupyterhub::{
     AuthenticatorClass, GroupSpec, JupyterHub, LogLevel, RoleSpec, SpawnerClass,
 };
@@ -48,6 +51,12 @@ pub struct Config {
     pub jupyterhub: JupyterHub,
     /// `[Authenticator]`: who may log in, whoever checks the password.
     pub authenticator: Authenticator,
+    /// `[LocalAuthenticator]`: the users of this machine.
+    pub local_users: LocalAuthenticator,
+    /// `[PAMAuthenticator]`: the machine's own passwords.
+    pub pam: PamAuthenticator,
+    /// `[dictionary]`: users with a password each.
+    pub dictionary: Dictionary,
     /// `[DummyAuthenticator]`: any name, one password; for tests.
     pub dummy: DummyAuthenticator,
     /// `[SharedPasswordAuthenticator]`: one password for users, one for administrators.
@@ -120,6 +129,12 @@ impl Config {
             .unwrap_or(!self.authenticator.allowed_users.is_empty())
     }
 
+    /// Whether members of system groups are allowed in.
+    fn allows_groups(&self) -> bool {
+        self.jupyterhub.authenticator_class == AuthenticatorClass::Pam
+            && !self.local_users.allowed_groups.is_empty()
+    }
+
     /// Whether anything lets anybody log in. If not, the hub warns at start that nobody can.
     #[must_use]
     pub fn any_allow_config(&self) -> bool {
@@ -129,6 +144,9 @@ impl Config {
                 || self.allow_existing_users()
                 || !auth.allowed_users.is_empty()
                 || !auth.admin_users.is_empty()
+                || self.allows_groups()
+                // There nobody is meant to.
+                || self.jupyterhub.authenticator_class == AuthenticatorClass::Null
         })
     }
 }

@@ -41,4 +41,5 @@ pub mod state;
 pub mod tasks;
 pub mod telemetry;
 pub mod token_command;
+pub mod typed_password;
 pub mod upgrade_command;

@@ -11,6 +11,7 @@ use clap::Parser as _;
 use hub_types::env::{EnvSource as _, ProcessEnv, USER};
 use hub_types::paths::BaseUrl;
 
+use crate::auth::{dictionary, pam};
 use crate::check_config;
 use crate::cli::{self, Command, EXIT_FAILURE, EXIT_USAGE, NewFile};
 use crate::config::load::{Flag, Loaded, PYTHON_FILE, Sources, TOML_FILE, find, load};
@@ -18,7 +19,7 @@ use crate::config::show;
 use crate::proxy_client::registry::ProxyClasses;
 use crate::quickstart::{self, Options};
 use crate::serve::{self, Started, Told};
-use crate::{telemetry, token_command, upgrade_command};
+use crate::{telemetry, token_command, typed_password, upgrade_command};
 
 /// Says why nothing can be done, on standard error.
 fn complain(text: impl std::fmt::Display) {
@@ -72,6 +73,9 @@ pub fn main(proxies: &ProxyClasses) -> ExitCode {
     match command {
         // Before any runtime: between fork and exec there must be one thread.
         Command::Launch(_) => services::process::launcher_main(),
+        // The whole life of that process is this one question.
+        Command::Pam => pam::helper_main(),
+        Command::HashPassword => hash_password(),
         Command::Serve(sources) => serve(&sources, proxies),
         Command::Quickstart(options) => quickstart(&options, proxies),
         Command::Token { user, sources } => token(user, &sources),
@@ -313,6 +317,19 @@ pub fn check_config(sources: &Sources) -> ExitCode {
 #[must_use]
 pub fn help_all() -> ExitCode {
     say(show::flags_help())
+}
+
+/// `hub hash-password`: asks for a password and prints its hash.
+#[must_use]
+pub fn hash_password() -> ExitCode {
+    let hash = typed_password::read().and_then(|password| dictionary::hash_password(&password));
+    match hash {
+        Ok(hash) => say(format_args!("{hash}\n")),
+        Err(why) => {
+            complain(why);
+            ExitCode::from(EXIT_FAILURE)
+        }
+    }
 }
 
 /// `hub openapi`: prints the description of the REST API.

@@ -10,6 +10,7 @@ pub(crate) mod only_hub;
 mod pid_file;
 mod reload;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
@@ -19,6 +20,7 @@ use anyhow::Context as _;
 use chrono::TimeDelta;
 use hub_types::clock::{Clock, SystemClock};
 use hub_types::env::ProcessEnv;
+use hub_types::names::Username;
 use hub_types::secret::random_urlsafe;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -27,10 +29,10 @@ use crate::addresses::Addresses;
 use crate::auth::cookies::CookieKeys;
 use crate::auth::identities::Identities;
 use crate::auth::login::Login;
-use crate::auth::{registry, secret_file};
+use crate::auth::{Authenticator, pam, registry, secret_file};
 use crate::bus::Bus;
 use crate::config::load::Sources;
-use crate::config::{Config, DbUrl, LocalProcessSpawner};
+use crate::config::{AuthenticatorClass, Config, DbUrl, LocalProcessSpawner};
 use crate::db::{Alone, Db, DbError, foreign, servers};
 use crate::domain::action::StopServer;
 use crate::domain::principal::Granted;
@@ -92,6 +94,9 @@ pub async fn run(
         tracing::warn!(
             "Nobody can log in: no rule allows anybody. Set Authenticator.allow_all = true, or Authenticator.allowed_users"
         );
+    }
+    if config.jupyterhub.authenticator_class == AuthenticatorClass::Pam {
+        pam::available().map_err(anyhow::Error::msg)?;
     }
     refuse_foreign(&config.jupyterhub.db_url).await?;
     // The lock first: a second hub must not touch the pid file of the one that runs.
@@ -267,7 +272,12 @@ impl Base {
         clients.into_iter().map(timed).collect()
     }
 
-    fn manager(&self, addresses: &Arc<Addresses>, proxy: Arc<dyn ProxyClient>) -> Manager {
+    fn manager(
+        &self,
+        addresses: &Arc<Addresses>,
+        proxy: Arc<dyn ProxyClient>,
+        authenticator: Arc<dyn Authenticator>,
+    ) -> Manager {
         let children = ChildDeps {
             config: Arc::clone(&self.config),
             env: Arc::new(*self.env),
@@ -281,6 +291,7 @@ impl Base {
             addresses: Arc::clone(addresses),
             config: Arc::clone(&self.config),
             spawner: spawner::by_class(self.config.jupyterhub.spawner_class, children),
+            authenticator,
             proxy,
             metrics: self.metrics.clone(),
             events: self.events.clone(),
@@ -314,8 +325,8 @@ impl Base {
             fixed,
         );
         let proxy = as_one(clients, &routes);
-        let manager = self.manager(&addresses, Arc::clone(&proxy));
-        let authenticator = registry::build(&self.config);
+        let authenticator = registry::build(&self.config, &self.launcher);
+        let manager = self.manager(&addresses, Arc::clone(&proxy), Arc::clone(&authenticator));
         let login = Login::new(
             self.db.clone(),
             self.bus.clone(),
@@ -449,6 +460,7 @@ impl Hub {
         welcome(&started);
 
         state.managed.start();
+        tokio::spawn(make_system_users(state.clone()));
         let begin = Instant::now();
         if let Err(error) = state.manager.adopt_all().await {
             tracing::error!("what earlier hubs left cannot be looked at yet: {error}");
@@ -545,6 +557,27 @@ impl Hub {
         }
         while stops.join_next().await.is_some() {}
         Ok(())
+    }
+}
+
+/// Tells the authenticator of everybody whom the configuration names, who are registered without a login. In the
+/// background: it may have to make their accounts.
+async fn make_system_users(state: AppState) {
+    if !state.config.local_users.create_system_users {
+        return;
+    }
+    let auth = &state.config.authenticator;
+    let members = state.config.jupyterhub.load_groups.values();
+    let members = members.flat_map(|group| &group.users);
+    let all = auth.admin_users.iter().chain(&auth.allowed_users);
+    let names: BTreeSet<String> = all
+        .chain(members)
+        .map(|name| state.login.rules().now().policy.normalise(name))
+        .collect();
+    for name in names.into_iter().map(Username::stored) {
+        if let Err(error) = state.authenticator.add_user(&name).await {
+            tracing::error!("{name} has no account: {error}");
+        }
     }
 }
 

@@ -70,7 +70,9 @@ pub fn init(level: LogLevel, statements: bool, format: LogFormat) -> Log {
     }))
 }
 
-struct Lines(LogFormat);
+/// How lines are written.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Lines(pub LogFormat);
 
 impl<S, N> FormatEvent<S, N> for Lines
 where

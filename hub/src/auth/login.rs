@@ -1,19 +1,25 @@
 //! From a form to a session.
 
+mod admit;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use hub_types::clock::Clock;
 use hub_types::names::normalise;
 use hub_types::secret::{Token, random_bytes};
 
+use super::refresh::Freshness;
 use super::rules::{LiveRules, Rules};
-use super::{AuthModel, AuthUnavailable, Authenticator, LoginForm};
+use super::throttle::Throttle;
+use super::{AuthUnavailable, Authenticator, LoginForm, Way};
 use crate::bus::{Bus, Event};
 use crate::config::Config;
 use crate::db::sessions::Session;
-use crate::db::{Db, DbError, sessions, users};
+use crate::db::{Db, DbError, sessions};
 use crate::domain::login::{LoginPolicy, Refusal};
 use crate::domain::user::{User, UserId};
 
@@ -36,6 +42,9 @@ pub enum LoginError {
     /// Wrong name or password, or no rule allows the user. The two look alike from outside; the log tells them apart.
     #[error("{0}")]
     Refused(#[from] LoginRefusal),
+    /// Too many failures: nothing was looked at.
+    #[error("too many failed logins; the next one is looked at in {} s", .0.as_secs())]
+    Throttled(Duration),
     /// Nobody could be asked.
     #[error(transparent)]
     Unavailable(#[from] AuthUnavailable),
@@ -53,7 +62,27 @@ pub enum LoginRefusal {
     /// The password was right.
     #[error(transparent)]
     Policy(#[from] Refusal),
+    /// The password was right, but the user is not registered, and cannot be.
+    #[error("the user cannot be registered: {0}")]
+    NotRegistered(String),
 }
+
+/// Writes the line of a failed login. Its form is documented, for programs that close the door to an address
+/// (`docs/howto/logins.md`): the address comes first, so that no name can pretend to be one.
+pub fn log_failure(username: &str, from: Option<IpAddr>, why: impl std::fmt::Display) {
+    let name: String = username
+        .chars()
+        .take(LONGEST_SHOWN)
+        .flat_map(char::escape_debug)
+        .collect();
+    match from {
+        Some(from) => tracing::warn!("Failed login from {from} for \"{name}\": {why}"),
+        None => tracing::warn!("Failed login for \"{name}\": {why}"),
+    }
+}
+
+/// How much of a name is logged, in characters.
+const LONGEST_SHOWN: usize = 64;
 
 /// Logs people in.
 #[derive(Debug, Clone)]
@@ -63,6 +92,15 @@ pub struct Login {
     clock: Arc<dyn Clock>,
     rules: LiveRules,
     authenticator: Arc<dyn Authenticator>,
+    throttle: Arc<Throttle>,
+    freshness: Freshness,
+}
+
+/// Whether somebody who is not registered may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Newcomers {
+    Register,
+    Refuse,
 }
 
 /// The rules of the configuration.
@@ -104,9 +142,30 @@ impl Login {
             db,
             bus,
             clock,
+            throttle: Arc::new(Throttle::new(config.own.failed_logins_per_minute)),
             rules: LiveRules::new(config),
             authenticator,
+            freshness: Freshness::default(),
         }
+    }
+
+    /// How people log in.
+    #[must_use]
+    pub fn way(&self) -> Way {
+        self.authenticator.way()
+    }
+
+    /// Who says who somebody is.
+    pub(super) fn authenticator(&self) -> &dyn Authenticator {
+        &*self.authenticator
+    }
+
+    pub(super) fn freshness(&self) -> &Freshness {
+        &self.freshness
+    }
+
+    pub(super) fn clock(&self) -> &dyn Clock {
+        &*self.clock
     }
 
     /// Who may log in, which may change while the hub runs.
@@ -120,15 +179,51 @@ impl Login {
     /// # Errors
     /// When the form is wrong, no rule allows the user, or nobody can say.
     pub async fn check(&self, form: &LoginForm) -> Result<User, LoginError> {
+        self.check_as(form, Newcomers::Register).await
+    }
+
+    /// Checks the form of somebody who must be registered already. Others are refused as if the password were wrong, and
+    /// in the same time.
+    ///
+    /// # Errors
+    /// As [`Login::check`].
+    pub async fn check_registered(&self, form: &LoginForm) -> Result<User, LoginError> {
+        self.check_as(form, Newcomers::Refuse).await
+    }
+
+    async fn check_as(&self, form: &LoginForm, new: Newcomers) -> Result<User, LoginError> {
         let rules = self.rules.now();
-        let name = rules.policy.normalise(&form.username);
+        if self.authenticator.way() != Way::Form {
+            return Err(LoginRefusal::Credentials.into());
+        }
+        let typed = rules.policy.normalise(&form.username);
+        let name = self.authenticator.normalise(typed).await?;
+        let charged = self
+            .throttle
+            .charge(&name, form.from, self.clock.now())
+            .map_err(LoginError::Throttled)?;
+        let checked = self.check_name(&rules, &name, form, new).await;
+        // What could not be looked at was no guess.
+        if !matches!(checked, Err(LoginError::Refused(_))) {
+            self.throttle.give_back(charged);
+        }
+        checked
+    }
+
+    async fn check_name(
+        &self,
+        rules: &Rules,
+        name: &str,
+        form: &LoginForm,
+        new: Newcomers,
+    ) -> Result<User, LoginError> {
         if self.authenticator.asks_for_password() && form.password.expose().is_empty() {
             return Err(LoginRefusal::Credentials.into());
         }
-        let Some(model) = self.authenticator.authenticate(&name, form).await? else {
+        let Some(model) = self.authenticator.authenticate(name, form).await? else {
             return Err(LoginRefusal::Credentials.into());
         };
-        self.admit(&rules, &name, &model).await
+        self.admit(rules, name, &model, new).await
     }
 
     /// Checks a form and begins a session.
@@ -138,45 +233,6 @@ impl Login {
     pub async fn begin(&self, form: &LoginForm) -> Result<NewSession, LoginError> {
         let user = self.check(form).await?;
         Ok(self.session(user).await?)
-    }
-
-    async fn admit(
-        &self,
-        rules: &Rules,
-        checked: &str,
-        model: &AuthModel,
-    ) -> Result<User, LoginError> {
-        // The name that was checked is normalised already: a map must not be applied twice.
-        let name = if model.name == checked {
-            checked.to_owned()
-        } else {
-            rules.policy.normalise(&model.name)
-        };
-        let known = users::find(self.db.read(), &name).await?;
-        let pattern = rules.config.authenticator.by_pattern(&name);
-        let (username, admin) = rules
-            .policy
-            .admit(&name, known.is_some(), model.admin, pattern)
-            .map_err(LoginRefusal::from)?;
-        let now = self.clock.now();
-        let tx = self.db.write().await?;
-        let user = match users::find(&*tx, username.as_str()).await? {
-            Some(user) => user,
-            None => users::insert(&tx, &username, admin.unwrap_or(false), now).await?,
-        };
-        let changed = admin.is_some_and(|admin| admin != user.admin);
-        if let (true, Some(admin)) = (changed, admin) {
-            users::set_admin(&tx, user.id, admin).await?;
-        }
-        if model.user_info.is_some() {
-            users::set_info(&tx, user.id, model.user_info.as_ref()).await?;
-        }
-        let told = changed.then_some(Event::Identities);
-        tx.commit_and_tell(&self.bus, told).await?;
-        Ok(User {
-            admin: admin.unwrap_or(user.admin),
-            ..user
-        })
     }
 
     async fn session(&self, user: User) -> Result<NewSession, DbError> {
@@ -280,10 +336,7 @@ mod tests {
                 Arc::clone(&config),
                 authenticator,
             );
-            let form = LoginForm {
-                username: "alice".to_owned(),
-                password: Token::from_config(password),
-            };
+            let form = LoginForm::new("alice", password);
             let came_in = match login.check(&form).await {
                 Ok(_) => true,
                 Err(LoginError::Refused(LoginRefusal::Credentials)) => false,

@@ -16,6 +16,8 @@ pub struct SharedPassword {
     user: Option<Token>,
     admin: Option<Token>,
     admins: BTreeSet<String>,
+    /// Passwords that put their users into groups.
+    groups: Vec<(Token, Vec<String>)>,
 }
 
 impl SharedPassword {
@@ -26,6 +28,7 @@ impl SharedPassword {
         Self {
             user: shared.user_password.clone(),
             admin: shared.admin_password.clone(),
+            groups: shared.password_groups.clone(),
             admins: config
                 .authenticator
                 .admin_users
@@ -33,6 +36,25 @@ impl SharedPassword {
                 .map(|name| normalise(name))
                 .collect(),
         }
+    }
+
+    /// The groups that come with the password, if it is one for this name.
+    fn groups_of(&self, name: &str, typed: &Token) -> Option<BTreeSet<String>> {
+        let is_it = |password: &Option<Token>| {
+            let password = password.as_ref();
+            password.is_some_and(|password| same_password(typed, password))
+        };
+        if self.admins.contains(name) {
+            return is_it(&self.admin).then(BTreeSet::new);
+        }
+        let mut found = is_it(&self.user).then(BTreeSet::new);
+        // All are compared: the time tells nothing of which it was.
+        for (password, groups) in &self.groups {
+            if same_password(typed, password) && found.is_none() {
+                found = Some(groups.iter().cloned().collect());
+            }
+        }
+        found
     }
 }
 
@@ -42,21 +64,22 @@ impl Authenticator for SharedPassword {
         "jupyterhub.auth.SharedPasswordAuthenticator"
     }
 
+    fn says_groups(&self) -> bool {
+        true
+    }
+
     async fn authenticate(
         &self,
         name: &str,
         form: &LoginForm,
     ) -> Result<Option<AuthModel>, AuthUnavailable> {
-        let wanted = if self.admins.contains(name) {
-            self.admin.as_ref()
-        } else {
-            self.user.as_ref()
-        };
-        let right = wanted.is_some_and(|password| same_password(&form.password, password));
-        Ok(right.then(|| AuthModel {
-            name: name.to_owned(),
-            ..AuthModel::default()
-        }))
+        Ok(self
+            .groups_of(name, &form.password)
+            .map(|groups| AuthModel {
+                name: name.to_owned(),
+                groups: Some(groups),
+                ..AuthModel::default()
+            }))
     }
 }
 
@@ -70,6 +93,7 @@ mod tests {
             user: Some(Token::from_config("for-users")),
             admin: Some(Token::from_config("for-admins")),
             admins: ["mal".to_owned()].into(),
+            groups: Vec::new(),
         };
         for (name, password, right) in [
             ("zoe", "for-users", true),
@@ -79,10 +103,7 @@ mod tests {
             ("zoe", "", false),
             ("zoe", "for-users ", false),
         ] {
-            let form = LoginForm {
-                username: name.into(),
-                password: Token::from_config(password),
-            };
+            let form = LoginForm::new(name, password);
             let got = auth.authenticate(name, &form).await.unwrap();
             assert_eq!(got.is_some(), right, "{name} {password}");
         }
@@ -94,11 +115,9 @@ mod tests {
             user: Some(Token::from_config("for-users")),
             admin: None,
             admins: ["mal".to_owned()].into(),
+            groups: Vec::new(),
         };
-        let form = LoginForm {
-            username: "mal".into(),
-            password: Token::from_config("for-users"),
-        };
+        let form = LoginForm::new("mal", "for-users");
         assert_eq!(auth.authenticate("mal", &form).await.unwrap(), None);
     }
 
@@ -108,11 +127,35 @@ mod tests {
             user: None,
             admin: None,
             admins: BTreeSet::new(),
+            groups: Vec::new(),
         };
-        let form = LoginForm {
-            username: "a".into(),
-            password: Token::from_config(""),
-        };
+        let form = LoginForm::new("a", "");
         assert_eq!(auth.authenticate("a", &form).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_password_of_a_group_puts_into_it() {
+        let auth = SharedPassword {
+            user: Some(Token::from_config("for-users")),
+            admin: None,
+            admins: ["mal".to_owned()].into(),
+            groups: vec![(Token::from_config("for-crew"), vec!["crew".to_owned()])],
+        };
+        for (name, password, groups) in [
+            ("zoe", "for-crew", Some(vec!["crew"])),
+            ("zoe", "for-users", Some(vec![])),
+            ("zoe", "for-nobody", None),
+            ("mal", "for-crew", None),
+        ] {
+            let got = auth
+                .authenticate(name, &LoginForm::new(name, password))
+                .await;
+            let got = got.unwrap().and_then(|model| model.groups);
+            let got = got.map(|groups| groups.into_iter().collect::<Vec<_>>());
+            assert_eq!(
+                got,
+                groups.map(|groups| groups.into_iter().map(String::from).collect())
+            );
+        }
     }
 }

@@ -29,6 +29,19 @@ Examples:
 Tokens with an expiry, a note or fewer scopes are made on the page Tokens, or with
 POST /hub/api/users/NAME/tokens.";
 
+const HASH_EXAMPLES: &str = "\
+Examples:
+  hub hash-password
+  pwgen 16 1 | tee password | hub hash-password
+
+In hub.toml:
+  [JupyterHub]
+  authenticator_class = \"dictionary\"
+  [dictionary]
+  users = { mal = \"$argon2id$...\" }
+  [Authenticator]
+  allow_all = true";
+
 const CHECK_EXAMPLES: &str = "\
 Examples:
   hub check-config
@@ -264,6 +277,12 @@ pub(super) enum Sub {
     ///   command = ["hub", "whoami"]
     #[command(verbatim_doc_comment)]
     Whoami(Raw),
+    /// Make the hash of a password, for the section [dictionary] of the configuration.
+    ///
+    /// The password is asked for, or read from standard input when that is no terminal: never from an argument, which
+    /// others on this machine could see.
+    #[command(after_help = HASH_EXAMPLES)]
+    HashPassword,
     /// Put other web applications behind the hub's login, with nginx, Traefik or Caddy; run it as a service of the hub.
     #[command(disable_help_flag = true)]
     ForwardAuth(Raw),
@@ -278,6 +297,9 @@ pub(super) enum Sub {
     /// Wait for the hub's word, then become a command.
     #[command(hide = true, disable_help_flag = true)]
     Launch(Raw),
+    /// Ask PAM one question, which comes on standard input.
+    #[command(hide = true)]
+    Pam,
 }
 
 /// Arguments that somebody else reads.

@@ -3,6 +3,7 @@
 //! To add a trait: a field here (with JupyterHub's default in `Default`), and one row in the trait table.
 
 pub mod authenticator;
+pub mod encoding;
 pub mod jupyterhub;
 pub mod metrics;
 pub mod own;

@@ -168,6 +168,30 @@ pub async fn remove_member(tx: &Tx, group: i64, user: UserId) -> Result<(), DbEr
     Ok(())
 }
 
+/// Makes `names` the groups of a user: they are made when there are none of these names, and all others are left. Says
+/// whether anything has changed.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn set_of_user(tx: &Tx, user: UserId, names: &BTreeSet<String>) -> Result<bool, DbError> {
+    let mut wanted = BTreeSet::new();
+    for name in names {
+        wanted.insert(ensure_exists(tx, name).await?);
+    }
+    let rows = group_members::Entity::find()
+        .filter(group_members::Column::UserId.eq(user.0))
+        .all(&**tx)
+        .await?;
+    let present: BTreeSet<i64> = rows.iter().map(|row| row.group_id).collect();
+    for group in wanted.difference(&present) {
+        add_member(tx, *group, user).await?;
+    }
+    for group in present.difference(&wanted) {
+        remove_member(tx, *group, user).await?;
+    }
+    Ok(wanted != present)
+}
+
 /// Replaces the properties of a group; false when there is none of that name.
 ///
 /// # Errors

@@ -65,6 +65,17 @@ pub fn new_name(name: &str, pattern: ByPattern) -> Result<Username, InvalidName>
     }
 }
 
+/// What is known of a user beside the name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Whether the hub knows the user.
+    pub existing: bool,
+    /// Whether the authenticator says that the user is an administrator, if it says anything.
+    pub admin: Option<bool>,
+    /// Whether a rule of the authenticator's own allows the user.
+    pub allowed: bool,
+}
+
 impl LoginPolicy {
     /// The name that counts: [`normalise`]d, then mapped.
     #[must_use]
@@ -73,9 +84,8 @@ impl LoginPolicy {
         self.username_map.get(&name).cloned().unwrap_or(name)
     }
 
-    /// Judges a user whom the authenticator has accepted. `name` is normalised; `existing` says whether the hub knows
-    /// it (then only new names' rules are waived, so that nobody is locked out by a stricter hub); `admin` is what the
-    /// authenticator says, if anything.
+    /// Judges a user whom the authenticator has accepted. `name` is normalised. For one whom the hub knows only new names'
+    /// rules are waived, so that nobody is locked out by a stricter hub.
     ///
     /// Returns the name and whether the user is an administrator (`None`: leave it as it is).
     ///
@@ -84,11 +94,10 @@ impl LoginPolicy {
     pub fn admit(
         &self,
         name: &str,
-        existing: bool,
-        admin: Option<bool>,
+        known: Known,
         pattern: ByPattern,
     ) -> Result<(Username, Option<bool>), Refusal> {
-        let username = if existing {
+        let username = if known.existing {
             Username::stored(name)
         } else {
             new_name(name, pattern)?
@@ -99,11 +108,12 @@ impl LoginPolicy {
         if self.blocked.contains(name) {
             return Err(Refusal::Blocked);
         }
-        let admin = admin.or(self.admins.contains(name).then_some(true));
+        let admin = known.admin.or(self.admins.contains(name).then_some(true));
         let allowed = self.allow_all
             || self.allowed.contains(name)
             || admin == Some(true)
-            || (self.allow_existing && existing);
+            || (self.allow_existing && known.existing)
+            || known.allowed;
         if allowed {
             Ok((username, admin))
         } else {
@@ -149,13 +159,17 @@ mod tests {
             ("old", true, Ok(None)),
             ("a/b", false, Err(Refusal::Name(InvalidName::Slash))),
         ] {
+            let known = Known {
+                existing,
+                ..Known::default()
+            };
             let got = policy
-                .admit(name, existing, None, ByPattern::Unset)
+                .admit(name, known, ByPattern::Unset)
                 .map(|(_, admin)| admin);
             assert_eq!(got, expected, "{name}");
         }
         assert_eq!(
-            policy.admit("zoe", false, None, ByPattern::No),
+            policy.admit("zoe", Known::default(), ByPattern::No),
             Err(Refusal::Pattern)
         );
     }
@@ -163,16 +177,25 @@ mod tests {
     #[test]
     fn nobody_is_allowed_unless_a_rule_says_so() {
         let policy = LoginPolicy::default();
+        let existing = Known {
+            existing: true,
+            ..Known::default()
+        };
         assert_eq!(
-            policy.admit("x", true, None, ByPattern::Unset),
+            policy.admit("x", existing, ByPattern::Unset),
             Err(Refusal::NotAllowed)
         );
+        let by_its_own_rule = Known {
+            allowed: true,
+            ..Known::default()
+        };
+        assert!(policy.admit("x", by_its_own_rule, ByPattern::Unset).is_ok());
         assert!(
             LoginPolicy {
                 allow_all: true,
                 ..policy
             }
-            .admit("x", false, None, ByPattern::Unset)
+            .admit("x", Known::default(), ByPattern::Unset)
             .is_ok()
         );
     }

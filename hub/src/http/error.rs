@@ -7,6 +7,8 @@
 //! * A database that is away is 503 with `Retry-After`: nothing was changed, try again. When it went during a commit nobody
 //!   knows, and the text says so.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -70,6 +72,17 @@ impl ApiError {
     #[must_use]
     pub fn unauthenticated() -> Self {
         Self::new(StatusCode::FORBIDDEN, "Missing or invalid credentials.")
+    }
+
+    /// 429: the caller may try again after this time.
+    #[must_use]
+    pub fn too_many(wait: Duration) -> Self {
+        let seconds = wait.as_secs().max(1);
+        let text = format!("Too many failed attempts. Try again in {seconds} seconds.");
+        Self {
+            retry_after: Some(HeaderValue::from(seconds)),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, text)
+        }
     }
 
     /// 409.

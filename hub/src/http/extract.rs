@@ -17,6 +17,7 @@ use crate::auth::cookies::{RequestCookies, login_cookie};
 use crate::domain::principal::{Credential, Principal};
 use crate::domain::server::ServerRef;
 use crate::http::error::ApiError;
+use crate::http::freshness;
 use crate::http::json;
 use crate::http::xsrf;
 use crate::state::AppState;
@@ -63,9 +64,12 @@ pub async fn token_caller(
     state: &AppState,
     headers: &HeaderMap,
 ) -> Result<Option<Principal>, ApiError> {
-    match header_token(headers) {
-        Some(token) => Ok(state.identities.by_token(&token).await?),
-        None => Ok(None),
+    let Some(token) = header_token(headers) else {
+        return Ok(None);
+    };
+    match state.identities.by_token(&token).await? {
+        Some(principal) if freshness::goes_on(state, &principal).await? => Ok(Some(principal)),
+        _ => Ok(None),
     }
 }
 
@@ -86,7 +90,9 @@ pub async fn cookie_caller(
         .all(name)
         .filter_map(|value| state.cookies.read_login(value, max_age, now));
     for secret in signed.take(MOST_LOGINS) {
-        if let Some(principal) = state.identities.by_session(secret).await? {
+        if let Some(principal) = state.identities.by_session(secret).await?
+            && freshness::goes_on(state, &principal).await?
+        {
             return Ok(Some(principal));
         }
     }

@@ -33,6 +33,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::addresses::Addresses;
+use crate::auth::Authenticator;
 use crate::bus::{Bus, Event};
 use crate::config::Config;
 use crate::db::{self, Db, DbError};
@@ -69,6 +70,8 @@ pub struct ManagerDeps {
     pub config: Arc<Config>,
     /// How servers are run.
     pub spawner: Arc<dyn Spawner>,
+    /// Who is told of starts and stops.
+    pub authenticator: Arc<dyn Authenticator>,
     /// How they are reached.
     pub proxy: Arc<dyn ProxyClient>,
     /// What is timed.

@@ -41,6 +41,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use call::{Call, Reply};
 pub(crate) use doubles::{Behaviour, ProxyDouble, SpawnerDouble};
 
+use crate::scene::launcher;
 use crate::watch::Seen;
 
 /// Password of everybody.
@@ -208,6 +209,7 @@ impl Hub {
         let client: Arc<dyn ProxyClient> = Arc::<ProxyDouble>::clone(&proxy);
         let metrics = Metrics::new(&MetricsOptions::default()).unwrap();
         let client: Arc<dyn ProxyClient> = Arc::new(Measured::new(client, metrics.clone()));
+        let authenticator = registry::build(&config, &launcher());
         let manager = Manager::new(ManagerDeps {
             db: db.clone(),
             bus: bus.clone(),
@@ -216,6 +218,7 @@ impl Hub {
             events: EventLog::open(config.own.event_log.as_deref()).unwrap(),
             config: Arc::clone(&config),
             spawner: Arc::<SpawnerDouble>::clone(&spawner),
+            authenticator: Arc::clone(&authenticator),
             proxy: Arc::clone(&client),
             metrics: metrics.clone(),
             hub_id: "this-hub".into(),
@@ -232,7 +235,6 @@ impl Hub {
         let managed = ManagedServices::prepare(deps, &BTreeMap::new())
             .await
             .unwrap();
-        let authenticator = registry::build(&config);
         let login = Login::new(
             db.clone(),
             bus.clone(),
@@ -317,10 +319,7 @@ impl Hub {
 
     /// Logs a user in, as the login page does.
     pub(crate) async fn log_in(&self, user: &str) -> Browser {
-        let form = LoginForm {
-            username: user.into(),
-            password: Token::from_config(PASSWORD),
-        };
+        let form = LoginForm::new(user, PASSWORD);
         let session = self.state.login.begin(&form).await.unwrap();
         let now = self.clock.now();
         let login = self.state.cookies.login_value(&session.secret, now);

@@ -27,6 +27,7 @@ const FLOORS: &[&[&str]] = &[
         "bootstrap",
         "check_config",
         "token_command",
+        "typed_password",
         "lifecycle",
         "telemetry",
         "serve",

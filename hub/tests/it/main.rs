@@ -13,5 +13,6 @@ mod proxy_client;
 mod scene;
 mod security;
 mod subdomains;
+mod system_logins;
 mod two_hubs;
 mod watch;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use chrono::DateTime;
 use hub::addresses::Addresses;
+use hub::auth::null::Nobody;
 use hub::bus::Bus;
 use hub::config::{Config, SpawnerClass};
 use hub::db::testing::TestDatabase;
@@ -232,6 +233,7 @@ impl Scene {
             addresses: addresses(),
             config: Arc::new(self.config.clone()),
             spawner,
+            authenticator: Arc::new(Nobody),
             proxy,
             metrics: Metrics::new(&MetricsOptions::default()).unwrap(),
             events: EventLog::default(),

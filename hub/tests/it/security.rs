@@ -2,6 +2,7 @@
 //! [`Watched`]) what holds for all of them.
 
 mod creation;
+mod logins;
 mod names;
 mod oauth;
 mod redirects;

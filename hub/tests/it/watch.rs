@@ -91,6 +91,15 @@ impl Log {
         String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
 
+    /// Collects what this thread logs from now on, in the form in which the hub writes it.
+    pub(crate) fn collect_as_written(&self) -> DefaultGuard {
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(self.clone())
+            .event_format(hub::telemetry::Lines(hub::config::LogFormat::Text))
+            .finish();
+        tracing::subscriber::set_default(subscriber)
+    }
+
     /// Collects what this thread logs from now on.
     fn collect(&self) -> DefaultGuard {
         let subscriber = tracing_subscriber::fmt()

@@ -20,6 +20,12 @@ trait Class: Copy + PartialEq + 'static {
 
 impl Class for AuthenticatorClass {
     const NAMES: &'static [(&'static str, Self)] = &[
+        ("pam", Self::Pam),
+        ("default", Self::Pam),
+        ("jupyterhub.auth.PAMAuthenticator", Self::Pam),
+        ("dictionary", Self::Dictionary),
+        ("null", Self::Null),
+        ("jupyterhub.auth.NullAuthenticator", Self::Null),
         ("shared-password", Self::SharedPassword),
         (
             "jupyterhub.authenticators.shared.SharedPasswordAuthenticator",
@@ -33,12 +39,7 @@ impl Class for AuthenticatorClass {
         ),
     ];
     const LATER: &'static [&'static str] = &[
-        "pam",
-        "default",
-        "null",
-        "jupyterhub.auth.PAMAuthenticator",
         "jupyterhub.auth.LocalAuthenticator",
-        "jupyterhub.auth.NullAuthenticator",
         "auth0",
         "azuread",
         "bitbucket",
@@ -114,7 +115,7 @@ fn read_class<C: Class>(node: &Node, faults: &mut Faults<'_>) -> Option<C> {
         .filter(|name| !name.contains('.') && !matches!(*name, "default" | "localprocess"))
         .map(|name| format!("\"{name}\""))
         .collect();
-    let there = there.join(" and ");
+    let there = listed(&there);
     let plural = C::PLURAL;
     let package = text.split_once('.').map(|(package, _)| package);
     let message = if package.is_some_and(|package| PACKAGES.contains(&package))
@@ -138,6 +139,15 @@ fn read_class<C: Class>(node: &Node, faults: &mut Faults<'_>) -> Option<C> {
     None
 }
 
+/// `"a", "b" and "c"`.
+fn listed(names: &[String]) -> String {
+    match names.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
+    }
+}
+
 fn show_class<C: Class>(value: C) -> Option<Json> {
     C::NAMES
         .iter()
@@ -151,7 +161,7 @@ pub struct AuthClass;
 
 impl Kind for AuthClass {
     type Target = AuthenticatorClass;
-    const EXPECTS: &'static str = "the name of an authenticator: \"shared-password\" or \"dummy\"";
+    const EXPECTS: &'static str = "the name of an authenticator: \"pam\", \"dictionary\", \"shared-password\", \"null\" or \"dummy\"";
 
     fn read(node: &Node, faults: &mut Faults<'_>) -> Option<AuthenticatorClass> {
         read_class(node, faults)
@@ -188,6 +198,13 @@ mod tests {
 
     #[test]
     fn classes_by_name_and_by_python_path() {
+        for name in ["pam", "default", "jupyterhub.auth.PAMAuthenticator"] {
+            assert_eq!(
+                read::<AuthClass>(json!(name)),
+                Ok(AuthenticatorClass::Pam),
+                "{name}"
+            );
+        }
         for name in ["simple", "jupyterhub.spawner.SimpleLocalProcessSpawner"] {
             assert_eq!(
                 read::<SpawnClass>(json!(name)),
@@ -197,8 +214,8 @@ mod tests {
         }
         for (name, hint) in [
             (
-                "pam",
-                "\"pam\" is not supported yet; the authenticators so far are \"shared-password\" and \"dummy\"",
+                "ldap",
+                "\"ldap\" is not supported yet; the authenticators so far are \"pam\", \"dictionary\", \"null\", \"shared-password\" and \"dummy\"",
             ),
             (
                 "oauthenticator.LocalGitHubOAuthenticator",
@@ -206,11 +223,11 @@ mod tests {
             ),
             (
                 "mine.Authenticator",
-                "is a Python class, and this hub runs no Python; the authenticators so far are \"shared-password\" and \"dummy\"",
+                "is a Python class, and this hub runs no Python; the authenticators so far are \"pam\", \"dictionary\", \"null\", \"shared-password\" and \"dummy\"",
             ),
             (
                 "dumy",
-                "is not known; the authenticators so far are \"shared-password\" and \"dummy\"; did you mean \"dummy\"?",
+                "is not known; the authenticators so far are \"pam\", \"dictionary\", \"null\", \"shared-password\" and \"dummy\"; did you mean \"dummy\"?",
             ),
         ] {
             let error = read::<AuthClass>(json!(name)).unwrap_err();

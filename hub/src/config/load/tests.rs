@@ -201,8 +201,7 @@ fn all_problems_are_told_in_the_order_of_lines() {
             "hub.toml:4",
             "hub.toml:5",
             "hub.toml:7",
-            "hub.toml:8",
-            "[JupyterHub] authenticator_class is not set, and JupyterHub's default, \"pam\", is not supported yet. Write under [JupyterHub]"
+            "hub.toml:8"
         ]
     );
 }

@@ -1,14 +1,16 @@
 //! `[Authenticator]` and the authenticators that are there: who may log in, and with what.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use hub_types::secret::Token;
 use regex::Regex;
 
+use super::encoding::PasswordEncoding;
 use crate::domain::login::ByPattern;
 
 /// `[Authenticator]`: rules that hold whoever checks the password.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Authenticator {
     /// Users with the `admin` role; always allowed.
     pub admin_users: BTreeSet<String>,
@@ -28,6 +30,48 @@ pub struct Authenticator {
     pub username_map: BTreeMap<String, String>,
     /// What names must look like.
     pub username_pattern: Option<UsernamePattern>,
+    /// Whether the authenticator decides the groups of users.
+    pub manage_groups: bool,
+    /// After how long a login is checked again; zero for never.
+    pub auth_refresh_age: Duration,
+    /// Whether a login that does not hold any more stops what cannot send its user to the login page, too.
+    pub auth_refresh_strict: bool,
+    /// Whether a login is checked again before a server starts, however fresh it is.
+    pub refresh_pre_spawn: bool,
+    /// The same before a server stops.
+    pub refresh_pre_stop: bool,
+    /// Whether the login page asks for a one-time password.
+    pub request_otp: bool,
+    /// What it calls it.
+    pub otp_prompt: String,
+    /// Whether the login page leads at once to where people log in.
+    pub auto_login: bool,
+    /// The same, only on the way to a service or server.
+    pub auto_login_oauth2_authorize: bool,
+}
+
+impl Default for Authenticator {
+    fn default() -> Self {
+        Self {
+            admin_users: BTreeSet::new(),
+            allowed_users: BTreeSet::new(),
+            blocked_users: BTreeSet::new(),
+            allow_all: None,
+            allow_existing_users: None,
+            any_allow_config: None,
+            username_map: BTreeMap::new(),
+            username_pattern: None,
+            manage_groups: false,
+            auth_refresh_age: Duration::from_secs(300),
+            auth_refresh_strict: false,
+            refresh_pre_spawn: false,
+            refresh_pre_stop: false,
+            request_otp: false,
+            otp_prompt: "OTP:".to_owned(),
+            auto_login: false,
+            auto_login_oauth2_authorize: false,
+        }
+    }
 }
 
 impl Authenticator {
@@ -89,6 +133,59 @@ impl PartialEq for UsernamePattern {
     }
 }
 
+/// `[LocalAuthenticator]`: the users of this machine.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LocalAuthenticator {
+    /// System groups whose members are allowed.
+    pub allowed_groups: BTreeSet<String>,
+    /// Whether system users are made when users are registered.
+    pub create_system_users: bool,
+    /// What makes one: `USERNAME` is replaced, the name comes last. `None`: what this machine has.
+    pub add_user_cmd: Option<Vec<String>>,
+    /// User ids of those that are made, by name.
+    pub uids: BTreeMap<String, u64>,
+}
+
+/// `[PAMAuthenticator]`: the machine's own passwords.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PamAuthenticator {
+    /// Name of the PAM service, a file of `/etc/pam.d`.
+    pub service: String,
+    /// In which bytes names and passwords are written.
+    pub encoding: PasswordEncoding,
+    /// Whether a PAM session is opened for each server.
+    pub open_sessions: bool,
+    /// Whether accounts that are locked or have expired are refused.
+    pub check_account: bool,
+    /// System groups whose members are administrators.
+    pub admin_groups: BTreeSet<String>,
+    /// How many logins are checked at once.
+    pub executor_threads: u64,
+    /// Whether the machine's own spelling of a name counts.
+    pub pam_normalize_username: bool,
+}
+
+impl Default for PamAuthenticator {
+    fn default() -> Self {
+        Self {
+            service: "login".to_owned(),
+            encoding: PasswordEncoding::Utf8,
+            open_sessions: false,
+            check_account: true,
+            admin_groups: BTreeSet::new(),
+            executor_threads: 4,
+            pam_normalize_username: false,
+        }
+    }
+}
+
+/// `[dictionary]`: users with a password each.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Dictionary {
+    /// Name → argon2 hash of the password.
+    pub users: BTreeMap<String, Token>,
+}
+
 /// `[DummyAuthenticator]`: any name; for tests.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DummyAuthenticator {
@@ -103,6 +200,8 @@ pub struct SharedPasswordAuthenticator {
     pub user_password: Option<Token>,
     /// What `admin_users` log in with, at least 32 characters; `None`: no administrator can.
     pub admin_password: Option<Token>,
+    /// Passwords that put their users into groups; needs `manage_groups`.
+    pub password_groups: Vec<(Token, Vec<String>)>,
 }
 
 impl SharedPasswordAuthenticator {

@@ -24,6 +24,12 @@ use crate::domain::subdomain::{Hook, Subdomains};
 /// Who checks passwords.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthenticatorClass {
+    /// The users of this machine, with its own passwords.
+    Pam,
+    /// Users with a password each, as hashes in the configuration.
+    Dictionary,
+    /// Nobody.
+    Null,
     /// Any name with one password, or none: for tests.
     Dummy,
     /// One password for users, another for administrators.
@@ -223,7 +229,7 @@ impl Default for JupyterHub {
             cookie_secret_file: "jupyterhub_cookie_secret".into(),
             cookie_host_prefix_enabled: false,
             cookie_max_age: login,
-            authenticator_class: AuthenticatorClass::SharedPassword,
+            authenticator_class: AuthenticatorClass::Pam,
             spawner_class: SpawnerClass::Local,
             proxy_class: CONFIGURABLE_HTTP_PROXY.to_owned(),
             ssl_cert: None,

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use crate::config::network::Network;
+
 /// `[hub]`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Own {
     /// Whether the OAuth provider takes PKCE challenges of the method `plain`, which whoever sees the first request can
     /// answer (RFC 9700 section 2.1.1). For clients that know nothing better.
@@ -14,6 +16,23 @@ pub struct Own {
     pub log_format: LogFormat,
     /// Where starts and stops of servers are written down, for those who count use.
     pub event_log: Option<PathBuf>,
+    /// How often in a minute logins of one account may fail from one address; 0 for no limit.
+    pub failed_logins_per_minute: u32,
+    /// Whose `X-Forwarded-For` is believed, beside that of this machine.
+    pub trusted_proxies: Vec<Network>,
+}
+
+impl Default for Own {
+    fn default() -> Self {
+        Self {
+            oauth_allow_plain_pkce: false,
+            announcement_path: None,
+            log_format: LogFormat::default(),
+            event_log: None,
+            failed_logins_per_minute: 10,
+            trusted_proxies: Vec::new(),
+        }
+    }
 }
 
 /// How lines of the log are written.

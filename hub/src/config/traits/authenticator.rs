@@ -1,8 +1,12 @@
 //! `Authenticator` and its kind.
 
-use crate::config::kind::collection::{Names, TextMap};
-use crate::config::kind::scalar::{OptBool, Secret};
+use crate::config::kind::collection::{Names, OptCommand, TextMap};
+use crate::config::kind::login::{
+    Encoding, PamService, PasswordGroups, PasswordHashes, SystemGroups, Uids,
+};
+use crate::config::kind::scalar::{Bool, OptBool, Positive, Secret, Text};
 use crate::config::kind::special::Pattern;
+use crate::config::kind::time::Seconds;
 use crate::config::traits::{Class, class};
 
 pub(super) static AUTHENTICATOR: Class = class! {
@@ -20,6 +24,24 @@ pub(super) static AUTHENTICATOR: Class = class! {
             "Whether users that the database knows may log in. Unset: yes if allowed_users is used.";
         any_allow_config: OptBool => authenticator.any_allow_config,
             "Tells the hub that somebody can log in although it cannot see who. Unset: it looks at the settings above.";
+        auth_refresh_age: Seconds => authenticator.auth_refresh_age,
+            "Seconds after which a login is checked again at the next request: with pam whether the account may still be used. 0: never.";
+        auth_refresh_strict: Bool => authenticator.auth_refresh_strict,
+            "Whether a login that does not hold any more stops tokens of that user, too, and what others do with their servers. Otherwise only the own browser is sent to the login page.";
+        refresh_pre_spawn: Bool => authenticator.refresh_pre_spawn,
+            "Whether a login is checked again before a server starts, however fresh it is.";
+        refresh_pre_stop: Bool => authenticator.refresh_pre_stop,
+            "Whether a login is checked again before a server stops, however fresh it is.";
+        manage_groups: Bool => authenticator.manage_groups,
+            "Whether the authenticator decides the groups of users, at every login: with pam they are those of the system, with shared-password those of password_groups. The API changes no groups then.";
+        request_otp: Bool => authenticator.request_otp,
+            "Whether the login page asks for a one-time password, too (for pam).";
+        otp_prompt: Text => authenticator.otp_prompt,
+            "What the login page calls the one-time password.";
+        auto_login: Bool => authenticator.auto_login,
+            "Whether the login page leads at once to where people log in. For authenticators that have no form of their own; an error with others.";
+        auto_login_oauth2_authorize: Bool => authenticator.auto_login_oauth2_authorize,
+            "The same, only on the way to a service or a server.";
         username_map: TextMap => authenticator.username_map,
             "Renames users: name at login → name at the hub.";
         username_pattern: Pattern => authenticator.username_pattern,
@@ -30,47 +52,60 @@ pub(super) static AUTHENTICATOR: Class = class! {
             "write allowed_users; an empty list no longer means everybody, which is allow_all = true";
     }
     later {
-        auth_refresh_age "Seconds after which a login is checked again.";
-        auth_refresh_strict "Whether requests fail that cannot be checked again.";
-        auto_login "Whether the login page is skipped.";
-        auto_login_oauth2_authorize "Whether the login page is skipped on the way to a service.";
         enable_auth_state "Whether what the authenticator learns is kept, encrypted.";
-        manage_groups "Whether the authenticator decides the groups of users.";
-        manage_roles "Whether the authenticator decides the roles of users.";
-        otp_prompt "Label of the field for one-time passwords.";
-        refresh_pre_spawn "Whether a login is checked again before a server starts.";
-        refresh_pre_stop "Whether a login is checked again before a server stops.";
-        request_otp "Whether the login page asks for a one-time password.";
-        reset_managed_roles_on_startup "Whether roles that the authenticator manages are dropped at start.";
     }
     refused {
         delete_invalid_users "users whose names could not be taken today go on; delete those you do not want through the API";
         post_auth_hook "this hub runs no Python; rename users with username_map, and allow them with allowed_users and blocked_users";
         reconcile_auth_state_hook "this hub runs no Python; what a login brings replaces what the login before brought";
+        manage_roles "let the authenticator manage groups (manage_groups), and give roles to groups in [[JupyterHub.load_roles]]";
+        reset_managed_roles_on_startup "no authenticator manages roles here: give roles to groups in [[JupyterHub.load_roles]], whose holders are exact at every start";
     }
 };
 
 pub(super) static LOCAL: Class = class! {
     LocalAuthenticator: Authenticator, "Users of this machine.";
-    later {
-        add_user_cmd "Command that makes a system user.";
-        allowed_groups "System groups whose members may log in.";
-        create_system_users "Whether system users are made at login.";
-        group_whitelist "Old name of allowed_groups.";
-        uids "User ids of system users that are made.";
+    works {
+        add_user_cmd: OptCommand => local_users.add_user_cmd,
+            "What makes a system user: USERNAME in it is replaced by the name, which also comes last, after --uid if uids has one. Unset: adduser -q --gecos \"\" --disabled-password on Debian, else useradd --create-home.";
+        allowed_groups: SystemGroups => local_users.allowed_groups,
+            "System groups whose members may log in.";
+        create_system_users: Bool => local_users.create_system_users,
+            "Whether a system user is made for everybody who is registered: named in the configuration, added by an administrator, or at the first login. The hub must be root.";
+        uids: Uids => local_users.uids,
+            "User ids of system users that are made: name → id.";
+    }
+    renamed {
+        group_whitelist: SystemGroups => local_users.allowed_groups,
+            "write allowed_groups";
     }
 };
 
 pub(super) static PAM: Class = class! {
     PAMAuthenticator: LocalAuthenticator, "Users of this machine, with the machine's own passwords.";
-    later {
-        admin_groups "System groups whose members are administrators.";
-        check_account "Whether expired accounts are refused.";
-        encoding "Encoding of passwords.";
-        executor_threads "Threads that talk to PAM.";
-        open_sessions "Whether a PAM session is opened for each server.";
-        pam_normalize_username "Whether PAM may rename users.";
-        service "Name of the PAM service.";
+    works {
+        admin_groups: SystemGroups => pam.admin_groups,
+            "System groups whose members are administrators; others are not, unless admin_users names them. That alone allows nobody in.";
+        check_account: Bool => pam.check_account,
+            "Whether PAM is asked if the account may be used now: not when it or its password has expired.";
+        encoding: Encoding => pam.encoding,
+            "How names and passwords are written for PAM: \"utf8\", \"latin1\" or \"ascii\".";
+        executor_threads: Positive => pam.executor_threads,
+            "How many logins PAM is asked about at once, each in a process of its own.";
+        open_sessions: Bool => pam.open_sessions,
+            "Whether a PAM session is opened before each server starts, and closed after: modules may make a home folder or mount it. The first one that fails is the last.";
+        pam_normalize_username: Bool => pam.pam_normalize_username,
+            "Whether the machine's own spelling of a name counts, where a directory knows one user by several.";
+        service: PamService => pam.service,
+            "Name of the PAM service, a file of /etc/pam.d.";
+    }
+};
+
+pub(super) static DICTIONARY: Class = class! {
+    dictionary, "Users with a password each, as hashes in the configuration. Only this hub has it.";
+    works {
+        users: PasswordHashes => dictionary.users,
+            "Name → argon2 hash of the password, as `hub hash-password` makes it. Who of them may log in is for [Authenticator] to say, e.g. allow_all = true.";
     }
 };
 
@@ -89,8 +124,7 @@ pub(super) static SHARED_PASSWORD: Class = class! {
             "What users log in with: at least 8 characters. Unset: only administrators can.";
         admin_password: Secret => shared_password.admin_password,
             "What admin_users log in with: at least 32 characters, not the users' password. Unset: administrators cannot.";
-    }
-    later {
-        password_groups "Passwords that put their users into groups.";
+        password_groups: PasswordGroups => shared_password.password_groups,
+            "Further passwords of users that put them into groups: password → list of groups. At least 8 characters; needs manage_groups.";
     }
 };

@@ -60,7 +60,7 @@ pub(super) static JUPYTERHUB: Class = class! {
         cookie_host_prefix_enabled: Bool => jupyterhub.cookie_host_prefix_enabled,
             "Whether cookies are named __Host-…: no other host of the domain can set them, but all servers see them. For https and a host per user only.";
         authenticator_class: AuthClass => jupyterhub.authenticator_class,
-            "Who checks passwords: \"shared-password\" (one password for users, one for administrators) or \"dummy\" (any name; for tests). Must be set: JupyterHub's default, \"pam\", is not there yet.";
+            "Who checks passwords: \"pam\" (the users of this machine), \"dictionary\" (users with a password each, as hashes in [dictionary]), \"shared-password\" (one password for users, one for administrators), \"null\" (nobody logs in) or \"dummy\" (any name; for tests).";
         proxy_class: ProxyName => jupyterhub.proxy_class,
             "Who forwards requests: \"configurable-http-proxy\" is everything that speaks its API, our own proxy first.";
         spawner_class: SpawnClass => jupyterhub.spawner_class,

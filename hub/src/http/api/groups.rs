@@ -47,6 +47,19 @@ fn model(caller: &Principal, group: &GroupRow, roles: Vec<String>) -> GroupModel
     }
 }
 
+/// Whether the API may change groups: not when the authenticator says who is in which.
+///
+/// # Errors
+/// 400, as in JupyterHub.
+fn may_change(state: &AppState) -> Result<(), ApiError> {
+    match state.config.authenticator.manage_groups {
+        true => Err(ApiError::bad_request(
+            "Group management via API is disabled",
+        )),
+        false => Ok(()),
+    }
+}
+
 fn no_such_group(name: &str) -> ApiError {
     ApiError::not_found(format!("No such group: {}", shown(name)))
 }

@@ -33,7 +33,7 @@ use crate::render::ErrorPage;
 /// Shows the consent page, or sends the browser back with a code at once.
 pub(super) async fn ask(visitor: Visitor) -> Response {
     let Some(principal) = visitor.principal.clone() else {
-        return found(&visitor.login_url());
+        return found(&visitor.way_in());
     };
     let asked = match Asked::read(&visitor, &principal).await {
         Ok(asked) => asked,

@@ -12,6 +12,7 @@ use hub_types::scope::{ScopeName, Target};
 use url::form_urlencoded;
 
 use super::PageError;
+use crate::auth::Way;
 use crate::auth::cookies::{CookieStyle, RequestCookies, SESSION_COOKIE};
 use crate::domain::next_url;
 use crate::domain::principal::Principal;
@@ -63,6 +64,15 @@ impl Visitor {
             uri: uri.clone(),
             xsrf,
             new_xsrf,
+        }
+    }
+
+    /// The same visitor, whose session has just ended.
+    #[must_use]
+    pub fn stranger(&self) -> Self {
+        Self {
+            principal: None,
+            ..self.clone()
         }
     }
 
@@ -215,6 +225,25 @@ impl Visitor {
         if self.cookies().first(SESSION_COOKIE) != Some(session) {
             let cookie = self.cookie_style().session(session.to_owned());
             add_cookie(headers, &cookie.to_string());
+        }
+    }
+
+    /// Where somebody is sent who has to log in on the way to a service or server: past the login page, if the
+    /// configuration wants that and people log in elsewhere.
+    #[must_use]
+    pub fn way_in(&self) -> String {
+        match self.state.login.way() {
+            Way::Elsewhere { url, .. }
+                if self.state.config.authenticator.auto_login_oauth2_authorize =>
+            {
+                let (_, query) = self.login_url().split_once('?').map_or_else(
+                    || (String::new(), String::new()),
+                    |(path, query)| (path.to_owned(), query.to_owned()),
+                );
+                let mark = if url.contains('?') { '&' } else { '?' };
+                format!("{url}{mark}{query}")
+            }
+            _ => self.login_url(),
         }
     }
 

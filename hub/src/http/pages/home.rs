@@ -13,6 +13,7 @@ use crate::db::servers;
 use crate::domain::action::StopServer;
 use crate::domain::lifecycle::ServerState;
 use crate::domain::server::{Server, ServerRef};
+use crate::http::freshness::{self, Deed};
 use crate::http::view::stop_notice;
 use crate::render::pages::{self, HomePage, Notice, ServerCard};
 use crate::spawner::manager::StopRequest;
@@ -85,7 +86,8 @@ pub(super) async fn stop_server(user: PageUser, form: RawForm) -> Result<Respons
         owner,
         ServerName::stored(form.field("server").unwrap_or_default()),
     );
-    let granted = user.principal.require::<StopServer>(at)?;
+    let granted = user.principal.require::<StopServer>(at.clone())?;
+    freshness::before(&user.state, &user.principal, &at.user, Deed::Stop).await?;
     user.state
         .manager
         .stop(granted, StopRequest::default(), STOP_WAIT)

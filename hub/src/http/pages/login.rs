@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use hub_types::scope::{ScopeName, Target};
 use hub_types::secret::Token;
@@ -12,9 +12,10 @@ use super::context::{Visitor, add_cookie, found};
 use super::error_page::PageError;
 use super::form::{Form, RawForm};
 use super::root::default_target;
-use crate::auth::LoginForm;
-use crate::auth::login::LoginError;
+use crate::auth::login::{LoginError, log_failure};
+use crate::auth::{LoginForm, Way};
 use crate::domain::principal::Principal;
+use crate::http::client_address::ClientAddress;
 use crate::http::extract::login_life;
 use crate::http::xsrf::{self, Sender};
 use crate::render::pages::LoginPage;
@@ -50,13 +51,20 @@ fn page(
     } else {
         username.to_owned()
     };
+    let settings = &visitor.state.config.authenticator;
+    let (service, url) = match visitor.state.login.way() {
+        Way::Elsewhere { service, url } => (Some(service), Some(url)),
+        Way::Form | Way::Closed => (None, None),
+    };
     let page = LoginPage {
         chrome: visitor.chrome(),
         action,
         username: shown,
         login_error: error.map(ToOwned::to_owned),
         insecure: is_insecure(visitor),
-        ..LoginPage::default()
+        otp_prompt: settings.request_otp.then(|| settings.otp_prompt.clone()),
+        authenticator_login_url: url.map(|url| with_next(visitor, &url)),
+        login_service: service,
     };
     visitor.page(status, &page)
 }
@@ -79,6 +87,35 @@ fn is_insecure(visitor: &Visitor) -> bool {
     }
 }
 
+/// A URL with the `next` of this request.
+fn with_next(visitor: &Visitor, url: &str) -> String {
+    let next = visitor.next(visitor.argument("next").as_deref());
+    let Some(next) = next else {
+        return url.to_owned();
+    };
+    let query: String = form_urlencoded::Serializer::new(String::new())
+        .append_pair("next", &next)
+        .finish();
+    let mark = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{mark}{query}")
+}
+
+/// For strangers: the form, or the way to where people log in.
+fn door(visitor: &Visitor) -> Result<Response, PageError> {
+    let username = visitor.argument("username").unwrap_or_default();
+    match visitor.state.login.way() {
+        Way::Closed => Err(closed()),
+        Way::Elsewhere { url, .. } if visitor.state.config.authenticator.auto_login => {
+            Ok(found(&with_next(visitor, &url)))
+        }
+        Way::Form | Way::Elsewhere { .. } => page(visitor, StatusCode::OK, &username, None),
+    }
+}
+
+fn closed() -> PageError {
+    PageError::forbidden("Nobody logs in here: this hub is used by services and through its API.")
+}
+
 /// `GET /hub/login`: the form, or on to `next` for somebody who has logged in.
 pub(super) async fn form(visitor: Visitor) -> Result<Response, PageError> {
     match &visitor.principal {
@@ -97,51 +134,36 @@ pub(super) async fn form(visitor: Visitor) -> Result<Response, PageError> {
             }
             Ok(response)
         }
-        None => page(
-            &visitor,
-            StatusCode::OK,
-            visitor.argument("username").as_deref().unwrap_or_default(),
-            None,
-        ),
+        None => door(&visitor),
     }
 }
 
 /// `POST /hub/login`: a session and on to `next`, or the form again.
-pub(super) async fn submit(visitor: Visitor, form: RawForm) -> Result<Response, PageError> {
+pub(super) async fn submit(
+    visitor: Visitor,
+    ClientAddress(from): ClientAddress,
+    form: RawForm,
+) -> Result<Response, PageError> {
+    if visitor.state.login.way() == Way::Closed {
+        return Err(closed());
+    }
     let username = form.field("username").unwrap_or_default();
     // A form of another site would log the visitor in as somebody else.
     if visitor.sender() == Sender::Elsewhere || !matches!(form.check(&visitor), Ok(Form::Good)) {
         return page(&visitor, StatusCode::FORBIDDEN, username, Some(STALE));
     }
+    let asked = visitor.state.config.authenticator.request_otp;
     let login = LoginForm {
-        username: username.to_owned(),
-        password: Token::from_config(form.field("password").unwrap_or_default()),
+        otp: form.field("otp").filter(|_| asked).map(Token::from_config),
+        from,
+        ..LoginForm::new(username, form.field("password").unwrap_or_default())
     };
     let begin = Instant::now();
     let begun = visitor.state.login.begin(&login).await;
     visitor.state.metrics.login(begun.is_ok(), begin.elapsed());
     let session = match begun {
         Ok(session) => session,
-        Err(LoginError::Refused(why)) => {
-            let name: String = username
-                .chars()
-                .take(64)
-                .flat_map(char::escape_debug)
-                .collect();
-            tracing::warn!("Failed login for {name}: {why}");
-            return page(&visitor, StatusCode::FORBIDDEN, username, Some(REFUSED));
-        }
-        Err(LoginError::Unavailable(error)) => {
-            tracing::error!("{error}");
-            let text = "Logging in is not possible right now. Try again later.";
-            return page(
-                &visitor,
-                StatusCode::SERVICE_UNAVAILABLE,
-                username,
-                Some(text),
-            );
-        }
-        Err(LoginError::Db(error)) => return Err(error.into()),
+        Err(error) => return refused(&visitor, &login, error),
     };
     if let Some(old) = visitor.session_id() {
         visitor.state.login.end(old).await?;
@@ -161,6 +183,33 @@ pub(super) async fn submit(visitor: Visitor, form: RawForm) -> Result<Response, 
     add_service_cookies(&visitor, headers, &session.id);
     add_cookie(headers, &style.session(session.id).to_string());
     Ok(response)
+}
+
+/// The form again, with why it was not enough.
+fn refused(visitor: &Visitor, login: &LoginForm, error: LoginError) -> Result<Response, PageError> {
+    let again = |status, text| page(visitor, status, &login.username, Some(text));
+    match error {
+        LoginError::Refused(why) => {
+            log_failure(&login.username, login.from, why);
+            again(StatusCode::FORBIDDEN, REFUSED)
+        }
+        LoginError::Throttled(wait) => {
+            log_failure(&login.username, login.from, "too many failures");
+            let seconds = wait.as_secs().max(1);
+            let text =
+                format!("Too many failed attempts to sign in. Try again in {seconds} seconds.");
+            let mut response = again(StatusCode::TOO_MANY_REQUESTS, &text)?;
+            let headers = response.headers_mut();
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            Ok(response)
+        }
+        LoginError::Unavailable(error) => {
+            tracing::error!("{error}");
+            let text = "Logging in is not possible right now. Try again later.";
+            again(StatusCode::SERVICE_UNAVAILABLE, text)
+        }
+        LoginError::Db(error) => Err(error.into()),
+    }
 }
 
 /// Gives the browser the cookies of the services that know their visitors by one, as in JupyterHub 0.8.

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::context::{PageUser, Visitor, add_cookie, found};
@@ -11,6 +12,7 @@ use crate::db::servers;
 use crate::domain::action::StopServer;
 use crate::domain::lifecycle::ServerState;
 use crate::domain::principal::Granted;
+use crate::render::pages::LogoutPage;
 use crate::spawner::manager::StopRequest;
 
 /// `GET /hub/logout`. Whoever is not logged in is just sent to the login page.
@@ -47,7 +49,14 @@ pub(super) async fn everywhere(user: PageUser, form: RawForm) -> Result<Response
 
 /// The way out, once the session has ended: cookies are cleared, servers stopped if the configuration says so.
 async fn gone(visitor: &Visitor) -> Result<Response, PageError> {
-    let mut response = found(&visitor.base().hub_path("login"));
+    let mut response = if visitor.state.config.authenticator.auto_login {
+        // The login page would log them in again at once.
+        let stranger = visitor.stranger();
+        let chrome = stranger.chrome();
+        stranger.page(StatusCode::OK, &LogoutPage { chrome })?
+    } else {
+        found(&visitor.base().hub_path("login"))
+    };
     for cookie in visitor
         .cookie_style()
         .cleared(&visitor.state.managed.with_cookies())

@@ -15,6 +15,7 @@ use crate::domain::action::StartServer;
 use crate::domain::server::ServerRef;
 use crate::http::error::ApiError;
 use crate::http::extract::ServerPath;
+use crate::http::freshness::{self, Deed};
 use crate::http::xsrf::Sender;
 use crate::render::pages::SpawnPage;
 use crate::spawner::manager::{StartError, StartOutcome, StartRequest};
@@ -99,6 +100,7 @@ fn question(
 
 async fn start_and_wait(user: &PageUser, at: ServerRef) -> Result<Response, PageError> {
     let granted = user.principal.require::<StartServer>(at.clone())?;
+    freshness::before(&user.state, &user.principal, &at.user, Deed::Spawn).await?;
     match user
         .state
         .manager

@@ -342,7 +342,12 @@ impl Starting {
             commit: self,
         };
         let limit = manager.config.spawner.start_timeout;
-        match tokio::time::timeout(limit, manager.spawner.start(context)).await {
+        let start = async {
+            let told = manager.authenticator.pre_spawn(&self.server.at).await;
+            told.map_err(SpawnError::Failed)?;
+            manager.spawner.start(context).await
+        };
+        match tokio::time::timeout(limit, start).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(SpawnError::Failed(message))) => Err(Ended::Failed(message)),
             Ok(Err(SpawnError::Commit(CommitError::Cancelled))) => Err(Ended::Lost),
@@ -434,6 +439,7 @@ impl Starting {
             }
             output = manager.spawner.output_tail(&placed.state, TAIL).await;
         }
+        manager.authenticator.post_stop(&self.server.at).await;
         failpoint::reached("fail.ended");
         let failure = Failure {
             message,

@@ -4,27 +4,42 @@ use super::State;
 use crate::config::{AuthenticatorClass, Config, SharedPasswordAuthenticator};
 
 pub(super) fn check(config: &Config, state: &mut State) {
-    chosen(state);
+    suits(config, state);
     passwords(config, state);
     if state.problems.is_empty() {
         warn(config, state);
     }
 }
 
-/// JupyterHub's default is PAM; there is no default until we have it.
-fn chosen(state: &mut State) {
-    let tried = state
-        .problems
-        .iter()
-        .any(|problem| problem.message.contains("authenticator_class"));
-    if state.node("JupyterHub", "authenticator_class").is_none() && !tried {
-        state.problem(
-            "JupyterHub",
-            "authenticator_class",
-            "is not set, and JupyterHub's default, \"pam\", is not supported yet. Write under [JupyterHub]: \
-             authenticator_class = \"shared-password\", and under [SharedPasswordAuthenticator] user_password and \
-             admin_password; or authenticator_class = \"dummy\" for a test. `hub quickstart` does all of it",
-        );
+/// What asks something of the authenticator that this one has not.
+fn suits(config: &Config, state: &mut State) {
+    use AuthenticatorClass as Class;
+    let class = config.jupyterhub.authenticator_class;
+    let auth = &config.authenticator;
+    if auth.manage_groups && !matches!(class, Class::Pam | Class::SharedPassword) {
+        let message = "needs an authenticator that knows groups: \"pam\" or \"shared-password\"";
+        state.problem("Authenticator", "manage_groups", message);
+    }
+    if auth.request_otp && class != Class::Pam {
+        let message = "needs an authenticator that checks one-time passwords: \"pam\"";
+        state.problem("Authenticator", "request_otp", message);
+    }
+    for (name, on) in [
+        ("auto_login", auth.auto_login),
+        (
+            "auto_login_oauth2_authorize",
+            auth.auto_login_oauth2_authorize,
+        ),
+    ] {
+        if on && class != Class::Null {
+            let message = "needs an authenticator whose users log in elsewhere; with this one they need the login page";
+            state.problem("Authenticator", name, message);
+        }
+    }
+    let shared = &config.shared_password;
+    if !shared.password_groups.is_empty() && !auth.manage_groups {
+        let message = "needs [Authenticator] manage_groups = true";
+        state.problem("SharedPasswordAuthenticator", "password_groups", message);
     }
 }
 
@@ -51,6 +66,18 @@ fn passwords(config: &Config, state: &mut State) {
             state.problem(CLASS, name, message);
         }
     }
+    let of_groups = shared
+        .password_groups
+        .iter()
+        .map(|(password, _)| Some(password));
+    if shared.admin_password.is_some()
+        && of_groups
+            .into_iter()
+            .any(|password| password == shared.admin_password.as_ref())
+    {
+        let message = "must not be among password_groups: it is for administrators alone";
+        state.problem(CLASS, "admin_password", message);
+    }
     if shared.user_password.is_some() && shared.user_password == shared.admin_password {
         state.problem(
             CLASS,
@@ -65,7 +92,8 @@ fn warn(config: &Config, state: &mut State) {
         state.warn(
             "Authenticator",
             "allow_all",
-            "is not set, nor is anybody named in allowed_users or admin_users: nobody can log in",
+            "is not set, nor is anybody named in allowed_users or admin_users: nobody can log in. allow_all = true lets in \
+             everybody whose password is right",
         );
     }
     if config.jupyterhub.admin_access {
@@ -82,6 +110,15 @@ fn warn(config: &Config, state: &mut State) {
             "= \"dummy\" lets anybody in under any name: for tests only",
         ),
         AuthenticatorClass::SharedPassword => shared_password(config, state),
+        AuthenticatorClass::Dictionary => dictionary(config, state),
+        AuthenticatorClass::Pam | AuthenticatorClass::Null => {}
+    }
+}
+
+fn dictionary(config: &Config, state: &mut State) {
+    if config.dictionary.users.is_empty() {
+        let message = "names nobody, so nobody can log in; make a hash with `hub hash-password`";
+        state.warn("dictionary", "users", message);
     }
 }
 
@@ -90,6 +127,7 @@ fn shared_password(config: &Config, state: &mut State) {
     let shared = &config.shared_password;
     let admins = !config.authenticator.admin_users.is_empty();
     match (&shared.user_password, &shared.admin_password) {
+        (None, _) if !shared.password_groups.is_empty() => {}
         (None, None) => state.warn(
             CLASS,
             "user_password",

@@ -332,7 +332,7 @@ fn what_asks_for_nothing_is_passed_over() {
         "c.JupyterHub.internal_ssl = False
 c.JupyterHub.recreate_internal_certs = False
 c.JupyterHub.extra_log_file = ''
-c.PAMAuthenticator.open_sessions = False
+c.Authenticator.enable_auth_state = False
 c.Spawner.pre_spawn_hook = None
 c.Application.log_level = 30
 ",
@@ -348,7 +348,7 @@ c.Application.log_level = 30
     assert_eq!(passed.count(), 4);
     assert_eq!(
         problems(&format!(
-            "{DUMMY}c.PAMAuthenticator.check_account = False\n"
+            "{DUMMY}c.Authenticator.enable_auth_state = True\n"
         ))
         .len(),
         1

@@ -10,8 +10,13 @@ use super::*;
 fn said(text: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(PYTHON_FILE);
-    // Pieces of manuals leave the login to its default, which is not there yet.
-    let login = match text.contains("authenticator_class") {
+    // Pieces of manuals on other things leave the login to its default, and who may log in to other pieces.
+    let on_logins = [
+        "authenticator_class",
+        "LocalAuthenticator",
+        "PAMAuthenticator",
+    ];
+    let login = match on_logins.iter().any(|word| text.contains(word)) {
         true => "",
         false => "c.JupyterHub.authenticator_class = 'dummy'\n",
     };

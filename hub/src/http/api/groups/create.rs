@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::super::body::shown;
 use super::{
     Created, add_members, changed_model, check_group, check_new_name, find_users, group_fields,
-    names,
+    may_change, names,
 };
 use crate::bus::Event;
 use crate::db::groups;
@@ -25,6 +25,7 @@ pub(in crate::http::api) async fn create_many(
     body: JsonBody,
 ) -> Result<Created<Vec<GroupModel>>, ApiError> {
     let granted = caller.require::<CreateGroups>(Hub)?;
+    may_change(&state)?;
     let mut fields = match body.read()? {
         Some(Value::Object(fields)) => fields,
         _ => Map::new(),
@@ -59,6 +60,7 @@ pub(in crate::http::api) async fn create_one(
     body: JsonBody,
 ) -> Result<Created<GroupModel>, ApiError> {
     let granted = caller.require::<CreateGroup>(name.clone())?;
+    may_change(&state)?;
     let fields = match body.read()? {
         None | Some(Value::Null) => Map::new(),
         body => group_fields(body)?,

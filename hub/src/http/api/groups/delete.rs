@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 
-use super::no_such_group;
+use super::{may_change, no_such_group};
 use crate::bus::Event;
 use crate::db::groups;
 use crate::domain::action::DeleteGroup;
@@ -18,6 +18,7 @@ pub(in crate::http::api) async fn delete(
     Path(name): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     let granted = caller.require::<DeleteGroup>(name)?;
+    may_change(&state)?;
     forget(&state, &granted).await?;
     tracing::info!(
         "{} deleted group {:?}",

@@ -4,7 +4,9 @@ use axum::Json;
 use axum::extract::{Path, State};
 use hub_types::group::GroupModel;
 
-use super::{add_members, changed_model, find_users, group_fields, names, no_such_group};
+use super::{
+    add_members, changed_model, find_users, group_fields, may_change, names, no_such_group,
+};
 use crate::bus::Event;
 use crate::db::groups;
 use crate::domain::action::EditGroup;
@@ -20,6 +22,7 @@ pub(in crate::http::api) async fn add(
     body: JsonBody,
 ) -> Result<Json<GroupModel>, ApiError> {
     let granted = caller.require::<EditGroup>(name)?;
+    may_change(&state)?;
     edit(&state, &caller, &granted, body, Edit::Add).await
 }
 
@@ -30,6 +33,7 @@ pub(in crate::http::api) async fn remove(
     body: JsonBody,
 ) -> Result<Json<GroupModel>, ApiError> {
     let granted = caller.require::<EditGroup>(name)?;
+    may_change(&state)?;
     edit(&state, &caller, &granted, body, Edit::Remove).await
 }
 

@@ -16,6 +16,7 @@ use crate::domain::action::StartServer;
 use crate::domain::lifecycle::ServerState;
 use crate::http::error::ApiError;
 use crate::http::extract::{Auth, JsonBody, ServerPath};
+use crate::http::freshness::{self, Deed};
 use crate::spawner::manager::{StartOutcome, StartRequest};
 use crate::state::AppState;
 
@@ -51,6 +52,7 @@ pub(in crate::http::api) async fn start(
     if known.is_some_and(|server| server.state == ServerState::Spawning) {
         return Ok(empty(StatusCode::ACCEPTED));
     }
+    freshness::before(&state, &caller, &at.user, Deed::Spawn).await?;
     let request = StartRequest {
         user_options: body.user_options,
         display_name,

@@ -15,6 +15,7 @@ use crate::db::servers;
 use crate::domain::action::StopServer;
 use crate::http::error::ApiError;
 use crate::http::extract::{Auth, IfInactiveSince, JsonBody, ServerPath};
+use crate::http::freshness::{self, Deed};
 use crate::spawner::manager::{StopOutcome, StopRequest};
 use crate::state::AppState;
 
@@ -43,6 +44,7 @@ pub(in crate::http::api) async fn stop(
     if !remove && known.is_some_and(|server| server.state.pending() == Some(Pending::Stop)) {
         return Ok(empty(StatusCode::ACCEPTED));
     }
+    freshness::before(&state, &caller, &at.user, Deed::Stop).await?;
     match state.manager.stop(granted, request, SLOW_STOP).await? {
         StopOutcome::Stopped => Ok(empty(StatusCode::NO_CONTENT)),
         StopOutcome::Pending => Ok(empty(StatusCode::ACCEPTED)),

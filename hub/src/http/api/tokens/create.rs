@@ -2,6 +2,8 @@
 //!
 //! The caller comes with a token, a cookie, or (only here) with a name and password in the body.
 
+use std::net::IpAddr;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -15,12 +17,14 @@ use super::super::body::{is_nothing, object, python, quoted, shown};
 use super::{holder, model};
 use crate::auth::LoginForm;
 use crate::auth::issue::{IssueError, Limit, MAX_SCOPES, TokenRequest, issue};
-use crate::db::{roles, users};
+use crate::auth::login::{self, LoginError};
+use crate::db::roles;
 use crate::domain::action::ManageTokens;
 use crate::domain::authority::Authority;
 use crate::domain::membership::may_make_admins;
 use crate::domain::principal::{Credential, Granted, Principal};
 use crate::domain::token::TokenOwner;
+use crate::http::client_address::ClientAddress;
 use crate::http::error::ApiError;
 use crate::http::extract::{JsonBody, MaybeAuth, UserPath};
 use crate::state::AppState;
@@ -28,13 +32,14 @@ use crate::state::AppState;
 pub(in crate::http::api) async fn create(
     State(state): State<AppState>,
     MaybeAuth(caller): MaybeAuth,
+    ClientAddress(from): ClientAddress,
     UserPath(name): UserPath,
     body: JsonBody,
 ) -> Result<(StatusCode, Json<TokenModel>), ApiError> {
     let fields = object(body.read()?, "Body must be a JSON dict or empty")?.unwrap_or_default();
     let caller = match caller {
         Some(caller) => caller,
-        None => by_password(&state, &fields).await?,
+        None => by_password(&state, &fields, from).await?,
     };
     let granted = permission(&caller, &name)?;
     let holder = holder(&state, &name)
@@ -77,7 +82,11 @@ fn permission(caller: &Principal, name: &Username) -> Result<Granted<ManageToken
 }
 
 /// Who the name and password in `auth` belong to. Never registers anybody.
-async fn by_password(state: &AppState, fields: &Map<String, Value>) -> Result<Principal, ApiError> {
+async fn by_password(
+    state: &AppState,
+    fields: &Map<String, Value>,
+    from: Option<IpAddr>,
+) -> Result<Principal, ApiError> {
     let refused = || ApiError::silent(StatusCode::FORBIDDEN);
     let text = |name: &str| {
         fields
@@ -90,21 +99,26 @@ async fn by_password(state: &AppState, fields: &Map<String, Value>) -> Result<Pr
     else {
         return Err(refused());
     };
-    let known = users::find(
-        state.db.read(),
-        &state.login.rules().now().policy.normalise(username),
-    )
-    .await?;
-    if known.is_none() {
-        return Err(refused());
-    }
     let form = LoginForm {
-        username: username.to_owned(),
-        password: Token::from_config(password),
+        from,
+        otp: text("otp").map(Token::from_config),
+        ..LoginForm::new(username, password)
     };
-    let user = state.login.check(&form).await.map_err(|error| {
-        tracing::warn!("token request by password refused: {error}");
-        refused()
+    let checked = state.login.check_registered(&form).await;
+    let user = checked.map_err(|error| match error {
+        LoginError::Db(error) => error.into(),
+        LoginError::Unavailable(error) => {
+            tracing::error!("{error}");
+            refused()
+        }
+        LoginError::Throttled(wait) => {
+            login::log_failure(username, from, "too many failures");
+            ApiError::too_many(wait)
+        }
+        LoginError::Refused(why) => {
+            login::log_failure(username, from, &why);
+            refused()
+        }
     })?;
     let found = state.identities.of_owner(TokenOwner::User(user.id)).await?;
     let who = found.ok_or_else(refused)?;

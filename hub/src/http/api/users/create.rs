@@ -126,6 +126,9 @@ async fn register(
         Permission::All(granted) => *granted.subject() == Hub,
         Permission::One(granted) => granted.subject() == name.as_str(),
     };
+    for name in names.iter().filter(|name| allowed(name)) {
+        prepare(state, caller, name).await?;
+    }
     let now = state.clock.now();
     let tx = state.db.write().await?;
     let mut created = Vec::new();
@@ -140,4 +143,17 @@ async fn register(
     let told = (!created.is_empty()).then_some(Event::Identities);
     tx.commit_and_tell(&state.bus, told).await?;
     Ok(created)
+}
+
+/// Tells the authenticator of a user who is about to be registered: it may have to make an account, or know of none.
+async fn prepare(state: &AppState, caller: &Principal, name: &Username) -> Result<(), ApiError> {
+    if users::find(state.db.read(), name.as_str()).await?.is_some() {
+        return Ok(());
+    }
+    may_take_name(state, caller, name)?;
+    let added = state.authenticator.add_user(name).await;
+    added.map_err(|error| {
+        tracing::error!("Failed to create user {name}: {error}");
+        ApiError::bad_request(format!("Failed to create user {name}: {error}"))
+    })
 }

@@ -44,6 +44,7 @@ pub(in crate::http::api) async fn delete(
     refuse_if_used(&state, &user, since)?;
     let stopped = stop_servers(&state, &granted, &user, since).await?;
     forget(&state, granted, &user, (since, &stopped)).await?;
+    state.authenticator.delete_user(&user.name).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

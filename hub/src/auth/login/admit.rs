@@ -1,0 +1,147 @@
+//! From what an authenticator says of somebody to a user: judged by the rules, registered, written down.
+
+use std::collections::BTreeSet;
+
+use hub_types::names::{GroupName, Username};
+
+use super::{Login, LoginError, LoginRefusal, Newcomers};
+use crate::auth::rules::Rules;
+use crate::auth::{AddUserError, AuthModel, AuthUnavailable};
+use crate::bus::Event;
+use crate::db::{Tx, groups, users};
+use crate::domain::login::{Known, Refusal};
+use crate::domain::user::User;
+
+impl Login {
+    pub(super) async fn admit(
+        &self,
+        rules: &Rules,
+        checked: &str,
+        model: &AuthModel,
+        new: Newcomers,
+    ) -> Result<User, LoginError> {
+        // The name that was checked is normalised already: a map must not be applied twice.
+        let name = if model.name == checked {
+            checked.to_owned()
+        } else {
+            rules.policy.normalise(&model.name)
+        };
+        let existing = users::find(self.db.read(), &name).await?.is_some();
+        if !existing && new == Newcomers::Refuse {
+            return Err(LoginRefusal::NotRegistered("it is no login".to_owned()).into());
+        }
+        let (username, admin) = self.judge(rules, &name, existing, model.admin).await?;
+        if !existing {
+            self.add_user(&username).await?;
+        }
+        let now = self.clock.now();
+        let tx = self.db.write().await?;
+        let user = match users::find(&*tx, username.as_str()).await? {
+            Some(user) => user,
+            None => users::insert(&tx, &username, admin.unwrap_or(false), now).await?,
+        };
+        let user = self.write(tx, user, model, admin).await?;
+        self.freshness.renew(user.id, now).await;
+        Ok(user)
+    }
+
+    /// By the rules of the configuration, then by those of the authenticator.
+    async fn judge(
+        &self,
+        rules: &Rules,
+        name: &str,
+        existing: bool,
+        admin: Option<bool>,
+    ) -> Result<(Username, Option<bool>), LoginError> {
+        let pattern = rules.config.authenticator.by_pattern(name);
+        let known = Known {
+            existing,
+            admin,
+            allowed: false,
+        };
+        let mut admitted = rules.policy.admit(name, known, pattern);
+        if admitted == Err(Refusal::NotAllowed)
+            && self.authenticator.allows(&Username::stored(name)).await?
+        {
+            let known = Known {
+                allowed: true,
+                ..known
+            };
+            admitted = rules.policy.admit(name, known, pattern);
+        }
+        let (username, admin) = admitted.map_err(LoginRefusal::from)?;
+        let admin = match admin {
+            Some(admin) => Some(admin),
+            None => self.authenticator.is_admin(&username).await?,
+        };
+        Ok((username, admin))
+    }
+
+    async fn add_user(&self, name: &Username) -> Result<(), LoginError> {
+        self.authenticator
+            .add_user(name)
+            .await
+            .map_err(|error| match error {
+                AddUserError::Refused(why) => LoginRefusal::NotRegistered(why).into(),
+                AddUserError::Unavailable(error) => error.into(),
+            })
+    }
+
+    /// Writes what is known of a user now.
+    async fn write(
+        &self,
+        tx: Tx,
+        user: User,
+        model: &AuthModel,
+        admin: Option<bool>,
+    ) -> Result<User, LoginError> {
+        let mut changed = admin.is_some_and(|admin| admin != user.admin);
+        if let (true, Some(admin)) = (changed, admin) {
+            users::set_admin(&tx, user.id, admin).await?;
+        }
+        if model.user_info.is_some() {
+            users::set_info(&tx, user.id, model.user_info.as_ref()).await?;
+        }
+        if self.rules.now().config.authenticator.manage_groups {
+            let names = self.groups_of(&user, model)?;
+            changed |= groups::set_of_user(&tx, user.id, &names).await?;
+        }
+        tx.commit_and_tell(&self.bus, changed.then_some(Event::Identities))
+            .await?;
+        Ok(User {
+            admin: admin.unwrap_or(user.admin),
+            ..user
+        })
+    }
+
+    /// The groups that the authenticator names, without those that cannot be.
+    fn groups_of(&self, user: &User, model: &AuthModel) -> Result<BTreeSet<String>, LoginError> {
+        let Some(groups) = &model.groups else {
+            let class = self.authenticator.class();
+            let why =
+                format!("[Authenticator] manage_groups is on, but {class} says nothing of groups");
+            return Err(AuthUnavailable(why).into());
+        };
+        let (good, bad): (BTreeSet<_>, BTreeSet<_>) = groups
+            .iter()
+            .cloned()
+            .partition(|name| GroupName::new(name).is_ok());
+        for name in bad {
+            tracing::warn!("{} is in a group that cannot be: {name:?}", user.name);
+        }
+        Ok(good)
+    }
+
+    /// Takes over what is known of a user now, without a login.
+    pub(in crate::auth) async fn take(
+        &self,
+        user: &User,
+        model: &AuthModel,
+    ) -> Result<(), LoginError> {
+        let tx = self.db.write().await?;
+        let Some(user) = users::get(&*tx, user.id).await? else {
+            return Ok(());
+        };
+        self.write(tx, user, model, model.admin).await.map(drop)
+    }
+}

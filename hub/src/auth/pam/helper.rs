@@ -1,0 +1,390 @@
+//! The process that talks to PAM: the hub's own binary as `hub pam`, one for each question.
+//!
+//! PAM's modules are programs of others in our address space: they may hang, crash, fork, change the user, the limits or
+//! the groups of the process. In a process of its own that ends with it: a question is bounded in time (the process is
+//! killed), and no module sees the hub's memory or environment.
+
+use std::ffi::CString;
+use std::io::{self, Read as _, Write as _};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::{ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::Command;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
+
+use super::library::{LIBPAM, Pam, PamError, Transaction};
+use crate::auth::AuthUnavailable;
+
+/// How long PAM may take for an answer, and how long a question waits for its turn.
+const LIMIT: Duration = Duration::from_secs(30);
+/// How many questions wait for each one that is being answered.
+const WAITING: usize = 16;
+/// Longest question or answer, in bytes.
+const LONGEST: u64 = 64 << 10;
+/// Where modules look for programs.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What PAM is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Task {
+    /// Check the password, and the account too if `account`.
+    Authenticate {
+        /// Whether expired and locked accounts are refused.
+        account: bool,
+    },
+    /// Check whether the account may be used, without a password.
+    Account,
+    /// Open a session.
+    Open,
+    /// Close a session.
+    Close,
+}
+
+/// A question for the helper. Texts are bytes in the encoding of the configuration.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Question {
+    pub(super) task: Task,
+    pub(super) service: String,
+    pub(super) user: Vec<u8>,
+    /// Password and one-time password.
+    pub(super) answers: Vec<Vec<u8>>,
+    pub(super) from: Option<IpAddr>,
+}
+
+/// What PAM said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Verdict {
+    /// Yes.
+    Done,
+    /// No.
+    Refused {
+        /// PAM's number and words.
+        why: String,
+    },
+    /// It could not be asked.
+    Broken {
+        /// Why.
+        why: String,
+    },
+}
+
+/// The helper's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Answer {
+    pub(super) verdict: Verdict,
+    /// Microseconds that the modules want a failure to take.
+    pub(super) delay: u32,
+}
+
+/// Asks PAM through a process.
+#[derive(Debug, Clone)]
+pub(super) struct Helper {
+    program: PathBuf,
+    at_once: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+    limit: Duration,
+}
+
+impl Helper {
+    /// At most `at_once` processes of `program`, the hub's own binary.
+    pub(super) fn new(program: PathBuf, at_once: usize) -> Self {
+        Self {
+            program,
+            at_once: Arc::new(Semaphore::new(at_once)),
+            waiting: Arc::new(Semaphore::new(at_once * WAITING)),
+            limit: LIMIT,
+        }
+    }
+
+    /// The answer, and when the question was put.
+    ///
+    /// # Errors
+    /// When PAM does not answer in time, or not at all.
+    pub(super) async fn ask(
+        &self,
+        question: &Question,
+    ) -> Result<(Answer, Instant), AuthUnavailable> {
+        let busy =
+            || AuthUnavailable("PAM is busy with other logins; see executor_threads".to_owned());
+        let _waiting = self.waiting.try_acquire().map_err(|_| busy())?;
+        let turn = timeout(self.limit, self.at_once.acquire()).await;
+        let _turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
+        let begin = Instant::now();
+        let answer = self
+            .run(question)
+            .await
+            .map_err(|why| AuthUnavailable(format!("PAM: {why}")))?;
+        if let Verdict::Broken { why } = &answer.verdict {
+            return Err(AuthUnavailable(format!("PAM: {why}")));
+        }
+        Ok((answer, begin))
+    }
+
+    async fn run(&self, question: &Question) -> Result<Answer, String> {
+        let mut child = Command::new(&self.program)
+            .arg("pam")
+            .env_clear()
+            .env("PATH", PATH)
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| format!("cannot start {}: {error}", self.program.display()))?;
+        let group = Group(child.id());
+        let words = serde_json::to_vec(question).map_err(|error| error.to_string())?;
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+        let talk = async {
+            if let Some(mut stdin) = stdin {
+                stdin.write_all(&words).await?;
+            }
+            let mut heard = Vec::new();
+            if let Some(stdout) = stdout {
+                stdout.take(LONGEST).read_to_end(&mut heard).await?;
+            }
+            Ok::<_, io::Error>(heard)
+        };
+        let heard = timeout(self.limit, talk)
+            .await
+            .map_err(|_| format!("no answer within {} s", self.limit.as_secs()))?
+            .map_err(|error| format!("the helper went away: {error}"))?;
+        // It has said all it has to say. Not yet waited for, it still has its number: nobody else is hit.
+        drop(group);
+        let ended = timeout(self.limit, child.wait()).await;
+        // Modules may have written to standard output as well: the answer is the last line.
+        let last = heard
+            .split(|byte| *byte == b'\n')
+            .rfind(|line| !line.is_empty());
+        match last.map(serde_json::from_slice) {
+            Some(Ok(answer)) => Ok(answer),
+            _ => Err(match ended {
+                Ok(Ok(status)) => format!("the helper ended without an answer ({status})"),
+                _ => "the helper gave no answer".to_owned(),
+            }),
+        }
+    }
+}
+
+/// The helper's process group: what modules have started ends with it, however the question ends.
+struct Group(Option<u32>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(id) = self.0.and_then(|id| i32::try_from(id).ok()) {
+            // Usually nobody is left.
+            let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
+        }
+    }
+}
+
+/// Whether the library can be loaded at all: better asked at the start than at the first login.
+///
+/// # Errors
+/// Why not, and what to do.
+pub fn available() -> Result<(), String> {
+    Pam::load(LIBPAM).map(drop)
+}
+
+/// Runs the helper: the whole of the hub's hidden subcommand `pam`. Reads a question from standard input and answers on
+/// standard output.
+#[must_use]
+pub fn helper_main() -> ExitCode {
+    // A module that crashes leaves no file with a password in it.
+    let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+    let mut words = Vec::new();
+    let read = io::stdin().take(LONGEST).read_to_end(&mut words);
+    let question = read.map_err(|error| error.to_string()).and_then(|_| {
+        serde_json::from_slice::<Question>(&words).map_err(|error| error.to_string())
+    });
+    let answer = match question {
+        Ok(question) => answer(LIBPAM, question),
+        Err(_) => broken("this subcommand is started by the hub itself".to_owned()),
+    };
+    let written = serde_json::to_string(&answer)
+        .map_err(io::Error::from)
+        .and_then(|line| writeln!(io::stdout(), "\n{line}"));
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn broken(why: String) -> Answer {
+    Answer {
+        verdict: Verdict::Broken { why },
+        delay: 0,
+    }
+}
+
+fn answer(library: &str, question: Question) -> Answer {
+    let pam = match Pam::load(library) {
+        Ok(pam) => pam,
+        Err(why) => return broken(why),
+    };
+    let texts: Result<Vec<CString>, _> = question.answers.into_iter().map(CString::new).collect();
+    let (Ok(service), Ok(user), Ok(texts)) = (
+        CString::new(question.service),
+        CString::new(question.user),
+        texts,
+    ) else {
+        return broken("a text with a zero byte".to_owned());
+    };
+    let mut talk = match Transaction::begin(&pam, &service, &user, texts) {
+        Ok(talk) => talk,
+        Err(PamError { code, text }) => return broken(format!("{text} ({code})")),
+    };
+    if let Some(from) = question
+        .from
+        .and_then(|from| CString::new(from.to_string()).ok())
+    {
+        talk.comes_from(&from);
+    }
+    let done = run(&mut talk, question.task);
+    let verdict = match done {
+        Ok(()) => Verdict::Done,
+        Err(PamError { code, text }) => Verdict::Refused {
+            why: format!("{text} ({code})"),
+        },
+    };
+    Answer {
+        verdict,
+        delay: talk.delay(),
+    }
+}
+
+fn run(talk: &mut Transaction<'_>, task: Task) -> Result<(), PamError> {
+    match task {
+        Task::Authenticate { account } => {
+            talk.authenticate()?;
+            if account {
+                talk.check_account()?;
+            }
+            talk.renew_credentials();
+            Ok(())
+        }
+        Task::Account => talk.check_account(),
+        Task::Open => talk.open_session(),
+        Task::Close => talk.close_session(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn question() -> Question {
+        Question {
+            task: Task::Authenticate { account: true },
+            service: "login".into(),
+            user: b"nobody-at-all".to_vec(),
+            answers: vec![b"x".to_vec()],
+            from: None,
+        }
+    }
+
+    /// A helper that is this shell script.
+    fn script(text: &str, limit: Duration) -> (Helper, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("helper");
+        std::fs::write(&file, format!("#!/bin/sh\n{text}\n")).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let helper = Helper {
+            limit,
+            ..Helper::new(file, 1)
+        };
+        (helper, folder)
+    }
+
+    #[tokio::test]
+    async fn a_helper_that_hangs_or_dies_is_no_answer() {
+        for (text, limit, expected) in [
+            ("cat > /dev/null; sleep 1000", 1, "no answer within 1 s"),
+            ("cat > /dev/null; exit 3", 30, "ended without an answer"),
+            (
+                "cat > /dev/null; kill -SEGV $$",
+                30,
+                "ended without an answer",
+            ),
+            (
+                "cat > /dev/null; echo nonsense",
+                30,
+                "ended without an answer",
+            ),
+        ] {
+            let (helper, _folder) = script(text, Duration::from_secs(limit));
+            let why = helper.ask(&question()).await.unwrap_err().to_string();
+            assert!(why.contains(expected), "{text}: {why}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_modules_print_is_not_the_answer() {
+        let (helper, _folder) = script(
+            "cat > /dev/null; echo '{\"verdict\":\"Done\"}'; echo '{\"verdict\":{\"Refused\":{\"why\":\"x\"}},\"delay\":7}'",
+            LIMIT,
+        );
+        let (answer, _) = helper.ask(&question()).await.unwrap();
+        let why = "x".to_owned();
+        assert_eq!(
+            answer,
+            Answer {
+                verdict: Verdict::Refused { why },
+                delay: 7
+            }
+        );
+    }
+
+    #[tokio::test]
+    async fn a_helper_gets_nothing_of_the_environment() {
+        let (helper, folder) = script("cat > /dev/null; env > \"${0%/*}/env\"; exit 1", LIMIT);
+        helper.ask(&question()).await.unwrap_err();
+        let env = std::fs::read_to_string(folder.path().join("env")).unwrap();
+        let names: Vec<&str> = env
+            .lines()
+            .filter_map(|line| line.split('=').next())
+            .filter(|name| !matches!(*name, "PWD" | "_" | "OLDPWD" | "SHLVL"))
+            .collect();
+        assert_eq!(names, ["PATH"]);
+    }
+
+    #[tokio::test]
+    async fn logins_beyond_the_bound_are_told_so_at_once() {
+        let (helper, _folder) = script("cat > /dev/null; sleep 1000", LIMIT);
+        let crowd: Vec<_> = (0..WAITING)
+            .map(|_| {
+                let helper = helper.clone();
+                tokio::spawn(async move { helper.ask(&question()).await.map(drop) })
+            })
+            .collect();
+        while helper.waiting.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let why = helper.ask(&question()).await.unwrap_err().to_string();
+        assert!(why.contains("busy"), "{why}");
+        for one in crowd {
+            one.abort();
+        }
+    }
+
+    #[test]
+    fn a_machine_without_the_library_is_broken_not_refusing() {
+        let answer = answer("libpam-of-nowhere.so.0", question());
+        assert!(
+            matches!(answer.verdict, Verdict::Broken { .. }),
+            "{answer:?}"
+        );
+    }
+}

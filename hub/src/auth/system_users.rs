@@ -1,0 +1,401 @@
+//! The users of this machine: looked up, judged by their groups, made. Source: JupyterHub's `LocalAuthenticator`.
+//!
+//! Look-ups may ask a directory server, so that each happens on a thread of its own, bounded in number and time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::unistd::{Gid, Group, Uid, User};
+use services::process::resolve;
+use services::process::users::{SystemUser, UserError, lookup};
+use tokio::io::AsyncReadExt as _;
+use tokio::process::Command;
+use tokio::sync::{Mutex, Semaphore};
+use tokio::time::timeout;
+
+use super::{AddUserError, AuthUnavailable};
+use crate::config::Config;
+
+/// How long a look-up may take.
+const LOOKUP: Duration = Duration::from_secs(30);
+/// How many look-ups there are at once.
+const AT_ONCE: usize = 4;
+/// How long the making of a user may take.
+const MAKING: Duration = Duration::from_secs(60);
+/// How much is kept of what the command says, in bytes.
+const SAID: u64 = 4 << 10;
+/// Where the command is looked for: tools of the administrator are on no user's path.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// The longest name that Linux's own tools make.
+const LONGEST_NEW: usize = 32;
+
+/// Whether a system user can be called so: names of directories included (`DOMAIN\user`, `user@realm`), but nothing that a
+/// program could take for an option, a path, a list or a line of its own.
+#[must_use]
+pub fn is_system_name(name: &str) -> bool {
+    let fine =
+        |c: char| !c.is_control() && !c.is_whitespace() && !":/,\"'`$&|;<>(){}[]*?!#%".contains(c);
+    (1..=255).contains(&name.len())
+        && !name.starts_with(['-', '+', '~', '.'])
+        && name.chars().all(fine)
+}
+
+/// Whether a user of this name may be made: what every tool and file of a Unix takes.
+#[must_use]
+pub fn is_new_system_name(name: &str) -> bool {
+    let begins = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
+    let fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-.".contains(c);
+    begins && name.len() <= LONGEST_NEW && name.chars().all(fine)
+}
+
+/// The users of this machine, by the section `[LocalAuthenticator]`.
+#[derive(Debug)]
+pub struct SystemUsers {
+    allowed_groups: BTreeSet<String>,
+    create: bool,
+    command: Option<Vec<String>>,
+    uids: BTreeMap<String, u64>,
+    at_once: Arc<Semaphore>,
+    /// The tools that make users lock the same files, and some do not wait.
+    making: Mutex<()>,
+}
+
+impl SystemUsers {
+    /// By the configuration.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let local = &config.local_users;
+        Self {
+            allowed_groups: local.allowed_groups.clone(),
+            create: local.create_system_users,
+            command: local.add_user_cmd.clone(),
+            uids: local.uids.clone(),
+            at_once: Arc::new(Semaphore::new(AT_ONCE)),
+            making: Mutex::default(),
+        }
+    }
+
+    /// Runs a look-up that may block.
+    async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce() -> Result<T, String> + Send + 'static,
+    ) -> Result<T, AuthUnavailable> {
+        let late = || AuthUnavailable("the machine does not say who its users are".to_owned());
+        let at_once = Arc::clone(&self.at_once);
+        let found = timeout(LOOKUP, async move {
+            let turn = at_once.acquire_owned().await.map_err(|_| late())?;
+            let looked = tokio::task::spawn_blocking(move || {
+                // One that hangs keeps its place: there are never more of them.
+                let _turn = turn;
+                look()
+            });
+            looked.await.map_err(|_| late())
+        });
+        let found = found.await.map_err(|_| late())??;
+        found.map_err(|why| AuthUnavailable(format!("cannot look up a system user: {why}")))
+    }
+
+    async fn find(&self, name: &str) -> Result<Option<SystemUser>, AuthUnavailable> {
+        if !is_system_name(name) {
+            return Ok(None);
+        }
+        let name = name.to_owned();
+        self.look(move || match lookup(&name) {
+            Ok(user) => Ok(Some(user)),
+            Err(UserError::Unknown(_)) => Ok(None),
+            Err(error) => Err(error.to_string()),
+        })
+        .await
+    }
+
+    /// What the machine itself calls the user of this name: directories know one user by several.
+    ///
+    /// # Errors
+    /// When the machine does not say.
+    pub async fn own_name(&self, name: &str) -> Result<Option<String>, AuthUnavailable> {
+        let Some(user) = self.find(name).await? else {
+            return Ok(None);
+        };
+        self.look(move || {
+            let own = User::from_uid(Uid::from_raw(user.uid)).map_err(|error| error.to_string())?;
+            Ok(Some(own.map_or(user.name, |own| own.name)))
+        })
+        .await
+    }
+
+    /// The names of the user's groups.
+    ///
+    /// # Errors
+    /// When the machine does not say.
+    pub async fn groups_of(&self, name: &str) -> Result<BTreeSet<String>, AuthUnavailable> {
+        let Some(user) = self.find(name).await? else {
+            return Ok(BTreeSet::new());
+        };
+        self.look(move || {
+            let group = |gid: &u32| Group::from_gid(Gid::from_raw(*gid)).map_err(|e| e.to_string());
+            let groups: Result<Vec<_>, _> = user.groups.iter().map(group).collect();
+            Ok(groups?
+                .into_iter()
+                .flatten()
+                .map(|group| group.name)
+                .collect())
+        })
+        .await
+    }
+
+    /// Whether the user is in one of these groups, all of which must exist.
+    ///
+    /// # Errors
+    /// When the machine does not say, or knows one of the groups not: who is what is not guessed then.
+    pub async fn is_in_one_of(
+        &self,
+        name: &str,
+        groups: &BTreeSet<String>,
+    ) -> Result<bool, AuthUnavailable> {
+        let (is_in, unknown) = self.compare(name, groups).await?;
+        match unknown.first() {
+            None => Ok(is_in),
+            Some(group) => Err(AuthUnavailable(format!(
+                "this machine has no group {group:?}, which the configuration names"
+            ))),
+        }
+    }
+
+    /// Whether a rule of groups allows the user. Groups that do not exist allow nobody, and are said in the log.
+    ///
+    /// # Errors
+    /// When the machine does not say.
+    pub async fn is_allowed(&self, name: &str) -> Result<bool, AuthUnavailable> {
+        if self.allowed_groups.is_empty() {
+            return Ok(false);
+        }
+        let (is_in, unknown) = self.compare(name, &self.allowed_groups).await?;
+        for group in unknown {
+            tracing::error!("[LocalAuthenticator] allowed_groups: no such group: {group}");
+        }
+        Ok(is_in)
+    }
+
+    /// Whether the user is in one of the groups, and which of those do not exist.
+    async fn compare(
+        &self,
+        name: &str,
+        groups: &BTreeSet<String>,
+    ) -> Result<(bool, Vec<String>), AuthUnavailable> {
+        let own = self
+            .find(name)
+            .await?
+            .map(|user| user.groups)
+            .unwrap_or_default();
+        let groups = groups.clone();
+        self.look(move || {
+            let (mut is_in, mut unknown) = (false, Vec::new());
+            for name in groups {
+                match Group::from_name(&name).map_err(|error| error.to_string())? {
+                    Some(group) => is_in |= own.contains(&group.gid.as_raw()),
+                    None => unknown.push(name),
+                }
+            }
+            Ok((is_in, unknown))
+        })
+        .await
+    }
+
+    /// Sees to it that the machine has this user.
+    ///
+    /// # Errors
+    /// When it has not, and the configuration does not say that users are made, or they cannot be.
+    pub async fn ensure(&self, name: &str) -> Result<(), AddUserError> {
+        if self.find(name).await?.is_some() {
+            return Ok(());
+        }
+        if !self.create {
+            return Err(AddUserError::Refused(format!(
+                "there is no system user {name:?}; make it, or set [LocalAuthenticator] create_system_users = true"
+            )));
+        }
+        if !is_new_system_name(name) {
+            return Err(AddUserError::Refused(format!(
+                "no system user can be made of {name:?}: up to {LONGEST_NEW} of a-z, 0-9, '_', '-' and '.', the first a letter or '_'"
+            )));
+        }
+        let _alone = self.making.lock().await;
+        if self.find(name).await?.is_none() {
+            self.make(name).await.map_err(|why| {
+                AddUserError::Refused(format!("system user {name:?} cannot be made: {why}"))
+            })?;
+            tracing::info!("system user {name} is made");
+        }
+        Ok(())
+    }
+
+    /// The command that makes the user `name`.
+    fn command(&self, name: &str) -> Vec<String> {
+        let command = self.command.clone().unwrap_or_else(default_command);
+        let mut command: Vec<String> = command
+            .iter()
+            .map(|part| part.replace("USERNAME", name))
+            .collect();
+        if let Some(uid) = self.uids.get(name) {
+            command.extend(["--uid".to_owned(), uid.to_string()]);
+        }
+        command.push(name.to_owned());
+        command
+    }
+
+    async fn make(&self, name: &str) -> Result<(), String> {
+        let command = self.command(name);
+        let (program, args) = command.split_first().ok_or("there is no command")?;
+        let program = resolve(program, Some(PATH)).map_err(|error| error.to_string())?;
+        let mut child = Command::new(&program)
+            .args(args)
+            .env_clear()
+            .env("PATH", PATH)
+            .env("LC_ALL", "C.UTF-8")
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| format!("{}: {error}", program.display()))?;
+        let stderr = child.stderr.take();
+        let ended = timeout(MAKING, async {
+            let mut said = Vec::new();
+            if let Some(mut stderr) = stderr {
+                // What it says is for the message only. The rest is read, so that it is not stopped by it.
+                let _ = (&mut stderr).take(SAID).read_to_end(&mut said).await;
+                let _ = tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await;
+            }
+            (child.wait().await, said)
+        });
+        match ended.await {
+            Err(_) => Err(format!(
+                "{} takes longer than {} s",
+                program.display(),
+                MAKING.as_secs()
+            )),
+            Ok((Ok(status), _)) if status.success() => Ok(()),
+            Ok((Ok(status), said)) => Err(format!(
+                "{} ended with {status}: {}",
+                program.display(),
+                String::from_utf8_lossy(&said).trim().escape_debug()
+            )),
+            Ok((Err(error), _)) => Err(error.to_string()),
+        }
+    }
+}
+
+/// What makes users on this machine. JupyterHub knows Debian's `adduser` and BSD's `pw`; others have `useradd` alone.
+fn default_command() -> Vec<String> {
+    let words: &[&str] = if resolve("pw", Some(PATH)).is_ok() {
+        &["pw", "useradd", "-m", "-n"]
+    } else if std::path::Path::new("/etc/adduser.conf").exists() {
+        &["adduser", "-q", "--gecos", "", "--disabled-password"]
+    } else {
+        &["useradd", "--create-home"]
+    };
+    words.iter().map(ToString::to_string).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_may_reach_the_machine() {
+        for (name, known, new) in [
+            ("mal", true, true),
+            ("_daemon-2.x", true, true),
+            ("DOMAIN\\mal", true, false),
+            ("mal@example.org", true, false),
+            ("zoë", true, false),
+            ("2pac", true, false),
+            ("-rf", false, false),
+            ("--help", false, false),
+            ("../../etc", false, false),
+            (".ssh", false, false),
+            ("a b", false, false),
+            ("a\nroot", false, false),
+            ("a\0", false, false),
+            ("a:0:0", false, false),
+            ("$(id)", false, false),
+            ("", false, false),
+            (&"x".repeat(33), true, false),
+            (&"x".repeat(256), false, false),
+        ] {
+            assert_eq!(is_system_name(name), known, "{name:?}");
+            assert_eq!(is_new_system_name(name), new, "{name:?}");
+        }
+    }
+
+    fn users(change: impl FnOnce(&mut crate::config::LocalAuthenticator)) -> SystemUsers {
+        let mut config = Config::default();
+        change(&mut config.local_users);
+        SystemUsers::new(&config)
+    }
+
+    #[test]
+    fn the_command_names_the_user_last() {
+        let users = users(|local| {
+            local.add_user_cmd = Some(["mk", "--home", "/h/USERNAME"].map(Into::into).into());
+            local.uids = [("mal".to_owned(), 1234)].into();
+        });
+        assert_eq!(
+            users.command("mal"),
+            ["mk", "--home", "/h/mal", "--uid", "1234", "mal"]
+        );
+        assert_eq!(users.command("zoe"), ["mk", "--home", "/h/zoe", "zoe"]);
+    }
+
+    #[tokio::test]
+    async fn groups_of_the_machine_allow() {
+        let root_group = Group::from_gid(Gid::from_raw(0)).unwrap().unwrap().name;
+        let users = users(|local| {
+            local.allowed_groups = ["no-such-group".to_owned(), root_group.clone()].into();
+        });
+        assert!(users.is_allowed("root").await.unwrap());
+        assert!(!users.is_allowed("nobody-at-all").await.unwrap());
+        assert!(users.groups_of("root").await.unwrap().contains(&root_group));
+        let named = BTreeSet::from(["no-such-group".to_owned(), root_group]);
+        let why = users.is_in_one_of("root", &named).await.unwrap_err();
+        assert!(
+            why.to_string().contains("no group \"no-such-group\""),
+            "{why}"
+        );
+    }
+
+    #[tokio::test]
+    async fn users_are_made_only_when_that_is_asked_for_and_of_names_that_fit() {
+        let absent = "hub-test-nobody";
+        let why = users(|_| {}).ensure(absent).await.unwrap_err().to_string();
+        assert!(why.contains("create_system_users"), "{why}");
+        let makes = |command: &str| {
+            let command = vec![
+                "/bin/sh".into(),
+                "-c".into(),
+                command.to_owned(),
+                "sh".into(),
+            ];
+            users(|local| {
+                local.create_system_users = true;
+                local.add_user_cmd = Some(command);
+            })
+        };
+        for (command, name, expected) in [
+            (
+                "echo \"no room for $1\" >&2; exit 7",
+                absent,
+                "no room for hub-test-nobody",
+            ),
+            ("exit 0", "--help", "no system user can be made"),
+            ("exit 0", "zoë", "no system user can be made"),
+        ] {
+            let why = makes(command).ensure(name).await.unwrap_err().to_string();
+            assert!(why.contains(expected), "{why}");
+        }
+        makes("exit 1").ensure("root").await.unwrap();
+    }
+}
