@@ -5,12 +5,12 @@
 //!
 //! Stop: no new requests → (if configured) servers → managed services → (if configured) the proxy → good-bye to the other hubs.
 
+mod accounts;
 mod listen;
 pub(crate) mod only_hub;
 mod pid_file;
 mod reload;
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
@@ -20,7 +20,6 @@ use anyhow::Context as _;
 use chrono::TimeDelta;
 use hub_types::clock::{Clock, SystemClock};
 use hub_types::env::ProcessEnv;
-use hub_types::names::Username;
 use hub_types::secret::random_urlsafe;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -460,7 +459,7 @@ impl Hub {
         welcome(&started);
 
         state.managed.start();
-        tokio::spawn(make_system_users(state.clone()));
+        tokio::spawn(accounts::make(state.clone()));
         let begin = Instant::now();
         if let Err(error) = state.manager.adopt_all().await {
             tracing::error!("what earlier hubs left cannot be looked at yet: {error}");
@@ -557,27 +556,6 @@ impl Hub {
         }
         while stops.join_next().await.is_some() {}
         Ok(())
-    }
-}
-
-/// Tells the authenticator of everybody whom the configuration names, who are registered without a login. In the
-/// background: it may have to make their accounts.
-async fn make_system_users(state: AppState) {
-    if !state.config.local_users.create_system_users {
-        return;
-    }
-    let auth = &state.config.authenticator;
-    let members = state.config.jupyterhub.load_groups.values();
-    let members = members.flat_map(|group| &group.users);
-    let all = auth.admin_users.iter().chain(&auth.allowed_users);
-    let names: BTreeSet<String> = all
-        .chain(members)
-        .map(|name| state.login.rules().now().policy.normalise(name))
-        .collect();
-    for name in names.into_iter().map(Username::stored) {
-        if let Err(error) = state.authenticator.add_user(&name).await {
-            tracing::error!("{name} has no account: {error}");
-        }
     }
 }
 

@@ -285,6 +285,7 @@ mod tests {
     use hub_types::clock::FakeClock;
 
     use super::*;
+    use crate::auth::AuthModel;
 
     /// Believes everybody, as a directory does that takes a bind without a password for an anonymous one.
     #[derive(Debug)]

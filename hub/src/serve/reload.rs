@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hub_types::env::ProcessEnv;
 use tokio::signal::unix::Signal;
 
+use super::accounts;
 use crate::bootstrap;
 use crate::bus::Event;
 use crate::config::change::{Change, take};
@@ -53,6 +54,7 @@ impl Reloader {
             .await
             .map_err(|error| error.to_string())?;
         rules.replace(config);
+        tokio::spawn(accounts::make(state.clone()));
         if let Err(error) = self.tell().await {
             tracing::error!("SIGHUP: what is known of users may be old for some minutes: {error}");
         }

@@ -20,12 +20,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::library::{LIBPAM, Pam, PamError, Transaction};
 use crate::auth::AuthUnavailable;
 
 /// How long PAM may take for an answer, and how long a question waits for its turn.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(60);
 /// How many questions wait for each one that is being answered.
 const WAITING: usize = 16;
 /// Longest question or answer, in bytes.
@@ -58,6 +59,12 @@ pub(super) struct Question {
     /// Password and one-time password.
     pub(super) answers: Vec<Vec<u8>>,
     pub(super) from: Option<IpAddr>,
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        self.answers.zeroize();
+    }
 }
 
 /// What PAM said.
@@ -144,6 +151,7 @@ impl Helper {
             .map_err(|error| format!("cannot start {}: {error}", self.program.display()))?;
         let group = Group(child.id());
         let words = serde_json::to_vec(question).map_err(|error| error.to_string())?;
+        let words = Zeroizing::new(words);
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let talk = async {
             if let Some(mut stdin) = stdin {
@@ -227,15 +235,16 @@ fn broken(why: String) -> Answer {
     }
 }
 
-fn answer(library: &str, question: Question) -> Answer {
+fn answer(library: &str, mut question: Question) -> Answer {
     let pam = match Pam::load(library) {
         Ok(pam) => pam,
         Err(why) => return broken(why),
     };
-    let texts: Result<Vec<CString>, _> = question.answers.into_iter().map(CString::new).collect();
+    let texts = std::mem::take(&mut question.answers);
+    let texts: Result<Vec<CString>, _> = texts.into_iter().map(CString::new).collect();
     let (Ok(service), Ok(user), Ok(texts)) = (
-        CString::new(question.service),
-        CString::new(question.user),
+        CString::new(question.service.as_str()),
+        CString::new(question.user.as_slice()),
         texts,
     ) else {
         return broken("a text with a zero byte".to_owned());

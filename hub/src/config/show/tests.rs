@@ -2,9 +2,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::*;
+use crate::config::AuthenticatorClass;
 use crate::config::load::{Flag, OwnClasses, assemble};
 
-/// The file with the settings uncommented that `keep` picks, and an authenticator, which has no default yet.
+/// The file with the settings uncommented that `keep` picks.
 fn uncommented(keep: impl Fn(&str) -> bool) -> String {
     template()
         .lines()
@@ -67,12 +68,18 @@ fn every_unset_setting_in_the_template_can_be_uncommented() {
 }
 
 #[test]
-fn the_template_as_it_is_lacks_only_the_authenticator() {
+fn the_template_as_it_is_lacks_only_somebody_who_may_log_in() {
     let empty: BTreeMap<String, String> = BTreeMap::new();
     let text = template();
     let file = Some((Path::new("hub.toml"), text.as_str()));
-    let error = assemble(file, &[], Path::new("/srv"), &empty, &OwnClasses::default()).unwrap_err();
-    assert_eq!(error.problems.len(), 1, "{error}");
+    let loaded = assemble(file, &[], Path::new("/srv"), &empty, &OwnClasses::default()).unwrap();
+    assert_eq!(
+        loaded.config.jupyterhub.authenticator_class,
+        AuthenticatorClass::Pam
+    );
+    let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(warnings.len(), 1, "{warnings:#?}");
+    assert!(warnings[0].ends_with("nobody can log in"), "{warnings:#?}");
     assert!(text.lines().all(|line| line.chars().count() <= 200));
 }
 

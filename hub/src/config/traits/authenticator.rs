@@ -105,7 +105,7 @@ pub(super) static DICTIONARY: Class = class! {
     dictionary, "Users with a password each, as hashes in the configuration. Only this hub has it.";
     works {
         users: PasswordHashes => dictionary.users,
-            "Name → argon2 hash of the password, as `hub hash-password` makes it. Who of them may log in is for [Authenticator] to say, e.g. allow_all = true.";
+            "Name → argon2 hash of the password, as `hub hash-password` makes it. Who of them may log in is for [Authenticator] to say: allow_all lets in all of them.";
     }
 };
 

@@ -92,8 +92,8 @@ fn warn(config: &Config, state: &mut State) {
         state.warn(
             "Authenticator",
             "allow_all",
-            "is not set, nor is anybody named in allowed_users or admin_users: nobody can log in. allow_all = true lets in \
-             everybody whose password is right",
+            "is not set (true lets in everybody whose password is right), nor is anybody named in allowed_users or \
+             admin_users: nobody can log in",
         );
     }
     if config.jupyterhub.admin_access {
@@ -117,7 +117,7 @@ fn warn(config: &Config, state: &mut State) {
 
 fn dictionary(config: &Config, state: &mut State) {
     if config.dictionary.users.is_empty() {
-        let message = "names nobody, so nobody can log in; make a hash with `hub hash-password`";
+        let message = "names nobody (make a hash with `hub hash-password`): nobody can log in";
         state.warn("dictionary", "users", message);
     }
 }

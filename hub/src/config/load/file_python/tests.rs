@@ -137,7 +137,7 @@ fn classes_are_named_by_object_or_by_text() {
         problems(mine),
         [
             "jupyterhub_config.py:12: [JupyterHub] authenticator_class is the Python class Mine of this file: this hub runs \
-          no Python; write the name of an authenticator: \"shared-password\" or \"dummy\""
+          no Python; write the name of an authenticator: \"pam\", \"dictionary\", \"shared-password\", \"null\" or \"dummy\""
         ]
     );
 }

@@ -23,7 +23,10 @@ pub(in crate::http::api) fn create() -> Operation {
         "type": ["array", "null"], "items": text(), "maxItems": crate::auth::issue::MAX_SCOPES,
         "description": "Roles whose scopes the token gets; instead of `scopes`.",
     });
-    let auth = at_least(json!({"username": text(), "password": text()}), &[]);
+    let auth = at_least(
+        json!({"username": text(), "password": text(), "otp": text()}),
+        &[],
+    );
     let schema = at_least(
         json!({
             "note": {
@@ -48,6 +51,10 @@ pub(in crate::http::api) fn create() -> Operation {
         .model::<TokenModel>(
             201,
             "The token, with its secret in `token`: it is told this once.",
+        )
+        .error(
+            429,
+            "The name and password were wrong too often; try again after `Retry-After` seconds.",
         )
 }
 
