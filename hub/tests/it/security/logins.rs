@@ -177,10 +177,8 @@ async fn case_121_names_write_no_lines_of_their_own() {
             .tries(&hub, name, "wrong", "192.0.2.1")
             .await
             .expect(403);
-        let path = format!(
-            "/hub/login?username={}",
-            hub_types::names::escape(&name[..20])
-        );
+        let begin: String = name.chars().take(20).collect();
+        let path = format!("/hub/login?username={}", hub_types::names::escape(&begin));
         hub.request("GET", &path)
             .header("user-agent", "a\tb")
             .send()
