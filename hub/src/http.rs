@@ -1,7 +1,7 @@
 //! The hub's HTTP: REST API, OAuth provider, pages.
 //!
 //! * [`api`]: `{base}hub/api/…`; [`oauth`]: `{base}hub/api/oauth2/…`; [`pages`]: everything a person sees;
-//! * [`extract`]: who calls and what the URL names; [`client_address`]: from where; [`origin`]: where the client sees us; [`json`]: bodies;
+//! * [`extract`]: who calls and what the URL names; [`client_ip`]: from where; [`origin`]: where the client sees us; [`json`]: bodies;
 //! * [`freshness`]: whether the callers' logins still hold;
 //! * [`xsrf`]: what cookies alone may not do;
 //! * [`error`]: errors of the API; [`view`]: domain values as wire models;
@@ -9,7 +9,6 @@
 //! * [`middleware`]: what happens around every request.
 
 pub mod api;
-pub mod client_address;
 pub mod client_ip;
 pub mod error;
 pub mod extract;

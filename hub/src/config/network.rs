@@ -24,6 +24,11 @@ fn bits_of(address: IpAddr) -> (u128, u8) {
     }
 }
 
+/// The bits of one address.
+fn most_bits(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
+}
+
 impl Network {
     /// Whether an address belongs to it. IPv4 addresses that are written as IPv6 ones are taken as what they are.
     #[must_use]
@@ -50,7 +55,7 @@ impl FromStr for Network {
             .parse::<IpAddr>()
             .map_err(|_| NotANetwork)?
             .to_canonical();
-        let most = if address.is_ipv4() { 32 } else { 128 };
+        let most = most_bits(address);
         let bits = match bits {
             Some(bits) => bits.parse().map_err(|_| NotANetwork)?,
             None => most,
@@ -63,6 +68,9 @@ impl FromStr for Network {
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.bits == most_bits(self.address) {
+            return self.address.fmt(f);
+        }
         write!(f, "{}/{}", self.address, self.bits)
     }
 }

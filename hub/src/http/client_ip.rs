@@ -1,77 +1,143 @@
-//! The address of whoever asks, as the nearest proxy that is not one of the administrator's own saw it.
+//! The address of whoever asks, as far as it can be believed: what failed logins are counted by, and what the log names.
 //!
-//! Each proxy appends whom it was asked by to `X-Forwarded-For`; what stands before the entry of the last proxy that we
-//! trust can be made up by the client. Source: tornado's `xheaders` with `trusted_downstream`, as JupyterHub 6.1 sets them.
+//! Each proxy appends whom it was asked by to `X-Forwarded-For`, so it is read from its end backwards while the one who
+//! wrote an entry is ours; what stands before can be made up by the client. Ours are this machine, the address on which
+//! the hub listens, and `trusted_downstream_ips`. Source of that trait: tornado's `xheaders` with `trusted_downstream`,
+//! as JupyterHub 6.1 sets them; there the first entry is believed whoever sends it.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap};
 
-/// The client's address: the last entry of `X-Forwarded-For` that is none of `trusted`, else the other end of the connection.
-///
-/// Whoever reaches the hub past its proxy can say anything: good for logs and counters, no ground to let anybody in.
-#[must_use]
-pub fn client_ip(headers: &HeaderMap, peer: Option<IpAddr>, trusted: &[IpAddr]) -> Option<IpAddr> {
-    let lists = headers.get_all("x-forwarded-for").iter();
-    let entries: Vec<&str> = lists
-        .filter_map(|list| list.to_str().ok())
-        .flat_map(|list| list.split(','))
-        .map(str::trim)
-        .collect();
-    let mut client = peer;
-    for entry in entries.iter().rev() {
-        // One that is no address was made up, or is of a proxy that keeps it to itself.
-        let Ok(ip) = entry.parse::<IpAddr>() else {
-            break;
-        };
-        client = Some(ip.to_canonical());
-        if !trusted.contains(&ip.to_canonical()) {
-            break;
-        }
+use crate::config::JupyterHub;
+use crate::state::AppState;
+
+/// The address of the client; none when the request did not come over a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientIp(pub Option<IpAddr>);
+
+impl ClientIp {
+    /// The address from which a request comes.
+    #[must_use]
+    pub fn of(headers: &HeaderMap, extensions: &Extensions, settings: &JupyterHub) -> Self {
+        let peer: Option<&ConnectInfo<SocketAddr>> = extensions.get();
+        let peer = peer.map(|peer| peer.0.ip());
+        Self(client_ip(headers, peer, |address| {
+            is_ours(address, settings)
+        }))
     }
-    client
 }
 
-/// The other end of the connection on which a request came; none for a unix socket.
-#[must_use]
-pub fn peer(extensions: &Extensions) -> Option<IpAddr> {
-    let peer: &ConnectInfo<SocketAddr> = extensions.get()?;
-    Some(peer.0.ip().to_canonical())
+impl FromRequestParts<AppState> for ClientIp {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
+        let settings = &state.config.jupyterhub;
+        Ok(Self::of(&parts.headers, &parts.extensions, settings))
+    }
+}
+
+/// Whether a proxy of ours can ask from an address.
+fn is_ours(address: IpAddr, settings: &JupyterHub) -> bool {
+    let listens = settings.hub_bind_url.host.parse::<IpAddr>();
+    let named = &settings.trusted_downstream_ips;
+    address.is_loopback()
+        || listens.is_ok_and(|listens| listens.to_canonical() == address)
+        || named.iter().any(|network| network.contains(address))
+}
+
+/// The nearest that is not ours, else the farthest that is. What is no address was made up, or is of a proxy that keeps
+/// it to itself: it ends the chain. A peer without address came through a socket of this machine.
+fn client_ip(
+    headers: &HeaderMap,
+    peer: Option<IpAddr>,
+    is_ours: impl Fn(IpAddr) -> bool,
+) -> Option<IpAddr> {
+    let lines = headers.get_all("x-forwarded-for").iter();
+    let entries: Vec<&str> = lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .collect();
+    let mut client = peer.map(|peer| peer.to_canonical());
+    for entry in entries.iter().rev() {
+        if client.is_some_and(|client| !is_ours(client)) {
+            break;
+        }
+        let entry = entry.trim().trim_matches(['[', ']']);
+        let Ok(entry) = entry.parse::<IpAddr>() else {
+            break;
+        };
+        client = Some(entry.to_canonical());
+    }
+    client
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::BindUrl;
+
+    fn found(settings: &JupyterHub, peer: Option<&str>, lines: &[&str]) -> Option<IpAddr> {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append("x-forwarded-for", line.parse().unwrap());
+        }
+        let mut extensions = Extensions::new();
+        if let Some(peer) = peer {
+            let peer: IpAddr = peer.parse().unwrap();
+            extensions.insert(ConnectInfo(SocketAddr::from((peer, 1))));
+        }
+        ClientIp::of(&headers, &extensions, settings).0
+    }
 
     #[test]
-    fn the_last_one_that_is_not_ours() {
-        let peer = Some(IpAddr::from([127, 0, 0, 1]));
-        let nginx = IpAddr::from([192, 0, 2, 10]);
-        for (lists, trusted, expected) in [
-            (&[][..], &[][..], "127.0.0.1"),
-            (&["198.51.100.7"], &[], "198.51.100.7"),
-            // The client made the first one up.
-            (&["10.0.0.1, 198.51.100.7"], &[], "198.51.100.7"),
-            (&["198.51.100.7, 192.0.2.10"], &[], "192.0.2.10"),
-            (&["198.51.100.7, 192.0.2.10"], &[nginx], "198.51.100.7"),
+    fn the_chain_is_believed_as_far_as_its_writers_are() {
+        let settings = JupyterHub {
+            trusted_downstream_ips: vec!["10.0.0.0/8".parse().unwrap()],
+            hub_bind_url: BindUrl {
+                host: "192.0.2.80".to_owned(),
+                ..JupyterHub::default().hub_bind_url
+            },
+            ..JupyterHub::default()
+        };
+        for (peer, said, expected) in [
+            ("127.0.0.1", "", "127.0.0.1"),
+            ("127.0.0.1", "192.0.2.1", "192.0.2.1"),
+            ("::1", "192.0.2.1", "192.0.2.1"),
+            // Our proxy, when the hub listens on the address of the machine.
+            ("192.0.2.80", "192.0.2.1", "192.0.2.1"),
+            // Made up by the client: our proxy has added who it was.
+            ("127.0.0.1", "6.6.6.6, 192.0.2.1", "192.0.2.1"),
+            ("127.0.0.1", "192.0.2.1, 10.0.0.7, 127.0.0.1", "192.0.2.1"),
             (
-                &["10.0.0.1, 198.51.100.7", "::ffff:192.0.2.10"],
-                &[nginx],
-                "198.51.100.7",
+                "127.0.0.1",
+                "6.6.6.6, 192.0.2.1, ::ffff:10.0.0.7",
+                "192.0.2.1",
             ),
-            (&["192.0.2.10"], &[nginx], "192.0.2.10"),
-            (&["x, 192.0.2.10"], &[nginx], "192.0.2.10"),
-            (&["evil\" x"], &[], "127.0.0.1"),
-            (&["2001:db8::1"], &[], "2001:db8::1"),
+            ("127.0.0.1", "10.0.0.7", "10.0.0.7"),
+            ("10.1.1.1", "192.0.2.1", "192.0.2.1"),
+            // Who asks the hub itself is believed nothing.
+            ("192.0.2.9", "6.6.6.6", "192.0.2.9"),
+            ("127.0.0.1", "nonsense", "127.0.0.1"),
+            ("127.0.0.1", "evil\" x", "127.0.0.1"),
+            ("127.0.0.1", "192.0.2.1, nonsense, 10.0.0.7", "10.0.0.7"),
+            ("127.0.0.1", "::ffff:192.0.2.1", "192.0.2.1"),
+            ("127.0.0.1", "[2001:db8::1]", "2001:db8::1"),
         ] {
-            let mut headers = HeaderMap::new();
-            for list in lists {
-                headers.append("x-forwarded-for", list.parse().unwrap());
-            }
-            let found = client_ip(&headers, peer, trusted).unwrap();
-            assert_eq!(found.to_string(), expected, "{lists:?}");
+            let lines: Vec<&str> = said.split(", ").filter(|line| !line.is_empty()).collect();
+            let expected = expected.parse().ok();
+            assert_eq!(found(&settings, Some(peer), &lines), expected, "{said}");
+            let one_line = found(&settings, Some(peer), &[said]);
+            assert_eq!(
+                one_line, expected,
+                "{said}: one line or several are the same"
+            );
         }
-        assert_eq!(client_ip(&HeaderMap::new(), None, &[]), None);
+        assert_eq!(found(&settings, None, &[]), None);
+        let through_a_socket = found(&settings, None, &["192.0.2.1"]);
+        assert_eq!(through_a_socket, "192.0.2.1".parse().ok());
     }
 }

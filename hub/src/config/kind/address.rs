@@ -1,7 +1,5 @@
 //! Kinds of addresses beyond one URL: routespecs, hosts with subdomains, proxies that are trusted.
 
-use std::net::IpAddr;
-
 use hub_types::paths::canonical;
 use serde_json::Value as Json;
 use url::Url;
@@ -9,6 +7,7 @@ use url::Url;
 use super::scalar::Text;
 use super::special::WebUrl;
 use super::{Faults, Kind};
+use crate::config::network::Network;
 use crate::config::node::{Node, Value};
 use crate::domain::subdomain::{Hook, Subdomains};
 
@@ -114,29 +113,30 @@ impl Kind for HookName {
     }
 }
 
-/// Addresses of machines.
+/// Addresses and networks.
 #[derive(Debug)]
-pub struct Ips;
+pub struct Networks;
 
-impl Kind for Ips {
-    type Target = Vec<IpAddr>;
-    const EXPECTS: &'static str = "a list of IP addresses, e.g. [\"192.0.2.10\"]";
+impl Kind for Networks {
+    type Target = Vec<Network>;
+    const EXPECTS: &'static str = "a list of addresses or networks, e.g. [\"10.0.0.0/8\"]";
+    const EXAMPLE: &'static str = "[]";
 
-    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<Vec<IpAddr>> {
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<Vec<Network>> {
         let Some(items) = node.as_list() else {
             return faults.expected::<Self, _>(node);
         };
-        let read: Vec<Option<IpAddr>> = items
+        let read: Vec<Option<Network>> = items
             .iter()
             .map(|item| match item.as_text().map(str::parse) {
-                Some(Ok(ip)) => Some(ip),
+                Some(Ok(network)) => Some(network),
                 _ => faults.expected::<Self, _>(item),
             })
             .collect();
         read.into_iter().collect()
     }
 
-    fn show(value: &Vec<IpAddr>) -> Option<Json> {
+    fn show(value: &Vec<Network>) -> Option<Json> {
         Some(value.iter().map(ToString::to_string).collect())
     }
 }
@@ -195,10 +195,11 @@ mod tests {
         }
         assert_eq!(read::<HookName>(json!("legacy")), Ok(Hook::Legacy));
         assert!(read::<HookName>(json!("other")).is_err());
-        let ips = read::<Ips>(json!(["192.0.2.1", "::1"])).unwrap();
-        assert_eq!(Ips::show(&ips), Some(json!(["192.0.2.1", "::1"])));
-        for bad in [json!("192.0.2.1"), json!(["192.0.2.0/24"]), json!([1])] {
-            assert!(read::<Ips>(bad.clone()).is_err(), "{bad}");
+        let networks = read::<Networks>(json!(["192.0.2.1", "::1", "10.0.0.0/8"])).unwrap();
+        let shown = Some(json!(["192.0.2.1", "::1", "10.0.0.0/8"]));
+        assert_eq!(Networks::show(&networks), shown);
+        for bad in [json!("192.0.2.1"), json!(["10.0.0.0/99"]), json!([1])] {
+            assert!(read::<Networks>(bad.clone()).is_err(), "{bad}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Kinds of what concerns logins: groups of the machine, encodings, hashes of passwords, networks.
+//! Kinds of what concerns logins: groups of the machine, encodings, hashes of passwords.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,6 @@ use serde_json::Value as Json;
 use super::collection::Texts;
 use super::scalar::{Count, Text};
 use super::{Faults, Kind};
-use crate::config::network::Network;
 use crate::config::node::{Node, Value};
 use crate::config::{PasswordEncoding, SharedPasswordAuthenticator};
 
@@ -247,34 +246,6 @@ impl Kind for PerMinute {
     }
 }
 
-/// Addresses and networks.
-#[derive(Debug)]
-pub struct Networks;
-
-impl Kind for Networks {
-    type Target = Vec<Network>;
-    const EXPECTS: &'static str = "a list of addresses or networks, e.g. [\"10.0.0.0/8\"]";
-    const EXAMPLE: &'static str = "[]";
-
-    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<Vec<Network>> {
-        let Some(items) = node.as_list() else {
-            return faults.expected::<Self, _>(node);
-        };
-        let read: Vec<Option<Network>> = items
-            .iter()
-            .map(|item| match item.as_text().map(str::parse) {
-                Some(Ok(network)) => Some(network),
-                _ => faults.expected::<Self, _>(item),
-            })
-            .collect();
-        read.into_iter().collect()
-    }
-
-    fn show(value: &Vec<Network>) -> Option<Json> {
-        Some(value.iter().map(ToString::to_string).collect())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -312,8 +283,6 @@ mod tests {
         ] {
             assert_eq!(read::<Uids>(json!({"mal": uid})).is_ok(), fine, "{uid}");
         }
-        assert!(read::<Networks>(json!(["10.0.0.0/8", "::1"])).is_ok());
-        assert!(read::<Networks>(json!(["10.0.0.0/99"])).is_err());
         assert!(read::<PerMinute>(json!(-1)).is_err());
     }
 

@@ -1,7 +1,6 @@
 //! `[JupyterHub]`: addresses, database, cookies, roles, services, limits.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +15,7 @@ use services::spec::ServiceSpec;
 use url::Url;
 
 use super::proxy::CONFIGURABLE_HTTP_PROXY;
+use crate::config::network::Network;
 use crate::config::{BindUrl, DbUrl};
 use crate::domain::limits::{NamedServers, StartLimits};
 use crate::domain::role::{ADMIN_ROLE, Origin, Role, USER_ROLE, builtin_roles};
@@ -107,8 +107,8 @@ pub struct JupyterHub {
     pub subdomain_hook: Hook,
     /// Which requests the proxy sends to the hub; `None`: all that nobody else takes.
     pub hub_routespec: Option<String>,
-    /// Proxies in front of ours whose `X-Forwarded-For` is believed.
-    pub trusted_downstream_ips: Vec<IpAddr>,
+    /// Proxies whose `X-Forwarded-For` is believed, beside those of this machine.
+    pub trusted_downstream_ips: Vec<Network>,
     /// Where the hub itself listens, for the proxy, servers and services. `hub_ip` and `hub_port` set its parts.
     pub hub_bind_url: BindUrl,
     /// Where servers, services and the proxy reach the hub, when that differs from where it listens.

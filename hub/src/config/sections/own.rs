@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::config::network::Network;
-
 /// `[hub]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Own {
@@ -18,8 +16,6 @@ pub struct Own {
     pub event_log: Option<PathBuf>,
     /// How often in a minute logins of one account may fail from one address; 0 for no limit.
     pub failed_logins_per_minute: u32,
-    /// Whose `X-Forwarded-For` is believed, beside that of this machine.
-    pub trusted_proxies: Vec<Network>,
 }
 
 impl Default for Own {
@@ -30,7 +26,6 @@ impl Default for Own {
             log_format: LogFormat::default(),
             event_log: None,
             failed_logins_per_minute: 10,
-            trusted_proxies: Vec::new(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `JupyterHub`: 98 traits.
 
-use crate::config::kind::address::{HookName, Ips, OptRoutespec, SubdomainHost};
+use crate::config::kind::address::{HookName, Networks, OptRoutespec, SubdomainHost};
 use crate::config::kind::class::{AuthClass, SpawnClass};
 use crate::config::kind::collection::{AnyTable, Names, OptCommand, Paths, Scopes, Tokens};
 use crate::config::kind::proxy::{DebugLevel, ProxyName};
@@ -31,8 +31,8 @@ pub(super) static JUPYTERHUB: Class = class! {
             "How names become those hosts: \"idna\" makes a valid one of every name, \"legacy\" is the way of JupyterHub before 5. (In JupyterHub it may be a function.)";
         hub_routespec: OptRoutespec => jupyterhub.hub_routespec,
             "Which requests the proxy sends to the hub, e.g. \"/hub/api/\" for a hub without pages; with base_url in front. Unset: all that nobody else takes.";
-        trusted_downstream_ips: Ips => jupyterhub.trusted_downstream_ips,
-            "Addresses of proxies in front of ours: the last address of X-Forwarded-For that is none of them is the client's.";
+        trusted_downstream_ips: Networks => jupyterhub.trusted_downstream_ips,
+            "Addresses and networks of proxies in front of ours; those of this machine need no mention. The last address of X-Forwarded-For that is none of them is the client's, for the log and where failed logins are counted.";
         ssl_cert: OptFilePath => jupyterhub.ssl_cert,
             "Certificate of the public address, with the chain: a PEM file, which may hold the key too. Unset: no TLS.";
         ssl_key: OptFilePath => jupyterhub.ssl_key,

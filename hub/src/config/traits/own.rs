@@ -1,6 +1,6 @@
 //! `hub`: what JupyterHub does not have.
 
-use crate::config::kind::login::{Networks, PerMinute};
+use crate::config::kind::login::PerMinute;
 use crate::config::kind::scalar::{Bool, OptFilePath, OptText};
 use crate::config::kind::special::LogForm;
 use crate::config::traits::{Class, class};
@@ -18,7 +18,5 @@ pub(super) static OWN: Class = class! {
             "How often in a minute logins of one account may fail from one address (of IPv6: one /64) before the next is answered with 429 and Retry-After; of one address 20 times as often. 0: no limit.";
         oauth_allow_plain_pkce: Bool => own.oauth_allow_plain_pkce,
             "Whether OAuth clients may use PKCE's method plain, which protects less. JupyterHub's own clients use S256.";
-        trusted_proxies: Networks => own.trusted_proxies,
-            "Addresses and networks of proxies whose X-Forwarded-For is believed when failed logins are counted by address and logged. That of this machine always is.";
     }
 };

@@ -8,7 +8,7 @@ use axum::response::Response;
 use hub_types::redact;
 use std::time::Instant;
 
-use crate::http::client_ip::{client_ip, peer};
+use crate::http::client_ip::ClientIp;
 use crate::http::extract::CallerNote;
 use crate::state::AppState;
 
@@ -45,8 +45,8 @@ pub(super) async fn log(
             .path_and_query()
             .map_or("", |target| target.as_str()),
     );
-    let trusted = &state.config.jupyterhub.trusted_downstream_ips;
-    let ip = client_ip(request.headers(), peer(request.extensions()), trusted);
+    let settings = &state.config.jupyterhub;
+    let ip = ClientIp::of(request.headers(), request.extensions(), settings).0;
     let ip = ip.map(|ip| ip.to_string()).unwrap_or_default();
     let response = next.run(request).await;
     let status = response.status().as_u16();

@@ -15,7 +15,7 @@ use super::root::default_target;
 use crate::auth::login::{LoginError, log_failure};
 use crate::auth::{LoginForm, Way};
 use crate::domain::principal::Principal;
-use crate::http::client_address::ClientAddress;
+use crate::http::client_ip::ClientIp;
 use crate::http::extract::login_life;
 use crate::http::xsrf::{self, Sender};
 use crate::render::pages::LoginPage;
@@ -141,7 +141,7 @@ pub(super) async fn form(visitor: Visitor) -> Result<Response, PageError> {
 /// `POST /hub/login`: a session and on to `next`, or the form again.
 pub(super) async fn submit(
     visitor: Visitor,
-    ClientAddress(from): ClientAddress,
+    ClientIp(from): ClientIp,
     form: RawForm,
 ) -> Result<Response, PageError> {
     if visitor.state.login.way() == Way::Closed {

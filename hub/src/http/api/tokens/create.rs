@@ -24,7 +24,7 @@ use crate::domain::authority::Authority;
 use crate::domain::membership::may_make_admins;
 use crate::domain::principal::{Credential, Granted, Principal};
 use crate::domain::token::TokenOwner;
-use crate::http::client_address::ClientAddress;
+use crate::http::client_ip::ClientIp;
 use crate::http::error::ApiError;
 use crate::http::extract::{JsonBody, MaybeAuth, UserPath};
 use crate::state::AppState;
@@ -32,7 +32,7 @@ use crate::state::AppState;
 pub(in crate::http::api) async fn create(
     State(state): State<AppState>,
     MaybeAuth(caller): MaybeAuth,
-    ClientAddress(from): ClientAddress,
+    ClientIp(from): ClientIp,
     UserPath(name): UserPath,
     body: JsonBody,
 ) -> Result<(StatusCode, Json<TokenModel>), ApiError> {
