@@ -199,9 +199,13 @@ class Hub:
         print("\r\x1b[K", end="", file=sys.stderr)
 
     def ready(self):
-        """How many servers are ready."""
-        status, body = self.ask("GET", "/hub/api/users?state=ready&limit=1000")
-        return len(json.loads(body)) if status == 200 else -1
+        """How many servers are ready; a page has at most 200 users, so the total is asked for."""
+        headers = {
+            "Authorization": f"token {self.secret}",
+            "Accept": "application/jupyterhub-pagination+json",
+        }
+        status, body = self.ask("GET", "/hub/api/users?state=ready&limit=1", headers=headers)
+        return json.loads(body)["_pagination"]["total"] if status == 200 else -1
 
     def spawn_all(self, servers):
         """Asks for all servers at once; returns the statuses."""
