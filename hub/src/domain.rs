@@ -16,6 +16,7 @@ pub mod principal;
 pub mod role;
 pub mod server;
 pub mod service;
+pub mod service_hosts;
 pub mod session;
 pub mod share;
 pub mod subdomain;

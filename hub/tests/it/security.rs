@@ -6,6 +6,7 @@ mod logins;
 mod names;
 mod oauth;
 mod redirects;
+mod services;
 mod sessions;
 mod storm;
 mod table;

@@ -4,11 +4,13 @@ use hub_types::paths::canonical;
 use serde_json::Value as Json;
 use url::Url;
 
+use super::collection::Texts;
 use super::scalar::Text;
 use super::special::WebUrl;
 use super::{Faults, Kind};
 use crate::config::network::Network;
 use crate::config::node::{Node, Value};
+use crate::domain::service_hosts::ServiceHosts;
 use crate::domain::subdomain::{Hook, Subdomains};
 
 /// A routespec as proxies spell it: a path with slashes at both ends, or a host and such a path.
@@ -141,6 +143,32 @@ impl Kind for Networks {
     }
 }
 
+/// Hosts of services that are registered by the API.
+#[derive(Debug)]
+pub struct ServiceHostList;
+
+impl Kind for ServiceHostList {
+    type Target = ServiceHosts;
+    const EXPECTS: &'static str =
+        "a list of names, addresses and networks, e.g. [\"*.example.org\", \"10.0.0.0/8\"]";
+
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<ServiceHosts> {
+        let items = Texts::read(node, faults)?;
+        match ServiceHosts::parse(items.iter().map(String::as_str)) {
+            Ok(hosts) => Some(hosts),
+            Err(item) => {
+                let why = "is no host name, *.NAME, address or network";
+                faults.at(&node.place, format_args!("holds '{item}', which {why}"));
+                None
+            }
+        }
+    }
+
+    fn show(value: &ServiceHosts) -> Option<Json> {
+        Some(value.items().collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -201,5 +229,17 @@ mod tests {
         for bad in [json!("192.0.2.1"), json!(["10.0.0.0/99"]), json!([1])] {
             assert!(read::<Networks>(bad.clone()).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn hosts_of_services() {
+        let list = json!(["*.a.example", "10.0.0.0/8"]);
+        let hosts = read::<ServiceHostList>(list.clone()).unwrap();
+        assert_eq!(ServiceHostList::show(&hosts), Some(list));
+        for bad in [json!("a.example"), json!([1])] {
+            assert!(read::<ServiceHostList>(bad.clone()).is_err(), "{bad}");
+        }
+        let error = read::<ServiceHostList>(json!(["a.example", "http://a"])).unwrap_err();
+        assert!(error.contains("'http://a'"), "{error}");
     }
 }

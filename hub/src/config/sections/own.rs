@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::domain::service_hosts::ServiceHosts;
+
 /// `[hub]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Own {
@@ -12,6 +14,8 @@ pub struct Own {
     pub announcement_path: Option<String>,
     /// How lines of the log are written.
     pub log_format: LogFormat,
+    /// Hosts that services may have which are registered by the API.
+    pub service_hosts: ServiceHosts,
     /// Where starts and stops of servers are written down, for those who count use.
     pub event_log: Option<PathBuf>,
     /// How often in a minute logins of one account may fail from one address; 0 for no limit.

@@ -9,6 +9,7 @@ use hub_types::scope::Catalogue;
 use hub_types::service::ServiceModel;
 use serde_json::{Map, Value};
 use services::spec::ServiceSpec;
+use url::Url;
 
 use super::super::body::{Field, check_model, shown};
 use super::service_model;
@@ -70,6 +71,11 @@ pub(in crate::http::api) async fn register(
         return Err(RegisterError::TokenTaken.into());
     }
     let url = spec.url.clone();
+    if let Some(url) = url.as_deref().and_then(|url| Url::parse(url).ok()) {
+        let hosts = &state.config.own.service_hosts;
+        let why = hosts.admit(&url).map_err(|why| format!("url: {why}"));
+        why.map_err(|why| failed(&name, &why))?;
+    }
     let row = state.managed.register(&granted, spec).await?;
     tracing::warn!("{} registered service {}", caller.owner.name(), row.name);
     if let Some(url) = url {
@@ -87,6 +93,10 @@ pub(in crate::http::api) async fn register(
     Ok((StatusCode::CREATED, Json(model)))
 }
 
+fn failed(name: &str, why: &str) -> ApiError {
+    ApiError::bad_request(format!("Failed to create service {}: {why}", shown(name)))
+}
+
 /// Reads and checks a spec, in JupyterHub's order: shape, scopes, whether it is external, everything else.
 fn read(
     caller: &Principal,
@@ -96,9 +106,7 @@ fn read(
 ) -> Result<ServiceSpec, ApiError> {
     fields.insert("name".to_owned(), Value::from(name));
     check_model("service", FIELDS, &fields)?;
-    let failed = |why: &str| {
-        ApiError::bad_request(format!("Failed to create service {}: {why}", shown(name)))
-    };
+    let failed = |why: &str| failed(name, why);
     let spec: ServiceSpec = serde_json::from_value(Value::Object(fields))
         .map_err(|error| failed(&error.to_string()))?;
     for scope in &spec.oauth_client_allowed_scopes {
