@@ -43,6 +43,7 @@ pub mod users;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
@@ -74,6 +75,9 @@ pub use shares::SharesOf;
 pub use tokens::NewTokenRow;
 pub use upgrade::Upgrade;
 pub use users::{UserFilter, UserOrder, UserPage, UserState, UsersOnly};
+
+/// How long the end of a hub waits for its last statements.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// The hub's database.
 #[derive(Debug, Clone)]
@@ -119,6 +123,17 @@ impl Db {
             pools,
             heard: Arc::default(),
         })
+    }
+
+    /// Lets go of a SQLite file, so that it is whole without the journal beside it; who copies it need not know of that.
+    /// Gives up when a statement takes long. Connections to a server go with the process.
+    pub async fn close_file(&self) {
+        if tokio::time::timeout(CLOSING, self.pools.close_file())
+            .await
+            .is_err()
+        {
+            tracing::warn!("the database is still in use; a copy of it needs the file -wal, too");
+        }
     }
 
     /// The users in the order of their registration.

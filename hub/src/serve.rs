@@ -531,6 +531,7 @@ impl Hub {
             result = result.and(proxy.stop().await.map_err(Into::into));
         }
         result = result.and(state.manager.farewell().await.map_err(Into::into));
+        state.db.close_file().await;
         tracing::info!("...done");
         result
     }

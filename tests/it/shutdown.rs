@@ -168,6 +168,11 @@ async fn drains(requests: usize) {
     let took = begin.elapsed();
     assert_eq!(exit.status.code(), Some(0), "{}", exit.output);
     assert_eq!(stack.sandbox().servers_of("mal").len(), 0);
+    let journal = stack.sandbox().data().join("jupyterhub.sqlite-wal");
+    assert!(
+        !journal.exists(),
+        "a copy of the database alone lacks something"
+    );
     assert_eq!(integrity(&stack), "[('ok',)]");
     stack.restart_hub().await;
     let made = made.lock().expect("no panic").clone();

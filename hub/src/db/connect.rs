@@ -88,6 +88,14 @@ impl Pools {
         }
     }
 
+    /// Closes a file, once nobody uses it any more; the writer last, who takes what is in the journal into the file.
+    pub(super) async fn close_file(&self) {
+        if let Self::Sqlite { readers, writer } = self {
+            readers.close().await;
+            writer.close().await;
+        }
+    }
+
     fn connections(self) -> (DatabaseConnection, DatabaseConnection) {
         match self {
             Self::Sqlite { readers, writer } => (

@@ -48,7 +48,11 @@ impl ServiceHosts {
     /// The first item that is none of them.
     pub fn parse<'a>(items: impl IntoIterator<Item = &'a str>) -> Result<Self, &'a str> {
         let read = |item: &'a str| item.parse().map_err(|()| item);
-        items.into_iter().map(read).collect::<Result<_, _>>().map(Self)
+        items
+            .into_iter()
+            .map(read)
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// The list, as [`Self::parse`] reads it.
@@ -204,16 +208,22 @@ mod tests {
         ] {
             assert_eq!(judge(&list, url), Err(Refusal::NotListed), "{url}");
         }
-        assert_eq!(
-            judge(&list, "http://169.254.1.1"),
-            Err(Refusal::LinkLocal)
-        );
+        assert_eq!(judge(&list, "http://169.254.1.1"), Err(Refusal::LinkLocal));
         assert_eq!(judge(&["169.254.1.1"], "http://169.254.1.1"), Ok(()));
     }
 
     #[test]
     fn items_that_are_none() {
-        for item in ["", "*", "*.", "a.*.b", "http://a", "a:80", "10.0.0.0/33", "a b"] {
+        for item in [
+            "",
+            "*",
+            "*.",
+            "a.*.b",
+            "http://a",
+            "a:80",
+            "10.0.0.0/33",
+            "a b",
+        ] {
             assert_eq!(ServiceHosts::parse([item]), Err(item), "{item}");
         }
         let list = ["10.1.2.3/8", "*.a.example", "b.example", "::1"];

@@ -1,8 +1,8 @@
 //! `hub`: what JupyterHub does not have.
 
+use crate::config::kind::address::ServiceHostList;
 use crate::config::kind::login::PerMinute;
 use crate::config::kind::scalar::{Bool, OptFilePath, OptText};
-use crate::config::kind::address::ServiceHostList;
 use crate::config::kind::special::LogForm;
 use crate::config::traits::{Class, class};
 

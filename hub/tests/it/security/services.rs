@@ -6,7 +6,8 @@ use serde_json::json;
 use super::admin;
 use crate::watch::Watched;
 
-const ELSEWHERE: &str = "is at a host that hub.service_hosts does not list; ask an administrator to add it there";
+const ELSEWHERE: &str =
+    "is at a host that hub.service_hosts does not list; ask an administrator to add it there";
 const LINK_LOCAL: &str = "is at a link-local address, where machines answer about themselves; list it in hub.service_hosts if it is meant";
 
 /// Registers a service at this URL; what is said against it.
@@ -32,7 +33,11 @@ async fn refusal(hub: &Watched, root: &str, url: &str) -> Option<String> {
 async fn case_83_services_of_the_api_are_where_they_may_be() {
     let hub = Watched::start().await;
     let root = admin(&hub).await;
-    for url in ["http://127.0.0.1:9", "http://[::ffff:10.0.0.1]/", "https://a.test"] {
+    for url in [
+        "http://127.0.0.1:9",
+        "http://[::ffff:10.0.0.1]/",
+        "https://a.test",
+    ] {
         assert_eq!(refusal(&hub, &root, url).await, None, "{url}");
     }
     for url in [
@@ -52,7 +57,11 @@ async fn case_83_services_of_the_api_are_where_they_may_be() {
     for url in ["http://10.20.30.40:1", "http://notes.svc.test"] {
         assert_eq!(refusal(&hub, &root, url).await, None, "{url}");
     }
-    for url in ["http://127.0.0.1:9", "http://svc.test", "http://x.svc.test.evil.test"] {
+    for url in [
+        "http://127.0.0.1:9",
+        "http://svc.test",
+        "http://x.svc.test.evil.test",
+    ] {
         let why = refusal(&hub, &root, url).await;
         assert_eq!(why.as_deref(), Some(ELSEWHERE), "{url}");
     }
