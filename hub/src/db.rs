@@ -13,6 +13,7 @@
 mod alone;
 mod bounded;
 mod connect;
+mod damage;
 mod dialect;
 mod error;
 pub mod events;
@@ -22,6 +23,7 @@ pub mod hubs;
 pub mod last_activity;
 mod notices;
 pub mod oauth;
+mod place;
 mod private_file;
 pub mod processes;
 mod register;
@@ -47,8 +49,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait as _,
+    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode,
+    Statement, TransactionOptions, TransactionTrait as _,
 };
 use uuid::Uuid;
 
@@ -98,9 +100,10 @@ impl Db {
     /// Opens the database; a new one (a SQLite file that is not there, a server's database without tables) gets the schema.
     ///
     /// # Errors
-    /// When it cannot be created or reached, or has another schema than this program.
+    /// When it cannot be created, written or reached, is damaged, or has another schema than this program.
     pub async fn open(url: &DbUrl) -> Result<Self, DbError> {
         let pools = Pools::open(url).await?;
+        damage::refuse(url, &pools).await?;
         match schema::look(&pools.writer()).await? {
             Schema::New => {
                 // PostgreSQL lets several hubs that start at once make it, one after the other.
@@ -109,10 +112,13 @@ impl Db {
                     Pools::Sqlite { .. } | Pools::Postgres { .. } => None,
                 };
                 schema::make(&pools).await?;
+                if *url != DbUrl::Memory {
+                    tracing::info!("{url} was empty or not there: a new database was made");
+                }
             }
             found => schema::refuse_old(found)?,
         }
-        let health = Health::new(pools.readers(), pools.late());
+        let health = pools.health(url);
         Ok(Self {
             readers: Bounded::each(pools.readers(), health.clone()),
             writer: pools.writer(),
@@ -148,6 +154,16 @@ impl Db {
         &self.readers
     }
 
+    /// Asks the database something short.
+    ///
+    /// # Errors
+    /// When it does not answer within three seconds.
+    pub async fn answers(&self) -> Result<(), DbError> {
+        let question = Statement::from_string(self.readers.get_database_backend(), "SELECT 1");
+        bounded::soon(self.readers.query_one_raw(question)).await?;
+        Ok(())
+    }
+
     /// Begins a transaction that writes. Keep it short: no other writer gets on meanwhile.
     ///
     /// # Errors
@@ -162,7 +178,7 @@ impl Db {
         let inner = if self.health.is_of_server() {
             bounded::whole(begin).await?
         } else {
-            begin.await?
+            bounded::in_turn(begin).await?
         };
         let inner = Bounded::all(inner, self.health.clone());
         dialect::lock(&inner).await?;
@@ -252,7 +268,8 @@ impl Tx {
                 Ok(()) => match self.inner.into_inner() {
                     Ok(inner) => {
                         let commit = self.health.go_on(inner.commit()).await;
-                        commit.map_err(DbError::from).map_err(DbError::of_commit)
+                        let commit = commit.map_err(DbError::from).map_err(DbError::of_commit);
+                        commit.and_then(|()| self.health.kept())
                     }
                     Err(error) => Err(error.into()),
                 },
@@ -295,7 +312,6 @@ fn from_micros(micros: i64) -> DateTime<Utc> {
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt as _;
-    use sea_orm::ConnectionTrait as _;
     use tempfile::TempDir;
 
     use super::*;

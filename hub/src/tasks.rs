@@ -38,6 +38,8 @@ const TRIM: Duration = Duration::from_secs(60);
 pub const FIRST_CHECK: Duration = Duration::from_secs(5);
 /// How often a service is asked what to announce.
 const ANNOUNCEMENT: Duration = Duration::from_secs(5);
+/// How soon the proxy is asked again that did not answer, or whose routes are not right yet.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// No job is repeated more often, whatever is configured.
 const SHORTEST: Duration = Duration::from_millis(100);
 
@@ -289,7 +291,15 @@ impl Job {
         }
     }
 
-    /// The time until the next round: looks at servers do not all fall on the same instant.
+    /// The time until the next round.
+    fn pause(self, interval: Duration, failing: bool, config: &Config) -> Duration {
+        match self {
+            Job::WatchRoutes if failing => interval.min(ASK_AGAIN),
+            _ => self.jittered(interval, config),
+        }
+    }
+
+    /// Looks at servers do not all fall on the same instant.
     fn jittered(self, interval: Duration, config: &Config) -> Duration {
         let Job::PollServers = self else {
             return interval;
@@ -326,7 +336,7 @@ impl Job {
         let mut wait = !self.at_once();
         loop {
             if std::mem::replace(&mut wait, true) {
-                tokio::time::sleep(self.jittered(interval, &context.state.config)).await;
+                tokio::time::sleep(self.pause(interval, failing, &context.state.config)).await;
             }
             let result = caught(self.round(&context)).await;
             match &result {
@@ -401,6 +411,17 @@ mod tests {
         config.spawner.poll_jitter = 0.0;
         let pause = Job::PollServers.jittered(Duration::from_secs(100), &config);
         assert_eq!(pause, Duration::from_secs(100));
+    }
+
+    #[test]
+    fn a_proxy_that_is_away_is_asked_more_often() {
+        let config = Config::default();
+        let pause = |job: Job, interval, failing| job.pause(interval, failing, &config);
+        let usual = Duration::from_secs(5);
+        assert_eq!(pause(Job::WatchRoutes, usual, false), usual);
+        assert_eq!(pause(Job::WatchRoutes, usual, true), ASK_AGAIN);
+        assert_eq!(pause(Job::WatchRoutes, SHORTEST, true), SHORTEST);
+        assert_eq!(pause(Job::WatchProxy, usual, true), usual);
     }
 
     #[tokio::test]

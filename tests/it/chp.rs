@@ -14,11 +14,11 @@ use serde_json::Value;
 use crate::spec;
 
 /// What "within seconds" means at most, on a machine that is busy with other tests.
-const SECONDS: Duration = Duration::from_secs(30);
+pub(crate) const SECONDS: Duration = Duration::from_secs(30);
 const TOKEN: &str = "a-token-that-both-sides-know";
 
 /// Small servers, and a hub that looks after its proxy every second.
-fn config() -> String {
+pub(crate) fn config() -> String {
     let hub = programs::path("hub").display().to_string();
     format!(
         "[Spawner]\ncmd = [{hub:?}, 'demo-server']\nargs = []\n[ConfigurableHTTPProxy]\ncheck_running_interval = 1\n{}",
@@ -27,15 +27,15 @@ fn config() -> String {
 }
 
 /// The real proxy, run by nobody's hub.
-struct External {
+pub(crate) struct External {
     folder: tempfile::TempDir,
-    public: u16,
-    api: u16,
+    pub(crate) public: u16,
+    pub(crate) api: u16,
     process: Process,
 }
 
 impl External {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let (public, api) = (ports::free(), ports::free());
         let process = Self::run(&folder, public, api);
@@ -58,7 +58,7 @@ impl External {
         Process::start("chp", command, &folder.path().join("chp.log"))
     }
 
-    fn api_client(&self) -> Client {
+    pub(crate) fn api_client(&self) -> Client {
         Client::new(&format!("http://127.0.0.1:{}", self.api)).token(TOKEN)
     }
 
@@ -74,7 +74,7 @@ impl External {
     }
 
     /// The targets of all routes, by path.
-    async fn routes(&self) -> Value {
+    pub(crate) async fn routes(&self) -> Value {
         self.api_client().get("/api/routes").await.json()
     }
 
@@ -165,7 +165,7 @@ async fn as_a_child_of_our_hub() {
     assert_eq!(node(&stack).len(), 0, "it ends with an orderly stop");
 }
 
-fn run_by_others(apis: &[u16]) -> String {
+pub(crate) fn run_by_others(apis: &[u16]) -> String {
     let apis: Vec<String> = apis
         .iter()
         .map(|port| format!("http://127.0.0.1:{port}"))

@@ -25,6 +25,7 @@ mod openapi;
 mod outage;
 mod peers_sdk;
 mod proxy;
+mod proxy_away;
 mod python_services;
 mod quickstart;
 mod rest_table;

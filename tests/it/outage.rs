@@ -1,16 +1,17 @@
-//! A real PostgreSQL server that goes away under a hub, or falls silent: security case 100.
+//! A database that goes away under a hub, or falls silent: security case 100. Here it is a real PostgreSQL server.
+
+mod file;
 
 use std::time::{Duration, Instant};
 
-use e2e::{Api, Postgres, Reply, Stack, Visitor, eventually};
+use e2e::{Api, Postgres, Reply, Stack, StackBuilder, Visitor, eventually};
 use serde_json::json;
 
 /// How long the hub may take to find that the server is there again.
 const RECOVERY: Duration = Duration::from_secs(60);
 
-/// A hub with the server, and who knows it.
-struct Scene {
-    postgres: Postgres,
+/// A hub, and who knows it.
+struct People {
     stack: Stack,
     /// Whom the hub has seen.
     known: Api,
@@ -28,11 +29,9 @@ fn refused(reply: &Reply) {
     assert!(matches!(seconds, Some(Ok(1..))), "{reply:#?}");
 }
 
-impl Scene {
-    async fn set() -> Self {
-        let postgres = Postgres::start().await;
-        let config = format!("[JupyterHub]\ndb_url = {:?}\n", postgres.url());
-        let stack = Stack::builder().config(&config).start().await;
+impl People {
+    async fn of(builder: StackBuilder) -> Self {
+        let stack = builder.start().await;
         let api = stack.api();
         api.ensure_user("mal").await;
         let known = api.with(&api.new_token("mal", &[]).await);
@@ -43,7 +42,6 @@ impl Scene {
         // Last: a new user concerns what was known of all others.
         known.get("/user").await.expect(200);
         Self {
-            postgres,
             stack,
             known,
             unknown,
@@ -52,7 +50,7 @@ impl Scene {
         }
     }
 
-    /// What people see while the server does not answer.
+    /// What people see while the database does not answer.
     async fn is_away(&mut self) {
         let me = self.known.get("/user").await.expect(200).json();
         assert_eq!(me["name"], "mal");
@@ -77,17 +75,44 @@ impl Scene {
         api.post(&path, &json!({})).await.expect(201);
         self.known.get("/user").await.expect(200);
     }
+}
+
+/// A hub with a server.
+struct Scene {
+    postgres: Postgres,
+    people: People,
+}
+
+impl Scene {
+    async fn set() -> Self {
+        let postgres = Postgres::start().await;
+        let config = format!("[JupyterHub]\ndb_url = {:?}\n", postgres.url());
+        let people = People::of(Stack::builder().config(&config)).await;
+        Self { postgres, people }
+    }
 
     async fn goes_and_comes(&mut self, away: Duration) {
+        let heard = self.heard();
         self.postgres.end().await;
         let begin = Instant::now();
         eventually(away * 10, "the time is over", async || {
-            self.is_away().await;
+            self.people.is_away().await;
             begin.elapsed() >= away
         })
         .await;
         self.postgres.begin().await;
-        self.is_back().await;
+        // From then on nothing is believed that was known before: who is known is known anew.
+        eventually(RECOVERY, "the hub hears others again", async || {
+            self.heard() > heard
+        })
+        .await;
+        self.people.is_back().await;
+    }
+
+    /// How often the hub has said that it hears others again.
+    fn heard(&self) -> usize {
+        let log = self.people.stack.log();
+        log.matches("hearing other hubs again").count()
     }
 }
 
@@ -96,7 +121,7 @@ async fn case_100_a_database_that_goes_away_and_comes_back() {
     let mut scene = Scene::set().await;
     scene.goes_and_comes(Duration::from_secs(3)).await;
     // Once more: what the first time left behind does not matter.
-    scene.newcomer = "nell";
+    scene.people.newcomer = "nell";
     scene.goes_and_comes(Duration::from_secs(1)).await;
 }
 
@@ -113,7 +138,7 @@ async fn case_100_a_database_that_is_away_for_long() {
 async fn case_100_a_database_that_hangs() {
     let mut scene = Scene::set().await;
     scene.postgres.hang();
-    scene.is_away().await;
+    scene.people.is_away().await;
     scene.postgres.go_on();
-    scene.is_back().await;
+    scene.people.is_back().await;
 }

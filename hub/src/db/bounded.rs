@@ -2,7 +2,7 @@
 //!
 //! A server may refuse connections, be unreachable, or say nothing at all. The first statement that meets this waits for its
 //! limit; while the server is away all others fail at once, so that whoever is known in a cache is answered at once, too. One
-//! task asks until the server answers again. None of this is for files.
+//! task asks until the server answers again. A file is away while it is not in its place, and only then.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -15,11 +15,18 @@ use sea_orm::{
 };
 use tokio::time::timeout;
 
-use super::connect::ACQUIRE;
-use super::error;
+use super::connect::{ACQUIRE, BUSY_TIMEOUT};
+use super::place::Place;
+use super::{DbError, error};
 
 /// The longest that a statement may take. Longer than it may wait for a lock.
 const STATEMENT: Duration = Duration::from_secs(20);
+
+/// How long a transaction waits for a file, those that are before it in the queue included: a little longer than SQLite, which
+/// says why.
+const TURN: Duration = BUSY_TIMEOUT.saturating_add(Duration::from_millis(500));
+
+const GONE: &str = "the file, or its journal, is not where it was opened";
 
 /// Before a server that is away is asked again.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -29,10 +36,15 @@ pub(super) type Late = Arc<AtomicBool>;
 
 /// Whether the database answers, as far as is known.
 #[derive(Debug, Clone)]
-pub(super) struct Health(Option<Arc<Server>>);
+pub(super) enum Health {
+    /// What is in memory is always there.
+    Memory,
+    File(Arc<Place>),
+    Server(Arc<Server>),
+}
 
 #[derive(Debug)]
-struct Server {
+pub(super) struct Server {
     readers: DatabaseConnection,
     late: Late,
     away: AtomicBool,
@@ -40,21 +52,27 @@ struct Server {
 }
 
 impl Health {
-    /// Of a server; of a file nothing needs to be known.
-    pub(super) fn new(readers: DatabaseConnection, late: Option<Late>) -> Self {
-        Self(late.map(|late| {
-            Arc::new(Server {
-                readers,
-                late,
-                away: AtomicBool::new(false),
-                asking: AtomicBool::new(false),
-            })
+    /// Of a server that has just answered.
+    pub(super) fn of_server(readers: DatabaseConnection, late: Late) -> Self {
+        Self::Server(Arc::new(Server {
+            readers,
+            late,
+            away: AtomicBool::new(false),
+            asking: AtomicBool::new(false),
         }))
     }
 
     /// Whether it is a server's; statements to it run apart from who waits for them.
     pub(super) fn is_of_server(&self) -> bool {
-        self.0.is_some()
+        matches!(self, Self::Server(_))
+    }
+
+    /// Whether what was just committed is where others find it: a file may have gone meanwhile.
+    pub(super) fn kept(&self) -> Result<(), DbError> {
+        match self {
+            Self::File(place) if !place.is_kept() => Err(DbError::Unsure(GONE.to_owned())),
+            _ => Ok(()),
+        }
     }
 
     /// Begins something with the database, if that is not known to be away.
@@ -62,11 +80,12 @@ impl Health {
         &self,
         work: impl Future<Output = Result<T, DbErr>>,
     ) -> Result<T, DbErr> {
-        match &self.0 {
-            Some(server) if server.away.load(Ordering::SeqCst) => Err(io(
+        match self {
+            Self::Server(server) if server.away.load(Ordering::SeqCst) => Err(io(
                 std::io::ErrorKind::NotConnected,
                 "the server is away, and is asked until it answers",
             )),
+            Self::File(place) if !place.is_kept() => Err(io(std::io::ErrorKind::NotFound, GONE)),
             _ => self.go_on(work).await,
         }
     }
@@ -76,7 +95,7 @@ impl Health {
         &self,
         work: impl Future<Output = Result<T, DbErr>>,
     ) -> Result<T, DbErr> {
-        let Some(server) = &self.0 else {
+        let Self::Server(server) = self else {
             return work.await;
         };
         // Pinned, so that its connection goes back to the pool after the pool knows not to trust it.
@@ -205,6 +224,26 @@ pub(super) async fn whole<T: Send + 'static>(
     tokio::spawn(work)
         .await
         .unwrap_or_else(|_| Err(io(std::io::ErrorKind::Interrupted, "the hub is ending")))
+}
+
+/// Waits for an answer for as long as for a connection to a server.
+pub(super) async fn soon<T>(work: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+    timeout(ACQUIRE, work).await.unwrap_or_else(|_| {
+        Err(io(
+            std::io::ErrorKind::TimedOut,
+            "it did not answer in time",
+        ))
+    })
+}
+
+/// Waits for the one connection that writes to a file.
+pub(super) async fn in_turn<T>(work: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+    timeout(TURN, work).await.unwrap_or_else(|_| {
+        Err(io(
+            std::io::ErrorKind::TimedOut,
+            "others have been writing for too long",
+        ))
+    })
 }
 
 #[cfg(any(test, feature = "contract"))]

@@ -13,7 +13,8 @@ use sqlx::sqlite::{
 };
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 
-use super::bounded::Late;
+use super::bounded::{Health, Late};
+use super::place::Place;
 use super::{DbError, foreign, private_file};
 use crate::config::{DbUrl, ServerUrl};
 
@@ -80,11 +81,14 @@ impl Pools {
         self.clone().connections().1
     }
 
-    /// Where a server tells that a statement was given up.
-    pub(super) fn late(&self) -> Option<Late> {
-        match self {
-            Self::Sqlite { .. } => None,
-            Self::Postgres { late, .. } | Self::MySql { late, .. } => Some(Late::clone(late)),
+    /// What tells whether the database at `url` is there. The schema must have been looked at: by then a file has its journal.
+    pub(super) fn health(&self, url: &DbUrl) -> Health {
+        match (self, url) {
+            (Self::Postgres { late, .. } | Self::MySql { late, .. }, _) => {
+                Health::of_server(self.readers(), Late::clone(late))
+            }
+            (Self::Sqlite { .. }, DbUrl::Sqlite(path)) => Health::File(Place::of(path).into()),
+            (Self::Sqlite { .. }, _) => Health::Memory,
         }
     }
 

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
+use sqlx::error::DatabaseError as _;
+use sqlx::sqlite::SqliteError;
 
 /// An error of the database, for the log; clients see "try again later".
 #[derive(Debug, thiserror::Error)]
@@ -42,10 +44,10 @@ pub enum DbError {
     )]
     NoBackup,
     /// The database refused, or is gone.
-    #[error("database: {0}")]
+    #[error("database: {0}{hint}", hint = hint(of_driver(.0)))]
     Sql(#[from] DbErr),
     /// The database cannot be reached.
-    #[error("database: {0}")]
+    #[error("database: {0}{hint}", hint = hint(Some(.0)))]
     Driver(#[from] sqlx::Error),
 }
 
@@ -57,16 +59,21 @@ impl DbError {
         }
     }
 
-    /// Of a commit: without an answer nobody knows.
+    /// Of a commit: without an answer nobody knows. A file that is full or locked has answered.
     pub(super) fn of_commit(self) -> Self {
-        if self.is_away() {
+        let file = match &self {
+            Self::Sql(error) => of_driver(error).and_then(FileTrouble::of),
+            _ => None,
+        };
+        if self.is_away() && !matches!(file, Some(FileTrouble::Full | FileTrouble::Locked)) {
             Self::Unsure(self.to_string())
         } else {
             self
         }
     }
 
-    /// Whether the database is away: it cannot be reached, does not answer, or says that it is going.
+    /// Whether the database is away: it cannot be reached, does not answer, or says that it is going; its file cannot be read
+    /// or written.
     #[must_use]
     pub fn is_away(&self) -> bool {
         match self {
@@ -104,10 +111,17 @@ pub(super) fn is_away(error: &DbErr) -> bool {
         DbErr::ConnectionAcquire(ConnAcquireErr::Timeout | ConnAcquireErr::ConnectionClosed) => {
             true
         }
+        error => of_driver(error).is_some_and(driver_is_away),
+    }
+}
+
+/// What the driver said.
+fn of_driver(error: &DbErr) -> Option<&sqlx::Error> {
+    match error {
         DbErr::Conn(RuntimeErr::SqlxError(error))
         | DbErr::Exec(RuntimeErr::SqlxError(error))
-        | DbErr::Query(RuntimeErr::SqlxError(error)) => driver_is_away(error),
-        _ => false,
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => Some(error),
+        _ => None,
     }
 }
 
@@ -121,9 +135,62 @@ fn driver_is_away(error: &sqlx::Error) -> bool {
         | Error::PoolTimedOut
         | Error::PoolClosed
         | Error::WorkerCrashed => true,
-        Error::Database(error) => error.code().is_some_and(|code| {
-            code.starts_with("08") || code.starts_with("57P0") || code == "53300"
-        }),
+        Error::Database(known) => {
+            FileTrouble::of(error).is_some()
+                || known.code().is_some_and(|code| {
+                    code.starts_with("08") || code.starts_with("57P0") || code == "53300"
+                })
+        }
         _ => false,
     }
+}
+
+/// What keeps SQLite from its file. Source: <https://www.sqlite.org/rescode.html>.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FileTrouble {
+    Locked,
+    ReadOnly,
+    Unreadable,
+    Damaged,
+    Full,
+}
+
+impl FileTrouble {
+    fn of(error: &sqlx::Error) -> Option<Self> {
+        let sqlx::Error::Database(error) = error else {
+            return None;
+        };
+        let code = error.try_downcast_ref::<SqliteError>()?.code()?;
+        // What is more precise is in the higher bytes.
+        match code.parse::<u32>().ok()? & 0xff {
+            5 | 6 | 15 => Some(Self::Locked),
+            8 => Some(Self::ReadOnly),
+            10 | 14 => Some(Self::Unreadable),
+            11 | 26 => Some(Self::Damaged),
+            13 => Some(Self::Full),
+            _ => None,
+        }
+    }
+
+    /// What to do.
+    fn hint(self) -> &'static str {
+        match self {
+            Self::Locked => "another program holds its lock (a backup, a shell?): end that",
+            Self::ReadOnly => {
+                "it cannot be written: see to the permissions of the file and its folder, and to its file system"
+            }
+            Self::Unreadable => "see to its disk, its folder and their permissions",
+            Self::Damaged => {
+                "stop the hub and restore a backup, without the files -wal and -shm beside it"
+            }
+            Self::Full => "make room on its disk",
+        }
+    }
+}
+
+/// The end of a message.
+fn hint(error: Option<&sqlx::Error>) -> String {
+    error
+        .and_then(FileTrouble::of)
+        .map_or_else(String::new, |trouble| format!("; {}", trouble.hint()))
 }

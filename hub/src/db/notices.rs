@@ -154,6 +154,9 @@ impl Db {
     }
 
     fn missed(&self, bus: &Bus) {
+        tracing::info!(
+            "hearing other hubs again: what they may have changed meanwhile is read anew"
+        );
         self.changed_elsewhere(true);
         bus.tell(Event::Everything);
     }

@@ -5,6 +5,9 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
+use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::unistd::{AccessFlags, faccessat};
+
 use super::DbError;
 
 /// Creates the database file readable by its owner only, before SQLite would with the process's umask. SQLite gives
@@ -29,13 +32,21 @@ pub(super) fn create(path: &Path) -> Result<(), DbError> {
                 ));
             }
             if data.mode() & 0o077 != 0 {
-                std::fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(|error| {
+                let private = Permissions::from_mode(data.mode() & 0o700);
+                std::fs::set_permissions(path, private).map_err(|error| {
                     fail(format!(
                         "others can read it, and it cannot be made private: {error}"
                     ))
                 })?;
             }
-            Ok(())
+            // SQLite would open it for reading, and fail at the first write.
+            faccessat(AT_FDCWD, path, AccessFlags::W_OK, AtFlags::AT_EACCESS).map_err(|errno| {
+                fail(format!(
+                    "it cannot be written ({}); give it to the user of the hub (chown, chmod u+w), or see why its file \
+                     system is read-only",
+                    errno.desc()
+                ))
+            })
         }
         Err(error) => Err(fail(format!(
             "{error}; check that the folder exists and may be written"

@@ -8,7 +8,7 @@ use sea_orm::ConnectionTrait as _;
 use super::alone::With;
 use super::connect::Pools;
 use super::schema::{self, Schema};
-use super::{Db, DbError, private_file};
+use super::{Db, DbError, damage, private_file};
 use crate::config::DbUrl;
 
 /// What an upgrade did.
@@ -31,8 +31,9 @@ impl Db {
     /// agreed to, when nothing changes.
     ///
     /// # Errors
-    /// When the copy cannot be made or is not agreed to be missing, when a hub runs with the server's database, when the schema
-    /// is none that can be changed, and when the database refuses or is gone. The schema is the old one then, or one in between that can be changed further.
+    /// When the file is damaged, when the copy cannot be made or is not agreed to be missing, when a hub runs with the server's
+    /// database, when the schema is none that can be changed, and when the database refuses or is gone. The schema is the old
+    /// one then, or one in between that can be changed further.
     pub async fn upgrade(
         url: &DbUrl,
         without_backup: bool,
@@ -43,6 +44,7 @@ impl Db {
         if found == Schema::Present {
             return Ok(Upgrade::Nothing);
         }
+        damage::refuse(url, &pools).await?;
         let _alone = pools.alone(With::Nobody).await?;
         if found == Schema::New {
             schema::make(&pools).await?;

@@ -16,14 +16,16 @@ use super::{KnownRoute, ProxyClient, ProxyError, Route, Routes};
 
 /// Marks the routes that are ours: others are never touched. Source: JupyterHub 6.1 posts it with every route.
 const OURS: &str = "jupyterhub";
-/// Longest time for one answer.
+/// Longest time for one answer: the whole table may be long.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Longest time for an answer about one route. Short, for a proxy that hung may never answer what it was asked meanwhile.
+const SHORT_PATIENCE: Duration = Duration::from_secs(3);
 /// How many requests may be on their way at once. Source: JupyterHub's `ConfigurableHTTPProxy.concurrency`.
 pub const CONCURRENCY: usize = 10;
 /// How long a proxy that cannot be reached, or keeps failing, is tried.
 pub const RETRY_FOR: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the keys of a proxy's table are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -141,6 +143,7 @@ impl ChpClient {
                 call.method.clone(),
                 format!("{url}/api/routes{}", call.path),
             )
+            .timeout(call.patience())
             .header(
                 reqwest::header::AUTHORIZATION,
                 format!("token {}", token.expose()),
@@ -189,6 +192,15 @@ struct Call<'a> {
     path: String,
     body: Option<&'a Map<String, Value>>,
     may_be_missing: bool,
+}
+
+impl Call<'_> {
+    fn patience(&self) -> Duration {
+        match self.path.as_str() {
+            "" | "/" if self.method == Method::GET => PATIENCE,
+            _ => SHORT_PATIENCE,
+        }
+    }
 }
 
 /// The route as it was asked for, if it has our mark: what others wrote need not be of any shape.

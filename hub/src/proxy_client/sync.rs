@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use hub_types::names::{ServerName, Username};
 use serde_json::Value;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::plan::{Change, Wanted, plan};
 use super::{ProxyClient, ProxyError, Route, Routes};
@@ -18,6 +20,9 @@ use crate::domain::server::ServerRef;
 
 /// How often a check looks again when it had to change something: the world moves on meanwhile.
 const PASSES: usize = 3;
+
+/// How long a short question takes at most when nothing is wrong.
+const HICCUP: Duration = Duration::from_secs(1);
 
 /// Why a check was not completed.
 #[derive(Debug, thiserror::Error)]
@@ -70,10 +75,12 @@ struct Inner {
     proxies: Vec<Arc<dyn ProxyClient>>,
     addresses: Arc<Addresses>,
     /// Routes that the configuration settles: of services, and extra ones.
-    fixed: Vec<Route>,
+    fixed: RwLock<Vec<Route>>,
     one_at_a_time: Mutex<()>,
     /// Whether routes may be wrong: until the first check is complete, and from when something went wrong.
     dirty: AtomicBool,
+    /// Whether a check has ever been complete.
+    told: AtomicBool,
     /// A route that every proxy has had: by it one is known that has lost its routes.
     probe: std::sync::Mutex<Option<String>>,
 }
@@ -120,11 +127,23 @@ impl RouteSync {
             db,
             proxies,
             addresses,
-            fixed,
+            fixed: RwLock::new(fixed),
             one_at_a_time: Mutex::default(),
             dirty: AtomicBool::new(true),
+            told: AtomicBool::new(false),
             probe: std::sync::Mutex::default(),
         }))
+    }
+
+    /// Settles other routes than before by the configuration; routes are to be checked then.
+    pub fn settle(&self, fixed: Vec<Route>) {
+        *self.0.fixed.write().unwrap_or_else(PoisonError::into_inner) = fixed;
+        self.mark_dirty();
+    }
+
+    fn fixed(&self) -> Vec<Route> {
+        let fixed = self.0.fixed.read();
+        fixed.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Says that routes may be wrong: they are to be checked soon.
@@ -141,6 +160,12 @@ impl RouteSync {
     #[must_use]
     pub fn is_dirty(&self) -> bool {
         self.0.dirty.load(Ordering::SeqCst)
+    }
+
+    /// Whether every proxy has its routes, as far as is known.
+    #[must_use]
+    pub fn are_told(&self) -> bool {
+        self.0.told.load(Ordering::SeqCst) && !self.is_dirty()
     }
 
     /// Compares the routes of each proxy with what the database wants, and changes what differs. A change that fails
@@ -161,6 +186,7 @@ impl RouteSync {
         let checked = together(found);
         let done = |found: &Checked| found.failed.is_none() && !found.unsettled;
         if checked.as_ref().is_ok_and(done) {
+            self.0.told.store(true, Ordering::SeqCst);
             doubt.settled();
         }
         checked
@@ -172,12 +198,11 @@ impl RouteSync {
     /// # Errors
     /// When a proxy does not answer; its routes are to be checked then, too.
     pub async fn glance(&self) -> Result<(), ProxyError> {
-        let probe = self.0.probe.lock();
-        let probe = probe.unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(probe) = probe else {
+        let Some(probe) = self.last_probe() else {
             self.mark_dirty();
             return Ok(());
         };
+        let begin = Instant::now();
         let questions = self.0.proxies.iter().map(|proxy| proxy.route(&probe));
         let mut failed = None;
         for answer in futures_util::future::join_all(questions).await {
@@ -190,6 +215,10 @@ impl RouteSync {
                     failed = Some(error);
                 }
             }
+        }
+        // One that was away for a while may have lost other routes, or missed a change.
+        if begin.elapsed() >= HICCUP {
+            self.mark_dirty();
         }
         failed.map_or(Ok(()), Err)
     }
@@ -231,6 +260,10 @@ impl RouteSync {
     }
 
     async fn look(&self, proxy: &dyn ProxyClient) -> Result<Look, CheckError> {
+        // A short question first: for the whole table a proxy that hangs would be waited for for long.
+        if let Some(probe) = self.last_probe().filter(|spec| spec != "/") {
+            proxy.route(&probe).await?;
+        }
         // Routes before rows: a route that appears in between is added once more, not deleted.
         let actual = proxy.routes().await?;
         let wanted = self.wanted().await?;
@@ -242,10 +275,17 @@ impl RouteSync {
         })
     }
 
+    /// The route that was asked for last.
+    fn last_probe(&self) -> Option<String> {
+        let probe = self.0.probe.lock();
+        probe.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// A route to ask for, and one that stays if there is one. Asked for the root, configurable-http-proxy tells all it has:
     /// only where there is nothing else.
     fn probe(&self, wanted: &Wanted) -> Option<String> {
-        let lasting = self.0.fixed.iter().map(|route| &route.routespec);
+        let fixed = self.fixed();
+        let lasting = fixed.iter().map(|route| &route.routespec);
         let any = wanted.routes.keys();
         let hub = self.0.addresses.hub_spec();
         let mut by_worth = [hub]
@@ -261,11 +301,7 @@ impl RouteSync {
         let addresses = &*self.0.addresses;
         let mut wanted = Wanted::default();
         wanted.add(Route::of_hub(addresses));
-        self.0
-            .fixed
-            .iter()
-            .cloned()
-            .for_each(|route| wanted.add(route));
+        self.fixed().into_iter().for_each(|route| wanted.add(route));
         for (row, spec) in db::services::registered(self.0.db.read()).await? {
             if let Some(url) = spec.get("url").and_then(Value::as_str) {
                 wanted.add(Route::of_service(addresses, &row.name, url));
