@@ -2,14 +2,18 @@
 //! its route; how it is, its status.
 //!
 //! [`services::supervisor`] runs the processes. [`ledger`] remembers them in the database, [`tokens`] gives each a token,
-//! `registry` takes on external ones while the hub runs. [`announcement`] asks one of them what pages shall say.
+//! `registry` takes on external ones while the hub runs, `reload` those of a configuration that has changed ([`difference`]).
+//! [`announcement`] asks one of them what pages shall say.
 
 pub mod announcement;
+pub mod difference;
 pub mod ledger;
 mod registry;
+mod reload;
 pub mod tokens;
 
 pub use registry::{RegisterError, UnregisterError};
+pub use reload::{Reload, ReloadError};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -145,6 +149,11 @@ pub struct ManagedServices(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     supervisor: Supervisor,
+    givers: tokens::ServiceTokens,
+    /// How services reach the hub.
+    hub: HubAddress,
+    /// Whether services are ended for good; held by whoever starts or stops some.
+    stopping: tokio::sync::Mutex<bool>,
     /// What the configuration and the database say; changed after the database.
     services: RwLock<BTreeMap<String, Arc<Service>>>,
     addresses: Arc<Addresses>,
@@ -188,7 +197,8 @@ impl ManagedServices {
         let givers = tokens::ServiceTokens::new(&deps, specs.clone());
         givers.register().await?;
         let ledger = Arc::new(ledger::DbLedger::new(deps.db.clone()));
-        let supervisor = Supervisor::new(settings, ledger, Arc::new(givers))?;
+        let hub = settings.hub.clone();
+        let supervisor = Supervisor::new(settings, ledger, Arc::new(givers.clone()))?;
         let mut services = BTreeMap::new();
         for (name, spec) in specs {
             let url = if spec.is_managed() {
@@ -205,6 +215,9 @@ impl ManagedServices {
         }
         Ok(Self(Arc::new(Inner {
             supervisor,
+            givers,
+            hub,
+            stopping: tokio::sync::Mutex::default(),
             services: RwLock::new(services),
             addresses: deps.addresses,
             db: deps.db,
@@ -261,6 +274,7 @@ impl ManagedServices {
 
     /// Stops all managed services; returns when they are gone.
     pub async fn stop_all(&self) {
+        *self.0.stopping.lock().await = true;
         self.0.supervisor.stop_all().await;
     }
 

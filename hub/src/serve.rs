@@ -116,11 +116,13 @@ pub async fn run(
     tokio::spawn(give_way(alone));
     let (listener, port) = listen::bind(&config.jupyterhub.hub_bind_url, &db).await?;
     let base = Base::lay(config, env, db, (&secret, metrics), port, shutdown).await?;
+    let launcher = base.launcher.clone();
     let hub = Hub::assemble(base, proxies).await?;
     let reloader = reload::Reloader {
         sources: told.sources,
         log: told.log,
         env,
+        launcher,
         state: hub.state.clone(),
         proxy: hub.proxy.clone(),
     };

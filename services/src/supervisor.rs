@@ -268,6 +268,20 @@ impl Supervisor {
         }
     }
 
+    /// Stops a service with everything it started, and forgets it: one of the same name may come later. `false` when it is
+    /// not kept. The checks of an external one end.
+    pub async fn remove(&self, name: &str) -> bool {
+        let kept = self.services().remove(name);
+        let Some(kept) = kept else {
+            return false;
+        };
+        kept.stop.cancel();
+        match kept.task {
+            Some(task) => task.await.is_ok(),
+            None => false,
+        }
+    }
+
     /// Ends the checks of an external service and forgets it; one of the same name may come later.
     pub fn forget(&self, name: &str) {
         let mut services = self.services();

@@ -20,6 +20,7 @@ const AT_RUN_TIME: &[(&str, &str)] = &[
     ("JupyterHub", "load_groups"),
     ("JupyterHub", "load_roles"),
     ("JupyterHub", "extra_user_scopes"),
+    ("JupyterHub", "services"),
     ("JupyterHub", "service_tokens"),
     ("JupyterHub", "api_tokens"),
     ("JupyterHub", "log_level"),
@@ -27,7 +28,7 @@ const AT_RUN_TIME: &[(&str, &str)] = &[
 ];
 
 /// Of these, what names scopes: with other custom scopes they wait, too.
-const NAME_SCOPES: &[&str] = &["load_roles", "extra_user_scopes"];
+const NAME_SCOPES: &[&str] = &["load_roles", "extra_user_scopes", "services"];
 
 /// A configuration for the hub that runs.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -110,6 +111,8 @@ log_level = 'DEBUG'
 name = 'helpers'
 users = ['zoe']
 scopes = ['list:users']
+[[JupyterHub.services]]
+name = 'whoami'
 [Authenticator]
 allowed_users = ['zoe']
 [Spawner]
@@ -120,6 +123,7 @@ cmd = ['x']
             change.taken,
             [
                 "[JupyterHub] load_roles",
+                "[JupyterHub] services",
                 "[JupyterHub] log_level",
                 "[Authenticator] allowed_users"
             ]
@@ -137,6 +141,7 @@ cmd = ['x']
 authenticator_class = 'dummy'
 custom_scopes = { 'custom:abc' = { description = 'a' } }
 load_roles = [{ name = 'helpers', scopes = ['custom:abc'] }]
+services = [{ name = 'a', oauth_client_allowed_scopes = ['custom:abc'] }]
 [Authenticator]
 allowed_users = ['mal']
 ",
@@ -144,7 +149,11 @@ allowed_users = ['mal']
         assert!(change.taken.is_empty(), "{:?}", change.taken);
         assert_eq!(
             change.waiting,
-            ["[JupyterHub] load_roles", "[JupyterHub] custom_scopes"]
+            [
+                "[JupyterHub] load_roles",
+                "[JupyterHub] custom_scopes",
+                "[JupyterHub] services"
+            ]
         );
     }
 

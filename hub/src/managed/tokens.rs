@@ -1,7 +1,7 @@
 //! Tokens and OAuth clients of services.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use hub_types::clock::Clock;
@@ -27,7 +27,8 @@ pub struct ServiceTokens {
     bus: Bus,
     clock: Arc<dyn Clock>,
     base: BaseUrl,
-    specs: BTreeMap<String, ServiceSpec>,
+    /// Shared by all clones.
+    specs: Arc<RwLock<BTreeMap<String, ServiceSpec>>>,
 }
 
 impl ServiceTokens {
@@ -39,8 +40,18 @@ impl ServiceTokens {
             bus: deps.bus.clone(),
             clock: deps.clock.clone(),
             base: deps.addresses.base.clone(),
-            specs,
+            specs: Arc::new(RwLock::new(specs)),
         }
+    }
+
+    /// The services are these from now on.
+    pub(super) fn settle(&self, specs: BTreeMap<String, ServiceSpec>) {
+        *self.specs.write().unwrap_or_else(PoisonError::into_inner) = specs;
+    }
+
+    fn spec(&self, name: &ServiceName) -> Option<ServiceSpec> {
+        let specs = self.specs.read().unwrap_or_else(PoisonError::into_inner);
+        specs.get(name.as_str()).cloned()
     }
 
     /// Makes the OAuth clients what the specs say. A service that is adopted keeps its secret; one whose token is
@@ -51,7 +62,7 @@ impl ServiceTokens {
     pub async fn register(&self) -> Result<(), DbError> {
         let tx = self.db.write().await?;
         for row in db::services::list(&*tx).await? {
-            let Some(spec) = self.specs.get(row.name.as_str()) else {
+            let Some(spec) = self.spec(&row.name) else {
                 continue;
             };
             let id = spec.has_oauth().then(|| spec.client_id());
@@ -70,7 +81,7 @@ impl ServiceTokens {
                     // Whoever had the id before must not be mistaken for this service.
                     db::oauth::delete_client(&tx, &id).await?;
                 }
-                db::oauth::put_client(&tx, &client(&self.base, spec, row.id, secret)).await?;
+                db::oauth::put_client(&tx, &client(&self.base, &spec, row.id, secret)).await?;
             }
         }
         tx.commit_and_tell(&self.bus, [Event::Identities]).await?;
@@ -99,12 +110,8 @@ impl ServiceTokens {
             expires: None,
         };
         db::tokens::insert(tx, &new, self.clock.now()).await?;
-        if let Some(spec) = self
-            .specs
-            .get(name.as_str())
-            .filter(|spec| spec.has_oauth())
-        {
-            let client = client(&self.base, spec, row.id, Some(token.hash()));
+        if let Some(spec) = self.spec(name).filter(ServiceSpec::has_oauth) {
+            let client = client(&self.base, &spec, row.id, Some(token.hash()));
             db::oauth::put_client(tx, &client).await?;
         }
         Ok(())
@@ -175,7 +182,7 @@ mod tests {
             bus: Bus::default(),
             clock: Arc::new(FakeClock::at(DateTime::UNIX_EPOCH)),
             base: BaseUrl::new("/pfx/"),
-            specs: [(spec.name.clone(), spec.clone())].into(),
+            specs: Arc::new(RwLock::new([(spec.name.clone(), spec.clone())].into())),
         }
     }
 

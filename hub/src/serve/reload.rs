@@ -1,19 +1,23 @@
 //! SIGHUP: the configuration is read again, and what can change at run time does. A file with a mistake changes nothing.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hub_types::env::ProcessEnv;
 use tokio::signal::unix::Signal;
+use tokio::time::timeout;
 
-use super::accounts;
+use super::{accounts, fixed_routes};
 use crate::bootstrap;
 use crate::bus::Event;
+use crate::config::Config;
 use crate::config::change::{Change, take};
 use crate::config::load::{Loaded, Sources, load};
 use crate::db::DbError;
+use crate::managed::check_commands;
 use crate::proxy_client::ProxyRunner;
 use crate::state::AppState;
+use crate::tasks::FIRST_CHECK;
 use crate::telemetry::Log;
 
 /// What reads the configuration again.
@@ -22,6 +26,8 @@ pub(super) struct Reloader {
     pub(super) log: Log,
     pub(super) env: &'static ProcessEnv,
     pub(super) state: AppState,
+    /// The hub's own program, whose folder is on the `PATH` of services.
+    pub(super) launcher: PathBuf,
     pub(super) proxy: Option<Arc<dyn ProxyRunner>>,
 }
 
@@ -50,10 +56,11 @@ impl Reloader {
         let rules = state.login.rules();
         let change = take(&rules.now().config, &loaded.config);
         let config = Arc::new(change.config.clone());
+        check_commands(&config, self.env, &self.launcher).map_err(|error| error.to_string())?;
         bootstrap::sync(&config, &state.db, &state.identities, state.clock.now())
             .await
             .map_err(|error| error.to_string())?;
-        rules.replace(config);
+        rules.replace(Arc::clone(&config));
         tokio::spawn(accounts::make(state.clone()));
         if let Err(error) = self.tell().await {
             tracing::error!("SIGHUP: what is known of users may be old for some minutes: {error}");
@@ -62,7 +69,52 @@ impl Reloader {
             change.config.jupyterhub.log_level,
             change.config.jupyterhub.debug_db,
         );
+        self.services(&config).await;
         Ok(change)
+    }
+
+    /// Starts, stops and starts again the services that the configuration has otherwise. A route goes before its service, and
+    /// comes when its service is started.
+    async fn services(&self, config: &Config) {
+        let managed = &self.state.managed;
+        let reload = match managed.reload(config).await {
+            Ok(reload) => reload,
+            Err(error) => {
+                tracing::error!("SIGHUP: services are left as they were, send it again: {error}");
+                return;
+            }
+        };
+        let summary = reload.difference.summary();
+        self.routes(config).await;
+        if summary.is_empty() {
+            return;
+        }
+        reload.run().await;
+        self.routes(config).await;
+        tracing::info!("SIGHUP: services: {summary}");
+    }
+
+    /// Gives the proxy the routes of services as they are now.
+    async fn routes(&self, config: &Config) {
+        let state = &self.state;
+        state
+            .routes
+            .settle(fixed_routes(config, state.managed.routes()));
+        // What fails now, or takes long, is repeated by whoever looks after routes.
+        let checked = match timeout(FIRST_CHECK, state.routes.check()).await {
+            Ok(Ok(checked)) => checked,
+            Ok(Err(error)) => {
+                tracing::warn!("SIGHUP: the proxy is told the routes of services later: {error}");
+                return;
+            }
+            Err(_) => {
+                tracing::warn!("SIGHUP: the proxy is told the routes of services when it answers");
+                return;
+            }
+        };
+        if let Err(error) = state.manager.report_activity(checked.activity).await {
+            tracing::warn!("SIGHUP: when servers were used is not written down: {error}");
+        }
     }
 
     /// Tells caches to look again: after the secrets of the configuration are known, for which the commit was too early.
