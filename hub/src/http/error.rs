@@ -98,6 +98,14 @@ impl ApiError {
         }
     }
 
+    /// 503: what was asked for cannot be done yet, or not any more.
+    pub fn not_ready(message: impl Into<String>) -> Self {
+        Self {
+            retry_after: Some(RETRY_AFTER),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
+        }
+    }
+
     /// 500 with a fixed text; `detail` goes to the log only.
     pub fn internal(detail: impl std::fmt::Display) -> Self {
         tracing::error!("request failed: {detail}");

@@ -29,6 +29,36 @@ async fn the_root_is_for_anybody() {
     }
 }
 
+/// Ours: whether the hub can do its work.
+#[tokio::test]
+async fn ready_when_the_database_answers_and_the_proxy_has_its_routes() {
+    let hub = Hub::start().await;
+    let paths = ["/hub/health?ready", "/hub/api/health?ready=1"];
+    let refused = async |why: &str| {
+        for path in paths {
+            let reply = hub.request("GET", path).send().await.expect(503);
+            assert_eq!(reply.header("retry-after"), "5");
+            assert_eq!(reply.error(), (503, Some(why.to_owned())));
+            hub.request("HEAD", path).send().await.expect(503);
+        }
+        hub.request("GET", "/hub/health").send().await.expect(200);
+    };
+    let routes = "The proxy has not been told all of its routes.";
+    refused(routes).await;
+    hub.state.routes.check().await.unwrap();
+    for path in paths {
+        let reply = hub.request("GET", path).send().await.expect(200);
+        assert_eq!(reply.body, "");
+    }
+    hub.state.routes.mark_dirty();
+    refused(routes).await;
+    hub.state.routes.check().await.unwrap();
+    hub.state.db.read().lose().await.unwrap();
+    refused("The database does not answer.").await;
+    hub.state.shutdown.cancel();
+    refused("The hub is stopping.").await;
+}
+
 #[tokio::test]
 async fn methods_and_unknown_urls() {
     let hub = Hub::start().await;

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{at_least, or_nothing, text};
 use crate::domain::action::{ManageProxy, ReadHub, ReadMetrics, Shutdown};
-use crate::http::openapi::operation::Access;
+use crate::http::openapi::operation::{Access, Parameter};
 use crate::http::openapi::schemas::{self, IDENTITY};
 use crate::http::openapi::{Body, Operation, Tag};
 
@@ -50,8 +50,17 @@ pub(in crate::http::api) fn info() -> Operation {
 pub(in crate::http::api) fn health() -> Operation {
     Operation::new(Tag::Hub, "Is the hub there?")
         .access(Access::Anybody)
-        .text("Also outside of the API, as `/hub/health`.")
+        .text(
+            "Also outside of the API, as `/hub/health`. With `ready`: can it do its work, that is, does its database answer, and \
+             does the proxy have its routes?",
+        )
+        .parameter(Parameter::query(
+            "ready",
+            text(),
+            "Ask for more than that, with any value or none. Ours.",
+        ))
         .empty(200, "It is.")
+        .error(503, "Not ready: stopping, without its database, or without its routes.")
         .extension()
 }
 
