@@ -29,6 +29,7 @@ impl Default for Own {
             announcement_path: None,
             log_format: LogFormat::default(),
             event_log: None,
+            service_hosts: ServiceHosts::default(),
             failed_logins_per_minute: 10,
         }
     }
