@@ -27,6 +27,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{any, get, post};
 
+use context::Onlooker;
 pub use context::{PageUser, Visitor};
 pub use error_page::PageError;
 
@@ -38,7 +39,7 @@ use crate::state::AppState;
 
 /// A page that is asked for with a method that it does not have. What another site's form may have sent is refused as such
 /// first, as in JupyterHub.
-pub(in crate::http) async fn wrong_method(visitor: Visitor, method: Method) -> Response {
+pub(in crate::http) async fn wrong_method(Onlooker(visitor): Onlooker, method: Method) -> Response {
     // A method that nothing here has changes nothing either.
     let known = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
     let argument = argument(&visitor.uri, "_xsrf");

@@ -26,8 +26,8 @@ use crate::domain::server::ServerRef;
 use crate::domain::token::TokenOwner;
 use crate::domain::user::User;
 use crate::http::error::ApiError;
-use crate::http::pages::Visitor;
 use crate::http::pages::form::{Form, RawForm, STALE};
+use crate::http::pages::{PageError, Visitor};
 use crate::render::ErrorPage;
 
 /// Shows the consent page, or sends the browser back with a code at once.
@@ -44,7 +44,7 @@ pub(super) async fn ask(visitor: Visitor) -> Response {
         Ok(false) => asked.give(&visitor, asked.scopes.clone()).await,
         Err(error) => Err(error),
     };
-    answer.unwrap_or_else(|error| error_page(&visitor, error.status(), error.message()))
+    answer.unwrap_or_else(|error| PageError::from(error).shown_to(&visitor))
 }
 
 /// The consent page was sent.
@@ -80,7 +80,7 @@ pub(super) async fn confirmed(visitor: Visitor, form: RawForm) -> Response {
         }
         Form::Stale => consent::page(&visitor, &asked, StatusCode::FORBIDDEN, Some(STALE)),
     };
-    answer.unwrap_or_else(|error| error_page(&visitor, error.status(), error.message()))
+    answer.unwrap_or_else(|error| PageError::from(error).shown_to(&visitor))
 }
 
 /// 302 to `location`, which no cache keeps: it may carry a code.
@@ -131,7 +131,7 @@ impl Refusal {
             }
             Refusal::NoAccess(text) => error_page(visitor, StatusCode::FORBIDDEN, Some(&text)),
             Refusal::Told(location) => found(&location),
-            Refusal::Failed(error) => error_page(visitor, error.status(), error.message()),
+            Refusal::Failed(error) => PageError::from(error).shown_to(visitor),
         }
     }
 }

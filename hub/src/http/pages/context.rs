@@ -40,7 +40,8 @@ pub struct Visitor {
 }
 
 impl Visitor {
-    /// Finds out who asks. A database that is away makes everybody a stranger: the error page must still be shown.
+    /// Finds out who asks, for pages that must be shown whatever happens, as that of an error: a database that is away makes
+    /// everybody a stranger.
     pub async fn of(state: &AppState, headers: &HeaderMap, uri: &Uri) -> Self {
         let principal = cookie_caller(state, headers).await.ok().flatten();
         Self::with(state, principal, headers, uri)
@@ -288,14 +289,40 @@ fn whole_uri(parts: &Parts) -> Uri {
 }
 
 impl FromRequestParts<AppState> for Visitor {
+    type Rejection = Response;
+
+    /// 503 when the database is away: whoever is logged in must not be taken for a stranger, sent to the login, or told that
+    /// they are logged out.
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
+        let uri = whole_uri(parts);
+        match cookie_caller(state, &parts.headers).await {
+            Ok(principal) => {
+                if let Some(principal) = &principal {
+                    note(parts, principal);
+                }
+                Ok(Self::with(state, principal, &parts.headers, &uri))
+            }
+            Err(error) => {
+                let stranger = Self::with(state, None, &parts.headers, &uri);
+                Err(PageError::from(error).shown_to(&stranger))
+            }
+        }
+    }
+}
+
+/// Whoever asks for a page that is shown whatever happens ([`Visitor::of`]).
+#[derive(Debug, Clone)]
+pub(crate) struct Onlooker(pub(crate) Visitor);
+
+impl FromRequestParts<AppState> for Onlooker {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
-        let visitor = Self::of(state, &parts.headers, &whole_uri(parts)).await;
+        let visitor = Visitor::of(state, &parts.headers, &whole_uri(parts)).await;
         if let Some(principal) = &visitor.principal {
             note(parts, principal);
         }
-        Ok(visitor)
+        Ok(Self(visitor))
     }
 }
 

@@ -5,7 +5,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::context::Visitor;
+use super::context::{Onlooker, Visitor};
 use crate::db::DbError;
 use crate::domain::principal::Denied;
 use crate::http::error::{ApiError, RETRY_AFTER};
@@ -47,6 +47,17 @@ impl PageError {
             message: None,
             hint: None,
         }
+    }
+
+    /// The page of it; 503 says when to come again.
+    pub(in crate::http) fn shown_to(&self, visitor: &Visitor) -> Response {
+        let mut response = page(visitor, self.status, None, self);
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        response
     }
 
     /// Adds what to do.
@@ -108,13 +119,7 @@ pub(super) async fn render(
         return response;
     };
     let visitor = Visitor::of(&state, &headers, &uri).await;
-    let mut response = page(&visitor, error.status, None, &error);
-    if error.status == StatusCode::SERVICE_UNAVAILABLE {
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, RETRY_AFTER);
-    }
-    response
+    error.shown_to(&visitor)
 }
 
 fn page(
@@ -135,7 +140,7 @@ fn page(
 
 /// `GET /hub/error/:code?url=…`: what the proxy shows when it cannot reach a target. The status of this answer is 200;
 /// the proxy supplies the real one.
-pub(super) async fn for_proxy(visitor: Visitor, Path(code): Path<String>) -> Response {
+pub(super) async fn for_proxy(Onlooker(visitor): Onlooker, Path(code): Path<String>) -> Response {
     let status = code
         .parse::<u16>()
         .ok()

@@ -42,9 +42,13 @@ pub(in crate::http::api) async fn create(
         None => by_password(&state, &fields, from).await?,
     };
     let granted = permission(&caller, &name)?;
-    let holder = holder(&state, &name)
-        .await
-        .map_err(|_| no_permission(&caller, &name))?;
+    let holder = holder(&state, &name).await.map_err(|error| {
+        // Only this looks like a refusal: a database that is away refuses nobody.
+        match error.status() {
+            StatusCode::NOT_FOUND => no_permission(&caller, &name),
+            _ => error,
+        }
+    })?;
     // A token of an administrator makes an administrator of whoever has it: the scope alone is no promotion, and neither is
     // a narrow token of another administrator.
     let own = caller.owner.is(&holder.owner);
