@@ -35,6 +35,7 @@ pub mod throttle;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use hub_types::names::Username;
@@ -176,6 +177,18 @@ pub trait Authenticator: Send + Sync + std::fmt::Debug {
         name: &str,
         form: &LoginForm,
     ) -> Result<Option<AuthModel>, AuthUnavailable>;
+
+    /// Whether a form that was right opens the account of an administrator, or of anybody else: for authenticators that
+    /// want another password of administrators. Who is one by `admin_users` may change while the hub runs.
+    fn opens(&self, _administrator: bool, _form: &LoginForm) -> bool {
+        true
+    }
+
+    /// How long a login takes at least that is refused, whatever the reason: longer than it takes to find out whether the
+    /// password was right.
+    fn refusal_takes(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// Whether a rule of the authenticator's own allows a user whom no other rule does.
     ///

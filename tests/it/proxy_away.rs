@@ -1,5 +1,6 @@
 //! A proxy whose API refuses, or takes every call and answers none, while routes change and are lost: security case 98.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use e2e::{Stack, eventually};
@@ -136,10 +137,17 @@ impl Scene {
         took
     }
 
-    /// The hub answers meanwhile, and says that it is not ready.
+    /// The hub answers meanwhile. Once it has noticed it says that it is not ready, and goes on saying so.
     async fn wait_until(&self, begin: Instant, length: Duration) {
+        let client = self.stack.client();
+        let noticed = AtomicBool::new(false);
         eventually(length + SECONDS, "the time is over", async || {
-            self.stack.client().get("/hub/health").await.expect(200);
+            client.get("/hub/health").await.expect(200);
+            let ready = client.get("/hub/health?ready").await.status;
+            if noticed.load(Ordering::Relaxed) {
+                assert_eq!(ready, 503, "{:?}", begin.elapsed());
+            }
+            noticed.store(ready == 503, Ordering::Relaxed);
             begin.elapsed() >= length
         })
         .await;

@@ -11,6 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use hub_types::clock::Clock;
 use hub_types::names::normalise;
 use hub_types::secret::{Token, random_bytes};
+use tokio::time::{Instant, sleep_until};
 
 use super::refresh::Freshness;
 use super::rules::{LiveRules, Rules};
@@ -196,16 +197,23 @@ impl Login {
         if self.authenticator.way() != Way::Form {
             return Err(LoginRefusal::Credentials.into());
         }
+        let begin = Instant::now();
         let typed = rules.policy.normalise(&form.username);
-        let name = self.authenticator.normalise(typed).await?;
+        let name = self.authenticator.normalise(typed.clone()).await?;
         let charged = self
             .throttle
             .charge(&name, form.from, self.clock.now())
             .map_err(LoginError::Throttled)?;
-        let checked = self.check_name(&rules, &name, form, new).await;
-        // What could not be looked at was no guess.
-        if !matches!(checked, Err(LoginError::Refused(_))) {
-            self.throttle.give_back(charged);
+        let checked = match rules.policy.blocked.contains(&typed) {
+            true => Err(LoginRefusal::Policy(Refusal::Blocked).into()),
+            false => self.check_name(&rules, &name, form, new).await,
+        };
+        match checked {
+            Err(LoginError::Refused(_)) => {
+                sleep_until(begin + self.authenticator.refusal_takes()).await;
+            }
+            // What could not be looked at was no guess.
+            _ => self.throttle.give_back(charged),
         }
         checked
     }
@@ -223,6 +231,10 @@ impl Login {
         let Some(model) = self.authenticator.authenticate(name, form).await? else {
             return Err(LoginRefusal::Credentials.into());
         };
+        let administrator = rules.policy.admins.contains(&model.name);
+        if !self.authenticator.opens(administrator, form) {
+            return Err(LoginRefusal::Credentials.into());
+        }
         self.admit(rules, name, &model, new).await
     }
 
@@ -291,6 +303,7 @@ mod tests {
     #[derive(Debug)]
     struct Gullible {
         asks: bool,
+        slow: Duration,
     }
 
     #[async_trait]
@@ -301,6 +314,14 @@ mod tests {
 
         fn asks_for_password(&self) -> bool {
             self.asks
+        }
+
+        fn refusal_takes(&self) -> Duration {
+            self.slow
+        }
+
+        fn opens(&self, administrator: bool, form: &LoginForm) -> bool {
+            !administrator || form.password.expose() == "of-admins"
         }
 
         async fn authenticate(
@@ -329,7 +350,8 @@ mod tests {
             (false, "", true),
         ] {
             let clock = Arc::new(FakeClock::at(DateTime::UNIX_EPOCH));
-            let authenticator = Arc::new(Gullible { asks });
+            let slow = Duration::ZERO;
+            let authenticator = Arc::new(Gullible { asks, slow });
             let login = Login::new(
                 db.clone(),
                 Bus::default(),
@@ -344,6 +366,58 @@ mod tests {
                 Err(error) => panic!("{error}"),
             };
             assert_eq!(came_in, comes_in, "{asks} {password:?}");
+        }
+    }
+
+    /// A login with this configuration, which changes it while the hub runs.
+    async fn login_with(slow: Duration, change: impl FnOnce(&mut Config)) -> Login {
+        let mut config = Config::default();
+        config.authenticator.allow_all = Some(true);
+        let login = Login::new(
+            crate::db::testing::empty().await,
+            Bus::default(),
+            Arc::new(FakeClock::at(DateTime::UNIX_EPOCH)),
+            Arc::new(config.clone()),
+            Arc::new(Gullible { asks: true, slow }),
+        );
+        change(&mut config);
+        login.rules.replace(Arc::new(config));
+        login
+    }
+
+    #[tokio::test]
+    async fn a_new_administrator_wants_the_administrators_password_at_once() {
+        let login = login_with(Duration::ZERO, |config| {
+            config.authenticator.admin_users = ["Mal".to_owned(), "zoe".to_owned()].into();
+            config.authenticator.username_map = [("mal".to_owned(), "river".to_owned())].into();
+        })
+        .await;
+        for (name, password, right) in [
+            ("river", "x", false),
+            ("mal", "x", false),
+            ("zoe", "x", false),
+            ("zoe", "of-admins", true),
+            ("river", "of-admins", true),
+            ("kaylee", "x", true),
+        ] {
+            let got = login.check(&LoginForm::new(name, password)).await;
+            assert_eq!(got.is_ok(), right, "{name} {password}: {got:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_right_password_is_refused_as_slowly_as_a_wrong_one() {
+        let slow = Duration::from_millis(300);
+        let login = login_with(slow, |config| {
+            config.authenticator.blocked_users = ["mal".to_owned()].into();
+            config.authenticator.admin_users = ["zoe".to_owned()].into();
+        })
+        .await;
+        for name in ["mal", "zoe"] {
+            let begin = Instant::now();
+            let got = login.check(&LoginForm::new(name, "right")).await;
+            assert!(matches!(got, Err(LoginError::Refused(_))), "{got:?}");
+            assert!(begin.elapsed() >= slow, "{name}");
         }
     }
 }

@@ -140,6 +140,10 @@ impl Authenticator for PamUsers {
         self.settings.check_account
     }
 
+    fn refusal_takes(&self) -> Duration {
+        FAILED_AFTER
+    }
+
     async fn normalise(&self, name: String) -> Result<String, AuthUnavailable> {
         if !self.settings.pam_normalize_username || !is_system_name(&name) {
             return Ok(name);

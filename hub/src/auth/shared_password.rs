@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use hub_types::names::normalise;
 use hub_types::secret::Token;
 
 use super::{AuthModel, AuthUnavailable, Authenticator, LoginForm, same_password};
@@ -15,13 +14,12 @@ use crate::config::Config;
 pub struct SharedPassword {
     user: Option<Token>,
     admin: Option<Token>,
-    admins: BTreeSet<String>,
     /// Passwords that put their users into groups.
     groups: Vec<(Token, Vec<String>)>,
 }
 
 impl SharedPassword {
-    /// Takes the passwords and the administrators' names from the configuration.
+    /// Takes the passwords from the configuration.
     #[must_use]
     pub fn new(config: &Config) -> Self {
         let shared = &config.shared_password;
@@ -29,25 +27,20 @@ impl SharedPassword {
             user: shared.user_password.clone(),
             admin: shared.admin_password.clone(),
             groups: shared.password_groups.clone(),
-            admins: config
-                .authenticator
-                .admin_users
-                .iter()
-                .map(|name| normalise(name))
-                .collect(),
         }
     }
 
-    /// The groups that come with the password, if it is one for this name.
-    fn groups_of(&self, name: &str, typed: &Token) -> Option<BTreeSet<String>> {
-        let is_it = |password: &Option<Token>| {
-            let password = password.as_ref();
-            password.is_some_and(|password| same_password(typed, password))
-        };
-        if self.admins.contains(name) {
-            return is_it(&self.admin).then(BTreeSet::new);
-        }
-        let mut found = is_it(&self.user).then(BTreeSet::new);
+    fn is_admins(&self, typed: &Token) -> bool {
+        let password = self.admin.as_ref();
+        password.is_some_and(|password| same_password(typed, password))
+    }
+
+    /// The groups that come with a password of users, if it is one.
+    fn groups_of(&self, typed: &Token) -> Option<BTreeSet<String>> {
+        let user = self.user.as_ref();
+        let mut found = user
+            .is_some_and(|password| same_password(typed, password))
+            .then(BTreeSet::new);
         // All are compared: the time tells nothing of which it was.
         for (password, groups) in &self.groups {
             if same_password(typed, password) && found.is_none() {
@@ -73,13 +66,20 @@ impl Authenticator for SharedPassword {
         name: &str,
         form: &LoginForm,
     ) -> Result<Option<AuthModel>, AuthUnavailable> {
-        Ok(self
-            .groups_of(name, &form.password)
-            .map(|groups| AuthModel {
-                name: name.to_owned(),
-                groups: Some(groups),
-                ..AuthModel::default()
-            }))
+        let of_admins = self.is_admins(&form.password).then(BTreeSet::new);
+        let groups = self.groups_of(&form.password).or(of_admins);
+        Ok(groups.map(|groups| AuthModel {
+            name: name.to_owned(),
+            groups: Some(groups),
+            ..AuthModel::default()
+        }))
+    }
+
+    fn opens(&self, administrator: bool, form: &LoginForm) -> bool {
+        match administrator {
+            true => self.is_admins(&form.password),
+            false => self.groups_of(&form.password).is_some(),
+        }
     }
 }
 
@@ -87,25 +87,35 @@ impl Authenticator for SharedPassword {
 mod tests {
     use super::*;
 
+    /// Whether the password opens the account of an administrator, or of anybody else.
+    async fn comes_in(auth: &SharedPassword, administrator: bool, password: &str) -> bool {
+        let form = LoginForm::new("mal", password);
+        let model = auth.authenticate("mal", &form).await.unwrap();
+        model.is_some() && auth.opens(administrator, &form)
+    }
+
     #[tokio::test]
     async fn each_name_has_one_password() {
         let auth = SharedPassword {
             user: Some(Token::from_config("for-users")),
             admin: Some(Token::from_config("for-admins")),
-            admins: ["mal".to_owned()].into(),
-            groups: Vec::new(),
+            groups: vec![(
+                Token::from_config("for-physics"),
+                vec!["physics".to_owned()],
+            )],
         };
-        for (name, password, right) in [
-            ("zoe", "for-users", true),
-            ("zoe", "for-admins", false),
-            ("mal", "for-admins", true),
-            ("mal", "for-users", false),
-            ("zoe", "", false),
-            ("zoe", "for-users ", false),
+        for (administrator, password, right) in [
+            (false, "for-users", true),
+            (false, "for-physics", true),
+            (false, "for-admins", false),
+            (true, "for-admins", true),
+            (true, "for-users", false),
+            (true, "for-physics", false),
+            (false, "", false),
+            (false, "for-users ", false),
         ] {
-            let form = LoginForm::new(name, password);
-            let got = auth.authenticate(name, &form).await.unwrap();
-            assert_eq!(got.is_some(), right, "{name} {password}");
+            let got = comes_in(&auth, administrator, password).await;
+            assert_eq!(got, right, "{administrator} {password}");
         }
     }
 
@@ -114,11 +124,9 @@ mod tests {
         let auth = SharedPassword {
             user: Some(Token::from_config("for-users")),
             admin: None,
-            admins: ["mal".to_owned()].into(),
             groups: Vec::new(),
         };
-        let form = LoginForm::new("mal", "for-users");
-        assert_eq!(auth.authenticate("mal", &form).await.unwrap(), None);
+        assert!(!comes_in(&auth, true, "for-users").await);
     }
 
     #[tokio::test]
@@ -126,7 +134,6 @@ mod tests {
         let auth = SharedPassword {
             user: None,
             admin: None,
-            admins: BTreeSet::new(),
             groups: Vec::new(),
         };
         let form = LoginForm::new("a", "");
@@ -138,14 +145,12 @@ mod tests {
         let auth = SharedPassword {
             user: Some(Token::from_config("for-users")),
             admin: None,
-            admins: ["mal".to_owned()].into(),
             groups: vec![(Token::from_config("for-crew"), vec!["crew".to_owned()])],
         };
         for (name, password, groups) in [
             ("zoe", "for-crew", Some(vec!["crew"])),
             ("zoe", "for-users", Some(vec![])),
             ("zoe", "for-nobody", None),
-            ("mal", "for-crew", None),
         ] {
             let got = auth
                 .authenticate(name, &LoginForm::new(name, password))

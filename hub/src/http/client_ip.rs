@@ -57,17 +57,17 @@ fn client_ip(
     is_ours: impl Fn(IpAddr) -> bool,
 ) -> Option<IpAddr> {
     let lines = headers.get_all("x-forwarded-for").iter();
-    let entries: Vec<&str> = lines
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','))
+    // Bytes: a line that is no text because of what the client wrote still ends with what our proxy added.
+    let entries: Vec<&[u8]> = lines
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
         .collect();
     let mut client = peer.map(|peer| peer.to_canonical());
     for entry in entries.iter().rev() {
         if client.is_some_and(|client| !is_ours(client)) {
             break;
         }
-        let entry = entry.trim().trim_matches(['[', ']']);
-        let Ok(entry) = entry.parse::<IpAddr>() else {
+        let text = std::str::from_utf8(entry).unwrap_or_default();
+        let Ok(entry) = text.trim().trim_matches(['[', ']']).parse::<IpAddr>() else {
             break;
         };
         client = Some(entry.to_canonical());
@@ -91,6 +91,16 @@ mod tests {
             extensions.insert(ConnectInfo(SocketAddr::from((peer, 1))));
         }
         ClientIp::of(&headers, &extensions, settings).0
+    }
+
+    #[test]
+    fn what_is_no_text_hides_nobody() {
+        let mut headers = HeaderMap::new();
+        let line = http::HeaderValue::from_bytes(b"\xff\xfe, 192.0.2.1").unwrap();
+        headers.append("x-forwarded-for", line);
+        let peer = Some(IpAddr::from([127, 0, 0, 1]));
+        let found = client_ip(&headers, peer, |address| address.is_loopback());
+        assert_eq!(found, Some("192.0.2.1".parse().unwrap()));
     }
 
     #[test]

@@ -79,7 +79,7 @@ struct Inner {
     one_at_a_time: Mutex<()>,
     /// Whether routes may be wrong: until the first check is complete, and from when something went wrong.
     dirty: AtomicBool,
-    /// Whether a check has ever been complete.
+    /// Whether a check has been complete since routes were last in doubt.
     told: AtomicBool,
     /// A route that every proxy has had: by it one is known that has lost its routes.
     probe: std::sync::Mutex<Option<String>>,
@@ -149,6 +149,7 @@ impl RouteSync {
     /// Says that routes may be wrong: they are to be checked soon.
     pub fn mark_dirty(&self) {
         self.0.dirty.store(true, Ordering::SeqCst);
+        self.0.told.store(false, Ordering::SeqCst);
     }
 
     /// Says that routes may be wrong unless [`Doubt::settled`] is called: for who is about to change some.
@@ -165,7 +166,7 @@ impl RouteSync {
     /// Whether every proxy has its routes, as far as is known.
     #[must_use]
     pub fn are_told(&self) -> bool {
-        self.0.told.load(Ordering::SeqCst) && !self.is_dirty()
+        self.0.told.load(Ordering::SeqCst)
     }
 
     /// Compares the routes of each proxy with what the database wants, and changes what differs. A change that fails
@@ -186,7 +187,11 @@ impl RouteSync {
         let checked = together(found);
         let done = |found: &Checked| found.failed.is_none() && !found.unsettled;
         if checked.as_ref().is_ok_and(done) {
+            // Unless they are in doubt again, by whoever was quicker.
             self.0.told.store(true, Ordering::SeqCst);
+            if self.is_dirty() {
+                self.0.told.store(false, Ordering::SeqCst);
+            }
             doubt.settled();
         }
         checked

@@ -20,6 +20,7 @@ pub(super) async fn make(state: AppState) {
     let names: BTreeSet<String> = all
         .chain(members)
         .map(|name| rules.policy.normalise(name))
+        .filter(|name| !rules.policy.blocked.contains(name))
         .collect();
     for name in names.into_iter().map(Username::stored) {
         if let Err(error) = state.authenticator.add_user(&name).await {

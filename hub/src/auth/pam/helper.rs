@@ -262,13 +262,20 @@ fn answer(library: &str, mut question: Question) -> Answer {
     let done = run(&mut talk, question.task);
     let verdict = match done {
         Ok(()) => Verdict::Done,
-        Err(PamError { code, text }) => Verdict::Refused {
-            why: format!("{text} ({code})"),
-        },
+        Err(error) => not_done(&error),
     };
     Answer {
         verdict,
         delay: talk.delay(),
+    }
+}
+
+/// A directory that is away refuses nobody.
+fn not_done(error: &PamError) -> Verdict {
+    let why = format!("{} ({})", error.text, error.code);
+    match error.is_no_answer() {
+        true => Verdict::Broken { why },
+        false => Verdict::Refused { why },
     }
 }
 
@@ -315,6 +322,16 @@ mod tests {
             ..Helper::new(file, 1)
         };
         (helper, folder)
+    }
+
+    #[test]
+    fn a_directory_that_is_away_refuses_nobody() {
+        for code in 1..=31 {
+            let text = "because".to_owned();
+            let verdict = not_done(&PamError { code, text });
+            let broken = matches!(verdict, Verdict::Broken { .. });
+            assert_eq!(broken, [1, 2, 3, 4, 5, 9, 26].contains(&code), "{code}");
+        }
     }
 
     #[tokio::test]

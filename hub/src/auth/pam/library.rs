@@ -117,6 +117,14 @@ pub(super) struct PamError {
     pub(super) text: String,
 }
 
+impl PamError {
+    /// Whether this says nothing of the user: the library, a module or a directory did not work. Numbers of Linux-PAM:
+    /// `OPEN_ERR`, `SYMBOL_ERR`, `SERVICE_ERR`, `SYSTEM_ERR`, `BUF_ERR`, `AUTHINFO_UNAVAIL`, `ABORT`.
+    pub(super) fn is_no_answer(&self) -> bool {
+        matches!(self.code, 1..=5 | 9 | 26)
+    }
+}
+
 /// What the modules are answered when they ask, and what they said of waiting.
 struct Answers {
     /// Those that are left, the next one last.
