@@ -12,6 +12,10 @@ use url::Url;
 /// Longest wait for a whole reply. Spawns that are waited for take seconds, on a busy machine tens of them.
 const TIMEOUT: Duration = Duration::from_secs(90);
 
+/// How long an unused connection is kept. Proxies end those that were idle for five seconds, and whoever sends a request at that
+/// very moment gets no answer.
+const IDLE: Duration = Duration::from_secs(2);
+
 /// Sends requests to one origin.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -70,6 +74,7 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .timeout(TIMEOUT)
+            .pool_idle_timeout(IDLE)
             .build()
             .expect("a plain client");
         let origin = Url::parse(origin).unwrap_or_else(|error| panic!("{origin}: {error}"));

@@ -42,12 +42,30 @@ impl Visitor {
     }
 
     /// Sends one request, keeps the cookies of the reply, follows nothing.
+    ///
+    /// # Panics
+    /// When there is no reply.
     pub async fn send(
         &mut self,
         method: Method,
         path: &str,
         form: Option<&[(String, String)]>,
     ) -> Reply {
+        self.try_send(method, path, form)
+            .await
+            .unwrap_or_else(|error| panic!("no reply: {error:?}"))
+    }
+
+    /// The same; an error when there is no reply.
+    ///
+    /// # Errors
+    /// What went wrong below HTTP.
+    pub async fn try_send(
+        &mut self,
+        method: Method,
+        path: &str,
+        form: Option<&[(String, String)]>,
+    ) -> Result<Reply, reqwest::Error> {
         let path = self.path(path);
         let url = self.client.url(&path);
         let host = url.host_str().unwrap_or_default();
@@ -58,9 +76,9 @@ impl Visitor {
         if let Some(form) = form {
             request = request.form(form);
         }
-        let reply = self.client.send(request).await;
+        let reply = self.client.try_send(request).await?;
         self.jar.store(host, &reply.headers);
-        reply
+        Ok(reply)
     }
 
     /// GET, without following a redirect.
