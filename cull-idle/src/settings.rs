@@ -9,6 +9,7 @@ use hub_types::env::{
     EnvSource, JUPYTERHUB_API_TOKEN, JUPYTERHUB_API_URL, JUPYTERHUB_SERVICE_NAME,
 };
 use hub_types::secret::Token;
+use hub_types::socket_url;
 use hubauth::config::TlsFiles;
 use url::Url;
 
@@ -178,8 +179,11 @@ pub(crate) fn seconds(count: u64) -> TimeDelta {
 fn api_url(text: &str) -> Result<Url, SettingsError> {
     let bad = |why: &str| SettingsError::BadUrl(text.to_owned(), why.to_owned());
     let mut url = Url::parse(text).map_err(|error| bad(&error.to_string()))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err(bad("it is not http:// or https:// with a host"));
+    let on_socket = socket_url::split(text).is_some();
+    if !on_socket && (!matches!(url.scheme(), "http" | "https") || url.host_str().is_none()) {
+        return Err(bad(
+            "it is neither http:// or https:// with a host nor http+unix:// with the path of a socket",
+        ));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(SettingsError::BadUrl(

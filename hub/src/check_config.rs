@@ -226,6 +226,21 @@ fn files(config: &Config, findings: &mut Findings) {
     if let Some(pid) = &hub.pid_file {
         writable_folder(pid, "[JupyterHub] pid_file", findings);
     }
+    if let Some(log) = &config.own.event_log {
+        writable_folder(log, "[hub] event_log", findings);
+    }
+    for (setting, url) in [
+        ("[JupyterHub] bind_url", &hub.bind_url),
+        ("[JupyterHub] hub_bind_url", &hub.hub_bind_url),
+        (
+            "[ConfigurableHTTPProxy] api_url",
+            &config.proxy.api_url.first,
+        ),
+    ] {
+        if let Some(socket) = &url.socket {
+            writable_folder(socket, setting, findings);
+        }
+    }
 }
 
 /// The folder in which the hub will make a file.
@@ -262,6 +277,18 @@ fn choices(config: &Config, findings: &mut Findings) {
                        listen on 127.0.0.1 behind a proxy with TLS and set public_url";
         findings.warn("[JupyterHub] bind_url", message);
     }
+    if hub.hub_bind_url.socket.is_some()
+        && hub.hub_connect_url.is_none()
+        && hub.spawner_class == SpawnerClass::Local
+        && hub.hub_socket_mode & 0o002 == 0
+    {
+        let message = format!(
+            "= {:#o} keeps servers out of the hub's socket, for they run as their users: 0o666 lets everybody on this machine \
+             connect (tokens are still asked for), or give the servers another way with hub_connect_url",
+            hub.hub_socket_mode
+        );
+        findings.warn("[JupyterHub] hub_socket_mode", message);
+    }
     for url in config.proxy.api_url.iter().filter(|url| !is_local(url)) {
         let message = format!(
             "{url} is open to the network: whoever reads the token on the way directs all requests"
@@ -296,7 +323,8 @@ fn choices(config: &Config, findings: &mut Findings) {
 
 fn is_local(url: &BindUrl) -> bool {
     let host = url.host.trim_matches(['[', ']']);
-    host == "localhost"
+    url.socket.is_some()
+        || host == "localhost"
         || host
             .parse::<std::net::IpAddr>()
             .is_ok_and(|ip| ip.is_loopback())

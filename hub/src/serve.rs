@@ -11,7 +11,6 @@ pub(crate) mod only_hub;
 mod pid_file;
 mod reload;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,6 +23,7 @@ use hub_types::secret::random_urlsafe;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::listen::Listener;
 use crate::addresses::Addresses;
 use crate::auth::cookies::CookieKeys;
 use crate::auth::identities::Identities;
@@ -114,7 +114,8 @@ pub async fn run(
     let metrics = Metrics::new(&MetricsOptions::from_env(env)?)?;
     let (db, alone) = open(&config).await?;
     tokio::spawn(give_way(alone));
-    let (listener, port) = listen::bind(&config.jupyterhub.hub_bind_url, &db).await?;
+    let hub = &config.jupyterhub;
+    let (listener, port) = listen::bind(&hub.hub_bind_url, hub.hub_socket_mode, &db).await?;
     let base = Base::lay(config, env, db, (&secret, metrics), port, shutdown).await?;
     let launcher = base.launcher.clone();
     let hub = Hub::assemble(base, proxies).await?;
@@ -415,21 +416,14 @@ impl Hub {
 
     async fn serve(
         self,
-        listener: tokio::net::TcpListener,
+        listener: Listener,
         begin: Instant,
         welcome: impl FnOnce(&Started),
     ) -> anyhow::Result<()> {
         let state = self.state.clone();
-        let app = http::router(state.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        let app = http::router(state.clone());
         let draining = CancellationToken::new();
-        let mut server = {
-            let draining = draining.clone();
-            tokio::spawn(async move {
-                axum::serve(listener, app)
-                    .with_graceful_shutdown(draining.cancelled_owned())
-                    .await
-            })
-        };
+        let mut server = tokio::spawn(listener.serve(app, draining.clone()));
 
         if let Err(error) = self.arrive().await {
             if let Some(proxy) = self.proxy.as_ref().filter(|_| self.is_new) {

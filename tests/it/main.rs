@@ -38,6 +38,7 @@ mod services_cookie;
 mod shares;
 mod shutdown;
 mod soak;
+mod sockets;
 mod spec;
 mod subdomains;
 mod tokens;

@@ -75,6 +75,9 @@ fn the_flag_wins_over_the_environment() {
         .settings(&hub_env())
         .unwrap();
     assert_eq!(settings.url.as_str(), "https://hub.example/x/hub/api");
+    let socket = "http+unix://%2Frun%2Fhub.sock/hub/api";
+    let settings = parse(&[&format!("--url={socket}")]).settings(&hub_env());
+    assert_eq!(settings.unwrap().url.as_str(), socket);
 }
 
 #[test]
@@ -85,7 +88,7 @@ fn what_is_missing_is_named() {
     assert!(message(&[], &[]).contains("JUPYTERHUB_API_TOKEN"));
     assert!(message(&[], &[("JUPYTERHUB_API_TOKEN", "")]).contains("no API token"));
     assert!(message(&[], &[("JUPYTERHUB_API_TOKEN", "t")]).contains("--url"));
-    for bad in ["nonsense", "ftp://a/hub/api", "http://"] {
+    for bad in ["nonsense", "ftp://a/hub/api", "http://", "http+unix:///s"] {
         let message = message(&[&format!("--url={bad}")], &[("JUPYTERHUB_API_TOKEN", "t")]);
         assert!(message.contains("not usable"), "{message}");
     }

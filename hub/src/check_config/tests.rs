@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 
+use hub_types::socket_url;
 use services::spec::ServiceSpec;
 
 use super::*;
@@ -30,6 +31,49 @@ fn nothing_is_said_of_what_is_in_order_and_nothing_is_made() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(found(&good(folder.path())), Findings::default());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn sockets_that_servers_cannot_reach_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = good(folder.path());
+    let hub = &mut config.jupyterhub;
+    let url = socket_url::origin(&folder.path().join("hub.sock"));
+    hub.hub_bind_url = url.parse().unwrap();
+    hub.bind_url = socket_url::origin(&folder.path().join("public"))
+        .parse()
+        .unwrap();
+    assert_eq!(found(&config), Findings::default());
+    let hub = &mut config.jupyterhub;
+    hub.bind_url = "http+unix://%2Fnowhere%2Fpublic".parse().unwrap();
+    hub.spawner_class = SpawnerClass::Local;
+    config.own.event_log = Some("/nowhere/events".into());
+    let found_now = found(&config);
+    for (lines, start) in [
+        (
+            &found_now.problems,
+            "[JupyterHub] bind_url /nowhere/public: its folder",
+        ),
+        (
+            &found_now.problems,
+            "[hub] event_log /nowhere/events: its folder",
+        ),
+        (
+            &found_now.warnings,
+            "[JupyterHub] hub_socket_mode = 0o600 keeps servers out",
+        ),
+    ] {
+        assert!(
+            lines.iter().any(|line| line.starts_with(start)),
+            "{start}: {found_now:?}"
+        );
+    }
+    config.jupyterhub.hub_socket_mode = 0o666;
+    let warnings = found(&config).warnings;
+    assert!(
+        !warnings.iter().any(|line| line.contains("socket")),
+        "{warnings:?}"
+    );
 }
 
 #[test]

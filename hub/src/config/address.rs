@@ -1,9 +1,12 @@
-//! Addresses to listen on, in JupyterHub's form: `http://HOST:PORT/BASE/`, where an empty host means all interfaces.
+//! Addresses to listen on, in JupyterHub's form: `http://HOST:PORT/BASE/`, where an empty host means all interfaces, or
+//! `http+unix://%2Fsrv%2Fhub.sock/BASE/`.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use hub_types::paths::{BaseUrl, canonical};
+use hub_types::socket_url;
 
 /// Where to listen, and under which path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +15,8 @@ pub struct BindUrl {
     pub host: String,
     /// 0 means any free port.
     pub port: u16,
+    /// A unix socket instead of host and port, which are empty and 0 then.
+    pub socket: Option<PathBuf>,
     /// The path; `/` when none is given.
     pub base_url: BaseUrl,
 }
@@ -27,9 +32,10 @@ pub enum InvalidBindUrl {
         "https is not supported yet; use http:// and end TLS in front of the hub (nginx, Caddy, a load balancer)"
     )]
     Https,
-    /// Unix sockets.
+    /// No path of a unix socket.
     #[error(
-        "the hub does not listen on unix sockets; use \"http://127.0.0.1:PORT/\", which this machine alone sees"
+        "a unix socket is written with its absolute path, percent-encoded, of at most {} bytes: \"http+unix://%2Fsrv%2Fjupyterhub%2Fhub.sock\"",
+        socket_url::MAX_PATH
     )]
     Unix,
     /// Any other scheme.
@@ -56,19 +62,29 @@ impl BindUrl {
         Self {
             host: host.into(),
             port,
+            socket: None,
             base_url: BaseUrl::default(),
         }
+    }
+
+    /// Whether any free port will do.
+    #[must_use]
+    pub fn any_port(&self) -> bool {
+        self.port == 0 && self.socket.is_none()
     }
 
     /// Whether it listens on all interfaces.
     #[must_use]
     pub fn is_wildcard(&self) -> bool {
-        matches!(self.host.as_str(), "" | "0.0.0.0" | "::")
+        self.socket.is_none() && matches!(self.host.as_str(), "" | "0.0.0.0" | "::")
     }
 
-    /// `HOST:PORT` for a socket, brackets around IPv6, `0.0.0.0` when no host is given.
+    /// `HOST:PORT`, brackets around IPv6, `0.0.0.0` when no host is given; or the path of the unix socket.
     #[must_use]
     pub fn listen_addr(&self) -> String {
+        if let Some(path) = &self.socket {
+            return path.display().to_string();
+        }
         let host = if self.host.is_empty() {
             "0.0.0.0"
         } else {
@@ -77,11 +93,15 @@ impl BindUrl {
         format!("{}:{}", bracketed(host), self.port)
     }
 
-    /// `http://HOST:PORT` as somebody on this machine reaches it: loopback when it listens on all interfaces.
+    /// `http://HOST:PORT` as somebody on this machine reaches it: loopback when it listens on all interfaces; or
+    /// `http+unix://SOCKET`.
     ///
     /// `port` is the port in fact in use, which differs from [`BindUrl::port`] when that is 0.
     #[must_use]
     pub fn local_origin(&self, port: u16) -> String {
+        if let Some(path) = &self.socket {
+            return socket_url::origin(path);
+        }
         let host = if self.is_wildcard() {
             "127.0.0.1"
         } else {
@@ -104,6 +124,9 @@ pub fn bracketed(host: &str) -> String {
 impl fmt::Display for BindUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (host, base) = (bracketed(&self.host), self.base_url.as_str());
+        if let Some(path) = &self.socket {
+            return write!(f, "{}{base}", socket_url::origin(path));
+        }
         write!(f, "http://{host}:{}{base}", self.port)
     }
 }
@@ -116,7 +139,7 @@ impl FromStr for BindUrl {
         match scheme.to_ascii_lowercase().as_str() {
             "http" => {}
             "https" => return Err(InvalidBindUrl::Https),
-            "http+unix" | "unix+http" => return Err(InvalidBindUrl::Unix),
+            socket_url::SCHEME | socket_url::OLD_SCHEME => return on_socket(rest),
             other => return Err(InvalidBindUrl::Scheme(other.to_owned())),
         }
         if rest.contains(['?', '#']) {
@@ -130,9 +153,25 @@ impl FromStr for BindUrl {
         Ok(Self {
             host: host_of(host)?,
             port,
+            socket: None,
             base_url: base_url(path)?,
         })
     }
+}
+
+/// What is written behind `http+unix://`.
+fn on_socket(rest: &str) -> Result<BindUrl, InvalidBindUrl> {
+    if rest.contains(['?', '#']) {
+        return Err(InvalidBindUrl::Extra);
+    }
+    let url = format!("{}://{rest}", socket_url::SCHEME);
+    let (path, base) = socket_url::split(&url).ok_or(InvalidBindUrl::Unix)?;
+    Ok(BindUrl {
+        host: String::new(),
+        port: 0,
+        socket: Some(path),
+        base_url: base_url(base)?,
+    })
 }
 
 /// The base URL that `path` is.
@@ -239,10 +278,36 @@ mod tests {
         }
     }
 
+    #[test]
+    fn sockets() {
+        for (text, path, base, back) in [
+            (
+                "http+unix://%2Fsrv%2Fhub.sock",
+                "/srv/hub.sock",
+                "/",
+                "http+unix://%2Fsrv%2Fhub.sock/",
+            ),
+            (
+                "unix+http://%2Fs/pfx",
+                "/s",
+                "/pfx/",
+                "http+unix://%2Fs/pfx/",
+            ),
+        ] {
+            let url: BindUrl = text.parse().unwrap();
+            assert_eq!(url.listen_addr(), path);
+            assert_eq!(url.base_url.as_str(), base);
+            assert!(!url.is_wildcard() && !url.any_port(), "{text}");
+            assert_eq!(url.to_string(), back);
+            assert_eq!(format!("{}{base}", url.local_origin(0)), back);
+            assert_eq!(back.parse(), Ok(url));
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn what_is_shown_is_read_as_the_same(host in "([a-z0-9-]{1,8}(\\.[a-z0-9]{1,4})?|::1|)", port: u16, base in "(/[a-z]{1,5}){0,2}") {
-            let url = BindUrl { host, port, base_url: BaseUrl::new(&base) };
+            let url = BindUrl { base_url: BaseUrl::new(&base), ..BindUrl::new(host, port) };
             proptest::prop_assert_eq!(url.to_string().parse(), Ok(url));
         }
 
@@ -258,7 +323,9 @@ mod tests {
             (":8000", InvalidBindUrl::NoScheme),
             ("8000", InvalidBindUrl::NoScheme),
             ("https://:443", InvalidBindUrl::Https),
-            ("http+unix://%2Fsrv%2Fhub.sock", InvalidBindUrl::Unix),
+            ("http+unix://srv%2Fhub.sock", InvalidBindUrl::Unix),
+            ("http+unix:///srv/hub.sock", InvalidBindUrl::Unix),
+            ("http+unix://%2Fs?x", InvalidBindUrl::Extra),
             ("ftp://:21", InvalidBindUrl::Scheme("ftp".into())),
             ("http://:80000", InvalidBindUrl::Port("80000".into())),
             ("http://:x", InvalidBindUrl::Port("x".into())),

@@ -1,12 +1,14 @@
 //! The REST API of configurable-http-proxy 5.3, which `hub proxy` speaks as well.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use hub_types::names::escape;
 use hub_types::secret::Token;
+use hub_types::socket_url;
 use reqwest::{Method, StatusCode};
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
@@ -46,11 +48,55 @@ pub struct Endpoint {
     pub token: Token,
 }
 
+/// Where requests go now.
+#[derive(Debug)]
+struct Aim {
+    endpoint: Endpoint,
+    /// The unix socket through which `http` goes.
+    socket: Option<PathBuf>,
+    http: reqwest::Client,
+}
+
+impl Aim {
+    fn at(endpoint: Endpoint) -> Result<Self, reqwest::Error> {
+        let socket = socket_url::split(&endpoint.url).map(|(path, _)| path);
+        let http = http(socket.as_deref())?;
+        Ok(Self {
+            endpoint,
+            socket,
+            http,
+        })
+    }
+
+    /// Connections are kept as long as they lead to the same place.
+    fn turn(&mut self, endpoint: Endpoint) -> Result<(), reqwest::Error> {
+        let socket = socket_url::split(&endpoint.url).map(|(path, _)| path);
+        if socket == self.socket {
+            self.endpoint = endpoint;
+        } else {
+            *self = Self::at(endpoint)?;
+        }
+        Ok(())
+    }
+}
+
+fn http(socket: Option<&Path>) -> Result<reqwest::Client, reqwest::Error> {
+    let builder = reqwest::Client::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .timeout(PATIENCE)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy();
+    match socket {
+        Some(path) => builder.unix_socket(path),
+        None => builder,
+    }
+    .build()
+}
+
 /// A client of the proxy's REST API.
 #[derive(Debug)]
 pub struct ChpClient {
-    http: reqwest::Client,
-    endpoint: RwLock<Endpoint>,
+    aim: RwLock<Aim>,
     slots: Semaphore,
     retry_for: Duration,
     keys: Keys,
@@ -65,15 +111,8 @@ impl ChpClient {
     pub fn new(endpoint: Endpoint, retry_for: Duration) -> Result<Self, reqwest::Error> {
         // Does nothing where a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .connect_timeout(Duration::from_secs(3))
-            .timeout(PATIENCE)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()?;
         Ok(Self {
-            http,
-            endpoint: RwLock::new(endpoint),
+            aim: RwLock::new(Aim::at(endpoint)?),
             slots: Semaphore::new(CONCURRENCY),
             retry_for,
             keys: Keys::default(),
@@ -96,19 +135,22 @@ impl ChpClient {
 
     /// Points the client at another proxy.
     pub fn point_at(&self, endpoint: Endpoint) {
-        *self
-            .endpoint
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = endpoint;
+        let mut aim = self.aim.write().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = aim.turn(endpoint) {
+            tracing::error!("no client of the proxy's API can be made: {error}");
+        }
     }
 
     /// Where the API is.
     #[must_use]
     pub fn endpoint(&self) -> Endpoint {
-        self.endpoint
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        let aim = self.aim.read().unwrap_or_else(PoisonError::into_inner);
+        aim.endpoint.clone()
+    }
+
+    fn http(&self) -> reqwest::Client {
+        let aim = self.aim.read().unwrap_or_else(PoisonError::into_inner);
+        aim.http.clone()
     }
 
     /// One request until it is answered below 500, or time is over.
@@ -137,11 +179,12 @@ impl ChpClient {
         let Ok(_slot) = self.slots.acquire().await else {
             return Err((url, "the hub is stopping".into()));
         };
+        let asked = socket_url::through(&url).map_or_else(|| url.clone(), |(_, url)| url);
         let mut request = self
-            .http
+            .http()
             .request(
                 call.method.clone(),
-                format!("{url}/api/routes{}", call.path),
+                format!("{asked}/api/routes{}", call.path),
             )
             .timeout(call.patience())
             .header(
@@ -303,16 +346,14 @@ impl ProxyClient for ChpClient {
     }
 
     fn move_to(&self, api_url: Option<String>, token: Option<Token>) -> bool {
-        let mut endpoint = self
-            .endpoint
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut endpoint = self.endpoint();
         if let Some(url) = api_url {
             endpoint.url = url;
         }
         if let Some(token) = token {
             endpoint.token = token;
         }
+        self.point_at(endpoint);
         true
     }
 

@@ -22,7 +22,7 @@ use services::process::{
 
 use super::chp::{ChpClient, Endpoint};
 use super::{ProxyClient as _, ProxyError, ProxyRunner, RunningProxy};
-use crate::config::Config;
+use crate::config::{BindUrl, Config};
 use crate::db::{self, Db, DbError, ProcessRow};
 use crate::spawner::child::{DebugEnv, make_private_folder};
 
@@ -314,13 +314,14 @@ impl ProxyProcess {
         let ready_file = self.ready_file();
         let _ = std::fs::remove_file(&ready_file);
         let (plan, guess) = self.plan(ports)?;
-        if let Some(guess) = &guess
-            && let Some(taken) = ready::taken(guess).await
-        {
-            // Whoever it is would be asked instead of the new one, and might even answer.
-            let why = format!("cannot listen at {taken}: something does already; stop it");
-            let output = Vec::new();
-            return Err(ProxyProcessError::NotReady { why, output });
+        if let Some(guess) = &guess {
+            if let Some(taken) = ready::taken(guess).await {
+                // Whoever it is would be asked instead of the new one, and might even answer.
+                let why = format!("cannot listen at {taken}: something does already; stop it");
+                let output = Vec::new();
+                return Err(ProxyProcessError::NotReady { why, output });
+            }
+            ready::remove_dead_sockets(guess);
         }
         let held = process::hold(&self.deps.launcher, &plan).await?;
         let record = held.record().clone();
@@ -448,16 +449,16 @@ impl ProxyProcess {
     /// The ports that "any free port" turned out to be last time.
     async fn remembered(&self) -> Result<Ports, DbError> {
         let config = &self.deps.config;
-        let read = async |configured: u16, setting: &str| -> Result<u16, DbError> {
-            if configured != 0 {
+        let read = async |configured: &BindUrl, setting: &str| -> Result<u16, DbError> {
+            if !configured.any_port() {
                 return Ok(0);
             }
             let port = db::settings::get(self.deps.db.read(), setting).await?;
             Ok(port.and_then(|port| port.parse().ok()).unwrap_or(0))
         };
         Ok(Ports {
-            public: read(config.jupyterhub.bind_url.port, PUBLIC_PORT).await?,
-            api: read(config.proxy.api_url.first.port, API_PORT).await?,
+            public: read(&config.jupyterhub.bind_url, PUBLIC_PORT).await?,
+            api: read(&config.proxy.api_url.first, API_PORT).await?,
         })
     }
 

@@ -1,9 +1,16 @@
 //! The hub's own listener.
 
-use std::net::{TcpListener as StdListener, ToSocketAddrs as _};
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener, ToSocketAddrs as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::net::{UnixListener as StdUnixListener, UnixStream};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use tokio::net::TcpListener;
+use axum::Router;
+use hub_types::secret::random_urlsafe;
+use tokio::net::{TcpListener, UnixListener};
+use tokio_util::sync::CancellationToken;
 
 use crate::config::BindUrl;
 use crate::db::{Db, settings};
@@ -12,11 +19,56 @@ use crate::db::{Db, settings};
 /// know it from their environment, so the next start must take the same.
 const PORT_SETTING: &str = "hub_port";
 
-/// Listens where the configuration says; port 0 takes the port of the last start, or any free one.
+/// Where the hub takes connections.
+#[derive(Debug)]
+pub(super) enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener, SocketFile),
+}
+
+/// A socket's file, removed when its listener is done.
+#[derive(Debug)]
+pub(super) struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+impl Listener {
+    /// Answers until `draining`, and then what is under way.
+    pub(super) async fn serve(self, app: Router, draining: CancellationToken) -> io::Result<()> {
+        let end = draining.cancelled_owned();
+        match self {
+            Self::Tcp(listener) => {
+                let app = app.into_make_service_with_connect_info::<SocketAddr>();
+                axum::serve(listener, app).with_graceful_shutdown(end).await
+            }
+            // Whoever is at the other end has no address.
+            Self::Unix(listener, _file) => {
+                let app = app.into_make_service();
+                axum::serve(listener, app).with_graceful_shutdown(end).await
+            }
+        }
+    }
+}
+
+/// Listens where the configuration says; port 0 takes the port of the last start, or any free one. `mode` is that of a
+/// socket's file. Returns the port too: 0 for a socket.
 ///
 /// # Errors
 /// When the address is taken or not this machine's, with what to change.
-pub(super) async fn bind(url: &BindUrl, db: &Db) -> anyhow::Result<(TcpListener, u16)> {
+pub(super) async fn bind(url: &BindUrl, mode: u32, db: &Db) -> anyhow::Result<(Listener, u16)> {
+    if let Some(path) = &url.socket {
+        let listener = on_socket(path, mode).with_context(|| {
+            format!(
+                "cannot listen on the socket {} of JupyterHub.hub_bind_url",
+                path.display()
+            )
+        })?;
+        return Ok((listener, 0));
+    }
     let listener = if url.port == 0 {
         let last = settings::get(db.read(), PORT_SETTING)
             .await?
@@ -39,7 +91,7 @@ pub(super) async fn bind(url: &BindUrl, db: &Db) -> anyhow::Result<(TcpListener,
     settings::set(&tx, PORT_SETTING, &port.to_string()).await?;
     tx.commit().await?;
     listener.set_nonblocking(true)?;
-    Ok((TcpListener::from_std(listener)?, port))
+    Ok((Listener::Tcp(TcpListener::from_std(listener)?), port))
 }
 
 fn open(host: &str, port: u16) -> anyhow::Result<StdListener> {
@@ -59,4 +111,75 @@ fn open(host: &str, port: u16) -> anyhow::Result<StdListener> {
         return Ok(StdListener::bind(("0.0.0.0", port))?);
     }
     Err(last.map_or_else(|| anyhow::anyhow!("{host} has no address"), Into::into))
+}
+
+/// Listens at `path`, where a socket may lie that nobody listens on any more. Its file gets its name when it has its mode:
+/// at no time can more connect than the mode lets in.
+fn on_socket(path: &Path, mode: u32) -> anyhow::Result<Listener> {
+    if let Ok(there) = std::fs::symlink_metadata(path) {
+        anyhow::ensure!(
+            there.file_type().is_socket(),
+            "there is a file of that name which is no socket; move it away"
+        );
+        anyhow::ensure!(
+            UnixStream::connect(path).is_err(),
+            "somebody listens there: is another hub running?"
+        );
+    }
+    let folder = path.parent().context("it is no path of a file")?;
+    let private = folder.join(format!(".{}", random_urlsafe::<6>()));
+    let made = std::fs::DirBuilder::new().mode(0o700).create(&private);
+    made.with_context(|| format!("{} cannot be written", folder.display()))?;
+    let listener = named(&private.join("s"), path, mode);
+    std::fs::remove_dir_all(&private)?;
+    let listener = listener?;
+    listener.set_nonblocking(true)?;
+    let file = SocketFile(path.to_owned());
+    Ok(Listener::Unix(UnixListener::from_std(listener)?, file))
+}
+
+fn named(first: &Path, path: &Path, mode: u32) -> io::Result<StdUnixListener> {
+    let listener = StdUnixListener::bind(first)?;
+    std::fs::set_permissions(first, std::fs::Permissions::from_mode(mode))?;
+    std::fs::rename(first, path)?;
+    Ok(listener)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[tokio::test]
+    async fn a_socket_has_its_mode_and_goes_with_the_hub() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hub.sock");
+        let listener = on_socket(&path, 0o620).unwrap();
+        assert_eq!(mode(&path), 0o620);
+        UnixStream::connect(&path).unwrap();
+        let refused = on_socket(&path, 0o600).unwrap_err().to_string();
+        assert!(refused.contains("another hub"), "{refused}");
+        assert_eq!(mode(&path), 0o620);
+        drop(listener);
+        // The private folder is gone as well.
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_a_killed_hub_left_is_replaced_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hub.sock");
+        drop(StdUnixListener::bind(&path).unwrap());
+        assert!(path.exists());
+        let listener = on_socket(&path, 0o600).unwrap();
+        UnixStream::connect(&path).unwrap();
+        drop(listener);
+        std::fs::write(&path, "mine").unwrap();
+        assert!(on_socket(&path, 0o600).is_err());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
+        assert!(on_socket(&folder.path().join("no/hub.sock"), 0o600).is_err());
+    }
 }

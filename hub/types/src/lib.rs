@@ -10,7 +10,7 @@
 //! * [`page`], [`error`]: pagination envelope and error body;
 //! * [`progress`]: the events of a starting server;
 //! * [`route`]: a route of the proxy, as its REST API shows it;
-//! * [`paths`]: every URL path under the base URL;
+//! * [`paths`]: every URL path under the base URL; [`socket_url`]: URLs of unix sockets;
 //! * [`mod@env`]: every environment variable of the contract between hub, servers and services;
 //! * [`secret`], [`clock`], [`time`]: secrets as types, time as a parameter, timestamps on the wire;
 //! * [`redact`]: what logs may show of a request.
@@ -38,6 +38,7 @@ pub mod secret;
 pub mod server;
 pub mod service;
 pub mod share;
+pub mod socket_url;
 pub mod time;
 pub mod token;
 pub mod user;

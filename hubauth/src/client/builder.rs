@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hub_types::clock::{Clock, SystemClock};
 use hub_types::secret::Token;
+use hub_types::socket_url;
 use url::Url;
 
 use super::{ClientError, HubClient, Inner, Retries, clock, error, pace, tls};
@@ -84,7 +85,7 @@ impl HubClientBuilder {
     /// Builds the client. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`ClientError::Setup`] when the URL is not an `http(s)` URL, or a TLS file cannot be read.
+    /// [`ClientError::Setup`] when the URL is neither an `http(s)` URL nor that of a unix socket, or a TLS file cannot be read.
     pub fn build(self) -> Result<HubClient, ClientError> {
         let setup = |reason: String| ClientError::Setup {
             url: shown(&self.api_url),
@@ -92,8 +93,12 @@ impl HubClientBuilder {
         };
         let url = Url::parse(self.api_url.trim_end_matches('/'))
             .map_err(|error| setup(format!("{error}; expected http://HOST:PORT/hub/api")))?;
-        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-            return Err(setup("expected http://HOST:PORT/hub/api".to_owned()));
+        let socket = socket_url::split(url.as_str()).map(|(path, _)| path);
+        if socket.is_none() && (!matches!(url.scheme(), "http" | "https") || !url.has_host()) {
+            return Err(setup(
+                "expected http://HOST:PORT/hub/api, or http+unix://%2Fpath%2Fof%2Fsocket/hub/api"
+                    .to_owned(),
+            ));
         }
         if !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
             return Err(setup(
@@ -101,17 +106,19 @@ impl HubClientBuilder {
             ));
         }
         let tls = tls::client_config(url.scheme() == "https", self.tls.as_ref()).map_err(setup)?;
-        let http = reqwest::Client::builder()
+        let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .connect_timeout(self.connect_timeout)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
-            .user_agent(self.user_agent)
-            .build()
-            .map_err(|error| ClientError::Setup {
-                url: self.api_url.clone(),
-                reason: error::chain(&error),
-            })?;
+            .user_agent(self.user_agent);
+        if let Some(path) = socket {
+            builder = builder.unix_socket(path);
+        }
+        let http = builder.build().map_err(|error| ClientError::Setup {
+            url: self.api_url.clone(),
+            reason: error::chain(&error),
+        })?;
         Ok(HubClient(Arc::new(Inner {
             http,
             api_url: url,
@@ -138,7 +145,8 @@ fn shown(url: &str) -> String {
 }
 
 impl HubClient {
-    /// Starts to describe a client of the hub whose API is at `api_url` (`http://127.0.0.1:8081/hub/api`).
+    /// Starts to describe a client of the hub whose API is at `api_url`: `http://127.0.0.1:8081/hub/api`, or
+    /// `http+unix://%2Fsrv%2Fhub.sock/hub/api` for one that listens on a unix socket.
     pub fn builder(api_url: impl Into<String>) -> HubClientBuilder {
         HubClientBuilder {
             api_url: api_url.into(),

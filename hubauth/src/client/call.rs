@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use http::{HeaderName, Method, StatusCode, header};
 use hub_types::error::ErrorBody;
 use hub_types::secret::Token;
+use hub_types::socket_url;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -123,7 +124,10 @@ impl HubClient {
     }
 
     fn call_to(&self, method: Method, url: &str) -> Call {
-        let request = self.0.http.request(method.clone(), url);
+        let request = match socket_url::through(url) {
+            Some((_, url)) => self.0.http.request(method.clone(), url),
+            None => self.0.http.request(method.clone(), url),
+        };
         // A query may hold what no log should show.
         let url = url.split('?').next().unwrap_or_default().to_owned();
         Call {

@@ -1,6 +1,7 @@
 //! The hub's two OAuth endpoints, spoken with the `oauth2` crate: authorize URL, and token for code.
 
 use hub_types::secret::Token;
+use hub_types::socket_url;
 use oauth2::basic::BasicClient;
 use oauth2::{
     AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
@@ -50,7 +51,9 @@ impl Endpoint {
         let authorize = AuthUrl::new(format!("{host}{url}"))
             .map_err(|error| malformed("JUPYTERHUB_HOST", error))?;
         let token_url = config.token_url();
-        let token = TokenUrl::new(token_url.clone())
+        // The path of a socket is no host that the crate can send to; it need not, see `forward`.
+        let sendable = socket_url::through(&token_url).map(|(_, url)| url);
+        let token = TokenUrl::new(sendable.unwrap_or_else(|| token_url.clone()))
             .map_err(|error| malformed("JUPYTERHUB_API_URL", error))?;
         let client = BasicClient::new(ClientId::new(config.client_id.clone()))
             .set_client_secret(ClientSecret::new(config.api_token.expose().to_owned()))

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::TryStreamExt as _;
 use hub_types::clock::{Clock as _, FakeClock, SystemClock};
 use hub_types::server::ServerModel;
+use hub_types::socket_url;
 use hub_types::token::NewToken;
 use hub_types::user::{ActivityReport, ServerActivity};
 use hubauth::testing::{FakeHub, Mood};
@@ -301,6 +302,40 @@ async fn the_cookie_of_old_hubs() {
     );
 }
 
+/// A hub that listens on a unix socket: what comes there is passed on to the one with a port.
+#[tokio::test]
+async fn a_hub_on_a_socket() {
+    let hub = FakeHub::start().await.unwrap();
+    let (token, origin) = (hub.add_service("me"), hub.origin());
+    for number in 0..5 {
+        hub.add_user(&format!("user{number}"));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hub.sock");
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    tokio::spawn(async move {
+        let address = origin.trim_start_matches("http://");
+        while let Ok((mut from, _)) = listener.accept().await {
+            let mut to = tokio::net::TcpStream::connect(address).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut from, &mut to).await });
+        }
+    });
+    let url = format!("{}/hub/api", socket_url::origin(&path));
+    let client = HubClient::new(&url, token.clone()).unwrap();
+    assert_eq!(client.api_url(), url);
+    let who = client.whoami(&token).await.unwrap().unwrap();
+    assert_eq!(who.name, "me");
+    // Also where the hub says how to go on.
+    let query = UsersQuery::default().with_limit(2);
+    let pages: Vec<_> = client.users(query).try_collect().await.unwrap();
+    let names = pages.iter().flat_map(|page| &page.items).count();
+    assert_eq!((pages.len(), names), (3, 5));
+    drop(folder);
+    let late = HubClient::new(&url, token).unwrap();
+    let error = late.api_root().await.unwrap_err().to_string();
+    assert!(error.contains(&url), "{error}");
+}
+
 #[test]
 fn addresses_that_cannot_be_right() {
     for url in [
@@ -309,6 +344,8 @@ fn addresses_that_cannot_be_right() {
         "ftp://hub/hub/api",
         "http://user:pw@hub/hub/api",
         "http://hub/hub/api?x",
+        "http+unix:///srv/hub.sock/hub/api",
+        "http+unix://srv%2Fhub.sock/hub/api",
     ] {
         assert!(
             HubClient::new(url, Token::from_config("t")).is_err(),

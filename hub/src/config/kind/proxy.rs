@@ -218,6 +218,26 @@ impl Kind for Umask {
     }
 }
 
+/// The mode of a file: a number from 0 to 0o777.
+#[derive(Debug)]
+pub struct FileMode;
+
+impl Kind for FileMode {
+    type Target = u32;
+    const EXPECTS: &'static str = "the mode of a file, e.g. 0o600";
+
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<u32> {
+        match node.value {
+            Value::Int(mode @ 0..=0o777) => u32::try_from(mode).ok(),
+            _ => faults.expected::<Self, _>(node),
+        }
+    }
+
+    fn show(value: &u32) -> Option<Json> {
+        Some((*value).into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

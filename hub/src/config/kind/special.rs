@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use hub_types::paths::BaseUrl;
+use hub_types::socket_url;
 use serde_json::Value as Json;
 use url::Url;
 
@@ -95,6 +96,34 @@ impl Kind for Prefix {
     fn show(value: &BaseUrl) -> Option<Json> {
         Some(value.as_str().into())
     }
+}
+
+/// A URL at which processes reach the hub, perhaps through a unix socket; empty means "not set".
+#[derive(Debug)]
+pub struct HubUrl;
+
+impl Kind for HubUrl {
+    type Target = Option<Url>;
+    const EXPECTS: &'static str = "a URL, e.g. \"http://10.0.0.1:8081\"";
+
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<Option<Url>> {
+        let Some(text) = node.as_text().filter(|text| is_socket(text)) else {
+            return WebUrl::read(node, faults);
+        };
+        // Written as the others write it: who reads it knows one scheme.
+        let address: BindUrl = faults.check(node, text.parse())?;
+        let origin = address.local_origin(0);
+        faults.check(node, Url::parse(&origin)).map(Some)
+    }
+
+    fn show(value: &Option<Url>) -> Option<Json> {
+        WebUrl::show(value)
+    }
+}
+
+fn is_socket(text: &str) -> bool {
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+    matches!(scheme, Some(socket_url::SCHEME | socket_url::OLD_SCHEME))
 }
 
 /// A URL that clients use; empty means "not set".

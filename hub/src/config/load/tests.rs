@@ -3,6 +3,7 @@
 mod access;
 mod examples;
 mod services;
+mod sockets;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -9,6 +9,7 @@ use hub_types::names::ServerName;
 use hub_types::paths::BaseUrl;
 use hub_types::scope::{Catalogue, Scope};
 use hub_types::secret::Token;
+use hub_types::socket_url;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use services::spec::ServiceSpec;
@@ -111,6 +112,8 @@ pub struct JupyterHub {
     pub trusted_downstream_ips: Vec<Network>,
     /// Where the hub itself listens, for the proxy, servers and services. `hub_ip` and `hub_port` set its parts.
     pub hub_bind_url: BindUrl,
+    /// Mode of the file, when that is a unix socket.
+    pub hub_socket_mode: u32,
     /// Where servers, services and the proxy reach the hub, when that differs from where it listens.
     pub hub_connect_url: Option<Url>,
     /// The same, as host only.
@@ -221,6 +224,7 @@ impl Default for JupyterHub {
             hub_routespec: None,
             trusted_downstream_ips: Vec::new(),
             hub_bind_url: BindUrl::new("127.0.0.1", 8081),
+            hub_socket_mode: 0o600,
             hub_connect_url: None,
             hub_connect_ip: None,
             db_url: DbUrl::default(),
@@ -326,13 +330,17 @@ impl JupyterHub {
         Subdomains::new(self.subdomain_host.as_ref()?, self.subdomain_hook)
     }
 
-    /// `scheme://host:port` at which servers, services and the proxy reach the hub; no trailing slash.
+    /// `scheme://host:port` (or `http+unix://SOCKET`) at which servers, services and the proxy reach the hub; no trailing slash.
     ///
     /// `port` is the port the hub in fact listens on, which is not the configured one when that is 0.
     #[must_use]
     pub fn hub_connect_origin(&self, port: u16) -> String {
         if let Some(url) = &self.hub_connect_url {
-            return url.origin().ascii_serialization();
+            // Of a socket, an "origin" is nothing that the URL standard knows.
+            return match url.scheme() {
+                socket_url::SCHEME => url.as_str().trim_end_matches('/').to_owned(),
+                _ => url.origin().ascii_serialization(),
+            };
         }
         match &self.hub_connect_ip {
             Some(host) => BindUrl::new(host, port).local_origin(port),
@@ -390,5 +398,11 @@ mod tests {
         assert_eq!(hub.api_url(9), "http://10.0.0.1:9/pfx/hub/api");
         hub.hub_connect_url = Some(Url::parse("https://hub.internal/x").unwrap());
         assert_eq!(hub.api_url(9), "https://hub.internal/pfx/hub/api");
+        let socket = "http+unix://%2Fsrv%2Fhub.sock";
+        hub.hub_connect_url = Some(Url::parse(socket).unwrap());
+        assert_eq!(hub.api_url(9), format!("{socket}/pfx/hub/api"));
+        (hub.hub_connect_url, hub.hub_connect_ip) = (None, None);
+        hub.hub_bind_url = socket.parse().unwrap();
+        assert_eq!(hub.api_url(0), format!("{socket}/pfx/hub/api"));
     }
 }

@@ -3,11 +3,11 @@
 use crate::config::kind::address::{HookName, Networks, OptRoutespec, SubdomainHost};
 use crate::config::kind::class::{AuthClass, SpawnClass};
 use crate::config::kind::collection::{AnyTable, Names, OptCommand, Paths, Scopes, Tokens};
-use crate::config::kind::proxy::{DebugLevel, ProxyName};
+use crate::config::kind::proxy::{DebugLevel, FileMode, ProxyName};
 use crate::config::kind::scalar::{
     Bool, Count, FilePath, OptFilePath, OptText, Port, Positive, Secret, ServerNameText,
 };
-use crate::config::kind::special::{Bind, Database, Host, Level, OptHost, Prefix, WebUrl};
+use crate::config::kind::special::{Bind, Database, Host, HubUrl, Level, OptHost, Prefix, WebUrl};
 use crate::config::kind::structured::{CustomScopes, Groups, Roles, Services};
 use crate::config::kind::time::{Days, Interval, Seconds, SecondsOrNone};
 use crate::config::traits::{Class, class};
@@ -38,12 +38,14 @@ pub(super) static JUPYTERHUB: Class = class! {
         ssl_key: OptFilePath => jupyterhub.ssl_key,
             "Key of the public address: a PEM file. It must be private to the hub's user.";
         hub_bind_url: Bind => jupyterhub.hub_bind_url,
-            "Where the hub itself listens, for the proxy, user servers and services. Port 0 means any free port.";
+            "Where the hub itself listens, for the proxy, user servers and services: port 0 means any free port, http+unix://%2Fsrv%2Fhub.sock a unix socket.";
         hub_ip: Host => jupyterhub.hub_bind_url.host,
             "Host part of hub_bind_url; empty means all interfaces.";
         hub_port: Port => jupyterhub.hub_bind_url.port,
             "Port of hub_bind_url.";
-        hub_connect_url: WebUrl => jupyterhub.hub_connect_url,
+        hub_socket_mode: FileMode => jupyterhub.hub_socket_mode,
+            "Mode of the socket's file, when hub_bind_url is a unix socket: 0o600 lets nobody in but the hub's own user, 0o666 everybody on this machine.";
+        hub_connect_url: HubUrl => jupyterhub.hub_connect_url,
             "Where the proxy, user servers and services reach the hub, when that differs from hub_bind_url.";
         hub_connect_ip: OptHost => jupyterhub.hub_connect_ip,
             "The same, as host only; the port is that of hub_bind_url.";
@@ -174,7 +176,6 @@ pub(super) static JUPYTERHUB: Class = class! {
         forwarded_host_header "write public_url: what the hub is told counts more than what a header says";
         generate_config "it belongs on the command line: --generate-config";
         hub_connect_port "write hub_connect_url, which has the port in it";
-        hub_socket_mode "the hub listens at an address: one like http://127.0.0.1:8081 as hub_bind_url is seen by this machine alone";
         jinja_environment_options "it holds options of Python's template engine, which is not used here";
         log_datefmt "it is a form of Python's logging, which is not used here; times are written as 2026-01-02 03:04:05.678";
         log_format "it is a form of Python's logging, which is not used here; see log_level";

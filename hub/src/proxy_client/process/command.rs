@@ -40,12 +40,11 @@ pub(super) fn argv(
 ) -> io::Result<(Vec<String>, Option<ProxyAddresses>)> {
     let config = &deps.config;
     let (public, api) = (&config.jupyterhub.bind_url, &config.proxy.api_url.first);
-    let mut public_port = if public.port == 0 {
-        ports.public
-    } else {
-        public.port
+    let chosen = |address: &BindUrl, last: u16| match address.any_port() {
+        true => last,
+        false => address.port,
     };
-    let mut api_port = if api.port == 0 { ports.api } else { api.port };
+    let (mut public_port, mut api_port) = (chosen(public, ports.public), chosen(api, ports.api));
     let mut argv = match &config.proxy.command {
         Some(command) => command.clone(),
         None => vec![deps.launcher.display().to_string(), "proxy".to_owned()],
@@ -55,11 +54,21 @@ pub(super) fn argv(
         public_port = known_port(public, public_port)?;
         api_port = known_port(api, api_port)?;
     }
+    for (address, port, on_socket, on_host, on_port) in [
+        (public, public_port, "--socket", "--ip", "--port"),
+        (api, api_port, "--api-socket", "--api-ip", "--api-port"),
+    ] {
+        argv.extend(match &address.socket {
+            Some(path) => vec![on_socket.to_owned(), path.display().to_string()],
+            None => vec![
+                on_host.to_owned(),
+                address.host.clone(),
+                on_port.to_owned(),
+                port.to_string(),
+            ],
+        });
+    }
     for (option, value) in [
-        ("--ip", public.host.clone()),
-        ("--port", public_port.to_string()),
-        ("--api-ip", api.host.clone()),
-        ("--api-port", api_port.to_string()),
         ("--error-target", deps.error_target.clone()),
         ("--log-level", level(config).to_owned()),
     ] {
@@ -88,7 +97,7 @@ pub(super) fn argv(
 }
 
 fn known_port(address: &BindUrl, port: u16) -> io::Result<u16> {
-    if port != 0 {
+    if port != 0 || address.socket.is_some() {
         return Ok(port);
     }
     let listener = std::net::TcpListener::bind(

@@ -1,10 +1,13 @@
 //! Waiting until a proxy listens.
 
-use std::path::Path;
+use std::io;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use hub_types::socket_url;
 use serde::Deserialize;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::sleep;
 
 use super::ProxyAddresses;
@@ -45,7 +48,7 @@ pub(super) async fn wait(file: &Path, pid: u32) -> ProxyAddresses {
 /// Waits until something listens at both addresses.
 pub(super) async fn connects(addresses: &ProxyAddresses) {
     for url in [&addresses.public, &addresses.api] {
-        while TcpStream::connect(authority(url)).await.is_err() {
+        while knock(url).await.is_err() {
             sleep(PAUSE).await;
         }
     }
@@ -54,12 +57,37 @@ pub(super) async fn connects(addresses: &ProxyAddresses) {
 /// The address of the two where something listens already.
 pub(super) async fn taken(addresses: &ProxyAddresses) -> Option<&str> {
     for url in [&addresses.public, &addresses.api] {
-        let knock = TcpStream::connect(authority(url));
-        if matches!(tokio::time::timeout(KNOCK, knock).await, Ok(Ok(_))) {
+        if matches!(tokio::time::timeout(KNOCK, knock(url)).await, Ok(Ok(()))) {
             return Some(url);
         }
     }
     None
+}
+
+/// Removes what a proxy that was killed has left of its sockets, once nobody is known to listen there: not every proxy does
+/// so itself.
+pub(super) fn remove_dead_sockets(addresses: &ProxyAddresses) {
+    let urls = [&addresses.public, &addresses.api].into_iter();
+    for path in urls.filter_map(|url| socket(url)) {
+        let meta = std::fs::symlink_metadata(&path);
+        if meta.is_ok_and(|meta| meta.file_type().is_socket()) {
+            let _ = std::fs::remove_file(&path);
+        }
+    }
+}
+
+/// The socket that a proxy's URL names; with TLS on it the scheme says so.
+fn socket(url: &str) -> Option<PathBuf> {
+    let url = url.replacen("https+", "http+", 1);
+    socket_url::split(&url).map(|(path, _)| path)
+}
+
+/// Makes a connection and ends it.
+async fn knock(url: &str) -> io::Result<()> {
+    match socket(url) {
+        Some(path) => UnixStream::connect(path).await.map(drop),
+        None => TcpStream::connect(authority(url)).await.map(drop),
+    }
 }
 
 /// `HOST:PORT` of a URL without a path.
@@ -78,6 +106,26 @@ fn reachable(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn sockets_that_are_dead_are_told_and_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| socket_url::origin(&dir.path().join(name));
+        let addresses = ProxyAddresses {
+            public: at("public").replacen("http+", "https+", 1),
+            api: at("api"),
+        };
+        assert_eq!(taken(&addresses).await, None);
+        let bind = |name: &str| std::os::unix::net::UnixListener::bind(dir.path().join(name));
+        let public = bind("public").unwrap();
+        assert_eq!(taken(&addresses).await, Some(addresses.public.as_str()));
+        drop(public);
+        assert_eq!(taken(&addresses).await, None);
+        std::fs::write(dir.path().join("api"), "no socket").unwrap();
+        remove_dead_sockets(&addresses);
+        bind("public").unwrap();
+        assert!(dir.path().join("api").exists());
+    }
 
     #[test]
     fn only_the_file_of_the_same_process_counts() {

@@ -1,5 +1,6 @@
 //! What must fit together about addresses: the public one, hosts of users, listeners, the hub's own route.
 
+use hub_types::socket_url;
 use url::Url;
 
 use super::super::apply::State;
@@ -15,6 +16,29 @@ pub(super) fn check(config: &mut Config, state: &mut State) {
     extra_routes(config, state);
     host_cookies(config, state);
     listeners(config, state);
+    hub_socket(config, state);
+}
+
+/// What servers are told must lead them to the socket. Source: seen with the single-user server of JupyterHub 6.1, whose
+/// `yarl` takes the path for the name of a host, and those have no capitals.
+fn hub_socket(config: &Config, state: &mut State) {
+    let hub = &config.jupyterhub;
+    let url = hub.hub_connect_origin(0);
+    let Some((path, _)) = socket_url::split(&url) else {
+        return;
+    };
+    let path = path.display().to_string();
+    if path != path.to_lowercase() {
+        let message = format!(
+            "= the socket {path}: servers and services in Python look for {}; choose a path without capitals",
+            path.to_lowercase()
+        );
+        let name = match hub.hub_connect_url {
+            Some(_) => "hub_connect_url",
+            None => "hub_bind_url",
+        };
+        state.warn("JupyterHub", name, message);
+    }
 }
 
 /// The public URL is the base URL on some host; with subdomains it is on theirs.
@@ -179,7 +203,19 @@ fn listeners(config: &Config, state: &mut State) {
         ),
     ];
     for (index, (class, name, url)) in listeners.iter().enumerate() {
+        if url.socket.is_some() && (url.port != 0 || !url.host.is_empty()) {
+            let message =
+                "is a unix socket, which has no host and no port: remove the traits that set them";
+            state.problem(class, name, message);
+        }
         for (_, other_name, other) in &listeners[..index] {
+            if url.socket.is_some() && url.socket == other.socket {
+                let message = format!(
+                    "and {other_name} both are {}; give each its own",
+                    url.listen_addr()
+                );
+                state.problem(class, name, message);
+            }
             let same_host = url.host == other.host || url.is_wildcard() || other.is_wildcard();
             if url.port != 0 && url.port == other.port && same_host {
                 let message = format!(

@@ -6,7 +6,7 @@ use hub_types::secret::Token;
 use super::super::OwnClasses;
 use super::super::apply::State;
 use crate::config::problem::nearest;
-use crate::config::{CONFIGURABLE_HTTP_PROXY, Config};
+use crate::config::{BindUrl, CONFIGURABLE_HTTP_PROXY, Config};
 
 /// Takes the token from the environment where none is set, and checks.
 pub(super) fn check(
@@ -49,7 +49,7 @@ fn configurable(config: &Config, state: &mut State) {
         );
         state.problem("Proxy", "should_start", message);
     }
-    if proxy.api_url.iter().any(|url| url.port == 0) {
+    if proxy.api_url.iter().any(BindUrl::any_port) {
         let message = format!("{running} API's port in [ConfigurableHTTPProxy] api_url");
         state.problem("Proxy", "should_start", message);
     }
