@@ -110,7 +110,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         // -- for administrators
         .route(&hub("admin/services"), get(services::page))
         // -- for those who write clients
-        .route(&hub("api-docs"), api_docs::route(base))
+        .merge(api_docs::routes(base))
         // -- for Prometheus
         .route(&hub("metrics"), get(metrics::metrics))
         .route(&hub("api/metrics"), get(metrics::metrics))

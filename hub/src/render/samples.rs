@@ -209,6 +209,8 @@ fn api_docs(text: &str) -> ApiDocsPage {
             name: format!("read:it{text}"),
             description: text.to_owned(),
         }],
+        docs_url: "/hub/api-docs".to_owned(),
+        ..ApiDocsPage::default()
     }
 }
 
@@ -420,7 +422,22 @@ pub(crate) fn all(
                 chrome: anonymous(text),
             }),
         ),
-        ("api-docs", renderer.render(&api_docs(text))),
+        (
+            "api-docs",
+            renderer.render(&api_docs(text).part("").unwrap()),
+        ),
+        (
+            "api-docs-group",
+            renderer.render(&api_docs(text).part("it").unwrap()),
+        ),
+        (
+            "api-docs-models",
+            renderer.render(&api_docs(text).part("models").unwrap()),
+        ),
+        (
+            "api-docs-scopes",
+            renderer.render(&api_docs(text).part("scopes").unwrap()),
+        ),
         ("services", renderer.render(&services(text))),
         (
             "services-none",

@@ -137,7 +137,7 @@ async fn shared_with_people_and_groups_and_taken_back() {
     )
     .await;
     assert!(
-        page.contains("aria-label=\"Stop sharing with user bob\""),
+        page.contains("aria-label=\"Take back from user bob\""),
         "{page}"
     );
     assert!(page.contains("data-label=\"May\">open it</td>"), "{page}");
@@ -148,7 +148,7 @@ async fn shared_with_people_and_groups_and_taken_back() {
         ("control", "1"),
     ];
     let page = done(&hub, &alice, &with_lab).await;
-    assert!(page.contains("Stop sharing with group lab"), "{page}");
+    assert!(page.contains("Take back from group lab"), "{page}");
     assert!(
         page.contains("start it") && page.contains("stop it"),
         "{page}"
@@ -156,7 +156,11 @@ async fn shared_with_people_and_groups_and_taken_back() {
     let bob = hub.log_in("bob").await;
     get(&hub, &bob, "/hub/user/alice/gpu/").await.expect(424);
 
-    for (name, said) in [("nobody", "No such user: nobody"), ("", "Say with whom")] {
+    for (name, said) in [
+        ("alice", "theirs already"),
+        ("nobody", "No such user: nobody"),
+        ("", "Say with whom"),
+    ] {
         let fields = [("do", "share"), ("kind", "user"), ("name", name)];
         let page = post(&hub, &alice, GPU, &fields).await.expect(400).body;
         assert!(page.contains(said), "{page}");
@@ -207,7 +211,7 @@ async fn an_invitation_is_shown_once_and_taken_back() {
     assert_eq!(accepted.header("location"), "/user/alice/gpu/");
     let page = get(&hub, &alice, GPU).await.expect(200).body;
     assert!(
-        page.contains("Stop sharing with user bob") && page.contains("1 ×"),
+        page.contains("Take back from user bob") && page.contains("1 ×"),
         "{page}"
     );
 

@@ -34,6 +34,16 @@ impl Look {
         Self::new("desktop-dark", 1280, 900, true),
     ];
 
+    /// What axe-core is asked in this look: in two of them everything (WCAG 2.2 A and AA, its own good practice), in the other
+    /// two, where nothing but the colours is new, the colours.
+    #[must_use]
+    pub fn judged(self) -> &'static [&'static str] {
+        match (self.width, self.dark) {
+            (1280, false) | (320, true) => ALL_RULES,
+            _ => &["cat.color"],
+        }
+    }
+
     const fn new(name: &'static str, width: u32, height: u32, dark: bool) -> Self {
         Self {
             name,
@@ -43,6 +53,16 @@ impl Look {
         }
     }
 }
+
+/// Tags of rules of axe-core.
+const ALL_RULES: &[&str] = &[
+    "wcag2a",
+    "wcag2aa",
+    "wcag21a",
+    "wcag21aa",
+    "wcag22aa",
+    "best-practice",
+];
 
 /// What was loaded for a page, with the page itself.
 #[derive(Debug, Clone, Default)]
@@ -131,8 +151,7 @@ return [...document.querySelectorAll('body *')]
 
 const RUN_AXE: &str = r"
 const done = arguments[arguments.length - 1];
-const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-axe.run(document, { runOnly: { type: 'tag', values: tags }, resultTypes: ['violations'] }).then(
+axe.run(document, { runOnly: { type: 'tag', values: arguments[0] }, resultTypes: ['violations'] }).then(
   ({ violations }) => done(violations.map((v) =>
     `${v.id} (${v.impact}): ${v.help}\n` + v.nodes.map((n) => `  ${n.html.slice(0, 300)}\n  ${n.failureSummary}`).join('\n'))),
   (error) => done([`axe: ${error}`]),
@@ -203,16 +222,19 @@ impl Browser {
             .collect()
     }
 
-    /// What axe-core says against the page as it is shown now, by the rules of WCAG 2.2 A and AA and its own good practice.
+    /// What axe-core says against the page as it is shown now, by the rules with these tags.
     ///
     /// # Panics
     /// When axe-core cannot run.
-    pub async fn violations(&self) -> Vec<String> {
+    pub async fn violations(&self, tags: &[&str]) -> Vec<String> {
         if self.script("return typeof axe === 'undefined'").await == json!(true) {
             let source = std::fs::read_to_string(peers::axe()).expect("axe-core is text");
             self.script(&source).await;
         }
-        let found = self.client().execute_async(RUN_AXE, Vec::new()).await;
+        let found = self
+            .client()
+            .execute_async(RUN_AXE, vec![json!(tags)])
+            .await;
         texts(&found.unwrap_or_else(|error| panic!("axe-core: {error}")))
     }
 
@@ -253,7 +275,7 @@ impl Browser {
     /// # Panics
     /// When it cannot be saved.
     pub async fn picture(&self, name: &str) -> PathBuf {
-        let size = "return [innerWidth, document.documentElement.scrollHeight]";
+        let size = "document.activeElement?.blur(); scrollTo(0, 0); return [innerWidth, document.documentElement.scrollHeight]";
         let size = self.script(size).await;
         let clip = json!({ "x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1 });
         let wanted = json!({ "captureBeyondViewport": true, "clip": clip });

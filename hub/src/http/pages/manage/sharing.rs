@@ -136,6 +136,10 @@ fn scopes(form: &RawForm) -> Vec<Scope> {
 pub(super) async fn share(user: &PageUser, at: ServerRef, form: &RawForm) -> Result<(), PageError> {
     let granted = user.principal.require::<ShareServer>(at)?;
     let with = with(form)?;
+    if with == With::User(granted.subject().user.clone()) {
+        let text = "It is theirs already.";
+        return Err(PageError::new(StatusCode::BAD_REQUEST, text));
+    }
     share_with(&user.state, &user.principal, granted, &with, &scopes(form)).await?;
     Ok(())
 }
