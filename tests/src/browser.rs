@@ -1,5 +1,7 @@
 //! A real browser: Chromium, driven through its driver.
 
+mod inspect;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +12,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Map, Value, json};
 
 use crate::{Process, Sandbox, eventually_some, peers};
+
+pub use inspect::{Look, Tabs, Weight};
 
 /// Longest wait for something to appear on a page. JupyterLab loads a lot, and the machine may be busy.
 const APPEARS: Duration = Duration::from_secs(90);
@@ -231,5 +235,7 @@ fn capabilities(sandbox: &Sandbox, more: &[String]) -> Map<String, Value> {
     let options = json!({ "binary": "/usr/bin/chromium", "args": args });
     let mut capabilities = Map::new();
     capabilities.insert("goog:chromeOptions".to_owned(), options);
+    let console = json!({ "browser": "ALL" });
+    capabilities.insert("goog:loggingPrefs".to_owned(), console);
     capabilities
 }

@@ -51,7 +51,7 @@ mod visitor;
 mod ws;
 
 pub use api::Api;
-pub use browser::Browser;
+pub use browser::{Browser, Look, Tabs, Weight};
 pub use client::{Client, Reply};
 pub use cookies::{Cookie, Jar};
 pub use eventually::{eventually, eventually_some};

@@ -55,6 +55,12 @@ pub fn sdist() -> PathBuf {
     required(peers().join(format!("jupyterhub-{JUPYTERHUB}")))
 }
 
+/// axe-core as one script for the browser.
+#[must_use]
+pub fn axe() -> PathBuf {
+    required(peers().join("axe/node_modules/axe-core/axe.min.js"))
+}
+
 /// Folder of `configurable-http-proxy`.
 #[must_use]
 pub fn node_bin() -> PathBuf {

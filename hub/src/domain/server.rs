@@ -1,5 +1,7 @@
 //! Servers: one notebook server of a user.
 
+pub mod slug;
+
 use chrono::{DateTime, Utc};
 use hub_types::names::{ServerName, Username};
 use serde::{Deserialize, Serialize};

@@ -12,9 +12,11 @@ pub(crate) mod form;
 mod home;
 mod login;
 mod logout;
+mod manage;
 mod metrics;
 mod redirects;
 mod root;
+mod server_card;
 mod services;
 mod spawn;
 mod spawn_pending;
@@ -71,6 +73,13 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .route(&hub(""), get(root::root))
         .route(&hub("home"), get(home::home))
         .route(&hub("home/stop-server"), post(home::stop_server))
+        .route(&hub("home/restart-server"), post(home::restart_server))
+        .route(&hub("home/new-server"), post(home::new_server))
+        .route(&hub("manage/{user}"), get(manage::page).post(manage::act))
+        .route(
+            &hub("manage/{user}/{server}"),
+            get(manage::page).post(manage::act),
+        )
         .route(&hub("spawn"), get(spawn::own).post(spawn::own_confirmed))
         .route(
             &hub("spawn/{user}"),
@@ -101,7 +110,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         // -- for administrators
         .route(&hub("admin/services"), get(services::page))
         // -- for those who write clients
-        .route(&hub("api-docs"), api_docs::route(base))
+        .merge(api_docs::routes(base))
         // -- for Prometheus
         .route(&hub("metrics"), get(metrics::metrics))
         .route(&hub("api/metrics"), get(metrics::metrics))

@@ -4,7 +4,6 @@
 //! same name here. All URLs are complete paths (with the hub's prefix) or absolute http(s) URLs, already escaped.
 
 use chrono::{DateTime, Utc};
-use hub_types::server::StopNotice;
 use hub_types::time::{iso, iso_opt};
 use serde::Serialize;
 
@@ -24,10 +23,14 @@ macro_rules! page {
 
 mod accept_share;
 pub mod api_docs;
+mod home;
+mod manage;
 mod services;
 
 pub use accept_share::{AcceptSharePage, Called};
 pub use api_docs::ApiDocsPage;
+pub use home::{HomePage, NewServerForm, ServerCard, ServerState};
+pub use manage::{LinkRow, ManagePage, ShareRow, Sharing};
 pub use services::{ServiceFailure, ServiceRow, ServicesPage};
 
 /// `login.html`: a form with `_xsrf`, `username`, `password` and perhaps `otp`, or a link to the login service.
@@ -62,46 +65,6 @@ pub struct LogoutPage {
 }
 page!(LogoutPage, "logout.html");
 
-/// State of a server as pages show it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ServerState {
-    /// Not running.
-    #[default]
-    Stopped,
-    /// A start is under way.
-    Spawning,
-    /// Running and reachable.
-    Ready,
-    /// A stop is under way.
-    Stopping,
-}
-
-/// A server on the home page.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct ServerCard {
-    /// Name; empty for the default server.
-    pub name: String,
-    /// What it does now; decides which buttons there are.
-    pub state: ServerState,
-    /// `{base}user/NAME/`: opened while it runs.
-    pub url: String,
-    /// `{hub}spawn/NAME`: starts it.
-    pub spawn_url: String,
-    /// `{hub}spawn-pending/NAME`: progress of a start.
-    pub pending_url: String,
-    /// When it was last used.
-    #[serde(with = "iso_opt")]
-    pub last_activity: Option<DateTime<Utc>>,
-    /// Since when it runs.
-    #[serde(with = "iso_opt")]
-    pub started: Option<DateTime<Utc>>,
-    /// Why its last start failed, if it did.
-    pub failure: Option<String>,
-    /// That it will be stopped, if that was announced and holds.
-    pub stop_notice: Option<StopNotice>,
-}
-
 /// Colour and urgency of a [`Notice`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -124,6 +87,15 @@ pub struct Notice {
 }
 
 impl Notice {
+    /// Something was done.
+    #[must_use]
+    pub fn done(text: impl Into<String>) -> Self {
+        Self {
+            kind: NoticeKind::Ok,
+            text: text.into(),
+        }
+    }
+
     /// Something was refused or failed.
     #[must_use]
     pub fn error(text: impl Into<String>) -> Self {
@@ -133,22 +105,6 @@ impl Notice {
         }
     }
 }
-
-/// `home.html`: the visitor's server and services.
-///
-/// Start is a link to the spawn page; stop posts `_xsrf` and `server` (the name, empty for the default server) to
-/// `{hub}home/stop-server`. While the server starts or stops the page asks for itself every two seconds.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct HomePage {
-    /// What all pages share; its services are listed as tiles.
-    #[serde(skip)]
-    pub chrome: Chrome,
-    /// The visitor's default server.
-    pub default_server: ServerCard,
-    /// What has just happened.
-    pub notice: Option<Notice>,
-}
-page!(HomePage, "home.html");
 
 /// `spawn.html`: asks before a start that the visitor did not ask for here; posts `_xsrf` to `url`.
 #[derive(Debug, Clone, Default, Serialize)]

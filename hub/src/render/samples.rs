@@ -9,10 +9,11 @@ use super::pages::api_docs::{
     ApiAnswer, ApiDocsPage, ApiField, ApiGroup, ApiModel, ApiOperation, ApiScope, ApiType, Piece,
 };
 use super::pages::{
-    AcceptSharePage, Called, ClientRow, ConsentClient, ExpiryOption, Failure, HomePage, LoginPage,
-    LogoutPage, NotRunningPage, Notice, NoticeKind, OAuthPage, ScopeDescription, ServerCard,
-    ServerState, ServiceFailure, ServiceRow, ServicesPage, SpawnPage, SpawnPendingPage,
-    StopPendingPage, TokenForm, TokenPage, TokenRow,
+    AcceptSharePage, Called, ClientRow, ConsentClient, ExpiryOption, Failure, HomePage, LinkRow,
+    LoginPage, LogoutPage, ManagePage, NewServerForm, NotRunningPage, Notice, NoticeKind,
+    OAuthPage, ScopeDescription, ServerCard, ServerState, ServiceFailure, ServiceRow, ServicesPage,
+    ShareRow, Sharing, SpawnPage, SpawnPendingPage, StopPendingPage, TokenForm, TokenPage,
+    TokenRow,
 };
 use super::{Chrome, ErrorPage, NavService, RenderError, Renderer};
 
@@ -29,6 +30,7 @@ pub(crate) fn chrome(text: &str) -> Chrome {
         admin: true,
         administers_services: true,
         xsrf: format!("xsrf{text}"),
+        nonce: "n0nce".to_owned(),
         services: vec![
             NavService {
                 name: format!("whoami{text}"),
@@ -58,10 +60,13 @@ fn anonymous(text: &str) -> Chrome {
 fn card(text: &str, state: ServerState) -> ServerCard {
     ServerCard {
         name: String::new(),
+        display_name: String::new(),
+        owner: text.to_owned(),
         state,
         url: format!("/user/{text}/"),
         spawn_url: format!("/hub/spawn/{text}"),
         pending_url: format!("/hub/spawn-pending/{text}"),
+        manage_url: format!("/hub/manage/{text}"),
         last_activity: Some(at("2026-11-22T03:30:07Z")),
         started: Some(at("2026-11-22T02:00:00Z")),
         failure: (state == ServerState::Stopped).then(|| format!("No such file {text}")),
@@ -71,6 +76,82 @@ fn card(text: &str, state: ServerState) -> ServerCard {
             reason: format!("inactive for 55 min{text}"),
             unless_used: true,
         }),
+    }
+}
+
+fn named(text: &str, name: &str, state: ServerState) -> ServerCard {
+    ServerCard {
+        name: name.to_owned(),
+        display_name: format!("The {name} {text}"),
+        ..card(text, state)
+    }
+}
+
+fn home(text: &str, state: ServerState) -> HomePage {
+    HomePage {
+        chrome: chrome(text),
+        default_server: card(text, state),
+        ..HomePage::default()
+    }
+}
+
+fn home_with_named(text: &str, most: u64) -> HomePage {
+    HomePage {
+        allow_named_servers: true,
+        named_servers: vec![
+            named(text, "cpu", ServerState::Stopped),
+            named(text, "gpu", ServerState::Spawning),
+            named(text, "lab", ServerState::Ready),
+            named(text, "old", ServerState::Stopping),
+        ],
+        named_server_limit_per_user: most,
+        new_server: NewServerForm {
+            display_name: format!("thesis {text}"),
+            name: text.to_owned(),
+        },
+        notice: Some(Notice::error(format!("No such name {text}"))),
+        ..home(text, ServerState::Stopped)
+    }
+}
+
+fn sharing(text: &str) -> Sharing {
+    let allows = || vec!["open it".to_owned(), format!("read:servers{text}")];
+    let row = |kind, name| ShareRow {
+        kind,
+        name: format!("{name}{text}"),
+        allows: allows(),
+        created: at("2026-11-20T03:30:07Z"),
+    };
+    let link = |id: &str, accepted| LinkRow {
+        id: format!("{id}{text}"),
+        allows: allows(),
+        created: at("2026-11-20T03:30:07Z"),
+        expires: at("2026-12-20T03:30:07Z"),
+        accepted,
+        last_accepted: (accepted > 0).then(|| at("2026-11-21T03:30:07Z")),
+    };
+    Sharing {
+        shares: vec![row("user", "grace"), row("group", "lab")],
+        more_shares: 7,
+        links: vec![link("sc_1", 0), link("sc_2", 3)],
+        more_links: 8,
+        may_name_users: true,
+        may_name_groups: true,
+        may_share_control: true,
+        expiry_options: ExpiryOption::choices(Some(365 * 86_400)),
+        new_link: Some(format!("http://hub/hub/accept-share?code={text}")),
+    }
+}
+
+fn manage(text: &str, state: ServerState) -> ManagePage {
+    ManagePage {
+        chrome: chrome(text),
+        server: named(text, "gpu", state),
+        may_start: true,
+        may_stop: true,
+        named: true,
+        sharing: Some(sharing(text)),
+        notice: Some(Notice::done(format!("Renamed {text}"))),
     }
 }
 
@@ -128,6 +209,8 @@ fn api_docs(text: &str) -> ApiDocsPage {
             name: format!("read:it{text}"),
             description: text.to_owned(),
         }],
+        docs_url: "/hub/api-docs".to_owned(),
+        ..ApiDocsPage::default()
     }
 }
 
@@ -309,11 +392,7 @@ pub(crate) fn all(
         action: format!("/hub/login?next={text}"),
         ..LoginPage::default()
     };
-    let home = |state| HomePage {
-        chrome: chrome(text),
-        default_server: card(text, state),
-        notice: None,
-    };
+    let home = |state| home(text, state);
     let error = |status: u16, path| {
         ErrorPage::new(chrome(text), StatusCode::from_u16(status).unwrap(), path)
     };
@@ -343,7 +422,22 @@ pub(crate) fn all(
                 chrome: anonymous(text),
             }),
         ),
-        ("api-docs", renderer.render(&api_docs(text))),
+        (
+            "api-docs",
+            renderer.render(&api_docs(text).part("").unwrap()),
+        ),
+        (
+            "api-docs-group",
+            renderer.render(&api_docs(text).part("it").unwrap()),
+        ),
+        (
+            "api-docs-models",
+            renderer.render(&api_docs(text).part("models").unwrap()),
+        ),
+        (
+            "api-docs-scopes",
+            renderer.render(&api_docs(text).part("scopes").unwrap()),
+        ),
         ("services", renderer.render(&services(text))),
         (
             "services-none",
@@ -366,6 +460,26 @@ pub(crate) fn all(
                     text: format!("Your server is stopping.{text}"),
                 }),
                 ..home(ServerState::Stopping)
+            }),
+        ),
+        ("home-named", renderer.render(&home_with_named(text, 5))),
+        (
+            "home-named-full",
+            renderer.render(&home_with_named(text, 4)),
+        ),
+        (
+            "manage",
+            renderer.render(&manage(text, ServerState::Stopped)),
+        ),
+        (
+            "manage-ready",
+            renderer.render(&manage(text, ServerState::Ready)),
+        ),
+        (
+            "manage-spawning",
+            renderer.render(&ManagePage {
+                sharing: Some(Sharing::default()),
+                ..manage(text, ServerState::Spawning)
             }),
         ),
         (
@@ -453,6 +567,7 @@ pub(crate) fn minimal(renderer: &Renderer) -> Vec<(&'static str, Result<String, 
             "spawn-pending",
             renderer.render(&SpawnPendingPage::default()),
         ),
+        ("manage", renderer.render(&ManagePage::default())),
         ("stop-pending", renderer.render(&StopPendingPage::default())),
         ("not-running", renderer.render(&NotRunningPage::default())),
         ("token", renderer.render(&TokenPage::default())),

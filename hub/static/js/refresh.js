@@ -11,6 +11,13 @@ async function fetchRegion(id) {
   return page.getElementById(id);
 }
 
+// What a region says, with its times as the hub wrote them: "a minute ago" is no news.
+function said(region) {
+  const copy = region.cloneNode(true);
+  for (const time of copy.querySelectorAll("time[datetime]")) time.textContent = time.dateTime;
+  return copy.textContent;
+}
+
 function watch(region) {
   let seconds = Number(region.dataset.refresh) || 2;
   const again = () => setTimeout(tick, seconds * 1000);
@@ -24,8 +31,11 @@ function watch(region) {
       return again();
     }
     if (!fresh) return location.reload();
-    if (fresh.textContent !== region.textContent) {
+    if (said(fresh) !== said(region)) {
+      const held = region.contains(document.activeElement);
       region.replaceChildren(...fresh.childNodes);
+      // Whoever works with the keyboard goes on where they were.
+      if (held) region.querySelector("a, button")?.focus();
       document.dispatchEvent(new CustomEvent("hub:updated"));
     }
     if (fresh.dataset.refresh) return again();

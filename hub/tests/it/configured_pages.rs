@@ -35,6 +35,53 @@ async fn a_logo_templates_and_variables_of_ones_own() {
 }
 
 #[tokio::test]
+async fn servers_find_a_logo_even_where_none_is_configured() {
+    let hub = Hub::start().await;
+    let reply = hub.request("GET", "/hub/logo").send().await.expect(302);
+    let picture = hub.request("GET", reply.header("location")).send().await;
+    assert_eq!(picture.expect(200).header("content-type"), "image/svg+xml");
+}
+
+#[tokio::test]
+async fn scripts_of_administrators_have_the_nonce_of_their_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = "{% extends \"templates/login.html\" %}{% block script %}<script nonce=\"{{ csp_nonce }}\">1</script>{% endblock %}";
+    std::fs::write(folder.path().join("login.html"), page).unwrap();
+    let hub = Hub::with(|config| {
+        let hub = &mut config.jupyterhub;
+        hub.template_paths = vec![folder.path().to_owned()];
+        let style = "<style>b { color: red }</style>";
+        hub.template_vars
+            .insert("announcement_login".into(), style.into());
+        let terms = "https://example.edu/terms";
+        hub.template_vars
+            .insert("login_term_url".into(), terms.into());
+    })
+    .await;
+    let mut nonces = Vec::new();
+    for _ in 0..2 {
+        let login = hub.request("GET", "/hub/login").send().await.expect(200);
+        let policy = login.header("content-security-policy");
+        let (_, rest) = policy.split_once("script-src 'self' 'nonce-").unwrap();
+        let nonce = rest.split('\'').next().unwrap().to_owned();
+        assert!(
+            policy.contains(&format!("style-src 'self' 'nonce-{nonce}'")),
+            "{policy}"
+        );
+        assert!(!policy.contains("unsafe"), "{policy}");
+        for part in [
+            format!("<script nonce=\"{nonce}\">1</script>"),
+            format!("<style nonce=\"{nonce}\">b {{ color: red }}</style>"),
+            "<a href=\"https://example.edu/terms\">terms of use</a>".to_owned(),
+        ] {
+            assert!(login.body.contains(&part), "{part}: {}", login.body);
+        }
+        nonces.push(nonce);
+    }
+    assert_ne!(nonces[0], nonces[1], "every answer has its own");
+}
+
+#[tokio::test]
 async fn links_without_a_name_lead_to_the_server_of_the_configuration() {
     for (named, expected) in [
         (true, "spawn/alice/lab?next=%2Fuser%2Falice%2Flab%2Fx"),

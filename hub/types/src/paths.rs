@@ -92,6 +92,12 @@ impl BaseUrl {
         self.spawn_page("spawn-pending", user, server)
     }
 
+    /// `{base}hub/manage/NAME` or `{base}hub/manage/NAME/SERVER`.
+    #[must_use]
+    pub fn manage(&self, user: &Username, server: &ServerName) -> String {
+        self.spawn_page("manage", user, server)
+    }
+
     fn spawn_page(&self, page: &str, user: &Username, server: &ServerName) -> String {
         if server.is_default() {
             self.hub_path(&format!("{page}/{}", user.escaped()))

@@ -1,12 +1,12 @@
 //! Users' servers. The default server has an empty name.
 
-pub(super) mod create;
+pub(in crate::http) mod create;
 pub(super) mod get;
 pub(super) mod notice;
 pub(super) mod progress;
 pub(super) mod start;
 pub(super) mod stop;
-pub(super) mod update;
+pub(in crate::http) mod update;
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -57,7 +57,7 @@ impl ServerBody {
 }
 
 /// Checks the name of a server that is about to be made.
-fn check_new_name(name: &ServerName) -> Result<(), ApiError> {
+pub(in crate::http) fn check_new_name(name: &ServerName) -> Result<(), ApiError> {
     match ServerName::new(name.as_str()) {
         Ok(_) => Ok(()),
         Err(_) => Err(ApiError::bad_request(format!(
@@ -68,7 +68,7 @@ fn check_new_name(name: &ServerName) -> Result<(), ApiError> {
 }
 
 /// Checks what people shall call a new server: 1 to 255 printable characters, single spaces between words.
-fn check_display_name(name: &str) -> Result<(), ApiError> {
+pub(in crate::http) fn check_display_name(name: &str) -> Result<(), ApiError> {
     let spaced = name.trim() == name && !name.contains("  ");
     if spaced && !name.is_empty() {
         return check_characters(name);

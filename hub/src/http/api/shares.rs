@@ -1,9 +1,9 @@
 //! With whom servers are shared: the owner's side. (The recipient's is [`shared`](super::shared), invitations are
 //! [`share_codes`](super::share_codes).)
 
-pub(super) mod grant;
+pub(in crate::http) mod grant;
 pub(super) mod list;
-pub(super) mod revoke;
+pub(in crate::http) mod revoke;
 
 use axum::http::StatusCode;
 use hub_types::names::Username;
@@ -71,8 +71,10 @@ pub(super) async fn server_row(tx: &Tx, at: &ServerRef) -> Result<Server, ApiErr
 
 /// Whom a request names.
 #[derive(Debug, PartialEq)]
-enum With {
+pub(in crate::http) enum With {
+    /// A user.
     User(Username),
+    /// A group.
     Group(String),
 }
 

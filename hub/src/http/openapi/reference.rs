@@ -22,6 +22,7 @@ pub(crate) fn page(chrome: Chrome, origin: &str, operations: &[Served]) -> ApiDo
         .map(|tag| group(*tag, &base, origin, operations));
     ApiDocsPage {
         document_url: format!("{}/openapi.json", base.api()),
+        docs_url: format!("{}api-docs", chrome.hub_prefix),
         api_url: format!("{origin}{}", base.api()),
         about: ABOUT
             .lines()
@@ -41,6 +42,7 @@ pub(crate) fn page(chrome: Chrome, origin: &str, operations: &[Served]) -> ApiDo
             })
             .collect(),
         chrome,
+        ..ApiDocsPage::default()
     }
 }
 

@@ -1,10 +1,13 @@
-//! `GET /hub/api-docs`: the reference of the REST API, for anybody. A page of the hub's own: nothing comes from elsewhere.
+//! `GET /hub/api-docs`: the reference of the REST API, for anybody, in parts. Pages of the hub's own: nothing comes from
+//! elsewhere.
 
 use std::sync::Arc;
 
+use axum::Router;
+use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::{MethodRouter, get};
+use axum::routing::get;
 use hub_types::paths::BaseUrl;
 
 use super::{PageError, Visitor};
@@ -12,13 +15,28 @@ use crate::http::api;
 use crate::http::openapi::{operation::Served, reference};
 use crate::state::AppState;
 
-/// The page; what there is to describe is collected once.
-pub(super) fn route(base: &BaseUrl) -> MethodRouter<AppState> {
+/// The pages; what there is to describe is collected once.
+pub(super) fn routes(base: &BaseUrl) -> Router<AppState> {
     let operations: Arc<[Served]> = api::operations(base).into();
-    get(move |visitor: Visitor| async move { page(&visitor, &operations) })
+    let all = Arc::clone(&operations);
+    let overview = get(move |visitor: Visitor| async move { page(&visitor, &all, "") });
+    let part = get(
+        move |visitor: Visitor, Path(part): Path<String>| async move {
+            page(&visitor, &operations, &part)
+        },
+    );
+    Router::new()
+        .route(&base.hub_path("api-docs"), overview)
+        .route(&base.hub_path("api-docs/{part}"), part)
 }
 
-fn page(visitor: &Visitor, operations: &[Served]) -> Result<Response, PageError> {
-    let page = reference::page(visitor.chrome(), &visitor.origin(), operations);
-    visitor.page(StatusCode::OK, &page)
+fn page(visitor: &Visitor, operations: &[Served], part: &str) -> Result<Response, PageError> {
+    let whole = reference::page(visitor.chrome(), &visitor.origin(), operations);
+    match whole.part(part) {
+        Some(page) => visitor.page(StatusCode::OK, &page),
+        None => Err(PageError::new(
+            StatusCode::NOT_FOUND,
+            "The reference has no such part.",
+        )),
+    }
 }

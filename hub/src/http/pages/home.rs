@@ -1,97 +1,154 @@
-//! The home page: your server, and what else you may use.
-
-use std::time::Duration;
+//! The home page: your servers, and what else you may use.
 
 use axum::http::StatusCode;
 use axum::response::Response;
 use hub_types::names::{ServerName, Username};
 
-use super::context::{PageUser, Visitor, found};
+use super::context::{PageUser, found};
 use super::error_page::PageError;
 use super::form::{Form, RawForm, STALE};
-use crate::db::servers;
-use crate::domain::action::StopServer;
-use crate::domain::lifecycle::ServerState;
+use super::manage::lifecycle::{self, Restart};
+use super::server_card::card;
+use crate::db::{NewServer, servers};
+use crate::domain::action::StartServer;
+use crate::domain::server::slug::free_name;
 use crate::domain::server::{Server, ServerRef};
-use crate::http::freshness::{self, Deed};
-use crate::http::view::stop_notice;
-use crate::render::pages::{self, HomePage, Notice, ServerCard};
-use crate::spawner::manager::StopRequest;
+use crate::domain::user::User;
+use crate::http::api::servers::create::insert;
+use crate::http::api::servers::{check_display_name, check_new_name};
+use crate::http::error::ApiError;
+use crate::render::pages::{HomePage, NewServerForm, Notice};
 
-/// How long the page waits for a stop before it says "stopping".
-const STOP_WAIT: Duration = Duration::from_secs(5);
+/// What is said of a name that nobody could read.
+pub(super) const BAD_TITLE: &str =
+    "A name has 1 to 255 characters that can be seen, with single spaces between words.";
+
+/// What is said of a name that cannot stand in an address.
+const BAD_NAME: &str = "The name in addresses has at most 30 small letters, digits and single dashes, a letter first and no dash last.";
 
 /// `GET /hub/home`.
 pub(super) async fn home(user: PageUser) -> Result<Response, PageError> {
-    page(&user, StatusCode::OK, None).await
+    page(&user, StatusCode::OK, None, NewServerForm::default()).await
+}
+
+fn visitor(user: &PageUser) -> Result<&User, PageError> {
+    let user = user.principal.owner.user();
+    user.ok_or_else(|| PageError::forbidden("Services have no home page."))
 }
 
 async fn page(
     user: &PageUser,
     status: StatusCode,
     notice: Option<Notice>,
+    new_server: NewServerForm,
 ) -> Result<Response, PageError> {
-    let Some(name) = user.principal.username() else {
-        return Err(PageError::forbidden("Services have no home page."));
-    };
-    let at = ServerRef::new(name.clone(), ServerName::default_server());
-    let server = servers::find(user.state.db.read(), &at).await?;
+    let owner = visitor(user)?;
+    let all = servers::of_users(user.state.db.read(), &[owner.id]).await?;
+    let at = ServerRef::new(owner.name.clone(), ServerName::default_server());
+    let is_default = |server: &&Server| server.at.name.is_default();
+    let named = user.state.config.jupyterhub.named_servers();
     let page = HomePage {
         chrome: user.chrome(),
-        default_server: card(user, &at, server.as_ref()),
+        default_server: card(user, &at, all.iter().find(is_default)),
+        allow_named_servers: named.allowed,
+        named_servers: all
+            .iter()
+            .filter(|server| named.allowed && !is_default(server))
+            .map(|server| card(user, &server.at, Some(server)))
+            .collect(),
+        named_server_limit_per_user: named.most,
+        new_server,
         notice,
     };
     user.page(status, &page)
 }
 
-fn card(visitor: &Visitor, at: &ServerRef, server: Option<&Server>) -> ServerCard {
-    let base = visitor.base();
-    let state = match server.map_or(ServerState::Stopped, |server| server.state) {
-        ServerState::Stopped => pages::ServerState::Stopped,
-        ServerState::Spawning => pages::ServerState::Spawning,
-        ServerState::Ready => pages::ServerState::Ready,
-        ServerState::Stopping | ServerState::Removing => pages::ServerState::Stopping,
-    };
-    ServerCard {
-        name: at.name.as_str().to_owned(),
-        state,
-        url: visitor.state.addresses.server_url(at),
-        spawn_url: base.spawn(&at.user, &at.name),
-        pending_url: base.spawn_pending(&at.user, &at.name),
-        last_activity: server.and_then(|server| server.last_activity),
-        started: server.and_then(|server| server.started),
-        failure: server
-            .and_then(|server| server.last_failure.as_ref())
-            .map(|failure| failure.message.clone()),
-        stop_notice: server.and_then(Server::stop_notice).map(stop_notice),
-    }
+async fn stale(user: &PageUser, new_server: NewServerForm) -> Result<Response, PageError> {
+    let notice = Some(Notice::error(STALE));
+    page(user, StatusCode::FORBIDDEN, notice, new_server).await
 }
 
-/// `POST /hub/home/stop-server`: stops a server (or cancels its start) without JavaScript.
-pub(super) async fn stop_server(user: PageUser, form: RawForm) -> Result<Response, PageError> {
-    if form.check(&user)? == Form::Stale {
-        return page(&user, StatusCode::FORBIDDEN, Some(Notice::error(STALE))).await;
-    }
+/// The server that a form names; the visitor's own where it names no user.
+fn target(user: &PageUser, form: &RawForm) -> ServerRef {
     let own = user
         .principal
         .username()
         .map(Username::as_str)
         .unwrap_or_default();
-    let owner = Username::stored(
-        form.field("user")
-            .filter(|name| !name.is_empty())
-            .unwrap_or(own),
-    );
-    let at = ServerRef::new(
-        owner,
+    let owner = form.field("user").filter(|name| !name.is_empty());
+    ServerRef::new(
+        Username::stored(owner.unwrap_or(own)),
         ServerName::stored(form.field("server").unwrap_or_default()),
-    );
-    let granted = user.principal.require::<StopServer>(at.clone())?;
-    freshness::before(&user.state, &user.principal, &at.user, Deed::Stop).await?;
-    user.state
-        .manager
-        .stop(granted, StopRequest::default(), STOP_WAIT)
-        .await
-        .map_err(|error| PageError::from(crate::http::error::ApiError::from(error)))?;
+    )
+}
+
+/// `POST /hub/home/stop-server`: stops a server (or cancels its start) without JavaScript.
+pub(super) async fn stop_server(user: PageUser, form: RawForm) -> Result<Response, PageError> {
+    if form.check(&user)? == Form::Stale {
+        return stale(&user, NewServerForm::default()).await;
+    }
+    lifecycle::stop(&user, target(&user, &form)).await?;
     Ok(found(&user.base().hub_path("home")))
+}
+
+/// `POST /hub/home/restart-server`: stops a server and starts it as it was.
+pub(super) async fn restart_server(user: PageUser, form: RawForm) -> Result<Response, PageError> {
+    if form.check(&user)? == Form::Stale {
+        return stale(&user, NewServerForm::default()).await;
+    }
+    lifecycle::restart(&user, target(&user, &form), Restart::AsItWas).await
+}
+
+/// `POST /hub/home/new-server`: makes a named server, and perhaps goes on to its start.
+pub(super) async fn new_server(user: PageUser, form: RawForm) -> Result<Response, PageError> {
+    let text = |name: &str| form.field(name).unwrap_or_default().trim().to_owned();
+    let fields = NewServerForm {
+        display_name: text("display_name"),
+        name: text("name"),
+    };
+    if form.check(&user)? == Form::Stale {
+        return stale(&user, fields).await;
+    }
+    match make(&user, &fields).await {
+        Ok(at) if form.field("start").is_some() => {
+            Ok(found(&user.base().spawn(&at.user, &at.name)))
+        }
+        Ok(_) => Ok(found(&user.base().hub_path("home"))),
+        Err(error) => match (error.status(), error.message()) {
+            (status, Some(text)) if status.is_client_error() => {
+                page(&user, status, Some(Notice::error(text)), fields).await
+            }
+            _ => Err(error.into()),
+        },
+    }
+}
+
+async fn make(user: &PageUser, asked: &NewServerForm) -> Result<ServerRef, ApiError> {
+    let owner = user.principal.owner.user();
+    let owner = owner.ok_or_else(ApiError::out_of_reach)?;
+    let state = &user.state;
+    state.config.jupyterhub.named_servers().check_enabled()?;
+    check_display_name(&asked.display_name).map_err(|_| ApiError::bad_request(BAD_TITLE))?;
+    let name = if asked.name.is_empty() {
+        let existing = servers::of_users(state.db.read(), &[owner.id]).await?;
+        let taken = |name: &str| {
+            existing
+                .iter()
+                .any(|server| server.at.name.as_str() == name)
+        };
+        free_name(&asked.display_name, taken).ok_or_else(|| {
+            ApiError::bad_request("Nothing of this name can stand in an address: say what shall.")
+        })?
+    } else {
+        ServerName::stored(&asked.name)
+    };
+    check_new_name(&name).map_err(|_| ApiError::bad_request(BAD_NAME))?;
+    let at = ServerRef::new(owner.name.clone(), name);
+    let granted = user.principal.require::<StartServer>(at.clone())?;
+    let new = NewServer {
+        display_name: asked.display_name.clone(),
+        ..NewServer::default()
+    };
+    insert(state, granted, owner, &new).await?;
+    Ok(at)
 }

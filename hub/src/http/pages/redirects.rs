@@ -46,7 +46,7 @@ fn server_of_links(hub: &JupyterHub) -> ServerName {
 /// `GET /hub/logo`: the picture of the configuration, or ours.
 pub(super) async fn logo(State(state): State<AppState>) -> Response {
     let Some(file) = &state.config.jupyterhub.logo_file else {
-        return found(&assets::url(&state.addresses.base.hub(), "images/logo.svg"));
+        return found(&assets::url(&state.addresses.base.hub(), "img/logo.svg"));
     };
     match tokio::fs::read(file).await {
         Ok(picture) => {

@@ -118,7 +118,17 @@ pub struct ApiModel {
     pub fields: Vec<ApiField>,
 }
 
-/// `api-docs.html`: every operation, model and scope of the REST API.
+/// A group in the contents.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ApiChapter {
+    /// Its part of the reference.
+    pub id: String,
+    /// Its heading.
+    pub name: String,
+}
+
+/// `api-docs.html`: every operation, model and scope of the REST API; [`ApiDocsPage::part`] of it is shown at a time, which
+/// keeps the page light.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct ApiDocsPage {
     /// What all pages share.
@@ -136,5 +146,42 @@ pub struct ApiDocsPage {
     pub models: Vec<ApiModel>,
     /// Scopes.
     pub scopes: Vec<ApiScope>,
+    /// Path of the overview; the parts are below it.
+    pub docs_url: String,
+    /// What is shown: empty for the overview, the id of a group, `models` or `scopes`.
+    pub shown: String,
+    /// All groups.
+    pub contents: Vec<ApiChapter>,
+}
+
+impl ApiDocsPage {
+    /// One part of the whole: the overview (an empty name), a group by its id, `models` or `scopes`. `None` where there is
+    /// nothing of that name.
+    #[must_use]
+    pub fn part(self, name: &str) -> Option<Self> {
+        let chapter = |group: &ApiGroup| ApiChapter {
+            id: group.id.clone(),
+            name: group.name.clone(),
+        };
+        let contents = self.groups.iter().map(chapter).collect();
+        let groups: Vec<_> = self
+            .groups
+            .into_iter()
+            .filter(|group| name.is_empty() || group.id == name)
+            .collect();
+        if groups.is_empty() && !["models", "scopes"].contains(&name) {
+            return None;
+        }
+        let models = self.models.into_iter().filter(|_| name == "models");
+        let scopes = self.scopes.into_iter().filter(|_| name == "scopes");
+        Some(Self {
+            contents,
+            groups,
+            models: models.collect(),
+            scopes: scopes.collect(),
+            shown: name.to_owned(),
+            ..self
+        })
+    }
 }
 page!(ApiDocsPage, "api-docs.html");

@@ -346,20 +346,34 @@ async fn the_document_and_the_page_are_for_anybody() {
         .header("if-none-match", &tag);
     assert_eq!(again.send().await.status, 304);
 
-    let page = hub.request("GET", "/hub/api-docs").send().await;
-    assert_eq!(page.status, 200);
-    for operation in operations().values() {
-        let anchor = format!("id=\"{}\"", operation["operationId"].as_str().unwrap());
-        assert_eq!(page.body.matches(&anchor).count(), 1, "{anchor}");
+    let page = async |path: &str| {
+        let reply = hub.request("GET", path).send().await.expect(200);
+        assert!(reply.body.len() < 60_000, "{path}: {}", reply.body.len());
+        reply.body
+    };
+    let overview = page("/hub/api-docs").await;
+    let links = overview.split("href=\"").skip(1);
+    let parts: BTreeSet<&str> = links
+        .filter_map(|link| link.split(['"', '#']).next())
+        .filter(|link| link.starts_with("/hub/api-docs/"))
+        .collect();
+    let mut whole = String::new();
+    for part in parts {
+        whole.push_str(&page(part).await);
     }
+    for operation in operations().values() {
+        let id = operation["operationId"].as_str().unwrap();
+        assert_eq!(whole.matches(&format!("id=\"{id}\"")).count(), 1, "{id}");
+        let linked = overview.matches(&format!("#{id}\"")).count();
+        assert_eq!(linked, 1, "{id} in the overview");
+    }
+    let none = hub.request("GET", "/hub/api-docs/nothing").send().await;
+    assert_eq!(none.status, 404);
     for model in document["components"]["schemas"]
         .as_object()
         .unwrap()
         .keys()
     {
-        assert!(
-            page.body.contains(&format!("id=\"model-{model}\"")),
-            "{model}"
-        );
+        assert!(whole.contains(&format!("id=\"model-{model}\"")), "{model}");
     }
 }

@@ -54,7 +54,8 @@ pub(in crate::http::api) async fn create(
     ))
 }
 
-async fn insert(
+/// Makes the server, if its owner may have one more.
+pub(in crate::http) async fn insert(
     state: &AppState,
     granted: Granted<StartServer>,
     user: &User,

@@ -54,13 +54,23 @@ pub(in crate::http::api) async fn update(
 }
 
 /// What is to be changed; `None` stays.
-struct Change {
+pub(in crate::http) struct Change {
     name: Option<ServerName>,
     display_name: Option<String>,
     user_options: Option<Map<String, Value>>,
 }
 
 impl Change {
+    /// People shall call it something else, as they would a new server.
+    pub(in crate::http) fn display_name(name: &str) -> Result<Self, ApiError> {
+        check_display_name(name)?;
+        Ok(Self {
+            name: None,
+            display_name: Some(name.to_owned()),
+            user_options: None,
+        })
+    }
+
     fn read(fields: &Map<String, Value>) -> Result<Self, ApiError> {
         if fields.is_empty() {
             return Err(ApiError::bad_request(
@@ -123,7 +133,8 @@ async fn first_default(tx: &Tx, user: &User, at: &ServerRef) -> Result<Server, A
     servers::get(&**tx, id).await?.ok_or_else(missing)
 }
 
-async fn apply(
+/// Changes a stopped server.
+pub(in crate::http) async fn apply(
     state: &AppState,
     granted: Granted<StartServer>,
     user: &User,

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use hub_types::scope::Scope;
 use hub_types::secret::{Token, random_urlsafe};
 use hub_types::share::{ShareCodeModel, ShareCodeSecret};
 use serde_json::{Map, Value};
@@ -27,17 +28,30 @@ pub(in crate::http::api) async fn create(
     body: JsonBody,
 ) -> Result<Json<ShareCodeModel>, ApiError> {
     let granted = caller.require::<ShareServer>(at)?;
-    let at = granted.subject();
     let fields = fields(body.read()?, &["scopes", "expires_in"])?;
     let asked = scopes(&fields)?;
-    let expires = code_expiry(expires_in(&fields)?, state.clock.now())
+    let life = expires_in(&fields)?;
+    let (made, code) = make(&state, &caller, granted, &asked, life).await?;
+    Ok(Json(model(&state, &made, &code)))
+}
+
+/// Makes an invitation that lasts so many seconds (a day when nobody says); no scopes means to enter the server.
+pub(in crate::http) async fn make(
+    state: &AppState,
+    caller: &Principal,
+    granted: Granted<ShareServer>,
+    scopes: &[Scope],
+    expires_in: Option<i64>,
+) -> Result<(ShareCode, Token), ApiError> {
+    let at = granted.subject();
+    let expires = code_expiry(expires_in, state.clock.now())
         .map_err(|error| ApiError::bad_request(error.to_string()))?;
-    let scopes = SharedScopes::asked(&asked, at)
+    let scopes = SharedScopes::asked(scopes, at)
         .map_err(|error| ApiError::bad_request(error.to_string()))?;
-    let what = shareable(&caller, &granted, scopes)?;
-    find_server(&state, at).await?;
+    let what = shareable(caller, &granted, scopes)?;
+    find_server(state, at).await?;
     let code = Token::from_config(random_urlsafe::<32>());
-    let made = store(&state, granted, &caller, &code, &what, expires).await?;
+    let made = store(state, granted, caller, &code, &what, expires).await?;
     tracing::info!(
         audit = true,
         "{} makes share code {} for server {}: {}",
@@ -46,7 +60,7 @@ pub(in crate::http::api) async fn create(
         made.server.at,
         made.scopes.texts(&made.server.at).join(" ")
     );
-    Ok(Json(model(&state, &made, &code)))
+    Ok((made, code))
 }
 
 /// The field `expires_in`: a whole number, as `3600.0` too, or the digits of one.
@@ -110,12 +124,17 @@ async fn store(
     Ok(made)
 }
 
-fn model(state: &AppState, made: &ShareCode, code: &Token) -> ShareCodeModel {
-    let addresses = &state.addresses;
+/// The path of the page that accepts an invitation.
+pub(in crate::http) fn accept_path(state: &AppState, code: &Token) -> String {
     let query: String = form_urlencoded::Serializer::new(String::new())
         .append_pair("code", code.expose())
         .finish();
-    let accept_url = format!("{}?{query}", addresses.base.hub_path("accept-share"));
+    format!("{}?{query}", state.addresses.base.hub_path("accept-share"))
+}
+
+fn model(state: &AppState, made: &ShareCode, code: &Token) -> ShareCodeModel {
+    let addresses = &state.addresses;
+    let accept_url = accept_path(state, code);
     let secret = ShareCodeSecret {
         code: code.expose().to_owned(),
         full_accept_url: addresses.full_url(&accept_url),

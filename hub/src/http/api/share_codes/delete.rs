@@ -18,9 +18,12 @@ use crate::state::AppState;
 
 /// Which codes. An argument without a value counts for nothing, as in JupyterHub.
 #[derive(Debug, PartialEq)]
-enum Which {
+pub(in crate::http) enum Which {
+    /// The code itself.
     Code(String),
+    /// Its id, `sc_1`.
     Id(String),
+    /// All of the server.
     All,
 }
 
@@ -42,16 +45,25 @@ pub(in crate::http::api) async fn delete(
     OriginalUri(uri): OriginalUri,
 ) -> Result<StatusCode, ApiError> {
     let granted = caller.require::<ShareServer>(at)?;
-    let server = find_server(&state, granted.subject()).await?;
-    let which = Which::of(&uri);
-    let removed = remove(&state, &granted, server.as_ref(), &which).await?;
+    take_back(&state, &granted, &Which::of(&uri)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes invitations to a server back.
+pub(in crate::http) async fn take_back(
+    state: &AppState,
+    granted: &Granted<ShareServer>,
+    which: &Which,
+) -> Result<(), ApiError> {
+    let server = find_server(state, granted.subject()).await?;
+    let removed = remove(state, granted, server.as_ref(), which).await?;
     tracing::info!(
         audit = true,
         removed,
         "share codes of server {} are taken back",
         granted.subject()
     );
-    Ok(StatusCode::NO_CONTENT)
+    Ok(())
 }
 
 async fn remove(

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use hub_types::scope::Scope;
 use hub_types::share::ShareModel;
 
 use super::super::body::shown;
@@ -23,14 +24,26 @@ pub(in crate::http::api) async fn grant(
     body: JsonBody,
 ) -> Result<Json<ShareModel>, ApiError> {
     let granted = caller.require::<ShareServer>(at)?;
-    let at = granted.subject();
     let asked = ShareBody::read(body.read()?)?;
-    let scopes = SharedScopes::asked(&asked.scopes, at)
+    let share = share_with(&state, &caller, granted, &asked.with, &asked.scopes).await?;
+    Ok(Json(model(&state, &share)))
+}
+
+/// Shares a server with somebody; no scopes means to enter it.
+pub(in crate::http) async fn share_with(
+    state: &AppState,
+    caller: &Principal,
+    granted: Granted<ShareServer>,
+    with: &With,
+    scopes: &[Scope],
+) -> Result<Share, ApiError> {
+    let at = granted.subject();
+    let scopes = SharedScopes::asked(scopes, at)
         .map_err(|error| ApiError::bad_request(error.to_string()))?;
-    find_server(&state, at).await?;
-    let what = shareable(&caller, &granted, scopes)?;
-    let with = recipient(&state, &caller, &asked.with).await?;
-    let share = store(&state, granted, with, &what).await?;
+    find_server(state, at).await?;
+    let what = shareable(caller, &granted, scopes)?;
+    let with = recipient(state, caller, with).await?;
+    let share = store(state, granted, with, &what).await?;
     tracing::info!(
         audit = true,
         "{} shares server {} with {}: {}",
@@ -39,7 +52,7 @@ pub(in crate::http::api) async fn grant(
         share.with,
         share.scopes.texts(&share.server.at).join(" ")
     );
-    Ok(Json(model(&state, &share)))
+    Ok(share)
 }
 
 /// Evidence that the caller may share these scopes.

@@ -4,6 +4,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use hub_types::scope::Scope;
 use serde_json::{Value, json};
 
 use super::{ShareBody, With, find_server, model};
@@ -27,17 +28,26 @@ pub(in crate::http::api) async fn revoke(
 ) -> Result<Json<Value>, ApiError> {
     let granted = caller.require::<ShareServer>(at)?;
     let asked = ShareBody::read(body.read()?)?;
-    let server = find_server(&state, granted.subject()).await?;
-    let with = recipient(&state, &asked.with).await?;
-    let left = match server.zip(with) {
-        Some((server, with)) => take_back(&state, &granted, &server, with, &asked).await?,
-        None => None,
-    };
-    match left {
+    match take_back_from(&state, &granted, &asked.with, &asked.scopes).await? {
         Some(share) => serde_json::to_value(model(&state, &share))
             .map(Json)
             .map_err(ApiError::internal),
         None => Ok(Json(json!({}))),
+    }
+}
+
+/// Takes scopes back from somebody, all of them when none is named. What is left.
+pub(in crate::http) async fn take_back_from(
+    state: &AppState,
+    granted: &Granted<ShareServer>,
+    with: &With,
+    scopes: &[Scope],
+) -> Result<Option<Share>, ApiError> {
+    let server = find_server(state, granted.subject()).await?;
+    let with = recipient(state, with).await?;
+    match server.zip(with) {
+        Some((server, with)) => take_back(state, granted, &server, with, scopes).await,
+        None => Ok(None),
     }
 }
 
@@ -56,13 +66,13 @@ async fn take_back(
     _granted: &Granted<ShareServer>,
     server: &Server,
     with: Recipient,
-    asked: &ShareBody,
+    scopes: &[Scope],
 ) -> Result<Option<Share>, ApiError> {
     let tx = state.db.write().await?;
     let Some(share) = shares::find(&*tx, server.id, with).await? else {
         return Ok(None);
     };
-    let left = share.scopes.without(&asked.scopes, &share.server.at);
+    let left = share.scopes.without(scopes, &share.server.at);
     match &left {
         Some(scopes) if *scopes == share.scopes => return Ok(Some(share)),
         Some(scopes) => shares::put_scopes(&tx, share.id, scopes).await?,

@@ -1,0 +1,90 @@
+//! Stop, restart and end of a server, asked for by forms.
+
+use std::time::Duration;
+
+use axum::response::Response;
+
+use super::super::context::{PageUser, found};
+use super::super::error_page::PageError;
+use super::super::spawn::arrival;
+use super::super::spawn_pending::not_running;
+use crate::domain::action::{StartServer, StopServer};
+use crate::domain::server::ServerRef;
+use crate::http::error::ApiError;
+use crate::http::freshness::{self, Deed};
+use crate::spawner::manager::{StartError, StartOutcome, StartRequest, StopOutcome, StopRequest};
+
+/// How long a page waits for a stop before it says "stopping".
+const STOP_WAIT: Duration = Duration::from_secs(5);
+
+/// The same where a start follows. Source: JupyterHub's `slow_stop_timeout`.
+const RESTART_WAIT: Duration = Duration::from_secs(10);
+
+/// How long a page waits for an early error of a start before it shows the progress.
+const EARLY: Duration = Duration::from_secs(1);
+
+/// With which options a server starts again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Restart {
+    /// Those that it had.
+    AsItWas,
+    /// Those that its owner chooses now.
+    WithOptions,
+}
+
+async fn end(
+    user: &PageUser,
+    at: &ServerRef,
+    request: StopRequest,
+    wait: Duration,
+) -> Result<StopOutcome, PageError> {
+    let granted = user.principal.require::<StopServer>(at.clone())?;
+    freshness::before(&user.state, &user.principal, &at.user, Deed::Stop).await?;
+    let stopped = user.state.manager.stop(granted, request, wait).await;
+    stopped.map_err(|error| ApiError::from(error).into())
+}
+
+/// Stops a server, or cancels its start.
+pub(in super::super) async fn stop(user: &PageUser, at: ServerRef) -> Result<(), PageError> {
+    end(user, &at, StopRequest::default(), STOP_WAIT).await?;
+    Ok(())
+}
+
+/// Stops a named server and forgets it.
+pub(super) async fn delete(user: &PageUser, at: ServerRef) -> Result<Response, PageError> {
+    let named = user.state.config.jupyterhub.named_servers();
+    named.check_enabled().map_err(ApiError::from)?;
+    let request = StopRequest {
+        remove: true,
+        ..StopRequest::default()
+    };
+    end(user, &at, request, STOP_WAIT).await?;
+    Ok(found(&user.base().hub_path("home")))
+}
+
+/// Stops a server and starts it again. A stop that takes long is shown as such; the start is the visitor's then.
+pub(in super::super) async fn restart(
+    user: &PageUser,
+    at: ServerRef,
+    how: Restart,
+) -> Result<Response, PageError> {
+    let granted = user.principal.require::<StartServer>(at.clone())?;
+    let pending = user.base().spawn_pending(&at.user, &at.name);
+    if end(user, &at, StopRequest::default(), RESTART_WAIT).await? == StopOutcome::Pending {
+        return Ok(found(&pending));
+    }
+    if how == Restart::WithOptions {
+        return Ok(found(&user.base().spawn(&at.user, &at.name)));
+    }
+    freshness::before(&user.state, &user.principal, &at.user, Deed::Spawn).await?;
+    let started = user
+        .state
+        .manager
+        .start(granted, StartRequest::default(), EARLY);
+    match started.await {
+        Ok(StartOutcome::Ready) => Ok(found(&arrival(user, &at))),
+        Ok(StartOutcome::Pending) | Err(StartError::Refused { .. }) => Ok(found(&pending)),
+        Err(StartError::Failed(failure)) => not_running(user, &at, Some(&failure)),
+        Err(error) => Err(ApiError::from(error).into()),
+    }
+}
