@@ -23,6 +23,7 @@ macro_rules! page {
 }
 
 mod accept_share;
+pub mod admin;
 pub mod api_docs;
 mod services;
 
