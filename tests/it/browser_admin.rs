@@ -36,10 +36,10 @@ async fn an_administrator_finds_starts_stops_adds_and_deletes() {
     browser.screenshot("admin-search").await;
 
     // By keyboard: the button of the row, and the list follows the server by itself.
-    let start = "button[aria-label='Start the server of student-42']";
+    let start = "button[aria-label='Start student-42']";
     browser.type_into(start, &char::from(Key::Enter).to_string()).await;
     browser.shows("Running").await;
-    assert!(browser.has("a[aria-label='Access the server of student-42']").await);
+    assert!(browser.has("a[aria-label='Access student-42']").await);
 
     // Select all of what is found, and stop it.
     browser.click("#select-all").await;

@@ -327,8 +327,8 @@ async fn one(admin: &Admin, deed: &Deed, job: &Job) -> Result<(), ApiError> {
     }
 }
 
-/// Stops every server of a user. Of one without a running server the default one is asked to stop: that says whether the
-/// visitor may.
+/// Stops every server of a user that the visitor may stop. If there is none, the default one is asked to stop: that says
+/// whether the visitor may.
 async fn stop_all_of(admin: &Admin, user: &Username) -> Result<(), ApiError> {
     let (state, caller) = (&admin.state, &admin.principal);
     let default = ServerRef::new(user.clone(), ServerName::default_server());
@@ -340,6 +340,7 @@ async fn stop_all_of(admin: &Admin, user: &Username) -> Result<(), ApiError> {
         .into_iter()
         .filter(is_active)
         .map(|server| server.at)
+        .filter(|at| caller.require::<StopServer>(at.clone()).is_ok())
         .collect();
     if active.is_empty() {
         active.push(default);

@@ -328,7 +328,11 @@ impl Listing {
         limits.sort_unstable();
         limits.dedup();
         let limits = limits.into_iter().map(|size| Choice {
-            value: size.to_string(),
+            // The usual one need not be said.
+            value: match size == sizes.default {
+                true => String::new(),
+                false => size.to_string(),
+            },
             label: format!("{size} to a page"),
             selected: size == self.limit,
         });

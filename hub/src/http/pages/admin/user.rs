@@ -71,8 +71,10 @@ pub(super) async fn page(
 fn about(admin: &Admin, model: UserModel) -> UserPage {
     let may = may(admin, &model);
     let groups = model.groups.clone();
-    let others = admin.group_names().into_iter();
-    let others = others.filter(|name| !groups.iter().flatten().any(|own| own == name));
+    let others = admin.group_names().into_iter().filter(|name| {
+        let editable = admin.principal.may(&ScopeName::Groups, Target::Group(name));
+        editable && !groups.iter().flatten().any(|own| own == name)
+    });
     UserPage {
         chrome: admin.chrome(),
         tabs: tabs(admin),
