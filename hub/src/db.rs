@@ -76,7 +76,7 @@ pub use share_codes::{NewShareCode, ShareCodesOf};
 pub use shares::SharesOf;
 pub use tokens::NewTokenRow;
 pub use upgrade::Upgrade;
-pub use users::{UserFilter, UserOrder, UserPage, UserState, UsersOnly};
+pub use users::{Seen, UserFilter, UserOrder, UserPage, UserState, UsersOnly};
 
 /// How long the end of a hub waits for its last statements.
 const CLOSING: Duration = Duration::from_secs(5);

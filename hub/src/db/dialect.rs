@@ -1,7 +1,9 @@
 //! The few things that each database says in words of its own.
 
-use sea_orm::sea_query::{Expr, Query};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, Statement};
+use sea_orm::sea_query::{Expr, NullOrdering, Query};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, Order, QueryOrder as _, Select, Statement,
+};
 
 use super::DbError;
 use super::row::json;
@@ -25,6 +27,24 @@ pub(super) fn is(column: impl ColumnTrait, text: &str) -> Expr {
 /// What no row is.
 pub(super) fn nothing() -> Expr {
     Expr::cust("1 = 0")
+}
+
+/// Orders by a column in which nothing counts as the lowest value. Only PostgreSQL sees that the other way round; to the
+/// others it is not said, because MySQL would leave its index for it.
+pub(super) fn nulls_lowest<E: EntityTrait>(
+    query: Select<E>,
+    backend: DbBackend,
+    column: impl ColumnTrait,
+    order: Order,
+) -> Select<E> {
+    let nulls = match order {
+        Order::Desc => NullOrdering::Last,
+        _ => NullOrdering::First,
+    };
+    match backend {
+        DbBackend::Postgres => query.order_by_with_nulls(column, order, nulls),
+        _ => query.order_by(column, order),
+    }
 }
 
 /// Whether a column has one of these values, however many they are: they go as one value, a JSON list, because databases

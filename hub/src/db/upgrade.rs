@@ -148,12 +148,12 @@ mod tests {
     async fn case_103_a_schema_that_is_not_ours_is_refused_and_left_alone() {
         for (sql, said) in [
             (
-                "UPDATE _sqlx_migrations SET version = 99 WHERE version = 4",
-                "it was written by a newer hub (migration 99; this one knows 4); run that one",
+                "UPDATE _sqlx_migrations SET version = 99 WHERE version = 5",
+                "it was written by a newer hub (migration 99; this one knows 5); run that one",
             ),
             (
-                "UPDATE _sqlx_migrations SET success = FALSE WHERE version = 4",
-                "(migration 4) was interrupted and cannot be taken back",
+                "UPDATE _sqlx_migrations SET success = FALSE WHERE version = 5",
+                "(migration 5) was interrupted and cannot be taken back",
             ),
             (
                 "CREATE TABLE alembic_version (version_num VARCHAR(32))",
@@ -190,10 +190,13 @@ mod tests {
     async fn made_older(url: &DbUrl) {
         drop(Db::open(url).await.unwrap());
         let pools = Pools::open(url).await.unwrap();
-        for older in [
-            "ALTER TABLE servers DROP COLUMN stop_notice",
-            "DELETE FROM _sqlx_migrations WHERE version = 4",
-        ] {
+        let made: &[&str] = match url {
+            DbUrl::Sqlite(_) | DbUrl::Memory => &["DROP INDEX users_last_activity"],
+            DbUrl::Postgres(_) => &["DROP INDEX users_last_activity", "DROP INDEX users_name"],
+            DbUrl::MySql(_) => &["DROP INDEX users_last_activity ON users"],
+        };
+        let noted = "DELETE FROM _sqlx_migrations WHERE version = 5";
+        for older in made.iter().chain([&noted]) {
             pools.writer().execute_unprepared(older).await.unwrap();
         }
     }
@@ -243,7 +246,7 @@ mod tests {
             let upgraded = Db::upgrade(url, true, DateTime::UNIX_EPOCH).await;
             assert!(matches!(upgraded, Err(DbError::Taken)), "{upgraded:?}");
             let pools = Pools::open(url).await.unwrap();
-            assert_eq!(schema::look(&pools.writer()).await.unwrap(), Schema::Old(3));
+            assert_eq!(schema::look(&pools.writer()).await.unwrap(), Schema::Old(4));
         }
         drop(alone);
         // The server learns of the end of a connection when it learns of it.

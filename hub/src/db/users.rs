@@ -1,9 +1,11 @@
 //! Users.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use hub_types::names::Username;
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr, NullOrdering};
+use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, Order, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
@@ -177,6 +179,17 @@ pub enum UserState {
     Inactive,
 }
 
+/// Which users by when they were last seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// At this time or later.
+    Since(DateTime<Utc>),
+    /// Before this time, or never.
+    NotSince(DateTime<Utc>),
+    /// Never.
+    Never,
+}
+
 /// In which order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum UserOrder {
@@ -205,12 +218,37 @@ pub struct UserFilter {
     pub state: Option<UserState>,
     /// By a part of the name, in any case.
     pub name_contains: Option<String>,
+    /// Only members of this group.
+    pub group: Option<String>,
+    /// Only administrators, or only others.
+    pub admin: Option<bool>,
+    /// By when they were last seen.
+    pub seen: Option<Seen>,
     /// Only these (what the caller's scopes reach).
     pub only: Option<UsersOnly>,
     /// In which order.
     pub order: UserOrder,
     /// The other way round.
     pub descending: bool,
+}
+
+impl UserFilter {
+    /// Whether it lets everybody through.
+    fn is_open(&self) -> bool {
+        self.state.is_none()
+            && self.name_contains.is_none()
+            && self.group.is_none()
+            && self.admin.is_none()
+            && self.seen.is_none()
+            && self.only.is_none()
+    }
+
+    fn direction(&self) -> Order {
+        match self.descending {
+            true => Order::Desc,
+            false => Order::Asc,
+        }
+    }
 }
 
 /// A page of users.
@@ -257,12 +295,22 @@ pub async fn page(
     offset: u64,
     limit: u64,
 ) -> Result<UserPage, DbError> {
-    let everybody =
-        filter.state.is_none() && filter.name_contains.is_none() && filter.only.is_none();
-    if everybody && filter.order == UserOrder::Id {
-        page_of_all(db, filter.descending, offset, limit).await
-    } else {
-        page_of_some(db.read(), filter, offset, limit).await
+    match (filter.is_open(), filter.order) {
+        (true, UserOrder::Id) => page_of_all(db, filter.descending, offset, limit).await,
+        // How many there are is known without counting.
+        (true, _) => {
+            let users = slice(db.read(), filter, offset, limit).await?;
+            let total = db.register().ids(db.read()).await?.len() as u64;
+            Ok(UserPage { users, total })
+        }
+        (false, _) => {
+            // Two connections: both may have to look at all names.
+            let (total, users) = futures_util::try_join!(
+                total(db.read(), filter),
+                slice(db.read(), filter, offset, limit)
+            )?;
+            Ok(UserPage { users, total })
+        }
     }
 }
 
@@ -291,75 +339,95 @@ async fn page_of_all(
     Ok(UserPage { users, total })
 }
 
-async fn page_of_some(
+async fn total(c: &impl ConnectionTrait, filter: &UserFilter) -> Result<u64, DbError> {
+    Ok(chosen(c.get_database_backend(), filter)?.count(c).await?)
+}
+
+/// The users of a page. Their ids first: what comes before the page is then read from an index alone.
+async fn slice(
     c: &impl ConnectionTrait,
     filter: &UserFilter,
     offset: u64,
     limit: u64,
-) -> Result<UserPage, DbError> {
-    let query = chosen(c.get_database_backend(), filter)?;
-    let total = query.clone().count(c).await?;
-    let order = if filter.descending {
-        Order::Desc
-    } else {
-        Order::Asc
-    };
-    let column = match filter.order {
-        UserOrder::Id => Column::Id,
-        UserOrder::Name => Column::Name,
-        UserOrder::LastActivity => Column::LastActivity,
-    };
-    // Who was never seen counts as the oldest, which PostgreSQL sees the other way round.
-    let nulls = if filter.descending {
-        NullOrdering::Last
-    } else {
-        NullOrdering::First
-    };
-    let query = match filter.order {
-        UserOrder::LastActivity => query.order_by_with_nulls(column, order.clone(), nulls),
-        UserOrder::Id | UserOrder::Name => query.order_by(column, order.clone()),
-    };
-    let rows = query
-        .order_by(Column::Id, order)
+) -> Result<Vec<User>, DbError> {
+    let backend = c.get_database_backend();
+    let ids: Vec<i64> = ordered(chosen(backend, filter)?, backend, filter)
+        .select_only()
+        .column(Column::Id)
         .offset(offset)
         .limit(limit)
+        .into_tuple()
         .all(c)
         .await?;
-    Ok(UserPage {
-        users: rows.iter().map(read).collect::<Result<_, _>>()?,
-        total,
-    })
+    let mut rows = HashMap::with_capacity(ids.len());
+    // In portions: databases bound the number of values in a statement.
+    for chunk in ids.chunks(500) {
+        let these = Entity::find().filter(Column::Id.is_in(chunk.iter().copied()));
+        rows.extend(these.all(c).await?.into_iter().map(|row| (row.id, row)));
+    }
+    // Who was deleted in between is left out.
+    ids.iter().filter_map(|id| rows.get(id)).map(read).collect()
+}
+
+/// In the order that the filter says, which an index has.
+fn ordered(query: Select<Entity>, backend: DbBackend, filter: &UserFilter) -> Select<Entity> {
+    let order = filter.direction();
+    match filter.order {
+        UserOrder::Id => query.order_by(Column::Id, order),
+        // No two are the same.
+        UserOrder::Name => query.order_by(Column::Name, order),
+        UserOrder::LastActivity => {
+            dialect::nulls_lowest(query, backend, Column::LastActivity, order.clone())
+                .order_by(Column::Id, order)
+        }
+    }
 }
 
 /// The users that a filter lets through, in no order yet.
 fn chosen(backend: DbBackend, filter: &UserFilter) -> Result<Select<Entity>, DbError> {
-    let mut query = Entity::find();
-    query = match filter.state {
-        None => query,
-        Some(UserState::Ready) => {
-            query.filter(Column::Id.in_subquery(with_servers(&[ServerState::Ready])))
-        }
-        Some(UserState::Active) => {
-            query.filter(Column::Id.in_subquery(with_servers(ServerState::ACTIVE)))
-        }
-        Some(UserState::Inactive) => {
-            query.filter(Column::Id.not_in_subquery(with_servers(ServerState::ACTIVE)))
-        }
-    };
-    if let Some(part) = &filter.name_contains {
-        let lowered = sea_orm::sea_query::Func::lower(Expr::col(Column::Name));
-        let has = Expr::expr(lowered).like(like(&part.to_lowercase()));
-        query = query.filter(if part.contains('\0') {
-            dialect::nothing()
-        } else {
-            has
-        });
+    let mut these = Condition::all()
+        .add_option(filter.state.map(by_state))
+        .add_option(filter.name_contains.as_deref().map(by_name))
+        .add_option(filter.admin.map(|admin| Column::Admin.eq(admin)))
+        .add_option(filter.seen.map(by_seen));
+    if let Some(group) = &filter.group {
+        let members = super::groups::members_of(backend, std::slice::from_ref(group))?;
+        these = these.add(Column::Id.in_subquery(members));
     }
     if let Some(only) = &filter.only {
-        let these = Condition::any()
+        let reached = Condition::any()
             .add(dialect::one_of(backend, Column::Name, &only.users)?)
             .add(Column::Id.in_subquery(super::groups::members_of(backend, &only.groups)?));
-        query = query.filter(these);
+        these = these.add(reached);
     }
-    Ok(query)
+    Ok(Entity::find().filter(these))
 }
+
+fn by_state(state: UserState) -> Expr {
+    match state {
+        UserState::Ready => Column::Id.in_subquery(with_servers(&[ServerState::Ready])),
+        UserState::Active => Column::Id.in_subquery(with_servers(ServerState::ACTIVE)),
+        UserState::Inactive => Column::Id.not_in_subquery(with_servers(ServerState::ACTIVE)),
+    }
+}
+
+fn by_name(part: &str) -> Expr {
+    if part.contains('\0') {
+        return dialect::nothing();
+    }
+    let lowered = sea_orm::sea_query::Func::lower(Expr::col(Column::Name));
+    Expr::expr(lowered).like(like(&part.to_lowercase()))
+}
+
+fn by_seen(seen: Seen) -> Condition {
+    match seen {
+        Seen::Since(at) => Condition::all().add(Column::LastActivity.gte(to_micros(at))),
+        Seen::NotSince(at) => Condition::any()
+            .add(Column::LastActivity.is_null())
+            .add(Column::LastActivity.lt(to_micros(at))),
+        Seen::Never => Condition::all().add(Column::LastActivity.is_null()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -76,6 +76,8 @@ actions! {
     StopServer(DeleteServers) on ServerRef => |at| Target::Server(at.user.as_str(), at.name.as_str());
     /// Ask for access to a user's servers: does nothing any more.
     AdminAccess(Servers) on String => |name| Target::User(name);
+    /// Read what a server wrote, which may hold secrets.
+    ReadServerOutput(AdminServerState) on ServerRef => |at| Target::Server(at.user.as_str(), at.name.as_str());
     /// Enter a server.
     AccessServer(AccessServers) on ServerRef => |at| Target::Server(at.user.as_str(), at.name.as_str());
     /// See with whom a server is shared, and its share codes.

@@ -8,6 +8,7 @@
 //! An action in `domain::action`, a file here, what is said of it in `describe`, a line in `described`, a row in
 //! `docs/compat.md`.
 
+pub(in crate::http) mod acts;
 mod authorizations;
 mod body;
 mod bulk;

@@ -4,6 +4,7 @@
 //! (somebody who has logged in) and answers with a page, a redirect, or a [`PageError`], which becomes the error page.
 
 mod accept_share;
+mod admin;
 mod api_docs;
 mod context;
 mod csp_report;
@@ -108,6 +109,28 @@ pub fn routes(state: &AppState) -> Router<AppState> {
             get(accept_share::ask).post(accept_share::accept),
         )
         // -- for administrators
+        .route(&hub("admin"), get(admin::users::list).post(admin::act::act))
+        .route(
+            &hub("admin/add-users"),
+            get(admin::add_users::form).post(admin::add_users::add),
+        )
+        .route(
+            &hub("admin/user"),
+            get(admin::user::show).post(admin::user_change::change),
+        )
+        .route(
+            &hub("admin/groups"),
+            get(admin::groups::list).post(admin::groups::create),
+        )
+        .route(
+            &hub("admin/group"),
+            get(admin::group::show).post(admin::group::change),
+        )
+        .route(&hub("admin/roles"), get(admin::roles::list))
+        .route(
+            &hub("admin/shutdown"),
+            get(admin::shutdown::ask).post(admin::shutdown::end),
+        )
         .route(&hub("admin/services"), get(services::page))
         // -- for those who write clients
         .merge(api_docs::routes(base))

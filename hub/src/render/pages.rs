@@ -22,6 +22,7 @@ macro_rules! page {
 }
 
 mod accept_share;
+pub mod admin;
 pub mod api_docs;
 mod home;
 mod manage;

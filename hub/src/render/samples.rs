@@ -1,5 +1,7 @@
 //! Pages for tests: every page in every variant, with texts of the test's choice.
 
+mod admin;
+
 use chrono::{DateTime, Utc};
 use http::StatusCode;
 use hub_types::server::StopNotice;
@@ -349,6 +351,7 @@ fn services(text: &str) -> ServicesPage {
     };
     ServicesPage {
         chrome: chrome(text),
+        tabs: None,
         rows: vec![failed, running, external],
     }
 }
@@ -377,6 +380,15 @@ fn not_running(text: &str, failure: Option<Failure>) -> NotRunningPage {
 
 /// Every page in every variant as `(name, html)`.
 pub(crate) fn all(
+    renderer: &Renderer,
+    text: &str,
+) -> Vec<(&'static str, Result<String, RenderError>)> {
+    let mut pages = everybodys(renderer, text);
+    pages.extend(admin::all(renderer, text));
+    pages
+}
+
+fn everybodys(
     renderer: &Renderer,
     text: &str,
 ) -> Vec<(&'static str, Result<String, RenderError>)> {
@@ -443,6 +455,7 @@ pub(crate) fn all(
             "services-none",
             renderer.render(&ServicesPage {
                 chrome: chrome(text),
+                tabs: None,
                 rows: Vec::new(),
             }),
         ),
@@ -551,6 +564,12 @@ pub(crate) fn all(
 
 /// Every page with as little as its struct allows.
 pub(crate) fn minimal(renderer: &Renderer) -> Vec<(&'static str, Result<String, RenderError>)> {
+    let mut pages = everybodys_minimal(renderer);
+    pages.extend(admin::minimal(renderer));
+    pages
+}
+
+fn everybodys_minimal(renderer: &Renderer) -> Vec<(&'static str, Result<String, RenderError>)> {
     vec![
         ("login", renderer.render(&LoginPage::default())),
         ("logout", renderer.render(&LogoutPage::default())),

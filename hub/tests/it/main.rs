@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod admin_pages;
 mod api;
 mod browser_pages;
 mod configured_pages;

@@ -2,12 +2,11 @@
 
 use std::sync::PoisonError;
 
-use axum::Json;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
 use super::body::{object, python};
@@ -36,25 +35,32 @@ pub(super) async fn shutdown(
         proxy: flag("proxy")?,
         servers: flag("servers")?,
     };
-    Ok(begin(&state, &granted, request))
+    let text = json!({ "message": "Shutting down Hub" });
+    let answer = (
+        StatusCode::ACCEPTED,
+        [(header::CONTENT_TYPE, "application/json")],
+        text.to_string(),
+    );
+    Ok(begin(&state, &granted, request, answer.into_response()))
 }
 
 /// Notes what to take along, and begins when the answer has been handed over.
-fn begin(state: &AppState, _granted: &Granted<Shutdown>, request: ShutdownRequest) -> Response {
+pub(in crate::http::api) fn begin(
+    state: &AppState,
+    _granted: &Granted<Shutdown>,
+    request: ShutdownRequest,
+    answer: Response,
+) -> Response {
     *state
         .shutdown_request
         .lock()
         .unwrap_or_else(PoisonError::into_inner) = request;
     let end = state.shutdown.clone().drop_guard();
-    let Json(text) = Json(json!({ "message": "Shutting down Hub" }));
-    let body = stream::once(async move {
-        let _end = end;
-        Ok::<_, std::convert::Infallible>(text.to_string())
-    });
-    (
-        StatusCode::ACCEPTED,
-        [(header::CONTENT_TYPE, "application/json")],
-        Body::from_stream(body),
-    )
-        .into_response()
+    answer.map(|body| {
+        let last = stream::once(async move {
+            drop(end);
+            Ok(Bytes::new())
+        });
+        Body::from_stream(body.into_data_stream().chain(last))
+    })
 }

@@ -9,6 +9,8 @@ pub(super) mod list;
 pub(super) mod sessions;
 pub(super) mod update;
 
+use std::collections::HashMap;
+
 use axum::http::{StatusCode, Uri};
 use hub_types::names::{Username, normalise};
 use hub_types::user::UserModel;
@@ -18,6 +20,7 @@ use crate::db::{roles, servers, users};
 use crate::domain::login::{ByPattern, new_name as unused_name};
 use crate::domain::membership::may_make_admins;
 use crate::domain::principal::Principal;
+use crate::domain::server::Server;
 use crate::domain::user::User;
 use crate::http::error::ApiError;
 use crate::http::extract::argument;
@@ -70,9 +73,22 @@ pub(super) async fn user_models(
     include_stopped: bool,
 ) -> Result<Vec<UserModel>, ApiError> {
     let ids: Vec<_> = users.iter().map(|user| user.id).collect();
-    let mut all_servers: std::collections::HashMap<_, Vec<_>> = std::collections::HashMap::new();
-    for server in servers::of_users(state.db.read(), &ids).await? {
-        all_servers.entry(server.user_id).or_default().push(server);
+    let servers = servers::of_users(state.db.read(), &ids).await?;
+    models_with(state, caller, (users, &servers), include_stopped).await
+}
+
+/// The same, when their servers are known already.
+pub(super) async fn models_with(
+    state: &AppState,
+    caller: &Principal,
+    (users, servers): (&[User], &[Server]),
+    include_stopped: bool,
+) -> Result<Vec<UserModel>, ApiError> {
+    let ids: Vec<_> = users.iter().map(|user| user.id).collect();
+    let mut all_servers: HashMap<_, Vec<Server>> = HashMap::new();
+    for server in servers {
+        let known = all_servers.entry(server.user_id).or_default();
+        known.push(server.clone());
     }
     let granted = roles::granted_to_users(state.db.read(), &ids).await?;
     let view = view(state, caller, include_stopped);

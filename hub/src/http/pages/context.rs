@@ -15,6 +15,7 @@ use url::form_urlencoded;
 use super::PageError;
 use crate::auth::Way;
 use crate::auth::cookies::{CookieStyle, RequestCookies, SESSION_COOKIE};
+use crate::domain::action::{Hub, OpenAdminUi};
 use crate::domain::next_url;
 use crate::domain::principal::Principal;
 use crate::http::extract::{CallerNote, cookie_caller, cookies, session_id, token_caller};
@@ -109,7 +110,10 @@ impl Visitor {
                 .principal
                 .as_ref()
                 .map(|principal| principal.owner.name().to_owned()),
-            admin: false,
+            admin: self
+                .principal
+                .as_ref()
+                .is_some_and(|principal| principal.require::<OpenAdminUi>(Hub).is_ok()),
             administers_services: self
                 .principal
                 .as_ref()

@@ -31,6 +31,13 @@ pub(crate) const STALE: &str =
 pub(crate) struct RawForm(Vec<(String, String)>);
 
 impl RawForm {
+    /// A form with these fields.
+    #[cfg(test)]
+    pub(crate) fn of(fields: &[(&str, &str)]) -> Self {
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        Self(fields.iter().map(owned).collect())
+    }
+
     /// The first value of a field.
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         self.0
@@ -45,6 +52,11 @@ impl RawForm {
             .iter()
             .filter(move |(key, _)| key == name)
             .map(|(_, value)| value.as_str())
+    }
+
+    /// All fields with their values, as they came.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
     /// Checks the XSRF token for this visitor.

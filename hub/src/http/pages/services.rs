@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use hub_types::scope::ScopeName;
 
+use super::admin;
 use super::context::PageUser;
 use super::error_page::PageError;
 use crate::domain::action::ReadServiceOutput;
@@ -24,6 +25,7 @@ pub(super) async fn page(user: PageUser) -> Result<Response, PageError> {
     });
     let page = ServicesPage {
         rows: rows.collect(),
+        tabs: admin::tabs_of(&user),
         chrome: user.chrome(),
     };
     user.page(StatusCode::OK, &page)

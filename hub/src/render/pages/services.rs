@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use hub_types::time::{iso, iso_opt};
 use serde::Serialize;
 
+use super::admin::AdminTabs;
 use super::{Chrome, Page};
 
 /// Why a service last ended by itself, or could not be started.
@@ -61,6 +62,8 @@ pub struct ServicesPage {
     /// What all pages share.
     #[serde(skip)]
     pub chrome: Chrome,
+    /// The admin pages, for those who may open them.
+    pub tabs: Option<AdminTabs>,
     /// By name.
     pub rows: Vec<ServiceRow>,
 }

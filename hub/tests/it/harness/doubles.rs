@@ -33,6 +33,8 @@ pub(crate) struct SpawnerDouble {
     /// How often each server was started.
     starts: Mutex<BTreeMap<String, usize>>,
     ran_twice: AtomicBool,
+    /// What every server has written.
+    pub(crate) output: Mutex<Vec<String>>,
 }
 
 impl SpawnerDouble {
@@ -133,7 +135,7 @@ impl Spawner for SpawnerDouble {
     }
 
     async fn output_tail(&self, _state: &Value, _lines: usize) -> Vec<String> {
-        Vec::new()
+        self.output.lock().unwrap().clone()
     }
 }
 

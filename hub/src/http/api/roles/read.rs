@@ -20,14 +20,23 @@ pub(in crate::http::api) async fn list(
 ) -> Result<Response, ApiError> {
     caller.require::<ReadRoles>(Hub)?;
     let page = page.page()?;
+    let (models, total) = found(&state, (page.offset, page.limit)).await?;
+    Ok(page.answer(models, total))
+}
+
+/// A page of all roles by name, and how many there are.
+pub(in crate::http::api) async fn found(
+    state: &AppState,
+    (offset, limit): (u64, u64),
+) -> Result<(Vec<RoleModel>, u64), ApiError> {
     let all = roles::all(state.db.read()).await?;
-    let skip = usize::try_from(page.offset).unwrap_or(usize::MAX);
-    let take = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let skip = usize::try_from(offset).unwrap_or(usize::MAX);
+    let take = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut models = Vec::new();
     for name in all.keys().skip(skip).take(take) {
-        models.push(model(&state, name).await?);
+        models.push(model(state, name).await?);
     }
-    Ok(page.answer(models, all.len() as u64))
+    Ok((models, all.len() as u64))
 }
 
 pub(in crate::http::api) async fn get(

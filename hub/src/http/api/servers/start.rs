@@ -14,6 +14,8 @@ use super::{
 use crate::db::servers;
 use crate::domain::action::StartServer;
 use crate::domain::lifecycle::ServerState;
+use crate::domain::principal::Principal;
+use crate::domain::server::ServerRef;
 use crate::http::error::ApiError;
 use crate::http::extract::{Auth, JsonBody, ServerPath};
 use crate::http::freshness::{self, Deed};
@@ -29,8 +31,19 @@ pub(in crate::http::api) async fn start(
     ServerPath(at): ServerPath,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
+    Ok(empty(within(&state, &caller, at, body, SLOW_SPAWN).await?))
+}
+
+/// The same for a caller who waits as long as it says.
+pub(in crate::http::api) async fn within(
+    state: &AppState,
+    caller: &Principal,
+    at: ServerRef,
+    body: JsonBody,
+    wait: Duration,
+) -> Result<StatusCode, ApiError> {
     let granted = caller.require::<StartServer>(at.clone())?;
-    find(&state, &at.user).await?;
+    find(state, &at.user).await?;
     let body = ServerBody::read(body.read()?)?;
     if !at.name.is_default() {
         state.config.jupyterhub.named_servers().check_enabled()?;
@@ -50,15 +63,15 @@ pub(in crate::http::api) async fn start(
         }
     }
     if known.is_some_and(|server| server.state == ServerState::Spawning) {
-        return Ok(empty(StatusCode::ACCEPTED));
+        return Ok(StatusCode::ACCEPTED);
     }
-    freshness::before(&state, &caller, &at.user, Deed::Spawn).await?;
+    freshness::before(state, caller, &at.user, Deed::Spawn).await?;
     let request = StartRequest {
         user_options: body.user_options,
         display_name,
     };
-    match state.manager.start(granted, request, SLOW_SPAWN).await? {
-        StartOutcome::Ready => Ok(empty(StatusCode::CREATED)),
-        StartOutcome::Pending => Ok(empty(StatusCode::ACCEPTED)),
+    match state.manager.start(granted, request, wait).await? {
+        StartOutcome::Ready => Ok(StatusCode::CREATED),
+        StartOutcome::Pending => Ok(StatusCode::ACCEPTED),
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use chrono::{DateTime, Utc};
 use hub_types::server::Pending;
 
 use super::super::body::{is_nothing, object};
@@ -13,6 +14,8 @@ use super::super::users::find;
 use super::empty;
 use crate::db::servers;
 use crate::domain::action::StopServer;
+use crate::domain::principal::Principal;
+use crate::domain::server::ServerRef;
 use crate::http::error::ApiError;
 use crate::http::extract::{Auth, IfInactiveSince, JsonBody, ServerPath};
 use crate::http::freshness::{self, Deed};
@@ -29,8 +32,20 @@ pub(in crate::http::api) async fn stop(
     IfInactiveSince(since): IfInactiveSince,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
+    let status = within(&state, &caller, at, (since, body), SLOW_STOP).await?;
+    Ok(empty(status))
+}
+
+/// The same for a caller who waits as long as it says.
+pub(in crate::http::api) async fn within(
+    state: &AppState,
+    caller: &Principal,
+    at: ServerRef,
+    (since, body): (Option<DateTime<Utc>>, JsonBody),
+    wait: Duration,
+) -> Result<StatusCode, ApiError> {
     let granted = caller.require::<StopServer>(at.clone())?;
-    find(&state, &at.user).await?;
+    find(state, &at.user).await?;
     let fields = object(body.read()?, "Body must be a JSON object")?.unwrap_or_default();
     let remove = fields.get("remove").is_some_and(|value| !is_nothing(value));
     if !at.name.is_default() {
@@ -42,11 +57,11 @@ pub(in crate::http::api) async fn stop(
     };
     let known = servers::find(state.db.read(), &at).await?;
     if !remove && known.is_some_and(|server| server.state.pending() == Some(Pending::Stop)) {
-        return Ok(empty(StatusCode::ACCEPTED));
+        return Ok(StatusCode::ACCEPTED);
     }
-    freshness::before(&state, &caller, &at.user, Deed::Stop).await?;
-    match state.manager.stop(granted, request, SLOW_STOP).await? {
-        StopOutcome::Stopped => Ok(empty(StatusCode::NO_CONTENT)),
-        StopOutcome::Pending => Ok(empty(StatusCode::ACCEPTED)),
+    freshness::before(state, caller, &at.user, Deed::Stop).await?;
+    match state.manager.stop(granted, request, wait).await? {
+        StopOutcome::Stopped => Ok(StatusCode::NO_CONTENT),
+        StopOutcome::Pending => Ok(StatusCode::ACCEPTED),
     }
 }

@@ -39,7 +39,7 @@ pub(in crate::http::api) async fn list(
 
 /// The users that the caller's `list:users` reaches; none for everybody. A filter that means neither a user nor a group
 /// gives nothing, never everything, and takes nothing from the others.
-fn reachable(caller: &Principal) -> Result<Option<UsersOnly>, ApiError> {
+pub(in crate::http::api) fn reachable(caller: &Principal) -> Result<Option<UsersOnly>, ApiError> {
     let reach = caller.reach(LIST)?;
     if *reach == Reach::All {
         return Ok(None);
@@ -86,9 +86,9 @@ fn filter(uri: &Uri) -> Result<UserFilter, ApiError> {
     Ok(UserFilter {
         state,
         name_contains,
-        only: None,
         order,
         descending: sort.starts_with('-'),
+        ..UserFilter::default()
     })
 }
 
