@@ -301,6 +301,27 @@ impl<'a> Tour<'a> {
         self.visit("hostile-token", "hub/token").await;
     }
 
+    /// What administrators see, with somebody among their users whose name is markup.
+    async fn administrator(&mut self) {
+        let hostile: String = url::form_urlencoded::byte_serialize(HOSTILE.as_bytes()).collect();
+        self.visit("admin", "hub/admin").await;
+        self.browser.shows(HOSTILE).await;
+        self.visit("admin-nobody", "hub/admin?name_filter=nobody-of-this-name")
+            .await;
+        self.visit("admin-user", "hub/admin/user?name=mal").await;
+        self.visit("admin-add-users", "hub/admin/add-users").await;
+        self.visit("admin-groups", "hub/admin/groups").await;
+        self.visit("admin-group", "hub/admin/group?name=lab").await;
+        self.visit("admin-roles", "hub/admin/roles").await;
+        self.visit("admin-shutdown", "hub/admin/shutdown").await;
+        self.visit("services", "hub/admin/services").await;
+        let user = format!("hub/admin/user?name={hostile}");
+        self.visit("admin-user-hostile", &user).await;
+        self.browser.click("#delete-user").await;
+        self.browser.find("#confirm").await;
+        self.inspect("admin-confirm").await;
+    }
+
     async fn become_user(&self, user: &str) {
         self.browser
             .open(&format!("{}hub/logout", self.stack.url()))
@@ -352,7 +373,7 @@ async fn every_page_in_every_state() {
     tour.browser.find("#accept-share-form").await;
     tour.inspect("accept-share").await;
     tour.become_user("admin").await;
-    tour.visit("services", "hub/admin/services").await;
+    tour.administrator().await;
 
     let reports = stack
         .log()
