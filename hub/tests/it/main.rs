@@ -15,4 +15,5 @@ mod security;
 mod subdomains;
 mod system_logins;
 mod two_hubs;
+mod typed_password;
 mod watch;
