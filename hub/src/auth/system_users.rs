@@ -304,11 +304,9 @@ async fn make(command: &[String]) -> Result<(), String> {
         .map_err(|error| format!("{}: {error}", program.display()))?;
     let group = child.id().and_then(|id| i32::try_from(id).ok());
     let stderr = child.stderr.take();
-    let ended = timeout(MAKING, async {
-        let (said, ended) = tokio::join!(said(stderr), child.wait());
-        (ended, said)
-    });
-    match ended.await {
+    // Beside it: what the tool leaves running may hold its output open.
+    let said = tokio::spawn(said(stderr));
+    match timeout(MAKING, child.wait()).await {
         Err(_) => {
             if let Some(group) = group {
                 // Not waited for yet: the number is still its own.
@@ -320,13 +318,17 @@ async fn make(command: &[String]) -> Result<(), String> {
                 MAKING.as_secs()
             ))
         }
-        Ok((Ok(status), _)) if status.success() => Ok(()),
-        Ok((Ok(status), said)) => Err(format!(
-            "{} ended with {status}: {}",
-            program.display(),
-            String::from_utf8_lossy(&said).trim().escape_debug()
-        )),
-        Ok((Err(error), _)) => Err(error.to_string()),
+        Ok(Ok(status)) if status.success() => Ok(()),
+        Ok(Ok(status)) => {
+            let said = timeout(LOOKUP, said).await;
+            let said = said.map(Result::unwrap_or_default).unwrap_or_default();
+            Err(format!(
+                "{} ended with {status}: {}",
+                program.display(),
+                String::from_utf8_lossy(&said).trim().escape_debug()
+            ))
+        }
+        Ok(Err(error)) => Err(error.to_string()),
     }
 }
 
