@@ -10,7 +10,8 @@
 //!
 //! # To add an authenticator
 //!
-//! Implement [`Authenticator`] in a file here and give it a line in [`registry`]. It only says who somebody is:
+//! Implement [`Authenticator`], in a file here with a line in [`registry`], or in a crate of your own that gives a
+//! [`registry::AuthenticatorClass`] to [`crate::programs::main`], as `examples/roster` does. It only says who somebody is:
 //! whether they may come in is decided by `domain::login` for all authenticators alike. `contract` (with the feature of
 //! that name) is what every one of them is held to.
 
@@ -154,6 +155,12 @@ pub trait Authenticator: Send + Sync + std::fmt::Debug {
         false
     }
 
+    /// Whether [`normalise`](Self::normalise) ever changes a name. Then the names of the configuration's lists count in its
+    /// spelling as well.
+    fn respells(&self) -> bool {
+        false
+    }
+
     /// Another spelling of a name, before anything else is done with it; `name` is normalised by the hub's own rules.
     ///
     /// # Errors
@@ -215,11 +222,23 @@ pub trait Authenticator: Send + Sync + std::fmt::Debug {
         Ok(Refreshed::Unchanged)
     }
 
+    /// Whether [`add_user`](Self::add_user) would try: what can be said against it without making anything. Of several
+    /// users nobody is added when one cannot be.
+    ///
+    /// # Errors
+    /// Why it would not.
+    async fn may_add_user(&self, _name: &Username) -> Result<(), AddUserError> {
+        Ok(())
+    }
+
     /// A user is about to be registered: by a login, by the API or by the configuration. May be called again for the same
     /// user.
     ///
     /// # Errors
     /// When that cannot be; then nobody is registered.
+    ///
+    /// May be dropped half-way, when whoever asked for the user goes away: what must not be left half-done goes into a task
+    /// of its own.
     async fn add_user(&self, _name: &Username) -> Result<(), AddUserError> {
         Ok(())
     }

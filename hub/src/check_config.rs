@@ -2,6 +2,7 @@
 //! read, and choices that protect little are named. Nothing is made or changed.
 
 use std::fmt::Display;
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -265,6 +266,36 @@ fn database(config: &Config, findings: &mut Findings) {
     }
 }
 
+/// Whether the hub sees the addresses of people, or only that of a proxy in front of it: failed logins are counted by them.
+fn addresses_of_people(config: &Config, findings: &mut Findings) {
+    const SETTING: &str = "[JupyterHub] trusted_downstream_ips";
+    const ELSE: &str =
+        "else all people share its address, and whoever guesses passwords slows down everybody";
+    let hub = &config.jupyterhub;
+    let is_named = |ip| {
+        hub.trusted_downstream_ips
+            .iter()
+            .any(|net| net.contains(ip))
+    };
+    let localhost = IpAddr::from([127, 0, 0, 1]);
+    for url in config.proxy.api_url.iter().filter(|url| !is_local(url)) {
+        let host = url.host.trim_matches(['[', ']']);
+        if !host.parse().is_ok_and(is_named) {
+            let message =
+                format!("does not name the proxy's address, of which the API is at {host}: {ELSE}");
+            findings.warn(SETTING, message);
+        }
+    }
+    let behind_another = hub.public_url.is_some() && is_local(&hub.bind_url);
+    if behind_another && !is_named(localhost) {
+        let message = format!(
+            "does not name 127.0.0.1, although people come through another proxy on this machine (public_url is set, and \
+             bind_url is local): {ELSE}"
+        );
+        findings.warn(SETTING, message);
+    }
+}
+
 /// What works and protects little.
 fn choices(config: &Config, findings: &mut Findings) {
     let hub = &config.jupyterhub;
@@ -319,15 +350,14 @@ fn choices(config: &Config, findings: &mut Findings) {
         );
         findings.warn("[JupyterHub] services:", message);
     }
+    addresses_of_people(config, findings);
 }
 
 fn is_local(url: &BindUrl) -> bool {
     let host = url.host.trim_matches(['[', ']']);
     url.socket.is_some()
         || host == "localhost"
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback())
+        || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]

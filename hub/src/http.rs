@@ -19,6 +19,7 @@ pub mod oauth;
 pub mod openapi;
 pub mod origin;
 pub mod pages;
+mod peer;
 pub mod view;
 pub mod xsrf;
 

@@ -11,7 +11,7 @@
 //! * `contract` (with the feature of that name): what any [`ProxyClient`] is held to, as a suite that its author runs.
 //!
 //! To add another proxy (Traefik, HAProxy, a cloud's load balancer): implement [`ProxyClient`], name it in a
-//! [`registry::ProxyClasses`], and hand that to [`crate::programs::main`]. `examples/haproxy` does, in a crate of its own.
+//! [`registry::ProxyClasses`], and hand that to [`crate::programs::main`] among its plugins. `examples/haproxy` does, in a crate of its own.
 
 pub mod chp;
 #[cfg(feature = "contract")]

@@ -28,7 +28,7 @@ use crate::addresses::Addresses;
 use crate::auth::cookies::CookieKeys;
 use crate::auth::identities::Identities;
 use crate::auth::login::Login;
-use crate::auth::{Authenticator, pam, registry, secret_file};
+use crate::auth::{Authenticator, pam, secret_file};
 use crate::bus::Bus;
 use crate::config::load::Sources;
 use crate::config::{AuthenticatorClass, Config, DbUrl, LocalProcessSpawner};
@@ -38,6 +38,7 @@ use crate::domain::principal::Granted;
 use crate::event_log::EventLog;
 use crate::managed::{ManagedDeps, ManagedServices, check_commands};
 use crate::metrics::{Metrics, MetricsOptions};
+use crate::plugins::Plugins;
 use crate::proxy_client::measured::Measured;
 use crate::proxy_client::registry::{Built, ProxyClasses, ProxyContext};
 use crate::proxy_client::several::Several;
@@ -74,7 +75,7 @@ pub struct Told {
     pub log: Log,
 }
 
-/// Runs the hub until it is told to stop. `proxies` are those it knows beside its own; `welcome` is called once people
+/// Runs the hub until it is told to stop. `plugins` are what it knows beside its own; `welcome` is called once people
 /// can come.
 ///
 /// # Errors
@@ -82,7 +83,7 @@ pub struct Told {
 pub async fn run(
     told: Told,
     env: &'static ProcessEnv,
-    proxies: &ProxyClasses,
+    plugins: &Plugins,
     welcome: impl FnOnce(&Started),
 ) -> anyhow::Result<()> {
     let begin = Instant::now();
@@ -118,7 +119,7 @@ pub async fn run(
     let (listener, port) = listen::bind(&hub.hub_bind_url, hub.hub_socket_mode, &db).await?;
     let base = Base::lay(config, env, db, (&secret, metrics), port, shutdown).await?;
     let launcher = base.launcher.clone();
-    let hub = Hub::assemble(base, proxies).await?;
+    let hub = Hub::assemble(base, plugins).await?;
     let reloader = reload::Reloader {
         sources: told.sources,
         log: told.log,
@@ -126,6 +127,7 @@ pub async fn run(
         launcher,
         state: hub.state.clone(),
         proxy: hub.proxy.clone(),
+        accounts: hub.accounts.clone(),
     };
     let reloading = tokio::spawn(reloader.run(hangups));
     let served = hub.serve(listener, begin, welcome).await;
@@ -306,6 +308,7 @@ impl Base {
         self,
         public_origin: String,
         clients: Vec<Arc<dyn ProxyClient>>,
+        authenticator: Arc<dyn Authenticator>,
     ) -> anyhow::Result<AppState> {
         let addresses = self.addresses(public_origin);
         let managed = ManagedDeps {
@@ -326,8 +329,8 @@ impl Base {
             Arc::clone(&addresses),
             fixed,
         );
+        let routes = routes.only_at(self.config.own.service_hosts.clone());
         let proxy = as_one(clients, &routes);
-        let authenticator = registry::build(&self.config, &self.launcher);
         let manager = self.manager(&addresses, Arc::clone(&proxy), Arc::clone(&authenticator));
         let login = Login::new(
             self.db.clone(),
@@ -380,17 +383,22 @@ struct Hub {
     /// Whether the proxy was started by this hub; else people use it already.
     is_new: bool,
     here: HubProcess,
+    accounts: accounts::Accounts,
 }
 
 impl Hub {
     /// Starts or adopts the proxy, and puts the parts together. If that fails a proxy that was started is stopped again.
-    async fn assemble(base: Base, proxies: &ProxyClasses) -> anyhow::Result<Self> {
+    async fn assemble(base: Base, plugins: &Plugins) -> anyhow::Result<Self> {
         let here = HubProcess::of_this().context("cannot look at this process in /proc")?;
         let hub = &base.config.jupyterhub;
         let Built {
             clients,
             runner: proxy,
-        } = base.proxy(proxies)?;
+        } = base.proxy(&plugins.proxies)?;
+        let authenticator = plugins
+            .authenticators
+            .build(&base.config, base.launcher.clone());
+        let authenticator = authenticator.map_err(|error| anyhow::anyhow!("{error}"))?;
         let (public_origin, is_new) = match &proxy {
             Some(proxy) => {
                 let running = proxy.start().await?;
@@ -398,12 +406,13 @@ impl Hub {
             }
             None => (hub.local_public_origin(hub.bind_url.port), false),
         };
-        match base.state(public_origin, clients).await {
+        match base.state(public_origin, clients, authenticator).await {
             Ok(state) => Ok(Self {
                 state,
                 proxy,
                 is_new,
                 here,
+                accounts: accounts::Accounts::default(),
             }),
             Err(error) => {
                 if let Some(proxy) = proxy.filter(|_| is_new) {
@@ -455,7 +464,7 @@ impl Hub {
         welcome(&started);
 
         state.managed.start();
-        tokio::spawn(accounts::make(state.clone()));
+        tokio::spawn(self.accounts.clone().make(state.clone()));
         let begin = Instant::now();
         if let Err(error) = state.manager.adopt_all().await {
             tracing::error!("what earlier hubs left cannot be looked at yet: {error}");

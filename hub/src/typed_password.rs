@@ -4,6 +4,10 @@ use std::io::{self, BufRead, IsTerminal as _, Write as _};
 use std::os::fd::AsFd;
 
 use hub_types::secret::Token;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::sys::signalfd::SignalFd;
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 
 /// The password: asked for twice at a terminal, else the first line of standard input.
@@ -21,6 +25,15 @@ pub fn read() -> Result<Token, String> {
     }
     Ok(first)
 }
+
+/// What stops a program at a terminal, or from elsewhere.
+const STOPS: [Signal; 5] = [
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGTERM,
+    Signal::SIGHUP,
+    Signal::SIGTSTP,
+];
 
 /// The terminal's settings, put back in the end.
 struct Hidden(Termios);
@@ -42,6 +55,50 @@ impl Drop for Hidden {
     }
 }
 
+/// Signals that wait until the terminal is as it was.
+struct Held {
+    /// Those that waited already.
+    before: SigSet,
+    arrived: SignalFd,
+}
+
+impl Held {
+    fn begin() -> nix::Result<Self> {
+        let signals: SigSet = STOPS.into_iter().collect();
+        let before = signals.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        Ok(Self {
+            before,
+            arrived: SignalFd::new(&signals)?,
+        })
+    }
+
+    /// Waits until something is typed; false when a signal comes first.
+    fn until_typed(&self) -> nix::Result<bool> {
+        let stdin = io::stdin();
+        let mut both = [
+            PollFd::new(self.arrived.as_fd(), PollFlags::POLLIN),
+            PollFd::new(stdin.as_fd(), PollFlags::POLLIN),
+        ];
+        loop {
+            match poll(&mut both, PollTimeout::NONE) {
+                // As after a stop from elsewhere.
+                Err(Errno::EINTR) => {}
+                polled => {
+                    polled?;
+                    return Ok(!both[0].any().unwrap_or(false));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Held {
+    /// What has arrived does its work now.
+    fn drop(&mut self) {
+        let _ = self.before.thread_set_mask();
+    }
+}
+
 fn ask(prompt: &str) -> Result<Token, String> {
     let said = |text: &str| {
         let mut stderr = io::stderr();
@@ -49,10 +106,18 @@ fn ask(prompt: &str) -> Result<Token, String> {
             .write_all(text.as_bytes())
             .and_then(|()| stderr.flush());
     };
-    let _hidden = Hidden::begin().map_err(|error| format!("cannot hide the password: {error}"))?;
+    let cannot = |error: nix::Error| format!("cannot hide the password: {error}");
+    // Let go of in this order: the terminal first.
+    let held = Held::begin().map_err(cannot)?;
+    let hidden = Hidden::begin().map_err(cannot)?;
     said(prompt);
-    let typed = line(&mut io::stdin().lock());
+    let typed = match held.until_typed().map_err(cannot)? {
+        true => line(&mut io::stdin().lock()),
+        false => Err("stopped; nothing was made".to_owned()),
+    };
     said("\n");
+    drop(hidden);
+    drop(held);
     typed
 }
 

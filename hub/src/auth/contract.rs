@@ -10,12 +10,20 @@
 //! assert!(broken.is_empty(), "{broken:#?}");
 //! # }
 //! ```
+//!
+//! What it cannot look at is left to the author: that neither the answer nor its time tells whether there is such a user, and
+//! that a directory that is away is [`AuthUnavailable`] and never a refusal.
+
+mod beside;
+#[cfg(test)]
+mod tests;
 
 use futures_util::future::{BoxFuture, join_all};
-use hub_types::names::Username;
 use hub_types::secret::Token;
 
-use super::{AuthModel, AuthUnavailable, Authenticator, LoginForm, Refreshed, Way};
+use serde_json::Value;
+
+use super::{AuthModel, AuthUnavailable, Authenticator, LoginForm, Way};
 
 /// Names that are nobody's, and that a careless program takes for something else.
 const HOSTILE: &[&str] = &[
@@ -67,37 +75,8 @@ pub async fn check(authenticator: &dyn Authenticator, subject: &Subject) -> Vec<
         authenticator,
         subject,
     };
-    let clauses: [(&'static str, BoxFuture<'_, Kept>); 8] = [
-        ("the class has a name of its own", Box::pin(suite.class())),
-        (
-            "who is right comes in, as themselves",
-            Box::pin(suite.right()),
-        ),
-        (
-            "a wrong, empty, longer or endless password is nobody's",
-            Box::pin(suite.wrong()),
-        ),
-        (
-            "nobody is who is not there, and odd names are nobody's",
-            Box::pin(suite.hostile()),
-        ),
-        (
-            "many at once are not taken for each other",
-            Box::pin(suite.at_once()),
-        ),
-        (
-            "a question that is given up disturbs no other",
-            Box::pin(suite.given_up()),
-        ),
-        (
-            "who came in holds when asked again",
-            Box::pin(suite.refreshed()),
-        ),
-        (
-            "who is there can be registered twice",
-            Box::pin(suite.registered()),
-        ),
-    ];
+    let mut clauses = suite.logins();
+    clauses.extend(suite.beside_logins());
     let mut broken = Vec::new();
     for (clause, kept) in clauses {
         if let Err(why) = kept.await {
@@ -106,6 +85,9 @@ pub async fn check(authenticator: &dyn Authenticator, subject: &Subject) -> Vec<
     }
     broken
 }
+
+/// What should be so, and what finds out.
+type Clause<'a> = (&'static str, BoxFuture<'a, Kept>);
 
 struct Suite<'a> {
     authenticator: &'a dyn Authenticator,
@@ -117,6 +99,37 @@ fn text(error: &AuthUnavailable) -> String {
 }
 
 impl Suite<'_> {
+    /// What happens when people log in.
+    fn logins(&self) -> Vec<Clause<'_>> {
+        vec![
+            ("the class has a name of its own", Box::pin(self.class())),
+            (
+                "who is right comes in, as themselves",
+                Box::pin(self.right()),
+            ),
+            (
+                "a wrong, empty, longer or endless password is nobody's",
+                Box::pin(self.wrong()),
+            ),
+            (
+                "nobody is who is not there, and odd names are nobody's",
+                Box::pin(self.hostile()),
+            ),
+            (
+                "many at once are not taken for each other",
+                Box::pin(self.at_once()),
+            ),
+            (
+                "a question that is given up disturbs no other",
+                Box::pin(self.given_up()),
+            ),
+            (
+                "whoever logs in elsewhere, or not at all, types no password here",
+                Box::pin(self.no_form()),
+            ),
+        ]
+    }
+
     /// As the hub asks: a form without a password is refused before.
     async fn ask(&self, form: &LoginForm) -> Result<Option<AuthModel>, String> {
         let asks = self.authenticator.asks_for_password();
@@ -144,7 +157,10 @@ impl Suite<'_> {
         if model.groups.is_some() && !self.authenticator.says_groups() {
             return Err("says_groups() is false, and groups are said".to_owned());
         }
-        Ok(())
+        match &model.user_info {
+            None | Some(Value::Object(_)) => Ok(()),
+            Some(other) => Err(format!("user_info is no object: {other}")),
+        }
     }
 
     async fn class(&self) -> Kept {
@@ -231,27 +247,16 @@ impl Suite<'_> {
         Ok(())
     }
 
-    async fn refreshed(&self) -> Kept {
-        for form in &self.subject.right {
-            let name = Username::stored(form.username.as_str());
-            match self.authenticator.refresh(&name).await {
-                Ok(Refreshed::Gone(why)) => return Err(format!("{name} is gone: {why}")),
-                Ok(Refreshed::New(model)) if model.name != form.username => {
-                    return Err(format!("{name} became {:?}", model.name));
-                }
-                Ok(_) => {}
-                Err(error) => return Err(text(&error)),
-            }
+    async fn no_form(&self) -> Kept {
+        if self.authenticator.way() == Way::Form {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    async fn registered(&self) -> Kept {
-        for form in &self.subject.right {
-            let name = Username::stored(form.username.as_str());
-            for _ in 0..2 {
-                let added = self.authenticator.add_user(&name).await;
-                added.map_err(|error| error.to_string())?;
+        for name in ["mal", "", "root"] {
+            let form = LoginForm::new(name, self.subject.wrong);
+            // Somebody who posts a form all the same.
+            let asked = self.authenticator.authenticate(name, &form).await;
+            if let Ok(Some(model)) = asked {
+                return Err(format!("{name:?} came in as {:?}", model.name));
             }
         }
         Ok(())

@@ -20,6 +20,11 @@ pub const SESSION_COOKIE: &str = "jupyterhub-session-id";
 pub const XSRF_COOKIE: &str = "_xsrf";
 /// The cookie of 0.7 and 0.8 by which services know their visitors. Each service that asks for it has its own.
 pub const SERVICES_COOKIE: &str = "jupyterhub-services";
+/// Names a browser in which somebody has logged in before, so that its tries count for themselves. It opens nothing.
+pub const BROWSER_COOKIE: &str = "jupyterhub-known-browser";
+
+/// How long a browser stays known after a login, in days.
+const BROWSER_DAYS: i64 = 90;
 
 /// Keys derived from the cookie secret, one for each purpose.
 #[derive(Clone)]
@@ -28,6 +33,7 @@ pub struct CookieKeys {
     xsrf: Zeroizing<[u8; 32]>,
     services: Zeroizing<[u8; 32]>,
     proxy: Zeroizing<[u8; 32]>,
+    browser: Zeroizing<[u8; 32]>,
 }
 
 impl std::fmt::Debug for CookieKeys {
@@ -51,6 +57,7 @@ impl CookieKeys {
             xsrf: derive(secret, "xsrf"),
             services: derive(secret, "services"),
             proxy: derive(secret, "proxy-api"),
+            browser: derive(secret, "known-browser"),
         }
     }
 
@@ -82,6 +89,26 @@ impl CookieKeys {
     ) -> Option<TokenHash> {
         let secret = session::verify(&self.login, LOGIN_COOKIE, value, max_age, now)?;
         Token::parse(&secret).map(|secret| secret.hash())
+    }
+
+    /// The value of the [`BROWSER_COOKIE`] of a browser called `id` in which `user` has just logged in. Whose browser it is
+    /// cannot be read from it, only checked.
+    #[must_use]
+    pub fn browser_value(&self, user: &str, id: &str, now: DateTime<Utc>) -> String {
+        session::sign(&derive(&self.browser, user), BROWSER_COOKIE, id, now)
+    }
+
+    /// The id of a browser in which `user` has logged in before, from the values of its [`BROWSER_COOKIE`].
+    #[must_use]
+    pub fn read_browser<'a>(
+        &self,
+        user: &str,
+        mut values: impl Iterator<Item = &'a str>,
+        now: DateTime<Utc>,
+    ) -> Option<String> {
+        let key = derive(&self.browser, user);
+        let age = TimeDelta::days(BROWSER_DAYS);
+        values.find_map(|value| session::verify(&key, BROWSER_COOKIE, value, age, now))
     }
 
     /// The value of the [`SERVICES_COOKIE`] of one service in a browser session.
@@ -204,6 +231,14 @@ impl CookieStyle {
         }
         let mut cookie = self.cookie(HOST_LOGIN_COOKIE, value, "/".to_owned());
         cookie.set_secure(true);
+        cookie
+    }
+
+    /// The cookie of a browser in which somebody has logged in. Only the login page sees it; logging out leaves it.
+    #[must_use]
+    pub fn browser(&self, value: String) -> Cookie<'static> {
+        let mut cookie = self.cookie(BROWSER_COOKIE, value, self.base.hub_path("login"));
+        cookie.set_max_age(Duration::days(BROWSER_DAYS));
         cookie
     }
 
@@ -353,6 +388,19 @@ mod tests {
         assert_eq!(keys.read_login(&value, day, now), None);
         let login = keys.login_value(&Token::from_config("abc mine"), now);
         assert_eq!(keys.read_service(&mine, &login, day, now), None);
+    }
+
+    #[test]
+    fn a_browser_is_known_for_its_user_only() {
+        let (keys, now) = (CookieKeys::new(&[1; 32]), DateTime::UNIX_EPOCH);
+        let value = keys.browser_value("mal", "b1", now);
+        let of = |user: &str, days: i64| {
+            let values = ["forged", &value].into_iter();
+            keys.read_browser(user, values, now + TimeDelta::days(days))
+        };
+        assert_eq!(of("mal", 89).as_deref(), Some("b1"));
+        assert_eq!((of("zoe", 0), of("mal", 91)), (None, None));
+        assert_eq!(keys.read_login(&value, TimeDelta::days(1), now), None);
     }
 
     #[test]

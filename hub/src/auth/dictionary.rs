@@ -1,6 +1,7 @@
 //! Users with a password each, as argon2 hashes in the configuration: a small group of people, without system users.
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use argon2::password_hash::phc::PasswordHash;
@@ -24,6 +25,8 @@ const LONGEST: usize = 1024;
 #[derive(Debug)]
 pub struct Dictionary {
     users: BTreeMap<String, Arc<Token>>,
+    /// Who stands in for somebody unknown, by the name: a secret of this process.
+    stand_ins: RandomState,
     at_once: Arc<Semaphore>,
     waiting: Semaphore,
 }
@@ -37,9 +40,18 @@ impl Dictionary {
             users: users
                 .map(|(name, hash)| (normalise(name), Arc::new(hash.clone())))
                 .collect(),
+            stand_ins: RandomState::new(),
             at_once: Arc::new(Semaphore::new(AT_ONCE)),
             waiting: Semaphore::new(WAITING),
         }
+    }
+
+    /// The hash of somebody else for a name that nobody has, always the same one: hashes that were made with several costs
+    /// take several times, and unknown names take them as often as known ones.
+    fn stand_in(&self, name: &str) -> Option<&Arc<Token>> {
+        let many = self.users.len().max(1) as u64;
+        let at = self.stand_ins.hash_one(name) % many;
+        self.users.values().nth(usize::try_from(at).unwrap_or(0))
     }
 }
 
@@ -73,7 +85,7 @@ impl Authenticator for Dictionary {
         let busy = |_| AuthUnavailable("too many logins at once".to_owned());
         let known = self.users.get(name);
         // For somebody unknown the same work is done with the hash of somebody else: the time tells nothing.
-        let Some(hash) = known.or_else(|| self.users.values().next()).cloned() else {
+        let Some(hash) = known.or_else(|| self.stand_in(name)).cloned() else {
             return Ok(None);
         };
         if form.password.expose().len() > LONGEST {
@@ -131,6 +143,28 @@ mod tests {
             let got = dictionary.authenticate(name, &form).await.unwrap();
             assert_eq!(got.is_some(), right, "{name} {password:.20}");
         }
+    }
+
+    #[test]
+    fn a_name_that_nobody_has_takes_as_long_as_one_of_those_that_are_there() {
+        let users = [("mal", 1), ("zoe", 2), ("wash", 2), ("kaylee", 2)];
+        let users = users.map(|(name, cost)| {
+            let params = argon2::Params::new(8, cost, 1, None).unwrap();
+            let hash: PasswordHash = Argon2::from(params).hash_password(b"x").unwrap();
+            (name.to_owned(), Token::from_config(hash.to_string()))
+        });
+        let dictionary = Dictionary::new(&Settings {
+            users: users.into(),
+        });
+        let cost = |name: &str| {
+            let hash = dictionary.stand_in(name).unwrap().expose();
+            hash.contains("t=2")
+        };
+        let names: Vec<String> = (0..4_000).map(|n| format!("nobody-{n}")).collect();
+        let dear = names.iter().filter(|name| cost(name)).count();
+        // Three of four, as of those who are there.
+        assert!((2_700..3_300).contains(&dear), "{dear}");
+        assert!(names.iter().all(|name| cost(name) == cost(name)));
     }
 
     #[tokio::test]

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use hub_types::clock::Clock;
-use hub_types::names::normalise;
+use hub_types::names::{Username, normalise};
 use hub_types::secret::{Token, random_bytes};
 use tokio::time::{Instant, sleep_until};
 
 use super::refresh::Freshness;
-use super::rules::{LiveRules, Rules};
-use super::throttle::Throttle;
+use super::rules::{LiveRules, Rules, Settled};
+use super::throttle::{Charged, Origin, Throttle};
 use super::{AuthUnavailable, Authenticator, LoginForm, Way};
 use crate::bus::{Bus, Event};
 use crate::config::Config;
@@ -84,6 +84,9 @@ pub fn log_failure(username: &str, from: Option<IpAddr>, why: impl std::fmt::Dis
 
 /// How much of a name is logged, in characters.
 const LONGEST_SHOWN: usize = 64;
+
+/// What names the browser of a request if the user of this name has logged in with it before.
+pub type KnownBrowser<'a> = dyn Fn(&str) -> Option<String> + Sync + 'a;
 
 /// Logs people in.
 #[derive(Debug, Clone)]
@@ -180,7 +183,7 @@ impl Login {
     /// # Errors
     /// When the form is wrong, no rule allows the user, or nobody can say.
     pub async fn check(&self, form: &LoginForm) -> Result<User, LoginError> {
-        self.check_as(form, Newcomers::Register).await
+        self.check_as(form, &|_| None, Newcomers::Register).await
     }
 
     /// Checks the form of somebody who must be registered already. Others are refused as if the password were wrong, and
@@ -189,38 +192,68 @@ impl Login {
     /// # Errors
     /// As [`Login::check`].
     pub async fn check_registered(&self, form: &LoginForm) -> Result<User, LoginError> {
-        self.check_as(form, Newcomers::Refuse).await
+        self.check_as(form, &|_| None, Newcomers::Refuse).await
     }
 
-    async fn check_as(&self, form: &LoginForm, new: Newcomers) -> Result<User, LoginError> {
+    async fn check_as(
+        &self,
+        form: &LoginForm,
+        known: &KnownBrowser<'_>,
+        new: Newcomers,
+    ) -> Result<User, LoginError> {
         let rules = self.rules.now();
         if self.authenticator.way() != Way::Form {
             return Err(LoginRefusal::Credentials.into());
         }
         let begin = Instant::now();
         let typed = rules.policy.normalise(&form.username);
-        let name = self.authenticator.normalise(typed.clone()).await?;
-        let charged = self
-            .throttle
-            .charge(&name, form.from, self.clock.now())
-            .map_err(LoginError::Throttled)?;
-        let checked = match rules.policy.blocked.contains(&typed) {
-            true => Err(LoginRefusal::Policy(Refusal::Blocked).into()),
-            false => self.check_name(&rules, &name, form, new).await,
+        // Before anybody is asked anything, not even how the name is spelled.
+        let mut charged = vec![self.charge(&typed, form, known)?];
+        let checked = async {
+            let name = self.authenticator.normalise(typed.clone()).await?;
+            if name != typed {
+                // One account, however it is spelled.
+                charged.push(self.charge(&name, form, known)?);
+            }
+            let policy = rules.policy_for(&*self.authenticator).await?;
+            if policy.blocked.contains(&typed) || policy.blocked.contains(&name) {
+                return Err(LoginRefusal::Policy(Refusal::Blocked).into());
+            }
+            self.check_name((&rules, policy), &name, form, new).await
         };
+        let checked = checked.await;
         match checked {
             Err(LoginError::Refused(_)) => {
                 sleep_until(begin + self.authenticator.refusal_takes()).await;
             }
+            // Nothing was looked at, or too much already.
+            Err(LoginError::Throttled(_)) => {}
             // What could not be looked at was no guess.
-            _ => self.throttle.give_back(charged),
+            _ => charged
+                .into_iter()
+                .for_each(|charged| self.throttle.give_back(charged)),
         }
         checked
     }
 
+    fn charge(
+        &self,
+        name: &str,
+        form: &LoginForm,
+        known: &KnownBrowser<'_>,
+    ) -> Result<Charged, LoginError> {
+        let browser = known(name);
+        let origin = Origin {
+            address: form.from,
+            browser: browser.as_deref(),
+        };
+        let charged = self.throttle.charge(name, origin, self.clock.now());
+        charged.map_err(LoginError::Throttled)
+    }
+
     async fn check_name(
         &self,
-        rules: &Rules,
+        (rules, policy): (&Rules, &LoginPolicy),
         name: &str,
         form: &LoginForm,
         new: Newcomers,
@@ -231,23 +264,43 @@ impl Login {
         let Some(model) = self.authenticator.authenticate(name, form).await? else {
             return Err(LoginRefusal::Credentials.into());
         };
-        let administrator = rules.policy.admins.contains(&model.name);
+        let administrator = policy.admins.contains(&model.name);
         if !self.authenticator.opens(administrator, form) {
             return Err(LoginRefusal::Credentials.into());
         }
-        self.admit(rules, name, &model, new).await
+        self.admit((rules, policy), name, &model, new).await
     }
 
-    /// Checks a form and begins a session.
+    /// Checks a form and begins a session; `known` says whether the user has logged in with this browser before.
     ///
     /// # Errors
     /// As [`Login::check`].
-    pub async fn begin(&self, form: &LoginForm) -> Result<NewSession, LoginError> {
-        let user = self.check(form).await?;
-        Ok(self.session(user).await?)
+    pub async fn begin(
+        &self,
+        form: &LoginForm,
+        known: &KnownBrowser<'_>,
+    ) -> Result<NewSession, LoginError> {
+        let user = self.check_as(form, known, Newcomers::Register).await?;
+        self.session(user).await
     }
 
-    async fn session(&self, user: User) -> Result<NewSession, DbError> {
+    /// Keeps the rules as they are while something is written down for a user who was let in, if that still holds: they may
+    /// have changed while a password was looked at, and whoever was blocked then has lost what was there before.
+    ///
+    /// # Errors
+    /// When the user is blocked now.
+    pub async fn settle(&self, name: &Username) -> Result<Settled, LoginError> {
+        let settled = self.rules.settled().await;
+        let rules = self.rules.now();
+        let policy = rules.policy_for(&*self.authenticator).await?;
+        match policy.blocked.contains(name.as_str()) {
+            true => Err(LoginRefusal::Policy(Refusal::Blocked).into()),
+            false => Ok(settled),
+        }
+    }
+
+    async fn session(&self, user: User) -> Result<NewSession, LoginError> {
+        let _settled = self.settle(&user.name).await?;
         let now: DateTime<Utc> = self.clock.now();
         let life = self.rules.now().config.jupyterhub.cookie_max_age;
         let life = TimeDelta::from_std(life).unwrap_or(TimeDelta::days(14));
@@ -403,6 +456,124 @@ mod tests {
             let got = login.check(&LoginForm::new(name, password)).await;
             assert_eq!(got.is_ok(), right, "{name} {password}: {got:?}");
         }
+    }
+
+    /// Takes its time, and lets in everybody then. Knows people by two names.
+    #[derive(Debug, Default)]
+    struct Slow {
+        asked: tokio::sync::Notify,
+        answers: tokio::sync::Notify,
+        aliases: bool,
+    }
+
+    #[async_trait]
+    impl Authenticator for Slow {
+        fn class(&self) -> &'static str {
+            "slow"
+        }
+
+        fn respells(&self) -> bool {
+            self.aliases
+        }
+
+        async fn normalise(&self, name: String) -> Result<String, AuthUnavailable> {
+            Ok(name.trim_end_matches("@example.org").to_owned())
+        }
+
+        async fn authenticate(
+            &self,
+            name: &str,
+            _: &LoginForm,
+        ) -> Result<Option<AuthModel>, AuthUnavailable> {
+            self.asked.notify_one();
+            self.answers.notified().await;
+            let name = name.to_owned();
+            Ok(Some(AuthModel {
+                name,
+                ..AuthModel::default()
+            }))
+        }
+    }
+
+    async fn login_by(authenticator: Arc<dyn Authenticator>, config: Config) -> Login {
+        Login::new(
+            crate::db::testing::empty().await,
+            Bus::default(),
+            Arc::new(FakeClock::at(DateTime::UNIX_EPOCH)),
+            Arc::new(config),
+            authenticator,
+        )
+    }
+
+    #[tokio::test]
+    async fn who_is_blocked_while_a_password_is_looked_at_gets_no_session() {
+        let mut config = Config::default();
+        config.authenticator.allow_all = Some(true);
+        let slow = Arc::new(Slow::default());
+        let login = login_by(Arc::<Slow>::clone(&slow), config.clone()).await;
+        let form = LoginForm::new("mal", "x");
+        let begin = login.begin(&form, &|_| None);
+        let block = async {
+            slow.asked.notified().await;
+            let _changing = login.rules().changing().await;
+            config.authenticator.blocked_users = ["mal".to_owned()].into();
+            login.rules().replace(Arc::new(config));
+            slow.answers.notify_one();
+        };
+        let (begun, ()) = tokio::join!(begin, block);
+        let blocked = LoginRefusal::Policy(Refusal::Blocked);
+        assert!(
+            matches!(&begun, Err(LoginError::Refused(why)) if *why == blocked),
+            "{begun:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn lists_mean_people_however_they_are_spelled() {
+        let mut config = Config::default();
+        config.authenticator.allowed_users = ["mal@example.org".to_owned()].into();
+        config.authenticator.blocked_users = ["jayne@example.org".to_owned()].into();
+        config.authenticator.admin_users = ["jayne".to_owned()].into();
+        let aliases = true;
+        let slow = Arc::new(Slow {
+            aliases,
+            ..Slow::default()
+        });
+        let login = login_by(Arc::<Slow>::clone(&slow), config).await;
+        for (name, right) in [
+            ("mal", true),
+            ("mal@example.org", true),
+            ("jayne", false),
+            ("jayne@example.org", false),
+            ("zoe", false),
+        ] {
+            slow.answers.notify_one();
+            let got = login.check(&LoginForm::new(name, "x")).await;
+            assert_eq!(got.is_ok(), right, "{name}: {got:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_is_counted_before_anybody_is_asked_how_it_is_spelled() {
+        let slow = Arc::new(Slow {
+            aliases: true,
+            ..Slow::default()
+        });
+        let login = login_by(slow, Config::default()).await;
+        let tries = async |name: &str| {
+            let form = LoginForm::new(name, "");
+            let mut refused = 0;
+            while !matches!(login.check(&form).await, Err(LoginError::Throttled(_))) {
+                refused += 1;
+            }
+            refused
+        };
+        assert_eq!(tries("mal@example.org").await, 10);
+        assert_eq!(
+            tries("mal").await,
+            0,
+            "another spelling of the same account"
+        );
     }
 
     #[tokio::test]

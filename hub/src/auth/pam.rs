@@ -31,15 +31,20 @@ const FAILED_AFTER: Duration = Duration::from_secs(2);
 /// The longest password that PAM's modules are asked to check, in bytes. Source: Linux-PAM's `PAM_MAX_RESP_SIZE`.
 const LONGEST_PASSWORD: usize = 511;
 
+/// How many sessions wait to be opened or closed: more than servers start at once.
+const SESSIONS_WAITING: usize = 10_000;
+
 /// Asks PAM.
 #[derive(Debug)]
 pub struct PamUsers {
     settings: PamAuthenticator,
     users: SystemUsers,
     helper: Helper,
+    /// Sessions wait for each other, not for logins.
+    for_sessions: Helper,
     /// Whether the authenticator says who is in which group.
     says_groups: bool,
-    /// Whether sessions are opened; not any more after one that failed.
+    /// Whether sessions are opened; not any more after one that was refused.
     sessions: AtomicBool,
 }
 
@@ -52,6 +57,7 @@ impl PamUsers {
         Self {
             users: SystemUsers::new(config),
             helper: Helper::new(program.to_owned(), at_once.max(1)),
+            for_sessions: Helper::new(program.to_owned(), at_once.max(1)).waiting(SESSIONS_WAITING),
             says_groups: config.authenticator.manage_groups,
             sessions: AtomicBool::new(settings.open_sessions),
             settings,
@@ -101,15 +107,20 @@ impl PamUsers {
         if !self.sessions.load(Ordering::Relaxed) {
             return;
         }
-        let why = match self.question(task, name.as_str(), None) {
-            None => "this is no name of a system user".to_owned(),
-            Some(question) => match self.helper.ask(&question).await {
-                Ok((answer, _)) => match answer.verdict {
-                    Verdict::Refused { why } => why,
-                    _ => return,
-                },
-                Err(error) => error.to_string(),
+        let Some(question) = self.question(task, name.as_str(), None) else {
+            tracing::warn!("{name} has no PAM session: this is no name of a system user");
+            return;
+        };
+        let why = match self.for_sessions.ask(&question).await {
+            Ok((answer, _)) => match answer.verdict {
+                Verdict::Refused { why } => why,
+                _ => return,
             },
+            // Busy, or a directory is away: that says nothing of the next one.
+            Err(error) => {
+                tracing::warn!("the PAM session of {name} is not opened or closed: {error}");
+                return;
+            }
         };
         // As in JupyterHub: a machine whose sessions do not work this way must not stop every server.
         self.sessions.store(false, Ordering::Relaxed);
@@ -142,6 +153,10 @@ impl Authenticator for PamUsers {
 
     fn refusal_takes(&self) -> Duration {
         FAILED_AFTER
+    }
+
+    fn respells(&self) -> bool {
+        self.settings.pam_normalize_username
     }
 
     async fn normalise(&self, name: String) -> Result<String, AuthUnavailable> {
@@ -205,6 +220,10 @@ impl Authenticator for PamUsers {
                 ..AuthModel::default()
             })),
         }
+    }
+
+    async fn may_add_user(&self, name: &Username) -> Result<(), AddUserError> {
+        self.users.may_have(name.as_str()).await
     }
 
     async fn add_user(&self, name: &Username) -> Result<(), AddUserError> {

@@ -2,14 +2,15 @@
 //! `refresh_auth`.
 //!
 //! When somebody was asked about is known to this process only; another asks again. While the authenticator cannot answer,
-//! what was known goes on.
+//! or takes long, what was known goes on: one request waits for it, the others of the same user do not.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use moka::future::Cache;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::time::timeout;
 
 use super::Refreshed;
 use super::login::{Login, LoginError};
@@ -19,16 +20,51 @@ use crate::domain::user::{User, UserId};
 /// How many users are remembered.
 const CAPACITY: u64 = 50_000;
 
+/// How long a request waits for the authenticator before it goes on with what was known.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// What was answered last, and when.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Answered {
     at: DateTime<Utc>,
     holds: bool,
 }
 
+/// What is known of one user's login.
+#[derive(Debug, Default)]
+struct Known {
+    last: std::sync::Mutex<Option<Answered>>,
+    /// Whoever asks about the user: one at a time.
+    asking: Arc<Mutex<()>>,
+}
+
+impl Known {
+    fn last(&self) -> Option<Answered> {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Without an answer nobody is turned away.
+    fn holds(&self) -> bool {
+        self.last().is_none_or(|last| last.holds)
+    }
+
+    /// The right to ask. None when somebody asks already, unless it `must` be known now: that is asked after them.
+    async fn turn(&self, must: bool) -> Option<OwnedMutexGuard<()>> {
+        match Arc::clone(&self.asking).try_lock_owned() {
+            Ok(turn) => Some(turn),
+            Err(_) if must => Some(Arc::clone(&self.asking).lock_owned().await),
+            Err(_) => None,
+        }
+    }
+
+    fn set(&self, at: DateTime<Utc>, holds: bool) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Answered { at, holds });
+    }
+}
+
 /// Remembers who was asked about when. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Freshness(Cache<UserId, Arc<Mutex<Option<Answered>>>>);
+pub struct Freshness(Cache<UserId, Arc<Known>>);
 
 impl Default for Freshness {
     fn default() -> Self {
@@ -37,15 +73,13 @@ impl Default for Freshness {
 }
 
 impl Freshness {
-    async fn of(&self, user: UserId) -> Arc<Mutex<Option<Answered>>> {
-        self.0
-            .get_with(user, async { Arc::new(Mutex::new(None)) })
-            .await
+    async fn of(&self, user: UserId) -> Arc<Known> {
+        self.0.get_with(user, async { Arc::default() }).await
     }
 
     /// Notes that somebody has just logged in.
     pub(super) async fn renew(&self, user: UserId, at: DateTime<Utc>) {
-        *self.of(user).await.lock().await = Some(Answered { at, holds: true });
+        self.of(user).await.set(at, true);
     }
 }
 
@@ -67,14 +101,40 @@ impl Login {
         if age.is_zero() || !authenticator.refreshes() {
             return Ok(true);
         }
-        let answered = self.freshness().of(user.id).await;
-        // One at a time asks about a user; the others take the answer.
-        let mut answered = answered.lock().await;
-        let now = self.clock().now();
-        if let Some(known) = answered.filter(|known| !ask && !is_due(known.at, now, age)) {
-            return Ok(known.holds);
+        let known = self.freshness().of(user.id).await;
+        let is_known = || {
+            let now = self.clock().now();
+            known.last().filter(|last| !is_due(last.at, now, age))
+        };
+        if let Some(last) = is_known().filter(|_| !ask) {
+            return Ok(last.holds);
         }
-        let holds = match authenticator.refresh(&user.name).await {
+        let Some(turn) = known.turn(ask).await else {
+            return Ok(known.holds());
+        };
+        if let Some(last) = is_known().filter(|_| !ask) {
+            return Ok(last.holds);
+        }
+        // To its end, although the request may be given up: the next one finds the answer.
+        let asking = tokio::spawn(ask_again(
+            self.clone(),
+            user.clone(),
+            Arc::clone(&known),
+            turn,
+        ));
+        let asked = match ask {
+            true => asking.await,
+            false => match timeout(PATIENCE, asking).await {
+                Ok(asked) => asked,
+                Err(_) => return Ok(known.holds()),
+            },
+        };
+        asked.unwrap_or_else(|_| Ok(known.holds()))
+    }
+
+    /// What the authenticator says now.
+    async fn refreshed(&self, user: &User, known: &Known) -> Result<bool, DbError> {
+        Ok(match self.authenticator().refresh(&user.name).await {
             Ok(Refreshed::Unchanged) => true,
             Ok(Refreshed::New(model)) => {
                 match self.take(user, &model).await {
@@ -93,17 +153,111 @@ impl Login {
                     "the login of {} cannot be checked again: {error}",
                     user.name
                 );
-                answered.is_none_or(|known| known.holds)
+                known.holds()
             }
-        };
-        *answered = Some(Answered { at: now, holds });
-        Ok(holds)
+        })
     }
+}
+
+/// Asks, and notes what was answered before anybody else may ask.
+async fn ask_again(
+    login: Login,
+    user: User,
+    known: Arc<Known>,
+    _turn: OwnedMutexGuard<()>,
+) -> Result<bool, DbError> {
+    let (at, before) = (login.clock().now(), known.last());
+    let holds = login.refreshed(&user, &known).await?;
+    // Somebody who has logged in again meanwhile is not turned away by an answer to an older question.
+    if known.last() == before {
+        known.set(at, holds);
+    }
+    Ok(holds)
 }
 
 #[cfg(test)]
 mod tests {
+    use async_trait::async_trait;
+    use hub_types::clock::FakeClock;
+    use hub_types::names::Username;
+    use tokio::sync::Notify;
+
     use super::*;
+    use crate::auth::{AuthModel, AuthUnavailable, Authenticator, LoginForm};
+    use crate::bus::Bus;
+    use crate::config::Config;
+
+    /// Lets in everybody, and does not answer when asked again until it is told to.
+    #[derive(Debug, Default)]
+    struct Hangs {
+        asked: Notify,
+        answers: Notify,
+    }
+
+    #[async_trait]
+    impl Authenticator for Hangs {
+        fn class(&self) -> &'static str {
+            "hangs"
+        }
+
+        fn refreshes(&self) -> bool {
+            true
+        }
+
+        async fn authenticate(
+            &self,
+            name: &str,
+            _: &LoginForm,
+        ) -> Result<Option<AuthModel>, AuthUnavailable> {
+            let name = name.to_owned();
+            Ok(Some(AuthModel {
+                name,
+                ..AuthModel::default()
+            }))
+        }
+
+        async fn refresh(&self, _: &Username) -> Result<Refreshed, AuthUnavailable> {
+            self.asked.notify_one();
+            self.answers.notified().await;
+            Ok(Refreshed::Gone("left".to_owned()))
+        }
+    }
+
+    #[tokio::test]
+    async fn while_the_authenticator_hangs_one_request_waits_and_no_other() {
+        let mut config = Config::default();
+        config.authenticator.allow_all = Some(true);
+        let (hangs, clock) = (
+            Arc::new(Hangs::default()),
+            FakeClock::at(DateTime::UNIX_EPOCH),
+        );
+        let login = Login::new(
+            crate::db::testing::empty().await,
+            Bus::default(),
+            Arc::new(clock.clone()),
+            Arc::new(config),
+            Arc::<Hangs>::clone(&hangs),
+        );
+        let user = login.check(&LoginForm::new("mal", "x")).await.unwrap();
+        clock.advance(TimeDelta::seconds(301));
+        let (asks, who) = (login.clone(), user.clone());
+        let first = tokio::spawn(async move { asks.still_holds(&who, false).await });
+        hangs.asked.notified().await;
+        // The database is asked nothing by these: they come back at once, or never.
+        for _ in 0..3 {
+            assert!(login.still_holds(&user, false).await.unwrap());
+        }
+        // The request that waits is given up; the answer is not lost.
+        first.abort();
+        assert!(first.await.unwrap_err().is_cancelled());
+        hangs.answers.notify_one();
+        let gone = async {
+            while login.still_holds(&user, false).await.unwrap() {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(Duration::from_secs(60), gone).await.unwrap();
+    }
 
     #[test]
     fn when_the_authenticator_is_asked_again() {

@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use tokio::sync::{OnceCell, OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
+
 use super::login::policy;
+use super::{AuthUnavailable, Authenticator};
 use crate::config::Config;
 use crate::domain::login::LoginPolicy;
 
@@ -13,35 +16,92 @@ pub struct Rules {
     pub config: Arc<Config>,
     /// What follows from it for logins.
     pub policy: LoginPolicy,
+    /// The same, with the names as the authenticator spells them, too.
+    respelled: OnceCell<LoginPolicy>,
 }
 
 /// The rules that are in force. Cheap to clone; all clones change together.
 #[derive(Debug, Clone)]
-pub struct LiveRules(Arc<RwLock<Arc<Rules>>>);
+pub struct LiveRules {
+    now: Arc<RwLock<Arc<Rules>>>,
+    changing: Arc<tokio::sync::RwLock<()>>,
+}
+
+/// While this lives the rules do not change.
+#[derive(Debug)]
+#[must_use]
+pub struct Settled(#[expect(dead_code, reason = "held, not read")] OwnedRwLockReadGuard<()>);
+
+/// While this lives nobody's login is written down.
+#[derive(Debug)]
+#[must_use]
+pub struct Changing(#[expect(dead_code, reason = "held, not read")] OwnedRwLockWriteGuard<()>);
 
 impl LiveRules {
     /// The rules of a configuration.
     #[must_use]
     pub fn new(config: Arc<Config>) -> Self {
-        Self(Arc::new(RwLock::new(Arc::new(Rules::of(config)))))
+        Self {
+            now: Arc::new(RwLock::new(Arc::new(Rules::of(config)))),
+            changing: Arc::default(),
+        }
+    }
+
+    /// Waits until the rules do not change: for who writes down what follows from them. Briefly, and not twice.
+    pub(super) async fn settled(&self) -> Settled {
+        Settled(Arc::clone(&self.changing).read_owned().await)
+    }
+
+    /// Waits until nobody writes down what follows from the rules: for who changes them, here and in the database. Who is
+    /// blocked meanwhile is found by every login that is written down afterwards.
+    pub async fn changing(&self) -> Changing {
+        Changing(Arc::clone(&self.changing).write_owned().await)
     }
 
     /// The rules at this moment: whoever looks twice may see others.
     #[must_use]
     pub fn now(&self) -> Arc<Rules> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Puts those of another configuration in force.
     pub fn replace(&self, config: Arc<Config>) {
         let rules = Arc::new(Rules::of(config));
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = rules;
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = rules;
     }
 }
 
 impl Rules {
     fn of(config: Arc<Config>) -> Self {
         let policy = policy(&config);
-        Self { config, policy }
+        Self {
+            config,
+            policy,
+            respelled: OnceCell::new(),
+        }
+    }
+
+    /// The policy for this authenticator: a name of the configuration means the same person in any spelling.
+    ///
+    /// # Errors
+    /// When the authenticator cannot say right now how it spells a name: nobody is let in past a rule that was not
+    /// understood.
+    pub(super) async fn policy_for(
+        &self,
+        authenticator: &dyn Authenticator,
+    ) -> Result<&LoginPolicy, AuthUnavailable> {
+        if !authenticator.respells() {
+            return Ok(&self.policy);
+        }
+        let respell = async || {
+            let mut policy = self.policy.clone();
+            for names in [&mut policy.allowed, &mut policy.blocked, &mut policy.admins] {
+                for name in names.clone() {
+                    names.insert(authenticator.normalise(name).await?);
+                }
+            }
+            Ok::<_, AuthUnavailable>(policy)
+        };
+        self.respelled.get_or_try_init(respell).await
     }
 }

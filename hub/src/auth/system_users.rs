@@ -7,13 +7,14 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nix::unistd::{Gid, Group, Uid, User};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::{Gid, Group, Pid, Uid, User};
 use services::process::resolve;
 use services::process::users::{SystemUser, UserError, lookup};
 use tokio::io::AsyncReadExt as _;
-use tokio::process::Command;
+use tokio::process::{ChildStderr, Command};
 use tokio::sync::{Mutex, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{AddUserError, AuthUnavailable};
 use crate::config::Config;
@@ -22,8 +23,10 @@ use crate::config::Config;
 const LOOKUP: Duration = Duration::from_secs(30);
 /// How many look-ups there are at once.
 const AT_ONCE: usize = 4;
-/// How long the making of a user may take.
-const MAKING: Duration = Duration::from_secs(60);
+/// How long is waited for a user to be made. It goes on after that.
+const WAIT: Duration = Duration::from_secs(60);
+/// How long the making of a user may take before it is ended.
+const MAKING: Duration = Duration::from_secs(15 * 60);
 /// How much is kept of what the command says, in bytes.
 const SAID: u64 = 4 << 10;
 /// Where the command is looked for: tools of the administrator are on no user's path.
@@ -59,7 +62,7 @@ pub struct SystemUsers {
     uids: BTreeMap<String, u64>,
     at_once: Arc<Semaphore>,
     /// The tools that make users lock the same files, and some do not wait.
-    making: Mutex<()>,
+    making: Arc<Mutex<()>>,
 }
 
 impl SystemUsers {
@@ -73,7 +76,7 @@ impl SystemUsers {
             command: local.add_user_cmd.clone(),
             uids: local.uids.clone(),
             at_once: Arc::new(Semaphore::new(AT_ONCE)),
-            making: Mutex::default(),
+            making: Arc::default(),
         }
     }
 
@@ -203,13 +206,18 @@ impl SystemUsers {
         .await
     }
 
-    /// Sees to it that the machine has this user.
+    /// Whether there is this user, or can be one: what can be said without making it.
     ///
     /// # Errors
-    /// When it has not, and the configuration does not say that users are made, or they cannot be.
-    pub async fn ensure(&self, name: &str) -> Result<(), AddUserError> {
+    /// When there is none, and the configuration does not say that users are made, or none of that name can be.
+    pub async fn may_have(&self, name: &str) -> Result<(), AddUserError> {
+        self.is_there(name).await.map(drop)
+    }
+
+    /// Whether there is this user; when not, there may be.
+    async fn is_there(&self, name: &str) -> Result<bool, AddUserError> {
         if self.find(name).await?.is_some() {
-            return Ok(());
+            return Ok(true);
         }
         if !self.create {
             return Err(AddUserError::Refused(format!(
@@ -221,14 +229,46 @@ impl SystemUsers {
                 "no system user can be made of {name:?}: up to {LONGEST_NEW} of a-z, 0-9, '_', '-' and '.', the first a letter or '_'"
             )));
         }
-        let _alone = self.making.lock().await;
-        if self.find(name).await?.is_none() {
-            self.make(name).await.map_err(|why| {
-                AddUserError::Refused(format!("system user {name:?} cannot be made: {why}"))
-            })?;
-            tracing::info!("system user {name} is made");
+        Ok(false)
+    }
+
+    /// Sees to it that the machine has this user. What has been begun goes on to its end, whoever goes away: a tool that is
+    /// stopped half-way leaves a user without a home, or a lock.
+    ///
+    /// # Errors
+    /// When it has not, and the configuration does not say that users are made, or they cannot be.
+    pub async fn ensure(&self, name: &str) -> Result<(), AddUserError> {
+        if self.is_there(name).await? {
+            return Ok(());
         }
-        Ok(())
+        let refused = |why: String| {
+            AddUserError::Refused(format!("system user {name:?} cannot be made: {why}"))
+        };
+        let long = || {
+            let seconds = WAIT.as_secs();
+            refused(format!(
+                "that takes longer than {seconds} s; it goes on, try again later"
+            ))
+        };
+        let begin = Instant::now();
+        let alone = timeout(WAIT, Arc::clone(&self.making).lock_owned()).await;
+        let alone = alone.map_err(|_| long())?;
+        if self.find(name).await?.is_some() {
+            return Ok(());
+        }
+        let (command, made) = (self.command(name), name.to_owned());
+        let making = tokio::spawn(async move {
+            let _alone = alone;
+            let done = make(&command).await;
+            match &done {
+                Ok(()) => tracing::info!("system user {made} is made"),
+                Err(why) => tracing::error!("system user {made} cannot be made: {why}"),
+            }
+            done
+        });
+        let made = timeout_at(begin + WAIT, making).await.map_err(|_| long())?;
+        made.unwrap_or_else(|error| Err(error.to_string()))
+            .map_err(refused)
     }
 
     /// The command that makes the user `name`.
@@ -244,48 +284,62 @@ impl SystemUsers {
         command.push(name.to_owned());
         command
     }
+}
 
-    async fn make(&self, name: &str) -> Result<(), String> {
-        let command = self.command(name);
-        let (program, args) = command.split_first().ok_or("there is no command")?;
-        let program = resolve(program, Some(PATH)).map_err(|error| error.to_string())?;
-        let mut child = Command::new(&program)
-            .args(args)
-            .env_clear()
-            .env("PATH", PATH)
-            .env("LC_ALL", "C.UTF-8")
-            .current_dir("/")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| format!("{}: {error}", program.display()))?;
-        let stderr = child.stderr.take();
-        let ended = timeout(MAKING, async {
-            let mut said = Vec::new();
-            if let Some(mut stderr) = stderr {
-                // What it says is for the message only. The rest is read, so that it is not stopped by it.
-                let _ = (&mut stderr).take(SAID).read_to_end(&mut said).await;
-                let _ = tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await;
+/// Runs the command that makes a user, in a process group of its own: a Ctrl-C for the hub is not for it.
+async fn make(command: &[String]) -> Result<(), String> {
+    let (program, args) = command.split_first().ok_or("there is no command")?;
+    let program = resolve(program, Some(PATH)).map_err(|error| error.to_string())?;
+    let mut child = Command::new(&program)
+        .args(args)
+        .env_clear()
+        .env("PATH", PATH)
+        .env("LC_ALL", "C.UTF-8")
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .map_err(|error| format!("{}: {error}", program.display()))?;
+    let group = child.id().and_then(|id| i32::try_from(id).ok());
+    let stderr = child.stderr.take();
+    // Beside it: what the tool leaves running may hold its output open.
+    let said = tokio::spawn(said(stderr));
+    match timeout(MAKING, child.wait()).await {
+        Err(_) => {
+            if let Some(group) = group {
+                // Not waited for yet: the number is still its own.
+                let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
             }
-            (child.wait().await, said)
-        });
-        match ended.await {
-            Err(_) => Err(format!(
+            Err(format!(
                 "{} takes longer than {} s",
                 program.display(),
                 MAKING.as_secs()
-            )),
-            Ok((Ok(status), _)) if status.success() => Ok(()),
-            Ok((Ok(status), said)) => Err(format!(
+            ))
+        }
+        Ok(Ok(status)) if status.success() => Ok(()),
+        Ok(Ok(status)) => {
+            let said = timeout(LOOKUP, said).await;
+            let said = said.map(Result::unwrap_or_default).unwrap_or_default();
+            Err(format!(
                 "{} ended with {status}: {}",
                 program.display(),
                 String::from_utf8_lossy(&said).trim().escape_debug()
-            )),
-            Ok((Err(error), _)) => Err(error.to_string()),
+            ))
         }
+        Ok(Err(error)) => Err(error.to_string()),
     }
+}
+
+/// What a command says, for a message only. The rest is read, so that it is not stopped by it.
+async fn said(stderr: Option<ChildStderr>) -> Vec<u8> {
+    let mut said = Vec::new();
+    if let Some(mut stderr) = stderr {
+        let _ = (&mut stderr).take(SAID).read_to_end(&mut said).await;
+        let _ = tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await;
+    }
+    said
 }
 
 /// What makes users on this machine. JupyterHub knows Debian's `adduser` and BSD's `pw`; others have `useradd` alone.
@@ -397,5 +451,43 @@ mod tests {
             assert!(why.contains(expected), "{why}");
         }
         makes("exit 1").ensure("root").await.unwrap();
+        let why = makes("exit 0")
+            .may_have("zoë")
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(why.contains("no system user can be made"), "{why}");
+        makes("exit 1").may_have(absent).await.unwrap();
+        makes("exit 1").may_have("root").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_was_begun_for_somebody_who_went_away_is_done_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let fifo = |name: &str| {
+            nix::unistd::mkfifo(&at(name), nix::sys::stat::Mode::S_IRWXU).unwrap();
+            at(name).display().to_string()
+        };
+        let (begun, go, done) = (fifo("begun"), fifo("go"), fifo("done"));
+        let script = format!(
+            "echo $$ > {begun}; read go < {go}; read -r pid comm state parent group rest < /proc/$$/stat; \
+             echo $group > {done}"
+        );
+        let users = users(|local| {
+            local.create_system_users = true;
+            local.add_user_cmd = Some(["/bin/sh", "-c", &script].map(Into::into).into());
+        });
+        let asks = tokio::spawn(async move { users.ensure("hub-test-nobody").await });
+        let read = async |path: std::path::PathBuf| {
+            let text = tokio::fs::read_to_string(path).await.unwrap();
+            text.trim().to_owned()
+        };
+        let pid = read(at("begun")).await;
+        // The client goes away.
+        asks.abort();
+        let _ = asks.await;
+        tokio::fs::write(at("go"), "go\n").await.unwrap();
+        assert_eq!(read(at("done")).await, pid, "a group of its own");
     }
 }

@@ -1,8 +1,9 @@
 //! How often somebody may try to log in and fail: by account and address, and by address alone. Security case 120.
 //!
-//! An account is never closed for everybody: its owner comes in from elsewhere while somebody guesses. IPv6 addresses count by
-//! their /64, which one customer has. A try is charged before the password is looked at, so that many at once are
-//! counted as well, and given back when it was right.
+//! An account is never closed for everybody: its owner comes in from elsewhere while somebody guesses, and from the same
+//! address (a school's, a company's) with a browser in which the owner has logged in before: such a browser counts for
+//! itself, whatever its neighbours do. IPv6 addresses count by their /64, which one customer has. A try is charged
+//! before the password is looked at, so that many at once are counted as well, and given back when it was right.
 //!
 //! Each hub process counts for itself, from zero when it starts: guessing is slowed, not remembered.
 
@@ -59,13 +60,19 @@ pub struct Throttle {
     counts: Mutex<HashMap<Key, Count>>,
 }
 
+/// Where a try comes from, as far as that can be believed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Origin<'a> {
+    /// The address.
+    pub address: Option<IpAddr>,
+    /// What names the browser, if the owner of the account has logged in with it before.
+    pub browser: Option<&'a str>,
+}
+
 /// A try that was charged. Must be [given back](Throttle::give_back) when it was no failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub struct Charged {
-    account: Key,
-    address: Key,
-}
+pub struct Charged([Option<Key>; 2]);
 
 impl Throttle {
     /// Allows so many failures of an account from one address in a minute; 0 for no limit.
@@ -78,32 +85,25 @@ impl Throttle {
         }
     }
 
-    /// Charges a try for the account `name` from an address.
+    /// Charges a try for the account `name`.
     ///
     /// # Errors
     /// How long to wait, in whole seconds.
     pub fn charge(
         &self,
         name: &str,
-        from: Option<IpAddr>,
+        origin: Origin<'_>,
         now: DateTime<Utc>,
     ) -> Result<Charged, Duration> {
-        let network = from.map(network);
-        let charged = Charged {
-            account: self.hash(&(network, Some(name))),
-            address: self.hash(&(network, None::<&str>)),
-        };
+        let limits = self.limits(name, origin);
         if self.per_minute <= 0.0 {
-            return Ok(charged);
+            return Ok(Charged([None; 2]));
         }
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         make_room(&mut counts, now);
-        let both = [
-            (charged.account, self.per_minute),
-            (charged.address, self.per_minute * ACCOUNTS_OF_AN_ADDRESS),
-        ];
-        let wait = both
+        let wait = limits
             .iter()
+            .flatten()
             .filter_map(|(key, _)| counts.get(key))
             .map(|count| count.wait(now))
             .max()
@@ -111,18 +111,31 @@ impl Throttle {
         if wait > Duration::ZERO {
             return Err(wait);
         }
-        for (key, most) in both {
+        for (key, most) in limits.into_iter().flatten() {
             let level = counts.get(&key).map_or(0.0, |count| count.now(now)) + 1.0;
             let at = now;
             counts.insert(key, Count { level, at, most });
         }
-        Ok(charged)
+        Ok(Charged(limits.map(|limit| limit.map(|(key, _)| key))))
+    }
+
+    /// What counts a try, each with how many it takes in a minute.
+    fn limits(&self, name: &str, origin: Origin<'_>) -> [Option<(Key, f64)>; 2] {
+        if let Some(browser) = origin.browser {
+            let key = self.hash(&("browser", browser, name));
+            return [Some((key, self.per_minute)), None];
+        }
+        let network = origin.address.map(network);
+        let account = self.hash(&("account", network, name));
+        let address = self.hash(&("address", network));
+        let all = self.per_minute * ACCOUNTS_OF_AN_ADDRESS;
+        [Some((account, self.per_minute)), Some((address, all))]
     }
 
     /// Takes a charge back: the try was no failure.
     pub fn give_back(&self, charged: Charged) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        for key in [charged.account, charged.address] {
+        for key in charged.0.into_iter().flatten() {
             if let Some(count) = counts.get_mut(&key) {
                 count.level = (count.level - 1.0).max(0.0);
             }
@@ -165,9 +178,17 @@ mod tests {
         DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds)
     }
 
-    fn from(text: &str) -> Option<IpAddr> {
-        Some(text.parse().unwrap())
+    fn from(text: &str) -> Origin<'static> {
+        Origin {
+            address: Some(text.parse().unwrap()),
+            browser: None,
+        }
     }
+
+    const NOWHERE: Origin<'static> = Origin {
+        address: None,
+        browser: None,
+    };
 
     /// How many of 1,000 tries get through.
     fn through(mut charge: impl FnMut(u32) -> bool) -> usize {
@@ -195,6 +216,32 @@ mod tests {
             through(|_| throttle.charge("mal", here, at(100)).is_ok()),
             10
         );
+    }
+
+    #[test]
+    fn a_browser_that_is_known_is_not_held_up_by_its_neighbours() {
+        let throttle = Throttle::new(10);
+        let here = from("192.0.2.1");
+        let known = Origin {
+            browser: Some("of-mal"),
+            ..here
+        };
+        // Somebody of the same class tries mal's password, and everybody's.
+        let guess = |n: u32| throttle.charge(["mal", "zoe"][n as usize % 2], here, at(0));
+        assert_eq!(through(|n| guess(n).is_ok()), 20);
+        let spray = |n: u32| throttle.charge(&format!("user-{n}"), here, at(0));
+        assert_eq!(through(|n| spray(n).is_ok()), 180);
+        assert!(throttle.charge("kaylee", here, at(0)).is_err());
+        // It has as many tries as anybody, for its own account.
+        assert_eq!(
+            through(|_| throttle.charge("mal", known, at(0)).is_ok()),
+            10
+        );
+        let other = Origin {
+            browser: Some("another"),
+            ..here
+        };
+        assert!(throttle.charge("mal", other, at(0)).is_ok());
     }
 
     #[test]
@@ -227,18 +274,18 @@ mod tests {
     fn what_was_right_is_not_counted() {
         let throttle = Throttle::new(2);
         for _ in 0..100 {
-            let charged = throttle.charge("mal", None, at(0)).unwrap();
+            let charged = throttle.charge("mal", NOWHERE, at(0)).unwrap();
             throttle.give_back(charged);
         }
-        assert!(throttle.charge("mal", None, at(0)).is_ok());
+        assert!(throttle.charge("mal", NOWHERE, at(0)).is_ok());
     }
 
     #[test]
     fn a_clock_that_is_set_back_opens_nothing_and_closes_nothing_for_long() {
         let throttle = Throttle::new(1);
-        assert!(throttle.charge("mal", None, at(1_000)).is_ok());
-        assert!(throttle.charge("mal", None, at(0)).is_err());
-        assert!(throttle.charge("mal", None, at(1_060)).is_ok());
+        assert!(throttle.charge("mal", NOWHERE, at(1_000)).is_ok());
+        assert!(throttle.charge("mal", NOWHERE, at(0)).is_err());
+        assert!(throttle.charge("mal", NOWHERE, at(1_060)).is_ok());
     }
 
     #[test]
@@ -246,7 +293,18 @@ mod tests {
         let throttle = Throttle::new(10);
         for n in 0..60_000_u32 {
             let address = IpAddr::from(n.to_be_bytes());
-            assert!(throttle.charge("mal", Some(address), at(0)).is_ok());
+            assert!(
+                throttle
+                    .charge(
+                        "mal",
+                        Origin {
+                            address: Some(address),
+                            browser: None
+                        },
+                        at(0)
+                    )
+                    .is_ok()
+            );
         }
         assert!(throttle.counts.lock().unwrap().len() <= CAPACITY);
     }
@@ -255,7 +313,7 @@ mod tests {
     fn without_a_limit_nothing_is_counted() {
         let throttle = Throttle::new(0);
         assert_eq!(
-            through(|_| throttle.charge("mal", None, at(0)).is_ok()),
+            through(|_| throttle.charge("mal", NOWHERE, at(0)).is_ok()),
             1_000
         );
         assert!(throttle.counts.lock().unwrap().is_empty());

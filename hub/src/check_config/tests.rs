@@ -166,6 +166,7 @@ fn what_protects_little_is_warned_of() {
         "[JupyterHub] bind_url is plain http for the network",
         "[ConfigurableHTTPProxy] api_url http://10.0.0.1:8001",
         "[JupyterHub] authenticate_prometheus = false",
+        "[JupyterHub] trusted_downstream_ips does not name the proxy's address, of which the API is at 10.0.0.1:",
     ]
     .iter()
     .enumerate()
@@ -177,6 +178,28 @@ fn what_protects_little_is_warned_of() {
         look(&config, &env(), Path::new("/usr/bin/hub"))
             .warnings
             .len(),
+        3
+    );
+    config.jupyterhub.trusted_downstream_ips = vec!["10.0.0.0/8".parse().unwrap()];
+    assert_eq!(
+        look(&config, &env(), Path::new("/usr/bin/hub"))
+            .warnings
+            .len(),
         2
     );
+}
+
+#[test]
+fn a_proxy_in_front_on_this_machine_is_to_be_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = good(folder.path());
+    config.jupyterhub.public_url = Some("https://hub.example.org/".parse().unwrap());
+    let warnings = found(&config).warnings;
+    let start = "[JupyterHub] trusted_downstream_ips does not name 127.0.0.1";
+    assert!(
+        warnings.len() == 1 && warnings[0].starts_with(start),
+        "{warnings:?}"
+    );
+    config.jupyterhub.trusted_downstream_ips = vec!["127.0.0.1".parse().unwrap()];
+    assert_eq!(found(&config), Findings::default());
 }

@@ -26,9 +26,23 @@ use super::traits::Class;
 pub use find::{Found, PYTHON_FILE, TOML_FILE, find};
 pub use flags::Flag;
 
-/// The classes that a hub was built with beside its own: what `proxy_class` may say, and the section that goes with it,
-/// which is taken as it is.
-pub type OwnClasses = BTreeMap<String, String>;
+/// The classes that a hub was built with beside its own: what `proxy_class` and `authenticator_class` may say, and the
+/// section that goes with it, which is taken as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OwnClasses {
+    /// Proxies.
+    pub proxies: BTreeMap<String, String>,
+    /// Authenticators.
+    pub authenticators: BTreeMap<&'static str, &'static str>,
+}
+
+impl OwnClasses {
+    /// Whether a section belongs to one of them.
+    pub(crate) fn have(&self, section: &str) -> bool {
+        self.proxies.values().any(|own| own == section)
+            || self.authenticators.values().any(|own| *own == section)
+    }
+}
 
 /// Where the configuration comes from.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -218,9 +218,9 @@ impl Class {
         let hub = &config.jupyterhub;
         let authenticator = match hub.authenticator_class {
             AuthenticatorClass::Pam => &authenticator::PAM,
-            AuthenticatorClass::Dictionary | AuthenticatorClass::Null => {
-                &authenticator::AUTHENTICATOR
-            }
+            AuthenticatorClass::Dictionary
+            | AuthenticatorClass::Null
+            | AuthenticatorClass::Plugged(_) => &authenticator::AUTHENTICATOR,
             AuthenticatorClass::Dummy => &authenticator::DUMMY,
             AuthenticatorClass::SharedPassword => &authenticator::SHARED_PASSWORD,
         };

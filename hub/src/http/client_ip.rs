@@ -1,9 +1,11 @@
 //! The address of whoever asks, as far as it can be believed: what failed logins are counted by, and what the log names.
 //!
 //! Each proxy appends whom it was asked by to `X-Forwarded-For`, so it is read from its end backwards while the one who
-//! wrote an entry is ours; what stands before can be made up by the client. Ours are this machine, the address on which
-//! the hub listens, and `trusted_downstream_ips`. Source of that trait: tornado's `xheaders` with `trusted_downstream`,
-//! as JupyterHub 6.1 sets them; there the first entry is believed whoever sends it.
+//! wrote an entry is ours; what stands before can be made up by the client. Ours are `trusted_downstream_ips`, and on this
+//! machine (loopback, or the address on which the hub listens) the programs of root and of the hub's own user: everybody
+//! whose server runs here can reach the hub's port as well as the proxy's, and is believed nothing. Source of that trait:
+//! tornado's `xheaders` with `trusted_downstream`, as JupyterHub 6.1 sets them; there the first entry is believed whoever
+//! sends it.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -12,6 +14,7 @@ use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap};
 
+use super::peer::belongs_to_us;
 use crate::config::JupyterHub;
 use crate::state::AppState;
 
@@ -20,33 +23,61 @@ use crate::state::AppState;
 pub struct ClientIp(pub Option<IpAddr>);
 
 impl ClientIp {
-    /// The address from which a request comes.
+    /// The address from which a request comes, for the line of the log that every request has: whoever asks from this
+    /// machine is believed, for want of the time to look.
     #[must_use]
     pub fn of(headers: &HeaderMap, extensions: &Extensions, settings: &JupyterHub) -> Self {
-        let peer: Option<&ConnectInfo<SocketAddr>> = extensions.get();
-        let peer = peer.map(|peer| peer.0.ip());
-        Self(client_ip(headers, peer, |address| {
-            is_ours(address, settings)
-        }))
+        let peer = peer(extensions).map(|peer| peer.ip());
+        Self(client_ip(headers, peer, true, &Trust(settings)))
     }
+}
+
+fn peer(extensions: &Extensions) -> Option<SocketAddr> {
+    extensions
+        .get()
+        .map(|peer: &ConnectInfo<SocketAddr>| peer.0)
 }
 
 impl FromRequestParts<AppState> for ClientIp {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
-        let settings = &state.config.jupyterhub;
-        Ok(Self::of(&parts.headers, &parts.extensions, settings))
+        let trust = Trust(&state.config.jupyterhub);
+        let from = peer(&parts.extensions);
+        let address = from.map(|from| from.ip());
+        let in_doubt = from.filter(|from| {
+            parts.headers.contains_key(FORWARDED_FOR)
+                && trust.is_here(from.ip().to_canonical())
+                && !trust.is_named(from.ip().to_canonical())
+        });
+        let believed = match in_doubt {
+            None => true,
+            Some(from) => {
+                let looked = tokio::task::spawn_blocking(move || belongs_to_us(from));
+                looked.await.unwrap_or(false)
+            }
+        };
+        Ok(Self(client_ip(&parts.headers, address, believed, &trust)))
     }
 }
 
-/// Whether a proxy of ours can ask from an address.
-fn is_ours(address: IpAddr, settings: &JupyterHub) -> bool {
-    let listens = settings.hub_bind_url.host.parse::<IpAddr>();
-    let named = &settings.trusted_downstream_ips;
-    address.is_loopback()
-        || listens.is_ok_and(|listens| listens.to_canonical() == address)
-        || named.iter().any(|network| network.contains(address))
+const FORWARDED_FOR: &str = "x-forwarded-for";
+
+/// Who is believed.
+struct Trust<'a>(&'a JupyterHub);
+
+impl Trust<'_> {
+    /// Whether the configuration names the address.
+    fn is_named(&self, address: IpAddr) -> bool {
+        let named = &self.0.trusted_downstream_ips;
+        named.iter().any(|network| network.contains(address))
+    }
+
+    /// Whether the address is this machine's.
+    fn is_here(&self, address: IpAddr) -> bool {
+        let listens = self.0.hub_bind_url.host.parse::<IpAddr>();
+        address.is_loopback() || listens.is_ok_and(|listens| listens.to_canonical() == address)
+    }
 }
 
 /// The nearest that is not ours, else the farthest that is. What is no address was made up, or is of a proxy that keeps
@@ -54,23 +85,30 @@ fn is_ours(address: IpAddr, settings: &JupyterHub) -> bool {
 fn client_ip(
     headers: &HeaderMap,
     peer: Option<IpAddr>,
-    is_ours: impl Fn(IpAddr) -> bool,
+    believed: bool,
+    trust: &Trust<'_>,
 ) -> Option<IpAddr> {
-    let lines = headers.get_all("x-forwarded-for").iter();
+    let lines = headers.get_all(FORWARDED_FOR).iter();
     // Bytes: a line that is no text because of what the client wrote still ends with what our proxy added.
     let entries: Vec<&[u8]> = lines
         .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
         .collect();
     let mut client = peer.map(|peer| peer.to_canonical());
+    // Who wrote the last entry: a program of this machine that was looked at, or a proxy that was named.
+    let mut ours =
+        client.is_none_or(|peer| trust.is_named(peer) || believed && trust.is_here(peer));
     for entry in entries.iter().rev() {
-        if client.is_some_and(|client| !is_ours(client)) {
+        if !ours {
             break;
         }
         let text = std::str::from_utf8(entry).unwrap_or_default();
         let Ok(entry) = text.trim().trim_matches(['[', ']']).parse::<IpAddr>() else {
             break;
         };
-        client = Some(entry.to_canonical());
+        let entry = entry.to_canonical();
+        // Whoever asked our proxy from this machine may be anybody who works on it.
+        ours = trust.is_named(entry);
+        client = Some(entry);
     }
     client
 }
@@ -94,12 +132,33 @@ mod tests {
     }
 
     #[test]
+    fn who_works_on_the_hubs_machine_makes_no_addresses_up() {
+        let headers = HeaderMap::from_iter([(
+            http::header::HeaderName::from_static(FORWARDED_FOR),
+            http::HeaderValue::from_static("6.6.6.6, 192.0.2.1"),
+        )]);
+        let named = JupyterHub {
+            trusted_downstream_ips: vec!["127.0.0.1".parse().unwrap()],
+            ..JupyterHub::default()
+        };
+        for (settings, believed, expected) in [
+            (&JupyterHub::default(), true, "192.0.2.1"),
+            (&JupyterHub::default(), false, "127.0.0.1"),
+            (&named, false, "192.0.2.1"),
+        ] {
+            let peer = Some(IpAddr::from([127, 0, 0, 1]));
+            let found = client_ip(&headers, peer, believed, &Trust(settings));
+            assert_eq!(found, expected.parse().ok(), "{believed}");
+        }
+    }
+
+    #[test]
     fn what_is_no_text_hides_nobody() {
         let mut headers = HeaderMap::new();
         let line = http::HeaderValue::from_bytes(b"\xff\xfe, 192.0.2.1").unwrap();
         headers.append("x-forwarded-for", line);
         let peer = Some(IpAddr::from([127, 0, 0, 1]));
-        let found = client_ip(&headers, peer, |address| address.is_loopback());
+        let found = client_ip(&headers, peer, true, &Trust(&JupyterHub::default()));
         assert_eq!(found, Some("192.0.2.1".parse().unwrap()));
     }
 
@@ -121,7 +180,10 @@ mod tests {
             ("192.0.2.80", "192.0.2.1", "192.0.2.1"),
             // Made up by the client: our proxy has added who it was.
             ("127.0.0.1", "6.6.6.6, 192.0.2.1", "192.0.2.1"),
-            ("127.0.0.1", "192.0.2.1, 10.0.0.7, 127.0.0.1", "192.0.2.1"),
+            ("127.0.0.1", "192.0.2.1, 10.0.0.7, 10.0.0.8", "192.0.2.1"),
+            // Somebody who works on this machine asks our proxy.
+            ("127.0.0.1", "6.6.6.6, 127.0.0.1", "127.0.0.1"),
+            ("127.0.0.1", "6.6.6.6, 192.0.2.80", "192.0.2.80"),
             (
                 "127.0.0.1",
                 "6.6.6.6, 192.0.2.1, ::ffff:10.0.0.7",

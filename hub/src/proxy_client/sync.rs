@@ -10,6 +10,7 @@ use hub_types::names::{ServerName, Username};
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
+use url::Url;
 
 use super::plan::{Change, Wanted, plan};
 use super::{ProxyClient, ProxyError, Route, Routes};
@@ -17,6 +18,7 @@ use crate::addresses::Addresses;
 use crate::db::{self, Db, DbError};
 use crate::domain::lifecycle::ServerState;
 use crate::domain::server::ServerRef;
+use crate::domain::service_hosts::ServiceHosts;
 
 /// How often a check looks again when it had to change something: the world moves on meanwhile.
 const PASSES: usize = 3;
@@ -76,6 +78,8 @@ struct Inner {
     addresses: Arc<Addresses>,
     /// Routes that the configuration settles: of services, and extra ones.
     fixed: RwLock<Vec<Route>>,
+    /// Where registered services may be: also those that were registered when they might be elsewhere.
+    hosts: std::sync::OnceLock<ServiceHosts>,
     one_at_a_time: Mutex<()>,
     /// Whether routes may be wrong: until the first check is complete, and from when something went wrong.
     dirty: AtomicBool,
@@ -128,11 +132,34 @@ impl RouteSync {
             proxies,
             addresses,
             fixed: RwLock::new(fixed),
+            hosts: std::sync::OnceLock::new(),
             one_at_a_time: Mutex::default(),
             dirty: AtomicBool::new(true),
             told: AtomicBool::new(false),
             probe: std::sync::Mutex::default(),
         }))
+    }
+
+    /// Gives routes only to registered services that are at these hosts; the others are said in the log. Said once, before
+    /// the first check.
+    #[must_use]
+    pub fn only_at(self, hosts: ServiceHosts) -> Self {
+        // A second one changes nothing.
+        let _ = self.0.hosts.set(hosts);
+        self
+    }
+
+    /// Whether a registered service may have a route to `url`.
+    fn may_be_at(&self, name: &str, url: &str) -> bool {
+        let hosts = self.0.hosts.get_or_init(ServiceHosts::default);
+        let Ok(parsed) = Url::parse(url) else {
+            return false;
+        };
+        if let Err(why) = hosts.admit(&parsed) {
+            tracing::warn!("service {name} has no route: {url} {why}");
+            return false;
+        }
+        true
     }
 
     /// Settles other routes than before by the configuration; routes are to be checked then.
@@ -308,7 +335,9 @@ impl RouteSync {
         wanted.add(Route::of_hub(addresses));
         self.fixed().into_iter().for_each(|route| wanted.add(route));
         for (row, spec) in db::services::registered(self.0.db.read()).await? {
-            if let Some(url) = spec.get("url").and_then(Value::as_str) {
+            if let Some(url) = spec.get("url").and_then(Value::as_str)
+                && self.may_be_at(row.name.as_str(), url)
+            {
                 wanted.add(Route::of_service(addresses, &row.name, url));
             }
         }

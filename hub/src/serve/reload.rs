@@ -29,6 +29,7 @@ pub(super) struct Reloader {
     /// The hub's own program, whose folder is on the `PATH` of services.
     pub(super) launcher: PathBuf,
     pub(super) proxy: Option<Arc<dyn ProxyRunner>>,
+    pub(super) accounts: accounts::Accounts,
 }
 
 impl Reloader {
@@ -57,11 +58,14 @@ impl Reloader {
         let change = take(&rules.now().config, &loaded.config);
         let config = Arc::new(change.config.clone());
         check_commands(&config, self.env, &self.launcher).map_err(|error| error.to_string())?;
+        // Who logs in meanwhile is judged by the new rules.
+        let changing = rules.changing().await;
         bootstrap::sync(&config, &state.db, &state.identities, state.clock.now())
             .await
             .map_err(|error| error.to_string())?;
         rules.replace(Arc::clone(&config));
-        tokio::spawn(accounts::make(state.clone()));
+        drop(changing);
+        tokio::spawn(self.accounts.clone().make(state.clone()));
         if let Err(error) = self.tell().await {
             tracing::error!("SIGHUP: what is known of users may be old for some minutes: {error}");
         }

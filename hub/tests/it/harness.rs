@@ -12,10 +12,11 @@ use axum::body::Body;
 use axum::http::Request;
 use chrono::TimeDelta;
 use hub::addresses::Addresses;
+use hub::auth::LoginForm;
 use hub::auth::cookies::CookieKeys;
 use hub::auth::identities::Identities;
 use hub::auth::login::Login;
-use hub::auth::{LoginForm, registry};
+use hub::auth::registry::AuthenticatorClasses;
 use hub::bus::Bus;
 use hub::config::{AuthenticatorClass, Config, GroupSpec, RoleSpec, ServiceSpec};
 use hub::db::testing::TestDatabase;
@@ -209,7 +210,9 @@ impl Hub {
         let client: Arc<dyn ProxyClient> = Arc::<ProxyDouble>::clone(&proxy);
         let metrics = Metrics::new(&MetricsOptions::default()).unwrap();
         let client: Arc<dyn ProxyClient> = Arc::new(Measured::new(client, metrics.clone()));
-        let authenticator = registry::build(&config, &launcher());
+        let authenticator = AuthenticatorClasses::default()
+            .build(&config, launcher())
+            .unwrap();
         let manager = Manager::new(ManagerDeps {
             db: db.clone(),
             bus: bus.clone(),
@@ -248,7 +251,8 @@ impl Hub {
                 vec![Arc::clone(&client)],
                 Arc::clone(&addresses),
                 managed.routes(),
-            ),
+            )
+            .only_at(config.own.service_hosts.clone()),
             renderer: Renderer::new(RenderOptions::of(&config.jupyterhub)).unwrap(),
             config,
             db,
@@ -320,7 +324,7 @@ impl Hub {
     /// Logs a user in, as the login page does.
     pub(crate) async fn log_in(&self, user: &str) -> Browser {
         let form = LoginForm::new(user, PASSWORD);
-        let session = self.state.login.begin(&form).await.unwrap();
+        let session = self.state.login.begin(&form, &|_| None).await.unwrap();
         let now = self.clock.now();
         let login = self.state.cookies.login_value(&session.secret, now);
         let xsrf = xsrf::issue(&self.state.cookies, Some(&session.id), now);

@@ -18,4 +18,5 @@ mod security;
 mod subdomains;
 mod system_logins;
 mod two_hubs;
+mod typed_password;
 mod watch;

@@ -1,24 +1,23 @@
 //! Logins of real users of this machine, through the real PAM.
 
 mod accounts;
+mod made;
+mod sessions;
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
+use hub::auth::LoginForm;
 use hub::auth::contract::{Subject, check};
 use hub::auth::pam::PamUsers;
-use hub::auth::{Authenticator as _, LoginForm};
 use hub::config::{AuthenticatorClass, Config};
-use hub::domain::server::ServerRef;
-use hub_types::names::{ServerName, Username};
 use serde_json::json;
 
 use crate::harness::{Browser, COOKIE_SECRET, Hub, Reply};
 use crate::scene::launcher;
 use crate::watch::Watched;
-use accounts::{Accounts, PLAIN, RIGHT, Turn, unique};
+use accounts::{Accounts, PLAIN, RIGHT, unique};
 
 /// How long a failed login takes at least.
 const FAILED_AFTER: Duration = Duration::from_secs(2);
@@ -292,42 +291,6 @@ async fn groups_of_the_machine_allow_and_make_administrators() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn system_users_are_made_for_those_who_are_registered() {
-    let mut accounts = Accounts::new();
-    let service = accounts.service(PLAIN);
-    let (new, refused) = (unique(), unique());
-    let uid = 60_000_u64.saturating_sub(u64::from(std::process::id()) % 20_000);
-    let makes = hub(&service, |config| {
-        config.local_users.create_system_users = true;
-        config.local_users.uids.insert(new.clone(), uid);
-    })
-    .await;
-    let root = makes.token("admin", &["inherit"]).await;
-    let add = async |hub: &Hub, token: &str, name: &str| {
-        let call = hub.call(token, "POST", "/hub/api/users");
-        call.json(&json!({"usernames": [name]})).send().await
-    };
-    accounts.expect_user(&new);
-    {
-        let _turn = tokio::task::spawn_blocking(Turn::take).await.unwrap();
-        add(&makes, &root, &new).await.expect(201);
-    }
-    let made = nix::unistd::User::from_name(&new).unwrap().unwrap();
-    assert_eq!(u64::from(made.uid.as_raw()), uid);
-    assert!(made.dir.is_dir(), "{:?}", made.dir);
-    // What no tool takes for a name does not reach one.
-    for name in ["--help", "$(id)", "zoë"] {
-        let reply = add(&makes, &root, name).await.expect(400);
-        assert!(reply.body.contains("Failed to create user"), "{reply:?}");
-    }
-    let makes_none = hub(&service, |_| {}).await;
-    let root = makes_none.token("admin", &["inherit"]).await;
-    let reply = add(&makes_none, &root, &refused).await.expect(400);
-    assert!(reply.body.contains("create_system_users"), "{reply:?}");
-    add(&makes_none, &root, &new).await.expect(201);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_login_ends_when_the_account_does() {
     let mut accounts = Accounts::new();
     let service = accounts.service(PLAIN);
@@ -394,34 +357,4 @@ async fn a_one_time_password_is_asked_for() {
             .await
             .expect(status);
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn sessions_are_opened_and_the_first_that_fails_is_the_last() {
-    let mut accounts = Accounts::new();
-    let name = accounts.user(&[]);
-    let home = format!("/home/{name}");
-    let start = ServerRef::new(
-        Username::stored(name.as_str()),
-        ServerName::default_server(),
-    );
-    let authenticator = |accounts: &mut Accounts, session: &str| {
-        let mut config = Config::default();
-        pam(
-            &mut config,
-            &accounts.service(&format!("{PLAIN}session required {session}\n")),
-        );
-        config.pam.open_sessions = true;
-        PamUsers::new(&config, &launcher())
-    };
-    // A module that leaves a trace.
-    let opened = authenticator(
-        &mut accounts,
-        &format!("pam_exec.so /usr/bin/touch {home}/opened"),
-    );
-    opened.pre_spawn(&start).await.unwrap();
-    assert!(Path::new(&home).join("opened").exists());
-    let refuses = authenticator(&mut accounts, "pam_deny.so");
-    refuses.pre_spawn(&start).await.unwrap();
-    refuses.post_stop(&start).await;
 }

@@ -9,13 +9,13 @@ use crate::auth::rules::Rules;
 use crate::auth::{AddUserError, AuthModel, AuthUnavailable};
 use crate::bus::Event;
 use crate::db::{Tx, groups, users};
-use crate::domain::login::{Known, Refusal};
+use crate::domain::login::{Known, LoginPolicy, Refusal};
 use crate::domain::user::User;
 
 impl Login {
     pub(super) async fn admit(
         &self,
-        rules: &Rules,
+        (rules, policy): (&Rules, &LoginPolicy),
         checked: &str,
         model: &AuthModel,
         new: Newcomers,
@@ -24,16 +24,19 @@ impl Login {
         let name = if model.name == checked {
             checked.to_owned()
         } else {
-            rules.policy.normalise(&model.name)
+            policy.normalise(&model.name)
         };
         let existing = users::find(self.db.read(), &name).await?.is_some();
         if !existing && new == Newcomers::Refuse {
             return Err(LoginRefusal::NotRegistered("it is no login".to_owned()).into());
         }
-        let (username, admin) = self.judge(rules, &name, existing, model.admin).await?;
+        let (username, admin) = self
+            .judge((rules, policy), &name, existing, model.admin)
+            .await?;
         if !existing {
             self.add_user(&username).await?;
         }
+        let _settled = self.settle(&username).await?;
         let now = self.clock.now();
         let tx = self.db.write().await?;
         let user = match users::find(&*tx, username.as_str()).await? {
@@ -48,7 +51,7 @@ impl Login {
     /// By the rules of the configuration, then by those of the authenticator.
     async fn judge(
         &self,
-        rules: &Rules,
+        (rules, policy): (&Rules, &LoginPolicy),
         name: &str,
         existing: bool,
         admin: Option<bool>,
@@ -59,7 +62,7 @@ impl Login {
             admin,
             allowed: false,
         };
-        let mut admitted = rules.policy.admit(name, known, pattern);
+        let mut admitted = policy.admit(name, known, pattern);
         if admitted == Err(Refusal::NotAllowed)
             && self.authenticator.allows(&Username::stored(name)).await?
         {
@@ -67,7 +70,7 @@ impl Login {
                 allowed: true,
                 ..known
             };
-            admitted = rules.policy.admit(name, known, pattern);
+            admitted = policy.admit(name, known, pattern);
         }
         let (username, admin) = admitted.map_err(LoginRefusal::from)?;
         let admin = match admin {

@@ -5,8 +5,10 @@
 //! killed), and no module sees the hub's memory or environment.
 
 use std::ffi::CString;
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::net::IpAddr;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
 use std::sync::Arc;
@@ -17,7 +19,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::Command;
+use tokio::process::{ChildStdout, Command};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 use zeroize::{Zeroize as _, Zeroizing};
@@ -92,6 +94,12 @@ pub(super) struct Answer {
     pub(super) delay: u32,
 }
 
+impl Answer {
+    fn is_yes(&self) -> bool {
+        self.verdict == Verdict::Done
+    }
+}
+
 /// Asks PAM through a process.
 #[derive(Debug, Clone)]
 pub(super) struct Helper {
@@ -110,6 +118,12 @@ impl Helper {
             waiting: Arc::new(Semaphore::new(at_once * WAITING)),
             limit: LIMIT,
         }
+    }
+
+    /// The same, with so many questions that may wait in all.
+    pub(super) fn waiting(self, waiting: usize) -> Self {
+        let waiting = Arc::new(Semaphore::new(waiting));
+        Self { waiting, ..self }
     }
 
     /// The answer, and when the question was put.
@@ -149,7 +163,7 @@ impl Helper {
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| format!("cannot start {}: {error}", self.program.display()))?;
-        let group = Group(child.id());
+        let mut group = Group(child.id());
         let words = serde_json::to_vec(question).map_err(|error| error.to_string())?;
         let words = Zeroizing::new(words);
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
@@ -157,35 +171,52 @@ impl Helper {
             if let Some(mut stdin) = stdin {
                 stdin.write_all(&words).await?;
             }
-            let mut heard = Vec::new();
-            if let Some(stdout) = stdout {
-                stdout.take(LONGEST).read_to_end(&mut heard).await?;
+            match stdout {
+                Some(stdout) => hear(stdout).await,
+                None => Ok(None),
             }
-            Ok::<_, io::Error>(heard)
         };
         let heard = timeout(self.limit, talk)
             .await
             .map_err(|_| format!("no answer within {} s", self.limit.as_secs()))?
-            .map_err(|error| format!("the helper went away: {error}"))?;
-        // It has said all it has to say. Not yet waited for, it still has its number: nobody else is hit.
+            .map_err(|error: io::Error| format!("the helper went away: {error}"))?;
+        // It has said all it has to say. Not yet waited for, it still has its number: nobody else is hit. What modules have
+        // started for a session (agents, mounts) is to stay.
+        if question.task == Task::Open && heard.as_ref().is_some_and(Answer::is_yes) {
+            group.leave();
+        }
         drop(group);
         let ended = timeout(self.limit, child.wait()).await;
-        // Modules may have written to standard output as well: the answer is the last line.
-        let last = heard
-            .split(|byte| *byte == b'\n')
-            .rfind(|line| !line.is_empty());
-        match last.map(serde_json::from_slice) {
-            Some(Ok(answer)) => Ok(answer),
-            _ => Err(match ended {
-                Ok(Ok(status)) => format!("the helper ended without an answer ({status})"),
-                _ => "the helper gave no answer".to_owned(),
-            }),
+        heard.ok_or_else(|| match ended {
+            Ok(Ok(status)) => format!("the helper ended without an answer ({status})"),
+            _ => "the helper gave no answer".to_owned(),
+        })
+    }
+}
+
+/// Listens until there is an answer: a whole line, the last so far. Not to the end of the pipe, which a process that a
+/// module has left behind may hold open. Modules may have written to it as well.
+async fn hear(stdout: ChildStdout) -> io::Result<Option<Answer>> {
+    let (mut stdout, mut heard) = (stdout.take(LONGEST), Vec::new());
+    while stdout.read_buf(&mut heard).await? > 0 {
+        let lines = heard.strip_suffix(b"\n").unwrap_or_default();
+        let last = lines.rsplit(|byte| *byte == b'\n').next();
+        if let Some(answer) = last.and_then(|line| serde_json::from_slice(line).ok()) {
+            return Ok(Some(answer));
         }
     }
+    Ok(None)
 }
 
 /// The helper's process group: what modules have started ends with it, however the question ends.
 struct Group(Option<u32>);
+
+impl Group {
+    /// Lets what is left of it live.
+    fn leave(&mut self) {
+        self.0 = None;
+    }
+}
 
 impl Drop for Group {
     fn drop(&mut self) {
@@ -208,8 +239,12 @@ pub fn available() -> Result<(), String> {
 /// standard output.
 #[must_use]
 pub fn helper_main() -> ExitCode {
-    // A module that crashes leaves no file with a password in it.
-    let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+    harden();
+    // What modules print, and what they leave running, has nothing to do with the answer.
+    let answers = match own_stdout() {
+        Ok(answers) => answers,
+        Err(_) => return ExitCode::FAILURE,
+    };
     let mut words = Vec::new();
     let read = io::stdin().take(LONGEST).read_to_end(&mut words);
     let question = read.map_err(|error| error.to_string()).and_then(|_| {
@@ -221,11 +256,27 @@ pub fn helper_main() -> ExitCode {
     };
     let written = serde_json::to_string(&answer)
         .map_err(io::Error::from)
-        .and_then(|line| writeln!(io::stdout(), "\n{line}"));
+        .and_then(|line| File::from(answers).write_all(format!("\n{line}\n").as_bytes()));
     match written {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
+}
+
+/// A module that crashes leaves no file with a password in it, and gives none to a program that collects crashes: that is
+/// started whatever the limit says, but not for a process that may not be dumped.
+fn harden() {
+    let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::prctl::set_dumpable(false);
+}
+
+/// Standard output as a descriptor that no other program gets; from now on what is printed goes nowhere.
+fn own_stdout() -> io::Result<OwnedFd> {
+    let own = io::stdout().as_fd().try_clone_to_owned()?;
+    let nowhere = File::options().write(true).open("/dev/null")?;
+    nix::unistd::dup2_stdout(nowhere)?;
+    Ok(own)
 }
 
 fn broken(why: String) -> Answer {
@@ -371,6 +422,44 @@ mod tests {
                 delay: 7
             }
         );
+    }
+
+    #[tokio::test]
+    async fn what_a_module_leaves_behind_is_not_waited_for_and_lives_on_in_a_session_only() {
+        let leaves = "cat > /dev/null; sleep 1000 & echo $! > \"${0%/*}/left\"; echo '{\"verdict\":\"Done\",\"delay\":0}';";
+        for (task, lives) in [(Task::Open, true), (Task::Account, false)] {
+            let (helper, folder) = script(leaves, LIMIT);
+            let mut question = question();
+            question.task = task;
+            let (answer, _) = helper.ask(&question).await.unwrap();
+            assert_eq!(answer.verdict, Verdict::Done);
+            let left = std::fs::read_to_string(folder.path().join("left")).unwrap();
+            let left = Pid::from_raw(left.trim().parse().unwrap());
+            // It got the signal before the answer was given, or it never does.
+            if !lives {
+                while runs(left) {
+                    tokio::task::yield_now().await;
+                }
+            }
+            assert_eq!(runs(left), lives, "{task:?}");
+            let _ = nix::sys::signal::kill(left, Signal::SIGKILL);
+        }
+    }
+
+    /// Whether a process is there and has not got its last signal.
+    fn runs(pid: Pid) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let state = stat
+            .rsplit(") ")
+            .next()
+            .and_then(|rest| rest.chars().next());
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let pending = status
+            .lines()
+            .filter(|line| line.starts_with("SigPnd:") || line.starts_with("ShdPnd:"))
+            .filter_map(|line| u64::from_str_radix(line.split_whitespace().nth(1)?, 16).ok())
+            .any(|signals| signals & (1 << 8) != 0);
+        state.is_some_and(|state| !matches!(state, 'Z' | 'X')) && !pending
     }
 
     #[tokio::test]

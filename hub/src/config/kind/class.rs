@@ -168,7 +168,10 @@ impl Kind for AuthClass {
     }
 
     fn show(value: &AuthenticatorClass) -> Option<Json> {
-        show_class(*value)
+        match *value {
+            AuthenticatorClass::Plugged(name) => Some(name.into()),
+            built_in => show_class(built_in),
+        }
     }
 }
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{OwnClasses, Section};
-use crate::config::Config;
 use crate::config::kind::Faults;
 use crate::config::node::{Entry, Node, Value};
 use crate::config::problem::{Place, Problem, nearest};
 use crate::config::traits::{CLASSES, Class, FOREIGN, Status, Trait};
+use crate::config::{AuthenticatorClass, Config};
 
 /// What is known after sections were applied.
 #[derive(Debug, Default)]
@@ -48,10 +48,10 @@ impl State {
 /// Applies layers, each of which wins over those before it; within a layer, subclasses win over their parents.
 pub(super) fn apply(config: &mut Config, layers: &[Vec<Section>], classes: &OwnClasses) -> State {
     let mut state = State::default();
-    let plan = classes_in_use(layers);
+    let plan = classes_in_use(layers, classes);
     for layer in layers {
         for section in layer {
-            if classes.values().any(|own| *own == section.class) {
+            if classes.have(&section.class) {
                 let values = section.entries.iter();
                 let values = values.map(|entry| (entry.key.clone(), entry.node.to_json()));
                 let plugged = config.plugged.0.entry(section.class.clone());
@@ -63,7 +63,8 @@ pub(super) fn apply(config: &mut Config, layers: &[Vec<Section>], classes: &OwnC
         for class in CLASSES {
             let sections = layer.iter().filter(|section| section.class == class.name);
             for section in sections {
-                apply_section(config, class, section, class.in_use(&plan), &mut state);
+                let in_use = class.in_use(&plan);
+                apply_section(config, class, section, (in_use, classes), &mut state);
             }
         }
     }
@@ -71,7 +72,7 @@ pub(super) fn apply(config: &mut Config, layers: &[Vec<Section>], classes: &OwnC
 }
 
 /// A configuration of which only the classes of authenticator, spawner and proxy count: they decide which sections do.
-fn classes_in_use(layers: &[Vec<Section>]) -> Config {
+fn classes_in_use(layers: &[Vec<Section>], classes: &OwnClasses) -> Config {
     let mut plan = Config::default();
     let Some(hub) = Class::find("JupyterHub") else {
         return plan;
@@ -86,7 +87,7 @@ fn classes_in_use(layers: &[Vec<Section>]) -> Config {
     {
         if let Some((_, row)) = hub.find_trait(&entry.key) {
             // Mistakes are reported when the section itself is applied.
-            read(&mut plan, hub, row, &entry.node, &mut Vec::new());
+            read(&mut plan, hub, row, &entry.node, &mut Vec::new(), classes);
         }
     }
     plan
@@ -96,7 +97,7 @@ fn apply_section(
     config: &mut Config,
     class: &'static Class,
     section: &Section,
-    in_use: bool,
+    (in_use, classes): (bool, &OwnClasses),
     state: &mut State,
 ) {
     let mut entries: Vec<(usize, &Entry)> = section
@@ -114,6 +115,7 @@ fn apply_section(
                     owner,
                     row,
                     in_use,
+                    classes,
                 };
                 apply_trait(config, &place, entry, state);
             }
@@ -139,14 +141,15 @@ fn rank(class: &Class, name: &str) -> usize {
 }
 
 /// A trait as it is set: in the section of a class, declared by that class or an ancestor.
-struct Target {
+struct Target<'a> {
     class: &'static Class,
     owner: &'static Class,
     row: &'static Trait,
     in_use: bool,
+    classes: &'a OwnClasses,
 }
 
-fn apply_trait(config: &mut Config, target: &Target, entry: &Entry, state: &mut State) {
+fn apply_trait(config: &mut Config, target: &Target<'_>, entry: &Entry, state: &mut State) {
     let (class, row) = (target.class.name, target.row);
     let subject = format!("[{class}] {}", row.name);
     let python = entry.node.python();
@@ -177,8 +180,16 @@ fn apply_trait(config: &mut Config, target: &Target, entry: &Entry, state: &mut 
                     row,
                     &entry.node,
                     &mut state.problems,
+                    target.classes,
                 );
-            } else if read(config, target.class, row, &entry.node, &mut state.problems) {
+            } else if read(
+                config,
+                target.class,
+                row,
+                &entry.node,
+                &mut state.problems,
+                target.classes,
+            ) {
                 state
                     .set
                     .insert((target.owner.name.into(), row.name.into()), at_key(entry));
@@ -253,10 +264,27 @@ fn read(
     row: &Trait,
     node: &Node,
     problems: &mut Vec<Problem>,
+    classes: &OwnClasses,
 ) -> bool {
+    if row.name == "authenticator_class"
+        && let Some(own) = own_authenticator(node, classes)
+    {
+        config.jupyterhub.authenticator_class = AuthenticatorClass::Plugged(own);
+        return true;
+    }
     let mut faults = Faults::new(format!("[{}] {}", class.name, row.name), problems);
     row.access()
         .is_some_and(|access| (access.read)(config, node, &mut faults))
+}
+
+/// The authenticator of this hub's own that a value names.
+fn own_authenticator(node: &Node, classes: &OwnClasses) -> Option<&'static str> {
+    let name = node.as_text()?;
+    classes
+        .authenticators
+        .keys()
+        .copied()
+        .find(|own| *own == name)
 }
 
 fn unknown_class(section: &Section) -> Problem {

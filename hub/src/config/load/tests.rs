@@ -99,6 +99,11 @@ fn one_problem_one_line() {
             "hub.toml:3: [JupyterHub] ssl_key needs a certificate: give its file as ssl_cert",
         ),
         (
+            "[LocalAuthenticator]\ncreate_system_users = true",
+            "hub.toml:4: [LocalAuthenticator] create_system_users needs an authenticator of system users: \"pam\"; with this \
+             one nobody would be made",
+        ),
+        (
             "proxy_class = 'haproxi'",
             "hub.toml:3: [JupyterHub] proxy_class = \"haproxi\" is not known; this hub has \"configurable-http-proxy\"",
         ),
@@ -561,18 +566,24 @@ fn a_class_of_ones_own_has_a_section_of_its_own() {
     let text = "[JupyterHub]\nauthenticator_class = 'dummy'\nproxy_class = 'haproxy'\n[HAProxy]\nsocket = '/run/h.sock'\n\
                 [Proxy]\nshould_start = false\nextra_routes = { '/docs' = 'http://127.0.0.1:4000' }\n";
     let load = |text: &str, classes: &[(&str, &str)]| {
-        let classes = classes
+        let proxies = classes
             .iter()
             .map(|(name, section)| ((*name).into(), (*section).into()));
+        let classes = OwnClasses {
+            proxies: proxies.collect(),
+            authenticators: [("roster", "Roster")].into(),
+        };
         let file = Some((Path::new("hub.toml"), text));
-        assemble(
-            file,
-            &[],
-            Path::new("/srv"),
-            &Env::new(),
-            &classes.collect(),
-        )
+        assemble(file, &[], Path::new("/srv"), &Env::new(), &classes)
     };
+    let own = "[JupyterHub]\nauthenticator_class = 'roster'\n[Roster]\nfile = 'x'\n[Authenticator]\nallow_all = true\n";
+    let roster = load(own, &[]).unwrap();
+    assert_eq!(
+        roster.config.jupyterhub.authenticator_class,
+        AuthenticatorClass::Plugged("roster")
+    );
+    assert_eq!(roster.config.plugged.0["Roster"]["file"], "x");
+    assert!(roster.warnings.is_empty(), "{:?}", roster.warnings);
     let loaded = load(text, &[("haproxy", "HAProxy")]).unwrap();
     assert_eq!(loaded.config.plugged.0["HAProxy"]["socket"], "/run/h.sock");
     let shown = format!("{:?}", loaded.config);

@@ -35,6 +35,8 @@ pub enum AuthenticatorClass {
     Dummy,
     /// One password for users, another for administrators.
     SharedPassword,
+    /// One that this hub was built with, by its name.
+    Plugged(&'static str),
 }
 
 /// Who starts user servers.

@@ -5,14 +5,15 @@ use std::time::Instant;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use hub_types::scope::{ScopeName, Target};
-use hub_types::secret::Token;
+use hub_types::secret::{Token, random_bytes};
 use url::form_urlencoded;
 
 use super::context::{Visitor, add_cookie, found};
 use super::error_page::PageError;
 use super::form::{Form, RawForm};
 use super::root::default_target;
-use crate::auth::login::{LoginError, log_failure};
+use crate::auth::cookies::BROWSER_COOKIE;
+use crate::auth::login::{LoginError, NewSession, log_failure};
 use crate::auth::{LoginForm, Way};
 use crate::domain::principal::Principal;
 use crate::http::client_ip::ClientIp;
@@ -159,7 +160,10 @@ pub(super) async fn submit(
         ..LoginForm::new(username, form.field("password").unwrap_or_default())
     };
     let begin = Instant::now();
-    let begun = visitor.state.login.begin(&login).await;
+    let (keys, now) = (&visitor.state.cookies, visitor.state.clock.now());
+    let cookies = visitor.cookies();
+    let known = |name: &str| keys.read_browser(name, cookies.all(BROWSER_COOKIE), now);
+    let begun = visitor.state.login.begin(&login, &known).await;
     visitor.state.metrics.login(begun.is_ok(), begin.elapsed());
     let session = match begun {
         Ok(session) => session,
@@ -168,21 +172,28 @@ pub(super) async fn submit(
     if let Some(old) = visitor.session_id() {
         visitor.state.login.end(old).await?;
     }
-    let now = visitor.state.clock.now();
     tracing::info!("User logged in: {}", session.user.name);
     let target = visitor
         .next(visitor.argument("next").as_deref())
         .unwrap_or_else(|| visitor.base().hub());
     let mut response = found(&target);
-    let style = visitor.cookie_style();
-    let headers = response.headers_mut();
-    let value = visitor.state.cookies.login_value(&session.secret, now);
-    add_cookie(headers, &style.login(value, session.life).to_string());
-    let token = xsrf::issue(&visitor.state.cookies, Some(&session.id), now);
-    add_cookie(headers, &style.xsrf(token, false).to_string());
-    add_service_cookies(&visitor, headers, &session.id);
-    add_cookie(headers, &style.session(session.id).to_string());
+    hand_over(&visitor, session, response.headers_mut());
     Ok(response)
+}
+
+/// Gives the browser everything by which it is known from now on.
+fn hand_over(visitor: &Visitor, session: NewSession, headers: &mut HeaderMap) {
+    let (keys, now) = (&visitor.state.cookies, visitor.state.clock.now());
+    let style = visitor.cookie_style();
+    let value = keys.login_value(&session.secret, now);
+    add_cookie(headers, &style.login(value, session.life).to_string());
+    let token = xsrf::issue(keys, Some(&session.id), now);
+    add_cookie(headers, &style.xsrf(token, false).to_string());
+    add_service_cookies(visitor, headers, &session.id);
+    let id = hex::encode(random_bytes::<16>());
+    let browser = keys.browser_value(session.user.name.as_str(), &id, now);
+    add_cookie(headers, &style.browser(browser).to_string());
+    add_cookie(headers, &style.session(session.id).to_string());
 }
 
 /// The form again, with why it was not enough.

@@ -94,6 +94,50 @@ async fn case_120_guessing_is_slowed() {
 }
 
 #[tokio::test]
+async fn case_120_neighbours_of_a_guesser_come_in_with_a_browser_that_is_known() {
+    let hub = open_hub().await;
+    let here = "192.0.2.1";
+    let guesser = Guesser::at(&hub).await;
+    let come_in = guesser
+        .tries(&hub, "alice", PASSWORD, here)
+        .await
+        .expect(302);
+    let known = come_in.cookie("jupyterhub-known-browser").unwrap();
+    assert!(!known.contains("alice"), "{known}");
+    // Somebody of the same school guesses alice's password, and everybody's.
+    join_all((0..100).map(|_| asks_for_token(&hub, "alice", "a", here))).await;
+    let spray = (0..300).map(|n| {
+        let hub = &hub;
+        async move { asks_for_token(hub, &format!("user-{n}"), "a", here).await }
+    });
+    join_all(spray).await;
+    guesser.tries(&hub, "bob", PASSWORD, here).await.expect(429);
+    guesser
+        .tries(&hub, "alice", PASSWORD, here)
+        .await
+        .expect(429);
+    let alices = Guesser {
+        cookie: format!(
+            "{}; jupyterhub-known-browser=forged; jupyterhub-known-browser={known}",
+            guesser.cookie
+        ),
+        xsrf: guesser.xsrf.clone(),
+    };
+    // It is hers alone, and no way around the limit.
+    alices.tries(&hub, "bob", PASSWORD, here).await.expect(429);
+    alices
+        .tries(&hub, "alice", PASSWORD, here)
+        .await
+        .expect(302);
+    let mut guesses = Vec::new();
+    for _ in 0..12 {
+        guesses.push(alices.tries(&hub, "alice", "wrong", here).await);
+    }
+    assert_eq!((count(&guesses, 403), count(&guesses, 429)), (10, 2));
+    hub.is_well().await;
+}
+
+#[tokio::test]
 async fn case_120_one_password_for_many_users_is_slowed() {
     let hub = open_hub().await;
     let guesser = Guesser::at(&hub).await;

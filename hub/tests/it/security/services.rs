@@ -4,6 +4,7 @@ use hub::domain::service_hosts::ServiceHosts;
 use serde_json::json;
 
 use super::admin;
+use crate::harness::Hub;
 use crate::watch::Watched;
 
 const ELSEWHERE: &str =
@@ -66,4 +67,26 @@ async fn case_83_services_of_the_api_are_where_they_may_be() {
         assert_eq!(why.as_deref(), Some(ELSEWHERE), "{url}");
     }
     hub.is_well().await;
+}
+
+#[tokio::test]
+async fn case_83_a_stricter_list_takes_routes_away() {
+    let hub = Hub::start().await;
+    let root = admin(&hub).await;
+    for (name, url) in [
+        ("stays", "http://10.20.30.40:1"),
+        ("goes", "http://192.0.2.1:1"),
+    ] {
+        let call = hub.call(&root, "POST", &format!("/hub/api/services/{name}"));
+        call.json(&json!({"url": url})).send().await.expect(201);
+    }
+    let hub = hub
+        .restart(|config| {
+            config.own.service_hosts = ServiceHosts::parse(["10.0.0.0/8"]).unwrap();
+        })
+        .await;
+    hub.state.routes.check().await.unwrap();
+    let routes = hub.proxy.0.lock().unwrap();
+    assert!(routes.contains_key("/services/stays/"));
+    assert!(!routes.contains_key("/services/goes/"));
 }

@@ -16,13 +16,20 @@ fn suits(config: &Config, state: &mut State) {
     use AuthenticatorClass as Class;
     let class = config.jupyterhub.authenticator_class;
     let auth = &config.authenticator;
-    if auth.manage_groups && !matches!(class, Class::Pam | Class::SharedPassword) {
+    // What one of this hub's own can do is asked when it is built.
+    let own = matches!(class, Class::Plugged(_));
+    if auth.manage_groups && !own && !matches!(class, Class::Pam | Class::SharedPassword) {
         let message = "needs an authenticator that knows groups: \"pam\" or \"shared-password\"";
         state.problem("Authenticator", "manage_groups", message);
     }
-    if auth.request_otp && class != Class::Pam {
+    if auth.request_otp && !own && class != Class::Pam {
         let message = "needs an authenticator that checks one-time passwords: \"pam\"";
         state.problem("Authenticator", "request_otp", message);
+    }
+    if config.local_users.create_system_users && class != Class::Pam {
+        let message =
+            "needs an authenticator of system users: \"pam\"; with this one nobody would be made";
+        state.problem("LocalAuthenticator", "create_system_users", message);
     }
     for (name, on) in [
         ("auto_login", auth.auto_login),
@@ -31,7 +38,7 @@ fn suits(config: &Config, state: &mut State) {
             auth.auto_login_oauth2_authorize,
         ),
     ] {
-        if on && class != Class::Null {
+        if on && !own && class != Class::Null {
             let message = "needs an authenticator whose users log in elsewhere; with this one they need the login page";
             state.problem("Authenticator", name, message);
         }
@@ -111,7 +118,7 @@ fn warn(config: &Config, state: &mut State) {
         ),
         AuthenticatorClass::SharedPassword => shared_password(config, state),
         AuthenticatorClass::Dictionary => dictionary(config, state),
-        AuthenticatorClass::Pam | AuthenticatorClass::Null => {}
+        AuthenticatorClass::Pam | AuthenticatorClass::Null | AuthenticatorClass::Plugged(_) => {}
     }
 }
 

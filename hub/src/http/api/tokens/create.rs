@@ -18,6 +18,7 @@ use super::{holder, model};
 use crate::auth::LoginForm;
 use crate::auth::issue::{IssueError, Limit, MAX_SCOPES, TokenRequest, issue};
 use crate::auth::login::{self, LoginError};
+use crate::auth::rules::Settled;
 use crate::db::roles;
 use crate::domain::action::ManageTokens;
 use crate::domain::authority::Authority;
@@ -37,9 +38,12 @@ pub(in crate::http::api) async fn create(
     body: JsonBody,
 ) -> Result<(StatusCode, Json<TokenModel>), ApiError> {
     let fields = object(body.read()?, "Body must be a JSON dict or empty")?.unwrap_or_default();
-    let caller = match caller {
-        Some(caller) => caller,
-        None => by_password(&state, &fields, from).await?,
+    let (caller, _settled) = match caller {
+        Some(caller) => (caller, None),
+        None => {
+            let (caller, settled) = by_password(&state, &fields, from).await?;
+            (caller, Some(settled))
+        }
     };
     let granted = permission(&caller, &name)?;
     let holder = holder(&state, &name).await.map_err(|error| {
@@ -85,12 +89,12 @@ fn permission(caller: &Principal, name: &Username) -> Result<Granted<ManageToken
         .map_err(|_| no_permission(caller, name))
 }
 
-/// Who the name and password in `auth` belong to. Never registers anybody.
+/// Who the name and password in `auth` belong to, and is not blocked while the second value lives. Never registers anybody.
 async fn by_password(
     state: &AppState,
     fields: &Map<String, Value>,
     from: Option<IpAddr>,
-) -> Result<Principal, ApiError> {
+) -> Result<(Principal, Settled), ApiError> {
     let refused = || ApiError::silent(StatusCode::FORBIDDEN);
     let text = |name: &str| {
         fields
@@ -124,13 +128,19 @@ async fn by_password(
             refused()
         }
     })?;
+    let settled = state
+        .login
+        .settle(&user.name)
+        .await
+        .map_err(|_| refused())?;
     let found = state.identities.of_owner(TokenOwner::User(user.id)).await?;
     let who = found.ok_or_else(refused)?;
     // As good as a login: the password stands in for the cookie of a session that is never made.
     let credential = Credential::Cookie {
         session_id: String::new(),
     };
-    Ok(Principal::new(who.owner, credential, who.held, who.groups))
+    let caller = Principal::new(who.owner, credential, who.held, who.groups);
+    Ok((caller, settled))
 }
 
 /// Life in seconds: a whole number or nothing.

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::super::body::{check_user, object};
 use super::{may_grant_admin, may_take_name, new_name, user_models};
+use crate::auth::AddUserError;
 use crate::bus::Event;
 use crate::db::users;
 use crate::domain::action::{CreateUsers, EditUser, Hub};
@@ -34,7 +35,12 @@ pub(in crate::http::api) async fn create_many(
     let names: Result<Vec<Username>, ApiError> =
         typed.iter().map(|name| new_name(&state, name)).collect();
     let names = names?;
-    let created = register(&state, &caller, Permission::All(&granted), &names, admin).await?;
+    let wish = Wish {
+        permission: Permission::All(granted),
+        names,
+        admin,
+    };
+    let created = register(&state, &caller, wish).await?;
     if created.is_empty() {
         return Err(ApiError::conflict(format!(
             "All {} users already exist",
@@ -64,14 +70,12 @@ pub(in crate::http::api) async fn create_one(
     }
     let not_an_object = "Invalid JSON data: not an object";
     let admin = wants_admin(&object(body, not_an_object)?.unwrap_or_default(), &caller)?;
-    let created = register(
-        &state,
-        &caller,
-        Permission::One(&granted),
-        std::slice::from_ref(&name),
+    let wish = Wish {
+        permission: Permission::One(granted),
+        names: vec![name.clone()],
         admin,
-    )
-    .await?;
+    };
+    let created = register(&state, &caller, wish).await?;
     let model = user_models(&state, &caller, &created, false).await?.pop();
     Ok((StatusCode::CREATED, Json(model.ok_or_else(conflict)?)))
 }
@@ -109,51 +113,110 @@ fn wants_admin(fields: &Map<String, Value>, caller: &Principal) -> Result<bool, 
 }
 
 /// Evidence that users may be registered: any, or the one of that name.
-enum Permission<'a> {
-    All(&'a Granted<CreateUsers>),
-    One(&'a Granted<EditUser>),
+enum Permission {
+    All(Granted<CreateUsers>),
+    One(Granted<EditUser>),
 }
 
-/// Registers those of `names` that do not exist yet, all or none. One that comes twice is given back twice.
-async fn register(
-    state: &AppState,
-    caller: &Principal,
-    permission: Permission<'_>,
-    names: &[Username],
-    admin: bool,
-) -> Result<Vec<User>, ApiError> {
-    let allowed = |name: &Username| match &permission {
-        Permission::All(granted) => *granted.subject() == Hub,
-        Permission::One(granted) => granted.subject() == name.as_str(),
-    };
-    for name in names.iter().filter(|name| allowed(name)) {
-        prepare(state, caller, name).await?;
-    }
-    let now = state.clock.now();
-    let tx = state.db.write().await?;
-    let mut created = Vec::new();
-    for name in names.iter().filter(|name| allowed(name)) {
-        if let Some(again) = created.iter().find(|user: &&User| user.name == *name) {
-            created.push(again.clone());
-        } else if users::find(&*tx, name.as_str()).await?.is_none() {
-            may_take_name(state, caller, name)?;
-            created.push(users::insert(&tx, name, admin, now).await?);
+impl Permission {
+    fn covers(&self, name: &Username) -> bool {
+        match self {
+            Self::All(granted) => *granted.subject() == Hub,
+            Self::One(granted) => granted.subject() == name.as_str(),
         }
     }
-    let told = (!created.is_empty()).then_some(Event::Identities);
-    tx.commit_and_tell(&state.bus, told).await?;
-    Ok(created)
 }
 
-/// Tells the authenticator of a user who is about to be registered: it may have to make an account, or know of none.
-async fn prepare(state: &AppState, caller: &Principal, name: &Username) -> Result<(), ApiError> {
-    if users::find(state.db.read(), name.as_str()).await?.is_some() {
-        return Ok(());
+/// Who is to be registered.
+struct Wish {
+    permission: Permission,
+    names: Vec<Username>,
+    admin: bool,
+}
+
+/// Registers those who do not exist yet: all, or none when something can be said against one of them. One that comes twice
+/// is given back twice.
+///
+/// Goes on to its end when the client goes away: an account that was made has its row.
+async fn register(state: &AppState, caller: &Principal, wish: Wish) -> Result<Vec<User>, ApiError> {
+    let (state, caller) = (state.clone(), caller.clone());
+    let registered = tokio::spawn(async move { wish.register(&state, &caller).await });
+    registered.await.map_err(ApiError::internal)?
+}
+
+impl Wish {
+    async fn register(
+        mut self,
+        state: &AppState,
+        caller: &Principal,
+    ) -> Result<Vec<User>, ApiError> {
+        let permission = &self.permission;
+        self.names.retain(|name| permission.covers(name));
+        let mut missing = Vec::new();
+        for name in &self.names {
+            if users::find(state.db.read(), name.as_str()).await?.is_none() {
+                may_take_name(state, caller, name)?;
+                let may = state.authenticator.may_add_user(name).await;
+                may.map_err(|error| failed(name, &error))?;
+                missing.push(name);
+            }
+        }
+        for (at, name) in missing.iter().enumerate() {
+            if let Err(error) = state.authenticator.add_user(name).await {
+                return Err(self
+                    .half_way(state, caller, &missing[..at], (name, &error))
+                    .await?);
+            }
+        }
+        self.write(state, caller, &self.names).await
     }
-    may_take_name(state, caller, name)?;
-    let added = state.authenticator.add_user(name).await;
-    added.map_err(|error| {
-        tracing::error!("Failed to create user {name}: {error}");
-        ApiError::bad_request(format!("Failed to create user {name}: {error}"))
-    })
+
+    /// Registers those who have an account by now, although another has none: else there were accounts that nobody knows of.
+    async fn half_way(
+        &self,
+        state: &AppState,
+        caller: &Principal,
+        made: &[&Username],
+        (name, error): (&Username, &AddUserError),
+    ) -> Result<ApiError, ApiError> {
+        let made: Vec<Username> = made.iter().map(|name| (*name).clone()).collect();
+        let created = self.write(state, caller, &made).await?;
+        let failed = failed(name, error);
+        if created.is_empty() {
+            return Ok(failed);
+        }
+        let names: Vec<&str> = created.iter().map(|user| user.name.as_str()).collect();
+        let text = format!(
+            "Failed to create user {name}: {error}; created before that: {}",
+            names.join(", ")
+        );
+        Ok(ApiError::bad_request(text))
+    }
+
+    async fn write(
+        &self,
+        state: &AppState,
+        caller: &Principal,
+        names: &[Username],
+    ) -> Result<Vec<User>, ApiError> {
+        let now = state.clock.now();
+        let tx = state.db.write().await?;
+        let mut created = Vec::new();
+        for name in names {
+            if let Some(again) = created.iter().find(|user: &&User| user.name == *name) {
+                created.push(again.clone());
+            } else if users::find(&*tx, name.as_str()).await?.is_none() {
+                may_take_name(state, caller, name)?;
+                created.push(users::insert(&tx, name, self.admin, now).await?);
+            }
+        }
+        let told = (!created.is_empty()).then_some(Event::Identities);
+        tx.commit_and_tell(&state.bus, told).await?;
+        Ok(created)
+    }
+}
+
+fn failed(name: &Username, error: &AddUserError) -> ApiError {
+    tracing::error!("Failed to create user {name}: {error}");
+    ApiError::bad_request(format!("Failed to create user {name}: {error}"))
 }

@@ -52,9 +52,10 @@ async fn all_cookies(hub: &Hub, https: bool) -> Vec<(String, String)> {
         .expect(302);
     assert_eq!(
         logout.set_cookies().len(),
-        login.set_cookies().len() + 1,
-        "all that were set, and the old one for services"
+        login.set_cookies().len(),
+        "all that were set but the one that names the browser, and the old one for services"
     );
+    assert!(logout.cookie("jupyterhub-known-browser").is_none());
     [page, login, logout]
         .iter()
         .flat_map(Reply::set_cookies)
@@ -80,6 +81,7 @@ async fn case_31_cookie_attributes() {
             "jupyterhub-session-id",
             "_xsrf",
             "jupyterhub-services",
+            "jupyterhub-known-browser",
         ] {
             assert!(
                 cookies.iter().any(|(key, _)| key == name),
@@ -98,6 +100,7 @@ async fn case_31_cookie_attributes() {
                 "jupyterhub-services" => {
                     assert!(["/services", "/services/whoami/"].contains(&path), "{path}");
                 }
+                "jupyterhub-known-browser" => assert_eq!(path, "/hub/login"),
                 name if name.starts_with("__Host-") => assert_eq!(path, "/"),
                 _ => assert_eq!(path, "/hub/", "{name}"),
             }
