@@ -37,6 +37,7 @@ mod service_life;
 mod services_cookie;
 mod shares;
 mod shutdown;
+mod single_sign_on;
 mod spec;
 mod subdomains;
 mod tokens;

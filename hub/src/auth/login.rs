@@ -1,6 +1,7 @@
 //! From a form to a session.
 
 mod admit;
+mod elsewhere;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -13,6 +14,7 @@ use hub_types::names::normalise;
 use hub_types::secret::{Token, random_bytes};
 use tokio::time::{Instant, sleep_until};
 
+use super::auth_state::AuthStates;
 use super::refresh::Freshness;
 use super::rules::{LiveRules, Rules};
 use super::throttle::Throttle;
@@ -95,6 +97,7 @@ pub struct Login {
     authenticator: Arc<dyn Authenticator>,
     throttle: Arc<Throttle>,
     freshness: Freshness,
+    states: AuthStates,
 }
 
 /// Whether somebody who is not registered may be.
@@ -140,6 +143,7 @@ impl Login {
         authenticator: Arc<dyn Authenticator>,
     ) -> Self {
         Self {
+            states: AuthStates::new(db.clone(), &config),
             db,
             bus,
             clock,
@@ -159,6 +163,12 @@ impl Login {
     /// Who says who somebody is.
     pub(super) fn authenticator(&self) -> &dyn Authenticator {
         &*self.authenticator
+    }
+
+    /// What is kept of logins.
+    #[must_use]
+    pub fn auth_states(&self) -> &AuthStates {
+        &self.states
     }
 
     pub(super) fn freshness(&self) -> &Freshness {

@@ -74,7 +74,7 @@ impl Login {
         if let Some(known) = answered.filter(|known| !ask && !is_due(known.at, now, age)) {
             return Ok(known.holds);
         }
-        let holds = match authenticator.refresh(&user.name).await {
+        let holds = match self.asked_again(user).await? {
             Ok(Refreshed::Unchanged) => true,
             Ok(Refreshed::New(model)) => {
                 match self.take(user, &model).await {

@@ -7,6 +7,7 @@ use super::Authenticator;
 use super::dictionary::Dictionary;
 use super::dummy::Dummy;
 use super::null::Nobody;
+use super::oauth::OAuthUsers;
 use super::pam::PamUsers;
 use super::shared_password::SharedPassword;
 use crate::config::{AuthenticatorClass, Config};
@@ -20,5 +21,8 @@ pub fn build(config: &Config, program: &Path) -> Arc<dyn Authenticator> {
         AuthenticatorClass::SharedPassword => Arc::new(SharedPassword::new(config)),
         AuthenticatorClass::Dummy => Arc::new(Dummy::new(config.dummy.password.clone())),
         AuthenticatorClass::Null => Arc::new(Nobody),
+        AuthenticatorClass::OAuth(provider, accounts) => {
+            Arc::new(OAuthUsers::new(config, provider, accounts))
+        }
     }
 }

@@ -47,6 +47,11 @@ impl RawForm {
             .map(|(_, value)| value.as_str())
     }
 
+    /// All fields, in the order in which they came.
+    pub(crate) fn into_fields(self) -> Vec<(String, String)> {
+        self.0
+    }
+
     /// Checks the XSRF token for this visitor.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use super::context::{Visitor, add_cookie, found};
 use super::error_page::PageError;
 use super::form::{Form, RawForm};
 use super::root::default_target;
-use crate::auth::login::{LoginError, log_failure};
+use crate::auth::login::{LoginError, NewSession, log_failure};
 use crate::auth::{LoginForm, Way};
 use crate::domain::principal::Principal;
 use crate::http::client_ip::ClientIp;
@@ -165,22 +165,29 @@ pub(super) async fn submit(
         Ok(session) => session,
         Err(error) => return refused(&visitor, &login, error),
     };
+    welcome(&visitor, session, visitor.argument("next").as_deref()).await
+}
+
+/// Gives the browser its new session, and sends it where its person was going.
+pub(super) async fn welcome(
+    visitor: &Visitor,
+    session: NewSession,
+    next: Option<&str>,
+) -> Result<Response, PageError> {
     if let Some(old) = visitor.session_id() {
         visitor.state.login.end(old).await?;
     }
     let now = visitor.state.clock.now();
     tracing::info!("User logged in: {}", session.user.name);
-    let target = visitor
-        .next(visitor.argument("next").as_deref())
-        .unwrap_or_else(|| visitor.base().hub());
-    let mut response = found(&target);
+    let next = visitor.next(next);
+    let mut response = found(&next.unwrap_or_else(|| visitor.base().hub()));
     let style = visitor.cookie_style();
     let headers = response.headers_mut();
     let value = visitor.state.cookies.login_value(&session.secret, now);
     add_cookie(headers, &style.login(value, session.life).to_string());
     let token = xsrf::issue(&visitor.state.cookies, Some(&session.id), now);
     add_cookie(headers, &style.xsrf(token, false).to_string());
-    add_service_cookies(&visitor, headers, &session.id);
+    add_service_cookies(visitor, headers, &session.id);
     add_cookie(headers, &style.session(session.id).to_string());
     Ok(response)
 }

@@ -16,8 +16,9 @@ fn suits(config: &Config, state: &mut State) {
     use AuthenticatorClass as Class;
     let class = config.jupyterhub.authenticator_class;
     let auth = &config.authenticator;
-    if auth.manage_groups && !matches!(class, Class::Pam | Class::SharedPassword) {
-        let message = "needs an authenticator that knows groups: \"pam\" or \"shared-password\"";
+    let knows_groups = matches!(class, Class::Pam | Class::SharedPassword | Class::OAuth(..));
+    if auth.manage_groups && !knows_groups {
+        let message = "needs an authenticator that knows groups: \"pam\", \"shared-password\" or a provider's";
         state.problem("Authenticator", "manage_groups", message);
     }
     if auth.request_otp && class != Class::Pam {
@@ -31,7 +32,7 @@ fn suits(config: &Config, state: &mut State) {
             auth.auto_login_oauth2_authorize,
         ),
     ] {
-        if on && class != Class::Null {
+        if on && class != Class::Null && class.provider().is_none() {
             let message = "needs an authenticator whose users log in elsewhere; with this one they need the login page";
             state.problem("Authenticator", name, message);
         }
@@ -111,7 +112,7 @@ fn warn(config: &Config, state: &mut State) {
         ),
         AuthenticatorClass::SharedPassword => shared_password(config, state),
         AuthenticatorClass::Dictionary => dictionary(config, state),
-        AuthenticatorClass::Pam | AuthenticatorClass::Null => {}
+        AuthenticatorClass::Pam | AuthenticatorClass::Null | AuthenticatorClass::OAuth(..) => {}
     }
 }
 
