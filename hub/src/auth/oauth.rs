@@ -2,6 +2,7 @@
 //! with a code, the hub exchanges that for a token and asks whose it is ([`outbound`]), and what the provider says becomes a
 //! person ([`person`]).
 //!
+//! * [`flow`]: the way there and back; [`refresh`]: whether it still holds;
 //! * [`settings`]: what is known before anybody logs in;
 //! * [`discovery`], [`id_token`]: OpenID Connect;
 //! * [`github`], [`gitlab`]: who is in which organization or project;
@@ -11,6 +12,7 @@
 
 mod discovery;
 mod exchange;
+mod flow;
 mod github;
 mod gitlab;
 pub mod id_token;
@@ -21,20 +23,17 @@ mod refusal;
 mod settings;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use hub_types::names::Username;
-use hub_types::secret::{Token, random_urlsafe};
-use serde_json::{Value, json};
-use url::Url;
+use serde_json::Value;
 
 use self::discovery::Discovery;
-use self::exchange::{Login, TokenResponse};
+use self::exchange::TokenResponse;
 use self::github::{GitHub, access};
 use self::gitlab::GitLab;
 use self::outbound::{Outbound, Trouble};
 use self::person::Info;
 use self::settings::{Endpoints, Settings};
-use super::page::{Kept, PageAnswer, PageRequest, Refused};
+use super::page::{PageAnswer, PageRequest, Refused};
 use super::system_users::SystemUsers;
 use super::{AddUserError, AuthModel, AuthUnavailable, Authenticator, LoginForm, Refreshed, Way};
 use crate::config::{Accounts, Config, GoogleOAuthenticator, Provider, TokenGoes};
@@ -107,117 +106,6 @@ impl OAuthUsers {
         Ok(endpoints)
     }
 
-    /// Sends the browser to the provider, with what it alone will know when it comes back.
-    async fn begin(&self, request: &PageRequest) -> Result<PageAnswer, Refused> {
-        let settings = &self.settings;
-        let endpoints = self.endpoints().await;
-        let endpoints = endpoints.map_err(|error| refusal::trouble(&settings.service, &error))?;
-        let callback = match &settings.callback {
-            Some(url) => url.clone(),
-            None => Url::parse(&format!("{}{CALLBACK}", request.hub_url))
-                .map_err(|_| refusal::state("the request names no host to come back to"))?,
-        };
-        let (state, secret, nonce) = (
-            random_urlsafe::<32>(),
-            random_urlsafe::<32>(),
-            random_urlsafe::<32>(),
-        );
-        let verifier = Some(secret.as_str()).filter(|_| settings.pkce);
-        let nonce = Some(nonce.as_str()).filter(|_| matches!(self.vendor, Vendor::Oidc(_)));
-        let login = Login {
-            state: &state,
-            verifier,
-            nonce,
-            callback: &callback,
-        };
-        let to = exchange::authorize_url(settings, &endpoints, &login);
-        let keep = json!({
-            "state": state,
-            "verifier": verifier,
-            "nonce": nonce,
-            "callback": callback,
-            "next": request.next,
-        });
-        Ok(PageAnswer::Away {
-            to: to.into(),
-            keep: Kept(keep),
-        })
-    }
-
-    /// The browser has come back.
-    async fn callback(&self, request: &PageRequest) -> Result<PageAnswer, Refused> {
-        let service = &self.settings.service;
-        let kept = request.kept.as_ref();
-        let kept = kept.ok_or_else(|| refusal::state("the browser began no login"))?;
-        let remembered = |name: &str| kept.get(name).and_then(Value::as_str);
-        let state = remembered("state").unwrap_or_default();
-        // First of all: a link of somebody else must not even show an error of its choice.
-        if !same(state, request.argument("state").unwrap_or_default()) {
-            return Err(refusal::state("the state is of another login"));
-        }
-        // One that says who it is must be the one that was asked (RFC 9207).
-        if let (Vendor::Oidc(discovery), Some(issuer)) = (&self.vendor, request.argument("iss"))
-            && issuer != discovery.issuer()
-        {
-            return Err(refusal::state("the answer is of another provider"));
-        }
-        let error = request.argument("error");
-        let code = request.argument("code").filter(|code| !code.is_empty());
-        let (None, Some(code)) = (error, code) else {
-            return Err(refusal::sent_back(service, error));
-        };
-        let callback = remembered("callback").and_then(|url| Url::parse(url).ok());
-        let login = Login {
-            state,
-            verifier: remembered("verifier"),
-            nonce: remembered("nonce"),
-            callback: &callback.ok_or_else(|| refusal::state("what was kept is damaged"))?,
-        };
-        let model = self.log_in(code, &login, request.now).await?;
-        Ok(PageAnswer::Person {
-            model: Box::new(model),
-            next: remembered("next").map(ToOwned::to_owned),
-            otherwise: self.settings.not_allowed.clone(),
-        })
-    }
-
-    /// From a code to a person.
-    async fn log_in(
-        &self,
-        code: &str,
-        login: &Login<'_>,
-        now: DateTime<Utc>,
-    ) -> Result<AuthModel, Refused> {
-        let service = &self.settings.service;
-        let endpoints = self.endpoints().await;
-        let endpoints = endpoints.map_err(|error| refusal::trouble(service, &error))?;
-        let token = exchange::redeem(&self.outbound, &self.settings, &endpoints, code, login).await;
-        let token = token.map_err(|error| refusal::no_token(service, &error))?;
-        let info = match &self.vendor {
-            Vendor::Oidc(discovery) => {
-                let id = token.get("id_token").and_then(Value::as_str);
-                let id = id.ok_or_else(|| {
-                    let why = "no ID token; is \"openid\" in scope?".to_owned();
-                    refusal::answer(service, why)
-                })?;
-                let nonce = login.nonce.unwrap_or_default();
-                let expected = (self.settings.client_id.as_str(), nonce, now);
-                let proven = discovery.prove(&self.outbound, id, expected).await;
-                let proven = proven.map_err(|error| refusal::not_proven(service, &error))?;
-                self.more_of(&endpoints, &token, proven).await?
-            }
-            _ if self.settings.from_id_token => {
-                let own = &self.settings.client_id;
-                from_id_token(&token, own).map_err(|why| refusal::answer(service, why))?
-            }
-            _ => {
-                let info = self.userdata(&endpoints, &token).await;
-                info.map_err(|error| refusal::trouble(service, &error))?
-            }
-        };
-        self.person(&token, info).await
-    }
-
     /// What the provider says of whoever has this token.
     async fn userdata(
         &self,
@@ -245,28 +133,6 @@ impl OAuthUsers {
             Value::Object(info) => Ok(info),
             _ => Err(senseless("nothing about the person")),
         }
-    }
-
-    /// What is proven of a person, with what more the provider says if asked: of the same person.
-    async fn more_of(
-        &self,
-        endpoints: &Endpoints,
-        token: &TokenResponse,
-        proven: Info,
-    ) -> Result<Info, Refused> {
-        if endpoints.userdata.is_none() {
-            return Ok(proven);
-        }
-        let service = &self.settings.service;
-        let more = self.userdata(endpoints, token).await;
-        let more = more.map_err(|error| refusal::trouble(service, &error))?;
-        // OpenID Connect Core 1.0, section 5.3.2: else a token could be swapped for somebody else's.
-        if more.get("sub") != proven.get("sub") {
-            let why = "userinfo is about somebody else than the ID token".to_owned();
-            return Err(refusal::answer(service, why));
-        }
-        // What is signed wins.
-        Ok(more.into_iter().chain(proven).collect())
     }
 
     /// Who it is here, and by which rule they may come in.
@@ -320,11 +186,6 @@ impl OAuthUsers {
             Vendor::Generic | Vendor::Oidc(_) | Vendor::Google => Ok(false),
         }
     }
-}
-
-/// Compares in time that tells nothing; nothing is the same as nothing.
-fn same(kept: &str, shown: &str) -> bool {
-    !kept.is_empty() && Token::from_config(kept) == Token::from_config(shown)
 }
 
 /// Who a token from the provider itself says it is. Source: oauthenticator 17.4's `userdata_from_id_token`.

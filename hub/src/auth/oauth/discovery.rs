@@ -32,12 +32,53 @@ struct Keys {
     at: Instant,
 }
 
+/// What was found last, or why nothing was, and when that was.
+#[derive(Debug)]
+struct Found<T> {
+    known: Option<Arc<T>>,
+    failed: Option<(Instant, Trouble)>,
+}
+
+impl<T> Default for Found<T> {
+    fn default() -> Self {
+        Self {
+            known: None,
+            failed: None,
+        }
+    }
+}
+
+impl<T> Found<T> {
+    /// Why nothing was found while somebody waited who has been here since `began`: a provider that is away must not be
+    /// waited for by one after the other.
+    fn failed_since(&self, began: Instant) -> Result<(), Trouble> {
+        match &self.failed {
+            Some((at, trouble)) if *at >= began => Err(trouble.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    fn note(&mut self, found: Result<T, Trouble>) -> Result<Arc<T>, Trouble> {
+        match found {
+            Ok(found) => {
+                let found = Arc::new(found);
+                self.known = Some(Arc::clone(&found));
+                Ok(found)
+            }
+            Err(trouble) => {
+                self.failed = Some((Instant::now(), trouble.clone()));
+                Err(trouble)
+            }
+        }
+    }
+}
+
 /// A provider, as it describes itself.
 #[derive(Debug)]
 pub(super) struct Discovery {
     issuer: String,
-    described: Mutex<Option<Arc<Described>>>,
-    keys: Mutex<Option<Arc<Keys>>>,
+    described: Mutex<Found<Described>>,
+    keys: Mutex<Found<Keys>>,
 }
 
 /// Why an ID token does not count.
@@ -64,13 +105,18 @@ impl Discovery {
 
     /// Where the provider is asked. One at a time looks it up; the others take what was found.
     pub(super) async fn look(&self, outbound: &Outbound) -> Result<Arc<Described>, Trouble> {
+        let began = Instant::now();
         let mut described = self.described.lock().await;
-        if let Some(known) = described
-            .as_ref()
-            .filter(|known| known.at.elapsed() < FRESH)
-        {
+        let fresh = |known: &&Arc<Described>| known.at.elapsed() < FRESH;
+        if let Some(known) = described.known.as_ref().filter(fresh) {
             return Ok(Arc::clone(known));
         }
+        described.failed_since(began)?;
+        let found = self.described_anew(outbound).await;
+        described.note(found)
+    }
+
+    async fn described_anew(&self, outbound: &Outbound) -> Result<Described, Trouble> {
         let senseless = |why: &str| Trouble::Senseless {
             host: self.issuer.clone(),
             why: why.to_owned(),
@@ -79,10 +125,7 @@ impl Discovery {
         let url = Url::parse(&format!("{begin}/.well-known/openid-configuration"))
             .map_err(|_| senseless("an issuer that is no URL"))?;
         let said = outbound.get(&url, None).await?.success()?.json()?;
-        let found = read(&said, &self.issuer).map_err(|why| senseless(&why))?;
-        let found = Arc::new(found);
-        *described = Some(Arc::clone(&found));
-        Ok(found)
+        read(&said, &self.issuer).map_err(|why| senseless(&why))
     }
 
     /// The claims of an ID token, checked.
@@ -116,28 +159,34 @@ impl Discovery {
         old: Option<&Arc<Keys>>,
     ) -> Result<Arc<Keys>, Trouble> {
         let described = self.look(outbound).await?;
+        let began = Instant::now();
         let mut keys = self.keys.lock().await;
-        let known = keys.as_ref().filter(|known| known.at.elapsed() < FRESH);
-        if let Some(known) = known.filter(|known| !old.is_some_and(|old| Arc::ptr_eq(old, known))) {
+        let wanted = |known: &&Arc<Keys>| {
+            known.at.elapsed() < FRESH && !old.is_some_and(|old| Arc::ptr_eq(old, known))
+        };
+        if let Some(known) = keys.known.as_ref().filter(wanted) {
             return Ok(Arc::clone(known));
         }
-        let url = &described.keys_at;
-        let said = outbound.get(url, None).await?.success()?.json()?;
-        let items = said.get("keys").and_then(Value::as_array);
-        let items = items.ok_or_else(|| Trouble::Senseless {
-            host: url.host_str().unwrap_or_default().to_owned(),
-            why: "no list of keys".to_owned(),
-        })?;
-        // One that cannot be read must not hide the others.
-        let all = items
-            .iter()
-            .filter_map(|key| serde_json::from_value(key.clone()).ok())
-            .collect();
-        let at = Instant::now();
-        let found = Arc::new(Keys { all, at });
-        *keys = Some(Arc::clone(&found));
-        Ok(found)
+        keys.failed_since(began)?;
+        let found = keys_at(&described.keys_at, outbound).await;
+        keys.note(found)
     }
+}
+
+async fn keys_at(url: &Url, outbound: &Outbound) -> Result<Keys, Trouble> {
+    let said = outbound.get(url, None).await?.success()?.json()?;
+    let items = said.get("keys").and_then(Value::as_array);
+    let items = items.ok_or_else(|| Trouble::Senseless {
+        host: url.host_str().unwrap_or_default().to_owned(),
+        why: "no list of keys".to_owned(),
+    })?;
+    // One that cannot be read must not hide the others.
+    let all = items
+        .iter()
+        .filter_map(|key| serde_json::from_value(key.clone()).ok())
+        .collect();
+    let at = Instant::now();
+    Ok(Keys { all, at })
 }
 
 /// Reads a provider's description of itself, or says what is wrong with it.
@@ -180,6 +229,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn whoever_waited_in_vain_does_not_ask_again() {
+        let silent = || Trouble::Senseless {
+            host: "a".into(),
+            why: "b".into(),
+        };
+        let mut found = Found::<u8>::default();
+        let before = Instant::now();
+        assert_eq!(found.failed_since(before), Ok(()));
+        assert_eq!(found.note(Err(silent())), Err(silent()));
+        assert_eq!(found.failed_since(before), Err(silent()));
+        let later = Instant::now() + Duration::from_millis(1);
+        assert_eq!(found.failed_since(later), Ok(()));
+        assert_eq!(found.note(Ok(7)).as_deref(), Ok(&7));
+    }
 
     #[test]
     fn what_a_provider_says_of_itself() {

@@ -44,17 +44,9 @@ impl OAuthUsers {
             asked = self.asked(&endpoints, token.clone(), state).await?;
         }
         if let (Asked::Over, Some(old)) = (&asked, refresh_token(state)) {
-            let fresh = exchange::refresh(&self.outbound, &self.settings, &endpoints, old).await;
-            asked = match fresh {
-                Ok(token) => {
-                    let token = with_refresh_token(token, old);
-                    self.asked(&endpoints, token, state).await?
-                }
-                Err(NoToken::Trouble(error)) => return Err(AuthUnavailable(error.to_string())),
-                Err(error) => {
-                    let why = format!("{}: {error}", self.settings.service);
-                    return Ok(Refreshed::Gone(why));
-                }
+            asked = match self.renewed(&endpoints, old).await? {
+                Ok(token) => self.asked(&endpoints, token, state).await?,
+                Err(why) => return Ok(Refreshed::Gone(why)),
             };
         }
         match asked {
@@ -66,6 +58,19 @@ impl OAuthUsers {
                 let (token, info) = *known;
                 self.known(name, &token, info).await
             }
+        }
+    }
+
+    /// Another access token for this refresh token, or why the provider gives none.
+    async fn renewed(
+        &self,
+        endpoints: &Endpoints,
+        old: &str,
+    ) -> Result<Result<TokenResponse, String>, AuthUnavailable> {
+        match exchange::refresh(&self.outbound, &self.settings, endpoints, old).await {
+            Ok(token) => Ok(Ok(with_refresh_token(token, old))),
+            Err(NoToken::Trouble(error)) => Err(AuthUnavailable(error.to_string())),
+            Err(error) => Ok(Err(format!("{}: {error}", self.settings.service))),
         }
     }
 

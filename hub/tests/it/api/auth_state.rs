@@ -36,8 +36,11 @@ async fn whoever_may_read_it_reads_it_of_one_user() {
         reply.expect(200).json()
     };
     for (scopes, expected) in [
-        (&["admin:auth_state"][..], Some(&state)),
-        (&["admin:auth_state!user=robert"][..], Some(&state)),
+        (&["admin:auth_state", "read:users:name"][..], Some(&state)),
+        (
+            &["admin:auth_state!user=robert", "read:users:name"][..],
+            Some(&state),
+        ),
         (&["admin:users"][..], Some(&state)),
         (&["read:users"][..], None),
         (

@@ -5,8 +5,7 @@ use hub_types::secret::Token;
 use url::Url;
 
 use super::State;
-use crate::config::kind::oauth::Domains;
-use crate::config::kind::scalar::OptText;
+use crate::config::kind::oauth::{Domains, Version};
 use crate::config::kind::special::WebUrl;
 use crate::config::kind::{Faults, Kind};
 use crate::config::node::{Node, Value};
@@ -115,6 +114,7 @@ pub(super) fn check(config: &mut Config, state: &mut State, env: &dyn EnvSource)
     }
     needs(config, provider, state);
     groups(config, provider, state);
+    github(config, state);
     warn(config, state);
 }
 
@@ -196,7 +196,7 @@ fn gitlab(config: &mut Config, env: &mut Env<'_>) {
         .node("GitLabOAuthenticator", "gitlab_api_version")
         .is_none();
     if unset && let Some((name, text)) = env.first(&["GITLAB_API_VERSION"]) {
-        let version = env.read::<crate::config::kind::oauth::Version>(name, text);
+        let version = env.read::<Version>(name, text);
         config.gitlab.gitlab_api_version = version.unwrap_or_default();
     }
 }
@@ -227,23 +227,7 @@ fn needs(config: &Config, provider: Provider, state: &mut State) {
         );
     }
     if provider == Provider::Generic {
-        for (name, url) in [
-            ("authorize_url", &oauth.authorize_url),
-            ("token_url", &oauth.token_url),
-        ] {
-            if url.is_none() {
-                state.problem(
-                    OAUTH,
-                    name,
-                    "is not set: the provider's documentation names it",
-                );
-            }
-        }
-        if oauth.userdata_url.is_none() && !oauth.userdata_from_id_token {
-            let message =
-                "is not set, nor is userdata_from_id_token: the hub would not know who logs in";
-            state.problem(OAUTH, "userdata_url", message);
-        }
+        urls(config, state);
     }
     if oauth.userdata_url.is_some() && oauth.userdata_from_id_token {
         let message = "and userdata_url exclude each other: who somebody is comes from one of them";
@@ -260,13 +244,29 @@ fn needs(config: &Config, provider: Provider, state: &mut State) {
     }
 }
 
+/// Where a provider is that says nothing of itself.
+fn urls(config: &Config, state: &mut State) {
+    let oauth = &config.oauth;
+    for (name, url) in [
+        ("authorize_url", &oauth.authorize_url),
+        ("token_url", &oauth.token_url),
+    ] {
+        if url.is_none() {
+            let message = "is not set: the provider's documentation names it";
+            state.problem(OAUTH, name, message);
+        }
+    }
+    if oauth.userdata_url.is_none() && !oauth.userdata_from_id_token {
+        let message =
+            "is not set, nor is userdata_from_id_token: the hub would not know who logs in";
+        state.problem(OAUTH, "userdata_url", message);
+    }
+}
+
 /// What has to do with groups.
 fn groups(config: &Config, provider: Provider, state: &mut State) {
     let (oauth, managed) = (&config.oauth, config.authenticator.manage_groups);
-    let own_key = OptText::show(&config.generic_oauth.claim_groups_key).is_some()
-        && state
-            .node("GenericOAuthenticator", "claim_groups_key")
-            .is_some();
+    let own_key = state.node("GenericOAuthenticator", "claim_groups_key");
     for (class, name, set) in [
         (OAUTH, "allowed_groups", !oauth.allowed_groups.is_empty()),
         (OAUTH, "admin_groups", !oauth.admin_groups.is_empty()),
@@ -275,7 +275,11 @@ fn groups(config: &Config, provider: Provider, state: &mut State) {
             "auth_state_groups_key",
             oauth.auth_state_groups_key.is_some(),
         ),
-        ("GenericOAuthenticator", "claim_groups_key", own_key),
+        (
+            "GenericOAuthenticator",
+            "claim_groups_key",
+            own_key.is_some(),
+        ),
     ] {
         if set && !managed {
             state.problem(class, name, "needs [Authenticator] manage_groups = true");
@@ -286,6 +290,11 @@ fn groups(config: &Config, provider: Provider, state: &mut State) {
         let message = "needs [OAuthenticator] auth_state_groups_key: where the groups are";
         state.problem("Authenticator", "manage_groups", message);
     }
+}
+
+/// What only GitHub has.
+fn github(config: &Config, state: &mut State) {
+    let oauth = &config.oauth;
     let teams = config.github.populate_teams_in_auth_state;
     let asked = oauth.scope.as_deref().unwrap_or_default();
     if teams && !asked.iter().any(|scope| scope == "read:org") {
