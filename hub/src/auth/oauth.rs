@@ -1,12 +1,12 @@
-//! Logins at a provider, by OAuth 2: the browser is sent there with a state that only it knows ([`exchange`]), comes back
-//! with a code, the hub exchanges that for a token and asks whose it is ([`outbound`]), and what the provider says becomes a
-//! person ([`person`]).
+//! Logins at a provider, by OAuth 2: the browser is sent there with a state that only it knows (`exchange`), comes back
+//! with a code, the hub exchanges that for a token and asks whose it is (`outbound`), and what the provider says becomes a
+//! person (`person`).
 //!
-//! * [`flow`]: the way there and back; [`refresh`]: whether it still holds;
-//! * [`settings`]: what is known before anybody logs in;
-//! * [`discovery`], [`id_token`]: OpenID Connect;
-//! * [`github`], [`gitlab`]: who is in which organization or project;
-//! * [`refusal`]: what people are told who do not come in.
+//! * `flow`: the way there and back; `refresh`: whether it still holds;
+//! * `settings`: what is known before anybody logs in;
+//! * `discovery`, `id_token`: OpenID Connect;
+//! * `github`, `gitlab`: who is in which organization or project;
+//! * `refusal`: what people are told who do not come in.
 //!
 //! Names of settings, and what is kept of a login, are oauthenticator 17.4's.
 

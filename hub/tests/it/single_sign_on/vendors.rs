@@ -1,6 +1,6 @@
 //! Every vendor, as a table: how the hub is configured, how the provider behaves, and who comes in.
 
-use hub::config::{Config, Provider};
+use hub::config::{Accounts, AuthenticatorClass, Config, Provider};
 use hub::db::users;
 use hub_types::secret::Token;
 use serde_json::{Value, json};
@@ -509,4 +509,44 @@ async fn case_59_claims_of_identity_providers() {
         ),
     ];
     run(Provider::Oidc, &person, rows).await;
+}
+
+/// With the `Local…` classes a name is that of a user of this machine.
+#[tokio::test]
+async fn names_of_users_of_this_machine() {
+    fn local(config: &mut Config) {
+        config.jupyterhub.authenticator_class =
+            AuthenticatorClass::OAuth(Provider::GitHub, Accounts::System);
+    }
+    fn local_for_all(config: &mut Config) {
+        local(config);
+        allow_all(config);
+    }
+    fn by_group(config: &mut Config) {
+        local(config);
+        config.local_users.allowed_groups = ["root".to_owned()].into();
+    }
+    let rows: &[Row] = &[
+        ("there is one", local_for_all, nothing, In("root", false)),
+        (
+            "by a group of the system",
+            by_group,
+            nothing,
+            In("root", false),
+        ),
+        ("no rule", local, nothing, NOT_ALLOWED),
+        (
+            "there is none",
+            local_for_all,
+            |world| world.person["login"] = json!("mal-who-is-not-here"),
+            NOT_ALLOWED,
+        ),
+        (
+            "not in that group",
+            by_group,
+            |world| world.person["login"] = json!("mal-who-is-not-here"),
+            NOT_ALLOWED,
+        ),
+    ];
+    run(Provider::GitHub, &json!({"login": "root", "id": 7}), rows).await;
 }
