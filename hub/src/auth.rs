@@ -2,7 +2,9 @@
 //!
 //! * [`Authenticator`]: the plug point; [`pam`], [`dictionary`], [`shared_password`], [`dummy`] and [`null`] are built in,
 //!   [`registry`] knows them by name;
+//! * [`oauth`]: logins at a provider: OpenID Connect, GitHub, GitLab, Google, or any other that is described;
 //! * [`system_users`]: the users of this machine;
+//! * [`page`]: pages of an authenticator's own, as logins elsewhere need; [`auth_state`]: what is kept of a login;
 //! * [`login`]: from a form to a session; [`throttle`]: how often one may try; [`refresh`]: whether a login still holds;
 //! * [`cookies`], [`secret_file`]: what browsers hold, and the key that signs it;
 //! * [`identities`]: from a token or a session to a [`Principal`](crate::domain::principal::Principal), cached;
@@ -14,8 +16,13 @@
 //! [`registry::AuthenticatorClass`] to [`crate::programs::main`], as `examples/roster` does. It only says who somebody is:
 //! whether they may come in is decided by `domain::login` for all authenticators alike. `contract` (with the feature of
 //! that name) is what every one of them is held to.
+//!
+//! One whose users log in elsewhere says so with [`Way::Elsewhere`], and has [`pages`](Authenticator::pages): one that
+//! sends people away, one to which they come back. It never sees a browser: the hub hands it what a request says
+//! ([`PageRequest`]) and does what it answers ([`PageAnswer`]), cookies included.
 
 pub mod answers;
+pub mod auth_state;
 #[cfg(feature = "contract")]
 pub mod contract;
 pub mod cookies;
@@ -25,6 +32,8 @@ pub mod identities;
 pub mod issue;
 pub mod login;
 pub mod null;
+pub mod oauth;
+pub mod page;
 pub mod pam;
 pub mod refresh;
 pub mod registry;
@@ -44,6 +53,7 @@ use hub_types::secret::Token;
 use serde_json::Value;
 
 use crate::domain::server::ServerRef;
+pub use page::{PageAnswer, PageRequest, Refused};
 
 /// What somebody typed.
 #[derive(Debug, Clone)]
@@ -72,16 +82,36 @@ impl LoginForm {
 }
 
 /// Who an authenticator says somebody is.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct AuthModel {
     /// The name, not normalised yet.
     pub name: String,
-    /// Whether an administrator; `None` when the authenticator does not know.
+    /// Whether an administrator; `None` when the authenticator does not know. Whom `admin_users` names is one anyway.
     pub admin: Option<bool>,
+    /// Whether a rule of the authenticator's own allows the person, as far as it knows that already: see
+    /// [`Authenticator::allows`].
+    pub allowed: Option<bool>,
     /// What the provider says of the person.
     pub user_info: Option<Value>,
     /// All groups of the person; `None` when the authenticator does not know. Counts with `manage_groups` only.
     pub groups: Option<BTreeSet<String>>,
+    /// What is to be kept of the login, such as tokens of a provider: encrypted, and only with `enable_auth_state`. `None`
+    /// at a login forgets what was kept; when a login is refreshed it leaves that as it is.
+    pub auth_state: Option<Value>,
+}
+
+impl std::fmt::Debug for AuthModel {
+    /// Without [`auth_state`](Self::auth_state), which holds secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuthModel")
+            .field("name", &self.name)
+            .field("admin", &self.admin)
+            .field("allowed", &self.allowed)
+            .field("user_info", &self.user_info)
+            .field("groups", &self.groups)
+            .field("auth_state", &self.auth_state.as_ref().map(|_| "[secret]"))
+            .finish()
+    }
 }
 
 /// How people log in.
@@ -229,6 +259,35 @@ pub trait Authenticator: Send + Sync + std::fmt::Debug {
     /// Why it would not.
     async fn may_add_user(&self, _name: &Username) -> Result<(), AddUserError> {
         Ok(())
+    }
+
+    /// The same for an authenticator that needs what was kept of the login ([`AuthModel::auth_state`]): `None` when nothing
+    /// was, or when it cannot be read any more.
+    ///
+    /// # Errors
+    /// As [`refresh`](Self::refresh).
+    async fn refresh_with(
+        &self,
+        name: &Username,
+        _state: Option<&Value>,
+    ) -> Result<Refreshed, AuthUnavailable> {
+        self.refresh(name).await
+    }
+
+    /// Pages of its own, as paths below `/hub/`, e.g. `oauth_callback`: requests for them go to [`page`](Self::page). A
+    /// page that the hub has itself cannot be among them.
+    fn pages(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Answers a request for one of its [`pages`](Self::pages). Anybody may send one, with whatever it says.
+    async fn page(&self, request: &PageRequest) -> PageAnswer {
+        PageAnswer::Refused(Refused::not_found(&request.page))
+    }
+
+    /// Where people go once they have logged out of the hub, e.g. to log out there, too.
+    fn logout_redirect_url(&self) -> Option<String> {
+        None
     }
 
     /// A user is about to be registered: by a login, by the API or by the configuration. May be called again for the same

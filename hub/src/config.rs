@@ -34,11 +34,16 @@ pub use sections::authenticator::{
     Authenticator, Dictionary, DummyAuthenticator, LocalAuthenticator, PamAuthenticator,
     SharedPasswordAuthenticator, UsernamePattern,
 };
+pub use sections::crypt_keeper::{CryptKeeper, CryptKey};
 pub use sections::encoding::PasswordEncoding;
 pub use sections::jupyterhub::{
-    AuthenticatorClass, GroupSpec, JupyterHub, LogLevel, RoleSpec, SpawnerClass,
+    Accounts, AuthenticatorClass, GroupSpec, JupyterHub, LogLevel, Provider, RoleSpec, SpawnerClass,
 };
 pub use sections::metrics::PeriodicMetricsCollector;
+pub use sections::oauth::{
+    GenericOAuthenticator, GitHubOAuthenticator, GitLabOAuthenticator, GoogleOAuthenticator,
+    OAuthenticator, Oidc, TokenGoes,
+};
 pub use sections::own::{LogFormat, Own};
 pub use sections::proxy::{ApiUrls, CONFIGURABLE_HTTP_PROXY, ConfigurableHttpProxy};
 pub use sections::spawner::{LocalProcessSpawner, SimpleLocalProcessSpawner, Spawner};
@@ -61,6 +66,20 @@ pub struct Config {
     pub dummy: DummyAuthenticator,
     /// `[SharedPasswordAuthenticator]`: one password for users, one for administrators.
     pub shared_password: SharedPasswordAuthenticator,
+    /// `[OAuthenticator]`: logins at a provider, whichever it is.
+    pub oauth: OAuthenticator,
+    /// `[GenericOAuthenticator]`: a provider that is described by its URLs.
+    pub generic_oauth: GenericOAuthenticator,
+    /// `[oidc]`: a provider that describes itself (OpenID Connect).
+    pub oidc: Oidc,
+    /// `[GitHubOAuthenticator]`: GitHub, or an Enterprise server.
+    pub github: GitHubOAuthenticator,
+    /// `[GitLabOAuthenticator]`: gitlab.com, or a server of one's own.
+    pub gitlab: GitLabOAuthenticator,
+    /// `[GoogleOAuthenticator]`: Google.
+    pub google: GoogleOAuthenticator,
+    /// `[CryptKeeper]`: keys of what is kept of users.
+    pub crypt_keeper: CryptKeeper,
     /// `[Spawner]`: what every user server gets, whoever starts it.
     pub spawner: Spawner,
     /// `[LocalProcessSpawner]`: processes of this machine's users.
@@ -121,18 +140,38 @@ impl Config {
         })
     }
 
-    /// Whether users that the database knows are allowed in; unset means "if `allowed_users` is used" (JupyterHub 5).
+    /// Whether users that the database knows are allowed in; unset means "if `allowed_users` is used" (JupyterHub 5), and
+    /// no with a provider (oauthenticator 16).
     #[must_use]
     pub fn allow_existing_users(&self) -> bool {
-        self.authenticator
-            .allow_existing_users
-            .unwrap_or(!self.authenticator.allowed_users.is_empty())
+        let auth = &self.authenticator;
+        let elsewhere = self.jupyterhub.authenticator_class.provider().is_some();
+        auth.allow_existing_users
+            .unwrap_or(!elsewhere && !auth.allowed_users.is_empty())
     }
 
     /// Whether members of system groups are allowed in.
     fn allows_groups(&self) -> bool {
-        self.jupyterhub.authenticator_class == AuthenticatorClass::Pam
+        self.jupyterhub.authenticator_class.knows_system_users()
             && !self.local_users.allowed_groups.is_empty()
+    }
+
+    /// Whether a rule on what a provider says allows anybody.
+    fn allows_by_provider(&self) -> bool {
+        let oauth = &self.oauth;
+        let by_vendor = match self.jupyterhub.authenticator_class.provider() {
+            None => return false,
+            Some(Provider::GitHub) => !self.github.allowed_organizations.is_empty(),
+            Some(Provider::GitLab) => {
+                !(self.gitlab.allowed_gitlab_groups.is_empty()
+                    && self.gitlab.allowed_project_ids.is_empty())
+            }
+            Some(Provider::Generic | Provider::Oidc | Provider::Google) => false,
+        };
+        by_vendor
+            || !(oauth.allowed_groups.is_empty()
+                && oauth.admin_groups.is_empty()
+                && oauth.allowed_scopes.is_empty())
     }
 
     /// Whether anything lets anybody log in. If not, the hub warns at start that nobody can.
@@ -145,6 +184,7 @@ impl Config {
                 || !auth.allowed_users.is_empty()
                 || !auth.admin_users.is_empty()
                 || self.allows_groups()
+                || self.allows_by_provider()
                 // There nobody is meant to.
                 || self.jupyterhub.authenticator_class == AuthenticatorClass::Null
         })

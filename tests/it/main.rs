@@ -39,6 +39,7 @@ mod service_life;
 mod services_cookie;
 mod shares;
 mod shutdown;
+mod single_sign_on;
 mod soak;
 mod sockets;
 mod spec;

@@ -49,6 +49,12 @@ pub fn openapi(program: &str) -> PathBuf {
     required(peers().join("openapi/bin").join(program))
 }
 
+/// The module of the OpenID provider.
+#[must_use]
+pub fn openid_provider() -> PathBuf {
+    required(peers().join("openid/node_modules/oidc-provider/lib/index.js"))
+}
+
 /// Upstream's unpacked source archive, with its examples and `docs/source/_static/rest-api.yml`.
 #[must_use]
 pub fn sdist() -> PathBuf {

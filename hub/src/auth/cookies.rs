@@ -6,6 +6,7 @@ use hmac::Mac as _;
 use hub_types::names::ServiceName;
 use hub_types::paths::BaseUrl;
 use hub_types::secret::{Token, TokenHash};
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::domain::session;
@@ -18,6 +19,10 @@ pub const HOST_LOGIN_COOKIE: &str = "__Host-jupyterhub-hub-login";
 pub const SESSION_COOKIE: &str = "jupyterhub-session-id";
 /// Holds the XSRF token of the hub's pages.
 pub const XSRF_COOKIE: &str = "_xsrf";
+/// What a browser remembers of a login that happens elsewhere. The name is oauthenticator's.
+pub const STATE_COOKIE: &str = "oauthenticator-state";
+/// The same in `__Host-` mode: no page of another host can have a browser end a login that it did not begin.
+pub const HOST_STATE_COOKIE: &str = "__Host-oauthenticator-state";
 /// The cookie of 0.7 and 0.8 by which services know their visitors. Each service that asks for it has its own.
 pub const SERVICES_COOKIE: &str = "jupyterhub-services";
 /// Names a browser in which somebody has logged in before, so that its tries count for themselves. It opens nothing.
@@ -34,6 +39,7 @@ pub struct CookieKeys {
     services: Zeroizing<[u8; 32]>,
     proxy: Zeroizing<[u8; 32]>,
     browser: Zeroizing<[u8; 32]>,
+    elsewhere: Zeroizing<[u8; 32]>,
 }
 
 impl std::fmt::Debug for CookieKeys {
@@ -58,6 +64,7 @@ impl CookieKeys {
             services: derive(secret, "services"),
             proxy: derive(secret, "proxy-api"),
             browser: derive(secret, "known-browser"),
+            elsewhere: derive(secret, "login elsewhere"),
         }
     }
 
@@ -109,6 +116,19 @@ impl CookieKeys {
         let key = derive(&self.browser, user);
         let age = TimeDelta::days(BROWSER_DAYS);
         values.find_map(|value| session::verify(&key, BROWSER_COOKIE, value, age, now))
+    }
+
+    /// The value of the [`STATE_COOKIE`] that remembers this.
+    #[must_use]
+    pub fn state_value(&self, kept: &Value, now: DateTime<Utc>) -> String {
+        session::sign(&self.elsewhere, STATE_COOKIE, &kept.to_string(), now)
+    }
+
+    /// What such a cookie remembers; `None` for a forged or old one.
+    #[must_use]
+    pub fn read_state(&self, value: &str, max_age: TimeDelta, now: DateTime<Utc>) -> Option<Value> {
+        let text = session::verify(&self.elsewhere, STATE_COOKIE, value, max_age, now)?;
+        serde_json::from_str(&text).ok()
     }
 
     /// The value of the [`SERVICES_COOKIE`] of one service in a browser session.
@@ -198,6 +218,16 @@ pub fn login_cookie(host_prefix: bool) -> &'static str {
     }
 }
 
+/// The name of the cookie that remembers a login that happens elsewhere, in this mode.
+#[must_use]
+pub fn state_cookie(host_prefix: bool) -> &'static str {
+    if host_prefix {
+        HOST_STATE_COOKIE
+    } else {
+        STATE_COOKIE
+    }
+}
+
 impl CookieStyle {
     fn cookie(&self, name: &'static str, value: String, path: String) -> Cookie<'static> {
         Cookie::build((name, value))
@@ -239,6 +269,21 @@ impl CookieStyle {
     pub fn browser(&self, value: String) -> Cookie<'static> {
         let mut cookie = self.cookie(BROWSER_COOKIE, value, self.base.hub_path("login"));
         cookie.set_max_age(Duration::days(BROWSER_DAYS));
+        cookie
+    }
+
+    /// What is remembered of a login that happens elsewhere, for `max_age`; nothing if that is zero.
+    #[must_use]
+    pub fn state(&self, value: String, max_age: TimeDelta) -> Cookie<'static> {
+        let mut cookie = match self.host_prefix {
+            false => self.cookie(STATE_COOKIE, value, self.base.hub()),
+            true => self.cookie(HOST_STATE_COOKIE, value, "/".to_owned()),
+        };
+        cookie.set_secure(self.secure || self.host_prefix);
+        cookie.set_max_age(Duration::seconds(max_age.num_seconds()));
+        if max_age.is_zero() {
+            cookie.make_removal();
+        }
         cookie
     }
 
@@ -362,6 +407,17 @@ mod tests {
             host_prefix: true,
             ..style
         };
+        let text = host.state("v".into(), TimeDelta::hours(1)).to_string();
+        for part in [
+            "__Host-oauthenticator-state=v",
+            "HttpOnly",
+            "SameSite=Lax",
+            "Secure",
+            "Path=/",
+            "Max-Age=3600",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
         let text = host.login("v".into(), TimeDelta::days(14)).to_string();
         assert!(text.starts_with("__Host-jupyterhub-hub-login=v;"), "{text}");
         assert!(

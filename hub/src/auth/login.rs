@@ -1,6 +1,7 @@
 //! From a form to a session.
 
 mod admit;
+mod elsewhere;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -13,6 +14,7 @@ use hub_types::names::{Username, normalise};
 use hub_types::secret::{Token, random_bytes};
 use tokio::time::{Instant, sleep_until};
 
+use super::auth_state::AuthStates;
 use super::refresh::Freshness;
 use super::rules::{LiveRules, Rules, Settled};
 use super::throttle::{Charged, Origin, Throttle};
@@ -98,6 +100,7 @@ pub struct Login {
     authenticator: Arc<dyn Authenticator>,
     throttle: Arc<Throttle>,
     freshness: Freshness,
+    states: AuthStates,
 }
 
 /// Whether somebody who is not registered may be.
@@ -143,6 +146,7 @@ impl Login {
         authenticator: Arc<dyn Authenticator>,
     ) -> Self {
         Self {
+            states: AuthStates::new(db.clone(), &config),
             db,
             bus,
             clock,
@@ -162,6 +166,12 @@ impl Login {
     /// Who says who somebody is.
     pub(super) fn authenticator(&self) -> &dyn Authenticator {
         &*self.authenticator
+    }
+
+    /// What is kept of logins.
+    #[must_use]
+    pub fn auth_states(&self) -> &AuthStates {
+        &self.states
     }
 
     pub(super) fn freshness(&self) -> &Freshness {

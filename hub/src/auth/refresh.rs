@@ -134,7 +134,7 @@ impl Login {
 
     /// What the authenticator says now.
     async fn refreshed(&self, user: &User, known: &Known) -> Result<bool, DbError> {
-        Ok(match self.authenticator().refresh(&user.name).await {
+        Ok(match self.asked_again(user).await? {
             Ok(Refreshed::Unchanged) => true,
             Ok(Refreshed::New(model)) => {
                 match self.take(user, &model).await {

@@ -10,6 +10,7 @@ use super::Authenticator;
 use super::dictionary::Dictionary;
 use super::dummy::Dummy;
 use super::null::Nobody;
+use super::oauth::OAuthUsers;
 use super::pam::PamUsers;
 use super::shared_password::SharedPassword;
 use crate::config::{AuthenticatorClass as Named, Config};
@@ -98,6 +99,7 @@ fn built_in(config: &Config, program: &std::path::Path) -> Arc<dyn Authenticator
         Named::Dictionary => Arc::new(Dictionary::new(&config.dictionary)),
         Named::SharedPassword => Arc::new(SharedPassword::new(config)),
         Named::Dummy => Arc::new(Dummy::new(config.dummy.password.clone())),
+        Named::OAuth(provider, accounts) => Arc::new(OAuthUsers::new(config, provider, accounts)),
         Named::Null | Named::Plugged(_) => Arc::new(Nobody),
     }
 }

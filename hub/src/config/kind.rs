@@ -7,6 +7,7 @@ pub mod address;
 pub mod class;
 pub mod collection;
 pub mod login;
+pub mod oauth;
 pub mod proxy;
 pub mod scalar;
 pub mod special;

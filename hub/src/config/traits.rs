@@ -11,6 +11,7 @@
 mod authenticator;
 mod elsewhere;
 mod jupyterhub;
+mod oauth;
 mod own;
 mod proxy;
 mod spawner;
@@ -20,7 +21,9 @@ use serde_json::Value as Json;
 use super::kind::Faults;
 use super::node::Node;
 use super::problem::nearest;
-use super::{AuthenticatorClass, CONFIGURABLE_HTTP_PROXY, Config, SpawnerClass};
+use super::{
+    Accounts, AuthenticatorClass, CONFIGURABLE_HTTP_PROXY, Config, Provider, SpawnerClass,
+};
 
 /// A class: a section of the configuration.
 #[derive(Debug)]
@@ -151,6 +154,17 @@ pub static CLASSES: &[&Class] = &[
     &authenticator::DUMMY,
     &authenticator::SHARED_PASSWORD,
     &authenticator::DICTIONARY,
+    &oauth::OAUTH,
+    &oauth::GENERIC,
+    &oauth::OIDC,
+    &oauth::GITHUB,
+    &oauth::GITLAB,
+    &oauth::GOOGLE,
+    &oauth::LOCAL_GENERIC,
+    &oauth::LOCAL_OIDC,
+    &oauth::LOCAL_GITHUB,
+    &oauth::LOCAL_GITLAB,
+    &oauth::LOCAL_GOOGLE,
     &spawner::SPAWNER,
     &spawner::LOCAL,
     &spawner::SIMPLE,
@@ -165,6 +179,15 @@ pub static CLASSES: &[&Class] = &[
     &own::OWN,
 ];
 
+/// Classes whose users are those of this machine, as with [LocalAuthenticator], whose settings they have, too.
+static WITH_SYSTEM_USERS: &[&Class] = &[
+    &oauth::LOCAL_GENERIC,
+    &oauth::LOCAL_OIDC,
+    &oauth::LOCAL_GITHUB,
+    &oauth::LOCAL_GITLAB,
+    &oauth::LOCAL_GOOGLE,
+];
+
 /// Classes of well-known packages that we have no equivalent of yet.
 pub static FOREIGN: &[&str] = elsewhere::FOREIGN;
 
@@ -177,7 +200,12 @@ impl Class {
 
     /// The class and its ancestors, nearest first.
     pub fn lineage(&self) -> impl Iterator<Item = &Self> {
-        std::iter::successors(Some(self), |class| class.parent.and_then(Self::find))
+        let own = std::iter::successors(Some(self), |class| class.parent.and_then(Self::find));
+        // In Python these have two parents.
+        let second = WITH_SYSTEM_USERS
+            .iter()
+            .any(|class| class.name == self.name);
+        own.chain(second.then_some(&authenticator::LOCAL))
     }
 
     /// A trait of this class or of an ancestor, and the class that has it.
@@ -223,6 +251,7 @@ impl Class {
             | AuthenticatorClass::Plugged(_) => &authenticator::AUTHENTICATOR,
             AuthenticatorClass::Dummy => &authenticator::DUMMY,
             AuthenticatorClass::SharedPassword => &authenticator::SHARED_PASSWORD,
+            AuthenticatorClass::OAuth(provider, accounts) => of_provider(provider, accounts),
         };
         let spawner = match hub.spawner_class {
             SpawnerClass::Local => &spawner::LOCAL,
@@ -238,6 +267,22 @@ impl Class {
             || [authenticator, spawner, proxy]
                 .iter()
                 .any(|used| used.lineage().any(|class| class.name == self.name))
+    }
+}
+
+/// The class of logins at a provider.
+fn of_provider(provider: Provider, accounts: Accounts) -> &'static Class {
+    match (provider, accounts) {
+        (Provider::Generic, Accounts::Hub) => &oauth::GENERIC,
+        (Provider::Generic, Accounts::System) => &oauth::LOCAL_GENERIC,
+        (Provider::Oidc, Accounts::Hub) => &oauth::OIDC,
+        (Provider::Oidc, Accounts::System) => &oauth::LOCAL_OIDC,
+        (Provider::GitHub, Accounts::Hub) => &oauth::GITHUB,
+        (Provider::GitHub, Accounts::System) => &oauth::LOCAL_GITHUB,
+        (Provider::GitLab, Accounts::Hub) => &oauth::GITLAB,
+        (Provider::GitLab, Accounts::System) => &oauth::LOCAL_GITLAB,
+        (Provider::Google, Accounts::Hub) => &oauth::GOOGLE,
+        (Provider::Google, Accounts::System) => &oauth::LOCAL_GOOGLE,
     }
 }
 
@@ -273,15 +318,40 @@ mod tests {
             .iter()
             .flat_map(|class| class.traits.iter().map(|row| (class.name, row.name)))
             .filter(|(class, name)| !gone.contains(name) && !["hub", "dictionary"].contains(class))
+            .filter(|(class, _)| !is_of_oauth(class))
             .collect();
         let unique: BTreeSet<_> = names.iter().collect();
         assert_eq!(unique.len(), names.len());
         assert_eq!(names.len(), 234);
     }
 
-    /// How many of the 234 are not there yet. It may only sink; they are what auth_state, forms of options and
+    fn is_of_oauth(class: &str) -> bool {
+        class.ends_with("OAuthenticator") || class.ends_with("oidc")
+    }
+
+    #[test]
+    fn the_traits_of_oauthenticator_are_known() {
+        let of_it = CLASSES.iter().filter(|class| is_of_oauth(class.name));
+        let names: Vec<(&str, &str)> = of_it
+            .flat_map(|class| class.traits.iter().map(|row| (class.name, row.name)))
+            .collect();
+        let of = |class: &str| names.iter().filter(|(name, _)| *name == class).count();
+        // oauthenticator 17.4, without what the base class has from JupyterHub's.
+        for (class, count) in [
+            ("OAuthenticator", 26),
+            ("GenericOAuthenticator", 4),
+            ("GitHubOAuthenticator", 7),
+            ("GitLabOAuthenticator", 7),
+            ("GoogleOAuthenticator", 9),
+            ("oidc", 1),
+        ] {
+            assert_eq!(of(class), count, "{class}");
+        }
+    }
+
+    /// How many of the 234 are not there yet. It may only sink; they are what forms of options and
     /// internal TLS still lack.
-    const LATER: usize = 14;
+    const LATER: usize = 12;
 
     #[test]
     fn what_is_not_there_yet_only_becomes_less() {
@@ -321,6 +391,33 @@ mod tests {
             "; bind_url belongs under [JupyterHub]"
         );
         assert_eq!(simple.hint("zzzzzzzz"), "");
+    }
+
+    #[test]
+    fn some_have_two_parents() {
+        let local = Class::find("LocalGitHubOAuthenticator").unwrap();
+        for (name, class) in [
+            ("create_system_users", "LocalAuthenticator"),
+            ("allowed_organizations", "GitHubOAuthenticator"),
+            ("client_id", "OAuthenticator"),
+            // Groups of the provider: those of the system stand in the section of the other parent.
+            ("allowed_groups", "OAuthenticator"),
+            ("allow_all", "Authenticator"),
+        ] {
+            assert_eq!(local.find_trait(name).unwrap().0.name, class, "{name}");
+        }
+        let mut config = Config::default();
+        config.jupyterhub.authenticator_class =
+            AuthenticatorClass::OAuth(Provider::GitHub, Accounts::System);
+        for (class, used) in [
+            ("LocalGitHubOAuthenticator", true),
+            ("GitHubOAuthenticator", true),
+            ("LocalAuthenticator", true),
+            ("GitLabOAuthenticator", false),
+            ("PAMAuthenticator", false),
+        ] {
+            assert_eq!(Class::find(class).unwrap().in_use(&config), used, "{class}");
+        }
     }
 
     #[test]

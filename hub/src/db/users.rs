@@ -168,6 +168,51 @@ pub async fn set_info(tx: &Tx, id: UserId, info: Option<&Value>) -> Result<(), D
     Ok(())
 }
 
+/// What is kept of a user's logins, encrypted.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn auth_state(c: &impl ConnectionTrait, id: UserId) -> Result<Option<Vec<u8>>, DbError> {
+    let query = Entity::find_by_id(id.0).select_only();
+    let row: Option<Option<Vec<u8>>> = query.column(Column::AuthState).into_tuple().one(c).await?;
+    Ok(row.flatten())
+}
+
+/// Keeps that, or nothing.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn set_auth_state(tx: &Tx, id: UserId, sealed: Option<Vec<u8>>) -> Result<(), DbError> {
+    let mut change = Entity::update_many()
+        .filter(Column::Id.eq(id.0))
+        .col_expr(Column::AuthState, Expr::value(sealed.clone()));
+    if sealed.is_none() {
+        // Most rows hold nothing anyway.
+        change = change.filter(Column::AuthState.is_not_null());
+    }
+    change.exec(&**tx).await?;
+    Ok(())
+}
+
+/// Replaces `old` by `new`, unless something else is kept by now.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn replace_auth_state(
+    tx: &Tx,
+    id: UserId,
+    old: Vec<u8>,
+    new: Vec<u8>,
+) -> Result<(), DbError> {
+    Entity::update_many()
+        .filter(Column::Id.eq(id.0))
+        .filter(Column::AuthState.eq(old))
+        .col_expr(Column::AuthState, Expr::value(new))
+        .exec(&**tx)
+        .await?;
+    Ok(())
+}
+
 /// Which users by what their servers do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserState {

@@ -108,7 +108,8 @@ impl LoginPolicy {
         if self.blocked.contains(name) {
             return Err(Refusal::Blocked);
         }
-        let admin = known.admin.or(self.admins.contains(name).then_some(true));
+        let named = self.admins.contains(name).then_some(true);
+        let admin = named.or(known.admin);
         let allowed = self.allow_all
             || self.allowed.contains(name)
             || admin == Some(true)

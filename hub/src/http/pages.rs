@@ -6,6 +6,7 @@
 mod accept_share;
 mod admin;
 mod api_docs;
+mod authenticator;
 mod context;
 mod csp_report;
 mod error_page;
@@ -66,7 +67,7 @@ pub(in crate::http) async fn wrong_method(Onlooker(visitor): Onlooker, method: M
 pub fn routes(state: &AppState) -> Router<AppState> {
     let base = &state.addresses.base;
     let hub = |path: &str| base.hub_path(path);
-    Router::new()
+    authenticator::routes(state)
         // -- who are you
         .route(&hub("login"), get(login::form).post(login::submit))
         .route(&hub("logout"), get(logout::logout).post(logout::everywhere))

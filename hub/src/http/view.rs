@@ -70,7 +70,7 @@ impl View<'_> {
             model.admin = Some(user.admin);
         }
         if may(ScopeName::AdminAuthState) {
-            // Nothing is stored yet; lists never show it.
+            // Lists do not show it; whoever asks for one user fills it in.
             model.auth_state = Some(None);
         }
         if whole {

@@ -1,5 +1,6 @@
 //! The REST API: status and message of every endpoint, who may see and do what.
 
+mod auth_state;
 mod away;
 mod bounds;
 mod bulk;

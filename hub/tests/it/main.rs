@@ -15,6 +15,7 @@ mod oauth;
 mod proxy_client;
 mod scene;
 mod security;
+mod single_sign_on;
 mod subdomains;
 mod system_logins;
 mod two_hubs;

@@ -12,6 +12,13 @@ use crate::db::{Tx, groups, users};
 use crate::domain::login::{Known, LoginPolicy, Refusal};
 use crate::domain::user::User;
 
+/// When an authenticator said something of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Said {
+    AtLogin,
+    Later,
+}
+
 impl Login {
     pub(super) async fn admit(
         &self,
@@ -31,7 +38,7 @@ impl Login {
             return Err(LoginRefusal::NotRegistered("it is no login".to_owned()).into());
         }
         let (username, admin) = self
-            .judge((rules, policy), &name, existing, model.admin)
+            .judge((rules, policy), &name, existing, model)
             .await?;
         if !existing {
             self.add_user(&username).await?;
@@ -43,24 +50,24 @@ impl Login {
             Some(user) => user,
             None => users::insert(&tx, &username, admin.unwrap_or(false), now).await?,
         };
-        let user = self.write(tx, user, model, admin).await?;
+        let user = self.write(tx, user, (model, Said::AtLogin), admin).await?;
         self.freshness.renew(user.id, now).await;
         Ok(user)
     }
 
     /// By the rules of the configuration, then by those of the authenticator.
-    async fn judge(
+    pub(super) async fn judge(
         &self,
         (rules, policy): (&Rules, &LoginPolicy),
         name: &str,
         existing: bool,
-        admin: Option<bool>,
+        model: &AuthModel,
     ) -> Result<(Username, Option<bool>), LoginError> {
         let pattern = rules.config.authenticator.by_pattern(name);
         let known = Known {
             existing,
-            admin,
-            allowed: false,
+            admin: model.admin,
+            allowed: model.allowed == Some(true),
         };
         let mut admitted = policy.admit(name, known, pattern);
         if admitted == Err(Refusal::NotAllowed)
@@ -95,7 +102,7 @@ impl Login {
         &self,
         tx: Tx,
         user: User,
-        model: &AuthModel,
+        (model, said): (&AuthModel, Said),
         admin: Option<bool>,
     ) -> Result<User, LoginError> {
         let mut changed = admin.is_some_and(|admin| admin != user.admin);
@@ -108,6 +115,14 @@ impl Login {
         if self.rules.now().config.authenticator.manage_groups {
             let names = self.groups_of(&user, model)?;
             changed |= groups::set_of_user(&tx, user.id, &names).await?;
+        }
+        match &model.auth_state {
+            None if said == Said::Later => {}
+            // As in JupyterHub, what was kept of a login does not outlive the setting.
+            state => {
+                let state = state.as_ref().filter(|_| self.states.are_kept());
+                self.states.write(&tx, user.id, state).await?;
+            }
         }
         tx.commit_and_tell(&self.bus, changed.then_some(Event::Identities))
             .await?;
@@ -145,6 +160,8 @@ impl Login {
         let Some(user) = users::get(&*tx, user.id).await? else {
             return Ok(());
         };
-        self.write(tx, user, model, model.admin).await.map(drop)
+        self.write(tx, user, (model, Said::Later), model.admin)
+            .await
+            .map(drop)
     }
 }

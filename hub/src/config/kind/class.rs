@@ -6,7 +6,7 @@ use super::scalar::Text;
 use super::{Faults, Kind};
 use crate::config::node::Node;
 use crate::config::problem::nearest;
-use crate::config::{AuthenticatorClass, SpawnerClass};
+use crate::config::{Accounts, AuthenticatorClass, Provider, SpawnerClass};
 
 /// A class that JupyterHub knows by an entry point's name or by its Python path.
 trait Class: Copy + PartialEq + 'static {
@@ -17,6 +17,19 @@ trait Class: Copy + PartialEq + 'static {
     /// `authenticators`, `spawners`.
     const PLURAL: &'static str;
 }
+
+const GENERIC: AuthenticatorClass = AuthenticatorClass::OAuth(Provider::Generic, Accounts::Hub);
+const LOCAL_GENERIC: AuthenticatorClass =
+    AuthenticatorClass::OAuth(Provider::Generic, Accounts::System);
+const GITHUB: AuthenticatorClass = AuthenticatorClass::OAuth(Provider::GitHub, Accounts::Hub);
+const LOCAL_GITHUB: AuthenticatorClass =
+    AuthenticatorClass::OAuth(Provider::GitHub, Accounts::System);
+const GITLAB: AuthenticatorClass = AuthenticatorClass::OAuth(Provider::GitLab, Accounts::Hub);
+const LOCAL_GITLAB: AuthenticatorClass =
+    AuthenticatorClass::OAuth(Provider::GitLab, Accounts::System);
+const GOOGLE: AuthenticatorClass = AuthenticatorClass::OAuth(Provider::Google, Accounts::Hub);
+const LOCAL_GOOGLE: AuthenticatorClass =
+    AuthenticatorClass::OAuth(Provider::Google, Accounts::System);
 
 impl Class for AuthenticatorClass {
     const NAMES: &'static [(&'static str, Self)] = &[
@@ -37,6 +50,44 @@ impl Class for AuthenticatorClass {
             "jupyterhub.authenticators.dummy.DummyAuthenticator",
             Self::Dummy,
         ),
+        ("oidc", Self::OAuth(Provider::Oidc, Accounts::Hub)),
+        ("local-oidc", Self::OAuth(Provider::Oidc, Accounts::System)),
+        ("generic-oauth", GENERIC),
+        ("oauthenticator.generic.GenericOAuthenticator", GENERIC),
+        ("oauthenticator.GenericOAuthenticator", GENERIC),
+        ("local-generic-oauth", LOCAL_GENERIC),
+        (
+            "oauthenticator.generic.LocalGenericOAuthenticator",
+            LOCAL_GENERIC,
+        ),
+        ("oauthenticator.LocalGenericOAuthenticator", LOCAL_GENERIC),
+        ("github", GITHUB),
+        ("oauthenticator.github.GitHubOAuthenticator", GITHUB),
+        ("oauthenticator.GitHubOAuthenticator", GITHUB),
+        ("local-github", LOCAL_GITHUB),
+        (
+            "oauthenticator.github.LocalGitHubOAuthenticator",
+            LOCAL_GITHUB,
+        ),
+        ("oauthenticator.LocalGitHubOAuthenticator", LOCAL_GITHUB),
+        ("gitlab", GITLAB),
+        ("oauthenticator.gitlab.GitLabOAuthenticator", GITLAB),
+        ("oauthenticator.GitLabOAuthenticator", GITLAB),
+        ("local-gitlab", LOCAL_GITLAB),
+        (
+            "oauthenticator.gitlab.LocalGitLabOAuthenticator",
+            LOCAL_GITLAB,
+        ),
+        ("oauthenticator.LocalGitLabOAuthenticator", LOCAL_GITLAB),
+        ("google", GOOGLE),
+        ("oauthenticator.google.GoogleOAuthenticator", GOOGLE),
+        ("oauthenticator.GoogleOAuthenticator", GOOGLE),
+        ("local-google", LOCAL_GOOGLE),
+        (
+            "oauthenticator.google.LocalGoogleOAuthenticator",
+            LOCAL_GOOGLE,
+        ),
+        ("oauthenticator.LocalGoogleOAuthenticator", LOCAL_GOOGLE),
     ];
     const LATER: &'static [&'static str] = &[
         "jupyterhub.auth.LocalAuthenticator",
@@ -44,11 +95,7 @@ impl Class for AuthenticatorClass {
         "azuread",
         "bitbucket",
         "cilogon",
-        "generic-oauth",
-        "github",
-        "gitlab",
         "globus",
-        "google",
         "mediawiki",
         "openshift",
         "ldap",
@@ -113,6 +160,8 @@ fn read_class<C: Class>(node: &Node, faults: &mut Faults<'_>) -> Option<C> {
         .iter()
         .map(|(name, _)| *name)
         .filter(|name| !name.contains('.') && !matches!(*name, "default" | "localprocess"))
+        // They are named with the providers.
+        .filter(|name| !name.starts_with("local-"))
         .map(|name| format!("\"{name}\""))
         .collect();
     let there = listed(&there);
@@ -161,7 +210,7 @@ pub struct AuthClass;
 
 impl Kind for AuthClass {
     type Target = AuthenticatorClass;
-    const EXPECTS: &'static str = "the name of an authenticator: \"pam\", \"dictionary\", \"shared-password\", \"null\" or \"dummy\"";
+    const EXPECTS: &'static str = "the name of an authenticator: \"pam\", \"dictionary\", \"shared-password\", \"null\", \"dummy\", \"oidc\", \"generic-oauth\", \"github\", \"gitlab\" or \"google\" (with local- in front, these five are for users of this machine)";
 
     fn read(node: &Node, faults: &mut Faults<'_>) -> Option<AuthenticatorClass> {
         read_class(node, faults)
@@ -218,19 +267,19 @@ mod tests {
         for (name, hint) in [
             (
                 "ldap",
-                "\"ldap\" is not supported yet; the authenticators so far are \"pam\", \"dictionary\", \"null\", \"shared-password\" and \"dummy\"",
+                "\"ldap\" is not supported yet; the authenticators so far are \"pam\", \"dictionary\", \"null\", \"shared-password\", \"dummy\", \"oidc\", \"generic-oauth\", \"github\", \"gitlab\" and \"google\"",
             ),
             (
-                "oauthenticator.LocalGitHubOAuthenticator",
+                "oauthenticator.LocalGlobusOAuthenticator",
                 "is not supported yet",
             ),
             (
                 "mine.Authenticator",
-                "is a Python class, and this hub runs no Python; the authenticators so far are \"pam\", \"dictionary\", \"null\", \"shared-password\" and \"dummy\"",
+                "is a Python class, and this hub runs no Python; the authenticators so far are \"pam\", \"dictionary\", \"null\", \"shared-password\", \"dummy\", \"oidc\", \"generic-oauth\", \"github\", \"gitlab\" and \"google\"",
             ),
             (
                 "dumy",
-                "is not known; the authenticators so far are \"pam\", \"dictionary\", \"null\", \"shared-password\" and \"dummy\"; did you mean \"dummy\"?",
+                "is not known; the authenticators so far are \"pam\", \"dictionary\", \"null\", \"shared-password\", \"dummy\", \"oidc\", \"generic-oauth\", \"github\", \"gitlab\" and \"google\"; did you mean \"dummy\"?",
             ),
         ] {
             let error = read::<AuthClass>(json!(name)).unwrap_err();

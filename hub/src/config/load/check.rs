@@ -2,6 +2,7 @@
 
 mod addresses;
 mod login;
+mod oauth;
 mod old_ways;
 mod proxy;
 mod roles;
@@ -34,6 +35,8 @@ pub(super) fn finish(
     proxy::check(config, state, env, classes);
     addresses::check(config, state);
     homes(config, folder);
+    oauth::keys(config, state, env);
+    oauth::check(config, state, env);
     login::check(config, state);
     scopes::settle_roles(config, state);
     scopes::check(config, state);

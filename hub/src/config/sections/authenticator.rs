@@ -32,6 +32,8 @@ pub struct Authenticator {
     pub username_pattern: Option<UsernamePattern>,
     /// Whether the authenticator decides the groups of users.
     pub manage_groups: bool,
+    /// Whether what the authenticator learns of users is kept, encrypted.
+    pub enable_auth_state: bool,
     /// After how long a login is checked again; zero for never.
     pub auth_refresh_age: Duration,
     /// Whether a login that does not hold any more stops what cannot send its user to the login page, too.
@@ -62,6 +64,7 @@ impl Default for Authenticator {
             username_map: BTreeMap::new(),
             username_pattern: None,
             manage_groups: false,
+            enable_auth_state: false,
             auth_refresh_age: Duration::from_secs(300),
             auth_refresh_strict: false,
             refresh_pre_spawn: false,

@@ -37,6 +37,49 @@ pub enum AuthenticatorClass {
     SharedPassword,
     /// One that this hub was built with, by its name.
     Plugged(&'static str),
+    /// A provider, where people log in.
+    OAuth(Provider, Accounts),
+}
+
+/// Who says who somebody is, for logins elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provider {
+    /// One that is described by its URLs.
+    Generic,
+    /// One that describes itself (OpenID Connect).
+    Oidc,
+    /// GitHub.
+    GitHub,
+    /// GitLab.
+    GitLab,
+    /// Google.
+    Google,
+}
+
+/// Whose names the names of a provider are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accounts {
+    /// The hub's alone.
+    Hub,
+    /// Those of this machine's users: the `Local…` classes.
+    System,
+}
+
+impl AuthenticatorClass {
+    /// The provider where people log in, if they do.
+    #[must_use]
+    pub fn provider(&self) -> Option<Provider> {
+        match self {
+            Self::OAuth(provider, _) => Some(*provider),
+            _ => None,
+        }
+    }
+
+    /// Whether its users are those of this machine, with their groups.
+    #[must_use]
+    pub fn knows_system_users(&self) -> bool {
+        matches!(self, Self::Pam | Self::OAuth(_, Accounts::System))
+    }
 }
 
 /// Who starts user servers.

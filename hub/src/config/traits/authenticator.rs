@@ -33,7 +33,9 @@ pub(super) static AUTHENTICATOR: Class = class! {
         refresh_pre_stop: Bool => authenticator.refresh_pre_stop,
             "Whether a login is checked again before a server stops, however fresh it is.";
         manage_groups: Bool => authenticator.manage_groups,
-            "Whether the authenticator decides the groups of users, at every login: with pam they are those of the system, with shared-password those of password_groups. The API changes no groups then.";
+            "Whether the authenticator decides the groups of users, at every login: with pam they are those of the system, with shared-password those of password_groups, with a provider those of auth_state_groups_key. The API changes no groups then.";
+        enable_auth_state: Bool => authenticator.enable_auth_state,
+            "Whether what the authenticator learns of users at their logins (tokens of a provider, say) is kept, encrypted with CryptKeeper.keys. Without it such a login is not refreshed.";
         request_otp: Bool => authenticator.request_otp,
             "Whether the login page asks for a one-time password, too (for pam).";
         otp_prompt: Text => authenticator.otp_prompt,
@@ -50,9 +52,6 @@ pub(super) static AUTHENTICATOR: Class = class! {
     renamed {
         whitelist: Names => authenticator.allowed_users,
             "write allowed_users; an empty list no longer means everybody, which is allow_all = true";
-    }
-    later {
-        enable_auth_state "Whether what the authenticator learns is kept, encrypted.";
     }
     refused {
         delete_invalid_users "users whose names could not be taken today go on; delete those you do not want through the API";

@@ -1,26 +1,20 @@
 //! Metrics, and classes that are not sections of the hub's file, or not yet.
 
+use crate::config::kind::oauth::CryptKeys;
 use crate::config::kind::scalar::Bool;
 use crate::config::kind::time::Interval;
 use crate::config::traits::{Class, class};
 
 /// Authenticators, spawners and proxies of well-known packages.
 pub(super) static FOREIGN: &[&str] = &[
-    "OAuthenticator",
     "Auth0OAuthenticator",
     "AzureAdOAuthenticator",
     "BitbucketOAuthenticator",
     "CILogonOAuthenticator",
-    "GenericOAuthenticator",
-    "GitHubOAuthenticator",
-    "GitLabOAuthenticator",
     "GlobusOAuthenticator",
-    "GoogleOAuthenticator",
     "MWOAuthenticator",
     "OpenShiftOAuthenticator",
     "OkpyOAuthenticator",
-    "LocalGitHubOAuthenticator",
-    "LocalGoogleOAuthenticator",
     "LDAPAuthenticator",
     "TmpAuthenticator",
     "NativeAuthenticator",
@@ -67,8 +61,9 @@ pub(super) static SERVICE: Class = class! {
 
 pub(super) static CRYPT_KEEPER: Class = class! {
     CryptKeeper, "Encrypts what authenticators learn of users.";
-    later {
-        keys "Keys: the first encrypts, all decrypt.";
+    works {
+        keys: CryptKeys => crypt_keeper.keys,
+            "Keys of what is kept of users, each 32 bytes as hex or base64: the first encrypts, all decrypt. Unset: $JUPYTERHUB_CRYPT_KEY, with ; between several.";
     }
     refused {
         n_threads "encryption needs no threads of its own here; remove it";

@@ -59,6 +59,11 @@ impl RawForm {
         self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
+    /// All fields, in the order in which they came.
+    pub(crate) fn into_fields(self) -> Vec<(String, String)> {
+        self.0
+    }
+
     /// Checks the XSRF token for this visitor.
     ///
     /// # Errors

@@ -169,15 +169,22 @@ pub(super) async fn submit(
         Ok(session) => session,
         Err(error) => return refused(&visitor, &login, error),
     };
+    welcome(&visitor, session, visitor.argument("next").as_deref()).await
+}
+
+/// Gives the browser its new session, and sends it where its person was going.
+pub(super) async fn welcome(
+    visitor: &Visitor,
+    session: NewSession,
+    next: Option<&str>,
+) -> Result<Response, PageError> {
     if let Some(old) = visitor.session_id() {
         visitor.state.login.end(old).await?;
     }
     tracing::info!("User logged in: {}", session.user.name);
-    let target = visitor
-        .next(visitor.argument("next").as_deref())
-        .unwrap_or_else(|| visitor.base().hub());
-    let mut response = found(&target);
-    hand_over(&visitor, session, response.headers_mut());
+    let next = visitor.next(next);
+    let mut response = found(&next.unwrap_or_else(|| visitor.base().hub()));
+    hand_over(visitor, session, response.headers_mut());
     Ok(response)
 }
 

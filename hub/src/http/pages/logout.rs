@@ -49,7 +49,10 @@ pub(super) async fn everywhere(user: PageUser, form: RawForm) -> Result<Response
 
 /// The way out, once the session has ended: cookies are cleared, servers stopped if the configuration says so.
 async fn gone(visitor: &Visitor) -> Result<Response, PageError> {
-    let mut response = if visitor.state.config.authenticator.auto_login {
+    let elsewhere = visitor.state.authenticator.logout_redirect_url();
+    let mut response = if let Some(url) = elsewhere {
+        found(&url)
+    } else if visitor.state.config.authenticator.auto_login {
         // The login page would log them in again at once.
         let stranger = visitor.stranger();
         let chrome = stranger.chrome();

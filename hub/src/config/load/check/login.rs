@@ -18,8 +18,9 @@ fn suits(config: &Config, state: &mut State) {
     let auth = &config.authenticator;
     // What one of this hub's own can do is asked when it is built.
     let own = matches!(class, Class::Plugged(_));
-    if auth.manage_groups && !own && !matches!(class, Class::Pam | Class::SharedPassword) {
-        let message = "needs an authenticator that knows groups: \"pam\" or \"shared-password\"";
+    let knows_groups = matches!(class, Class::Pam | Class::SharedPassword | Class::OAuth(..));
+    if auth.manage_groups && !own && !knows_groups {
+        let message = "needs an authenticator that knows groups: \"pam\", \"shared-password\" or a provider's";
         state.problem("Authenticator", "manage_groups", message);
     }
     if auth.request_otp && !own && class != Class::Pam {
@@ -38,7 +39,7 @@ fn suits(config: &Config, state: &mut State) {
             auth.auto_login_oauth2_authorize,
         ),
     ] {
-        if on && !own && class != Class::Null {
+        if on && !own && class != Class::Null && class.provider().is_none() {
             let message = "needs an authenticator whose users log in elsewhere; with this one they need the login page";
             state.problem("Authenticator", name, message);
         }
@@ -118,7 +119,10 @@ fn warn(config: &Config, state: &mut State) {
         ),
         AuthenticatorClass::SharedPassword => shared_password(config, state),
         AuthenticatorClass::Dictionary => dictionary(config, state),
-        AuthenticatorClass::Pam | AuthenticatorClass::Null | AuthenticatorClass::Plugged(_) => {}
+        AuthenticatorClass::Pam
+        | AuthenticatorClass::Null
+        | AuthenticatorClass::OAuth(..)
+        | AuthenticatorClass::Plugged(_) => {}
     }
 }
 

@@ -332,7 +332,6 @@ fn what_asks_for_nothing_is_passed_over() {
         "c.JupyterHub.internal_ssl = False
 c.JupyterHub.recreate_internal_certs = False
 c.JupyterHub.extra_log_file = ''
-c.Authenticator.enable_auth_state = False
 c.Spawner.pre_spawn_hook = None
 c.Application.log_level = 30
 ",
@@ -345,12 +344,9 @@ c.Application.log_level = 30
         .warnings
         .iter()
         .filter(|warning| warning.message.contains("it asks for nothing"));
-    assert_eq!(passed.count(), 4);
+    assert_eq!(passed.count(), 3);
     assert_eq!(
-        problems(&format!(
-            "{DUMMY}c.Authenticator.enable_auth_state = True\n"
-        ))
-        .len(),
+        problems(&format!("{DUMMY}c.JupyterHub.internal_ssl = True\n")).len(),
         1
     );
 }

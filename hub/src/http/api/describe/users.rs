@@ -101,6 +101,8 @@ pub(in crate::http::api) fn update() -> Operation {
         "name": {"type": "string", "minLength": 1, "description": "The new name. The user's servers must be stopped; \
             sessions and tokens end."},
         "admin": {"type": "boolean", "description": "Whether the user holds the role `admin`."},
+        "auth_state": {"type": "object", "description": "What is kept of the user's login, instead of what was. The hub \
+            must have a key to encrypt it with."},
     });
     Operation::needs::<EditUser>(Tag::Users, "Rename a user, or make an administrator")
         .body(Body::json(

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{OriginalUri, State};
 use hub_types::user::UserModel;
 
-use super::{include_stopped, user_model};
+use super::{find, include_stopped, user_model};
 use crate::domain::action::ReadUser;
 use crate::http::error::ApiError;
 use crate::http::extract::{Auth, UserPath};
@@ -17,7 +17,10 @@ pub(in crate::http::api) async fn user(
     OriginalUri(uri): OriginalUri,
 ) -> Result<Json<UserModel>, ApiError> {
     caller.require::<ReadUser>(name.as_str().to_owned())?;
-    Ok(Json(
-        user_model(&state, &caller, &name, include_stopped(&uri)).await?,
-    ))
+    let mut model = user_model(&state, &caller, &name, include_stopped(&uri)).await?;
+    if model.auth_state.is_some() {
+        let user = find(&state, &name).await?;
+        model.auth_state = Some(state.login.auth_states().of(&user).await?);
+    }
+    Ok(Json(model))
 }

@@ -1,4 +1,4 @@
-//! `PATCH /users/:name`: renames a user, makes them an administrator or no longer.
+//! `PATCH /users/:name`: renames a user, makes them an administrator or no longer, replaces what is kept of their login.
 
 use axum::Json;
 use axum::extract::State;
@@ -36,9 +36,10 @@ pub(in crate::http::api) async fn update(
     let changed = apply(&state, &caller, granted, user, &change).await?;
     // Groups are known by the names of their members: the caller's view of them is from before.
     let caller = caller.with_groups(groups::snapshot(state.db.read()).await?);
-    let mut models = user_models(&state, &caller, &[changed], false).await?;
+    let mut models = user_models(&state, &caller, &[changed.clone()], false).await?;
     let mut model = models.pop().ok_or_else(ApiError::out_of_reach)?;
-    model.auth_state = Some(None);
+    // The scope that edits users holds the one that reads this.
+    model.auth_state = Some(state.login.auth_states().of(&changed).await?);
     Ok(Json(model))
 }
 
@@ -46,6 +47,7 @@ pub(in crate::http::api) async fn update(
 struct Change {
     name: Option<Username>,
     admin: Option<bool>,
+    auth_state: Option<Value>,
 }
 
 impl Change {
@@ -56,7 +58,7 @@ impl Change {
         fields: &Map<String, Value>,
     ) -> Result<Self, ApiError> {
         check_user(fields)?;
-        for unsupported in ["groups", "roles", "auth_state"] {
+        for unsupported in ["groups", "roles"] {
             if fields.contains_key(unsupported) {
                 let text = format!("user.{unsupported} cannot be changed here");
                 return Err(ApiError::bad_request(text));
@@ -84,7 +86,16 @@ impl Change {
         if let Some(name) = &name {
             within_reach(caller, user, name)?;
         }
-        Ok(Self { name, admin })
+        let auth_state = fields.get("auth_state").cloned();
+        if auth_state.is_some() && !state.login.auth_states().can_be_written() {
+            let text = "user.auth_state cannot be kept: this hub has no key to encrypt it with (CryptKeeper.keys)";
+            return Err(ApiError::bad_request(text));
+        }
+        Ok(Self {
+            name,
+            admin,
+            auth_state,
+        })
     }
 }
 
@@ -136,6 +147,12 @@ async fn apply(
     }
     if let Some(admin) = change.admin {
         users::set_admin(&tx, user.id, admin).await?;
+    }
+    if change.auth_state.is_some() {
+        let states = state.login.auth_states();
+        states
+            .write(&tx, user.id, change.auth_state.as_ref())
+            .await?;
     }
     tx.commit_and_tell(&state.bus, [Event::Identities]).await?;
     let name = change.name.clone().unwrap_or(user.name);

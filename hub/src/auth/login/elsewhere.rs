@@ -1,0 +1,64 @@
+//! People who log in elsewhere: let in as the authenticator says who they are, and asked about again with what was kept of
+//! their login.
+
+use super::{Login, LoginError, LoginRefusal, NewSession, Newcomers};
+use crate::auth::{AuthModel, AuthUnavailable, Refreshed};
+use crate::db::DbError;
+use crate::domain::login::Refusal;
+use crate::domain::user::User;
+
+impl Login {
+    /// Begins a session for somebody who has logged in elsewhere, as the authenticator says; registers them when it is the
+    /// first login.
+    ///
+    /// # Errors
+    /// When no rule allows them, or nobody can say.
+    pub async fn begin_as(&self, model: AuthModel) -> Result<NewSession, LoginError> {
+        let rules = self.rules.now();
+        let said = rules.policy.normalise(&model.name);
+        let name = self.authenticator.normalise(said.clone()).await?;
+        if rules.policy.blocked.contains(&said) {
+            return Err(LoginRefusal::Policy(Refusal::Blocked).into());
+        }
+        let model = AuthModel {
+            name: name.clone(),
+            ..model
+        };
+        let user = self
+            .admit(&rules, &name, &model, Newcomers::Register)
+            .await?;
+        Ok(self.session(user).await?)
+    }
+
+    /// What has become of a user, as the authenticator says with what was kept of the login. Somebody whom a rule on what a
+    /// provider says had let in, and now no rule does, is gone.
+    ///
+    /// # Errors
+    /// When the database refuses or is gone; inside, when nobody can say.
+    pub(in crate::auth) async fn asked_again(
+        &self,
+        user: &User,
+    ) -> Result<Result<Refreshed, AuthUnavailable>, DbError> {
+        let state = match self.states.are_kept() {
+            true => self.states.of(user).await?,
+            false => None,
+        };
+        let said = self.authenticator.refresh_with(&user.name, state.as_ref());
+        let model = match said.await {
+            Ok(Refreshed::New(model)) => model,
+            other => return Ok(other),
+        };
+        let rules = self.rules.now();
+        let name = user.name.as_str();
+        if model.allowed == Some(false) {
+            match self.judge(&rules, name, true, &model).await {
+                Ok(_) => {}
+                Err(LoginError::Refused(why)) => return Ok(Ok(Refreshed::Gone(why.to_string()))),
+                Err(LoginError::Db(error)) => return Err(error),
+                Err(error) => return Ok(Err(AuthUnavailable(error.to_string()))),
+            }
+        }
+        let admin = model.admin.filter(|_| !rules.policy.admins.contains(name));
+        Ok(Ok(Refreshed::New(AuthModel { admin, ..model })))
+    }
+}
