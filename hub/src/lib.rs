@@ -31,6 +31,7 @@ pub mod http;
 pub mod lifecycle;
 pub mod managed;
 pub mod metrics;
+pub mod plugins;
 pub mod programs;
 pub mod proxy_client;
 pub mod quickstart;

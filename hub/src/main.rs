@@ -2,13 +2,12 @@
 
 use std::process::ExitCode;
 
-use hub::programs;
-use hub::proxy_client::registry::ProxyClasses;
+use hub::programs::{self, Plugins};
 
 #[cfg(feature = "mimalloc")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    programs::main(&ProxyClasses::default())
+    programs::main(&Plugins::default())
 }

@@ -16,7 +16,7 @@ use crate::check_config;
 use crate::cli::{self, Command, EXIT_FAILURE, EXIT_USAGE, NewFile};
 use crate::config::load::{Flag, Loaded, PYTHON_FILE, Sources, TOML_FILE, find, load};
 use crate::config::show;
-use crate::proxy_client::registry::ProxyClasses;
+pub use crate::plugins::Plugins;
 use crate::quickstart::{self, Options};
 use crate::serve::{self, Started, Told};
 use crate::{telemetry, token_command, typed_password, upgrade_command};
@@ -56,9 +56,9 @@ fn runtime() -> Result<tokio::runtime::Runtime, ExitCode> {
     })
 }
 
-/// What the binary `hub` does, with `proxies` beside its own: an application that adds one calls this in its `main`.
+/// What the binary `hub` does, with `plugins` beside its own: an application that adds one calls this in its `main`.
 #[must_use]
-pub fn main(proxies: &ProxyClasses) -> ExitCode {
+pub fn main(plugins: &Plugins) -> ExitCode {
     // Installed before anything can open a TLS connection; an error only says that somebody was faster.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut command = match cli::parse(std::env::args_os()) {
@@ -69,15 +69,15 @@ pub fn main(proxies: &ProxyClasses) -> ExitCode {
             return ExitCode::from(exit.code());
         }
     };
-    command.knows(proxies.sections());
+    command.knows(plugins.classes());
     match command {
         // Before any runtime: between fork and exec there must be one thread.
         Command::Launch(_) => services::process::launcher_main(),
         // The whole life of that process is this one question.
         Command::Pam => pam::helper_main(),
         Command::HashPassword => hash_password(),
-        Command::Serve(sources) => serve(&sources, proxies),
-        Command::Quickstart(options) => quickstart(&options, proxies),
+        Command::Serve(sources) => serve(&sources, plugins),
+        Command::Quickstart(options) => quickstart(&options, plugins),
         Command::Token { user, sources } => token(user, &sources),
         Command::UpgradeDb { yes, sources } => upgrade_db(&sources, yes),
         Command::GenerateConfig(file) => generate_config(&file),
@@ -109,17 +109,17 @@ fn run<F: Future<Output = ExitCode>>(future: F) -> ExitCode {
 
 /// `hub`: runs the hub.
 #[must_use]
-pub fn serve(sources: &Sources, proxies: &ProxyClasses) -> ExitCode {
+pub fn serve(sources: &Sources, plugins: &Plugins) -> ExitCode {
     let loaded = match read(sources) {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
-    run(serve_loaded(loaded, sources.clone(), proxies, |_| {}))
+    run(serve_loaded(loaded, sources.clone(), plugins, |_| {}))
 }
 
 /// `hub quickstart`: sets up a folder where there is none yet, and runs the hub in it.
 #[must_use]
-pub fn quickstart(options: &Options, proxies: &ProxyClasses) -> ExitCode {
+pub fn quickstart(options: &Options, plugins: &Plugins) -> ExitCode {
     let prepared = match quickstart::prepare(options, &ProcessEnv) {
         Ok(prepared) => prepared,
         Err(error) => {
@@ -143,7 +143,7 @@ pub fn quickstart(options: &Options, proxies: &ProxyClasses) -> ExitCode {
         classes: options.classes.clone(),
         ..Sources::default()
     };
-    run(serve_loaded(loaded, sources, proxies, |started| {
+    run(serve_loaded(loaded, sources, plugins, |started| {
         say(prepared.welcome(&started.url));
     }))
 }
@@ -151,7 +151,7 @@ pub fn quickstart(options: &Options, proxies: &ProxyClasses) -> ExitCode {
 async fn serve_loaded(
     loaded: Loaded,
     sources: Sources,
-    proxies: &ProxyClasses,
+    plugins: &Plugins,
     welcome: impl FnOnce(&Started),
 ) -> ExitCode {
     let hub = &loaded.config.jupyterhub;
@@ -167,7 +167,7 @@ async fn serve_loaded(
         sources,
         log,
     };
-    match serve::run(told, &ProcessEnv, proxies, welcome).await {
+    match serve::run(told, &ProcessEnv, plugins, welcome).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");

@@ -7,7 +7,8 @@
 //!
 //! To add a page: a template that extends `page.html`, a struct in [`pages`], an entry in `tests::every_page`.
 //! The rules that the tests keep: no inline script, style or event handler, no address outside the hub, everything
-//! escaped unless an administrator wrote it.
+//! escaped unless an administrator wrote it. What an administrator writes may have scripts and styles of its own: they
+//! carry the page's nonce.
 
 pub mod error_page;
 pub mod pages;
@@ -35,7 +36,8 @@ pub use error_page::{ErrorPage, Link};
 ///
 /// In templates: `prefix` (the base URL), `hub_prefix` (also as `base_url`, the name that JupyterHub's templates use for
 /// it), `user` (null, or `name`, `escaped_name`, `admin`, `administers_services`), `xsrf`, `services`, `version`, `announcement`, `announced`, `login_url`,
-/// `logout_url`, `logo_url`, `site_name`, `page_id` (the template's name without `.html`), `static_url(path)`.
+/// `logout_url`, `logo_url`, `site_name`, `page_id` (the template's name without `.html`), `csp_nonce`,
+/// `static_url(path)`.
 #[derive(Clone, Default, PartialEq)]
 pub struct Chrome {
     /// Base URL of the deployment, with both slashes: `/` or `/prefix/`.
@@ -50,6 +52,8 @@ pub struct Chrome {
     pub administers_services: bool,
     /// Value of the `_xsrf` cookie that goes with this page, for the hidden field of its forms.
     pub xsrf: String,
+    /// What `<script>` and `<style>` elements need that stand in the page itself: the policy of its answer names it.
+    pub nonce: String,
     /// Services that this user may open.
     pub services: Vec<NavService>,
     /// Version in the footer.
@@ -62,7 +66,7 @@ pub struct Chrome {
 }
 
 impl std::fmt::Debug for Chrome {
-    /// Without the `_xsrf` value: it is as good as the cookie.
+    /// Without the `_xsrf` value, which is as good as the cookie, and the nonce.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Chrome")
             .field("hub_prefix", &self.hub_prefix)
@@ -249,6 +253,7 @@ fn chrome_variables(chrome: &Chrome, page_id: &str) -> Map<String, serde_json::V
         "hub_prefix": hub,
         "user": user,
         "xsrf": chrome.xsrf,
+        "csp_nonce": chrome.nonce,
         "services": chrome.services,
         "version": chrome.version,
         "announcement": chrome.announcement,
@@ -263,14 +268,15 @@ fn chrome_variables(chrome: &Chrome, page_id: &str) -> Map<String, serde_json::V
     }
 }
 
-/// `Content-Security-Policy` of the hub's pages: nothing inline, nothing from elsewhere.
+/// `Content-Security-Policy` of one answer: nothing inline but what has its nonce, nothing from elsewhere.
 ///
 /// There is no `form-action`: browsers apply it to the redirects after a form too, and the login and consent forms may
 /// well end at a service on another host.
 #[must_use]
-pub fn content_security_policy(hub_prefix: &str) -> String {
+pub fn content_security_policy(hub_prefix: &str, nonce: &str) -> String {
     format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
-         connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; report-uri {hub_prefix}security/csp-report"
+        "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; \
+         img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; \
+         report-uri {hub_prefix}security/csp-report"
     )
 }

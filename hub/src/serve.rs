@@ -38,6 +38,7 @@ use crate::domain::principal::Granted;
 use crate::event_log::EventLog;
 use crate::managed::{ManagedDeps, ManagedServices, check_commands};
 use crate::metrics::{Metrics, MetricsOptions};
+use crate::plugins::Plugins;
 use crate::proxy_client::measured::Measured;
 use crate::proxy_client::registry::{Built, ProxyClasses, ProxyContext};
 use crate::proxy_client::several::Several;
@@ -46,9 +47,11 @@ use crate::proxy_client::{ProxyClient, ProxyRunner, Route, chp};
 use crate::render::{RenderOptions, Renderer};
 use crate::spawner::child::ChildDeps;
 use crate::spawner::manager::{HubProcess, Manager, ManagerDeps, StopRequest};
+use crate::spawner::registry::SpawnerClasses;
+use crate::spawner::{self, Spawner};
 use crate::state::{AppState, Parts};
 use crate::telemetry::Log;
-use crate::{bootstrap, http, lifecycle, spawner, tasks, upgrade_command};
+use crate::{bootstrap, http, lifecycle, tasks, upgrade_command};
 
 /// How long requests that are under way may take after the hub was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -74,7 +77,7 @@ pub struct Told {
     pub log: Log,
 }
 
-/// Runs the hub until it is told to stop. `proxies` are those it knows beside its own; `welcome` is called once people
+/// Runs the hub until it is told to stop. `plugins` are what it knows beside its own; `welcome` is called once people
 /// can come.
 ///
 /// # Errors
@@ -82,7 +85,7 @@ pub struct Told {
 pub async fn run(
     told: Told,
     env: &'static ProcessEnv,
-    proxies: &ProxyClasses,
+    plugins: &Plugins,
     welcome: impl FnOnce(&Started),
 ) -> anyhow::Result<()> {
     let begin = Instant::now();
@@ -117,7 +120,7 @@ pub async fn run(
     let (listener, port) = listen::bind(&config.jupyterhub.hub_bind_url, &db).await?;
     let base = Base::lay(config, env, db, (&secret, metrics), port, shutdown).await?;
     let launcher = base.launcher.clone();
-    let hub = Hub::assemble(base, proxies).await?;
+    let hub = Hub::assemble(base, plugins).await?;
     let reloader = reload::Reloader {
         sources: told.sources,
         log: told.log,
@@ -248,6 +251,17 @@ impl Base {
         built.map_err(|error| anyhow::anyhow!("{error}"))
     }
 
+    /// The spawner that the configuration names.
+    fn spawner(&self, classes: &SpawnerClasses) -> anyhow::Result<Arc<dyn Spawner>> {
+        let built = classes.build(ChildDeps {
+            config: Arc::clone(&self.config),
+            env: Arc::new(*self.env),
+            launcher: self.launcher.clone(),
+            logs: self.data.join("logs"),
+        });
+        built.map_err(|error| anyhow::anyhow!("{error}"))
+    }
+
     fn addresses(&self, public_origin: String) -> Arc<Addresses> {
         let hub = &self.config.jupyterhub;
         Arc::new(Addresses {
@@ -278,20 +292,15 @@ impl Base {
         addresses: &Arc<Addresses>,
         proxy: Arc<dyn ProxyClient>,
         authenticator: Arc<dyn Authenticator>,
+        spawner: Arc<dyn Spawner>,
     ) -> Manager {
-        let children = ChildDeps {
-            config: Arc::clone(&self.config),
-            env: Arc::new(*self.env),
-            launcher: self.launcher.clone(),
-            logs: self.data.join("logs"),
-        };
         Manager::new(ManagerDeps {
             db: self.db.clone(),
             bus: self.bus.clone(),
             clock: Arc::clone(&self.clock),
             addresses: Arc::clone(addresses),
             config: Arc::clone(&self.config),
-            spawner: spawner::by_class(self.config.jupyterhub.spawner_class, children),
+            spawner,
             authenticator,
             proxy,
             metrics: self.metrics.clone(),
@@ -305,6 +314,7 @@ impl Base {
         self,
         public_origin: String,
         clients: Vec<Arc<dyn ProxyClient>>,
+        spawner: Arc<dyn Spawner>,
     ) -> anyhow::Result<AppState> {
         let addresses = self.addresses(public_origin);
         let managed = ManagedDeps {
@@ -327,7 +337,12 @@ impl Base {
         );
         let proxy = as_one(clients, &routes);
         let authenticator = registry::build(&self.config, &self.launcher);
-        let manager = self.manager(&addresses, Arc::clone(&proxy), Arc::clone(&authenticator));
+        let manager = self.manager(
+            &addresses,
+            Arc::clone(&proxy),
+            Arc::clone(&authenticator),
+            spawner,
+        );
         let login = Login::new(
             self.db.clone(),
             self.bus.clone(),
@@ -383,13 +398,14 @@ struct Hub {
 
 impl Hub {
     /// Starts or adopts the proxy, and puts the parts together. If that fails a proxy that was started is stopped again.
-    async fn assemble(base: Base, proxies: &ProxyClasses) -> anyhow::Result<Self> {
+    async fn assemble(base: Base, plugins: &Plugins) -> anyhow::Result<Self> {
         let here = HubProcess::of_this().context("cannot look at this process in /proc")?;
         let hub = &base.config.jupyterhub;
         let Built {
             clients,
             runner: proxy,
-        } = base.proxy(proxies)?;
+        } = base.proxy(&plugins.proxies)?;
+        let spawner = base.spawner(&plugins.spawners)?;
         let (public_origin, is_new) = match &proxy {
             Some(proxy) => {
                 let running = proxy.start().await?;
@@ -397,7 +413,7 @@ impl Hub {
             }
             None => (hub.local_public_origin(hub.bind_url.port), false),
         };
-        match base.state(public_origin, clients).await {
+        match base.state(public_origin, clients, spawner).await {
             Ok(state) => Ok(Self {
                 state,
                 proxy,

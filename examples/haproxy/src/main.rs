@@ -2,9 +2,12 @@
 
 use std::process::ExitCode;
 
-use hub::programs;
+use hub::programs::{self, Plugins};
 use hub::proxy_client::registry::ProxyClasses;
 
 fn main() -> ExitCode {
-    programs::main(&ProxyClasses::default().with(haproxy::CLASS))
+    programs::main(&Plugins {
+        proxies: ProxyClasses::default().with(haproxy::CLASS),
+        ..Plugins::default()
+    })
 }

@@ -9,6 +9,7 @@ pub mod collection;
 pub mod login;
 pub mod proxy;
 pub mod scalar;
+pub mod server_options;
 pub mod special;
 pub mod structured;
 pub mod time;

@@ -8,4 +8,5 @@ pub mod jupyterhub;
 pub mod metrics;
 pub mod own;
 pub mod proxy;
+pub mod server_options;
 pub mod spawner;

@@ -20,7 +20,7 @@ mod page;
 mod proxy;
 mod roles;
 mod root;
-mod servers;
+pub(in crate::http) mod servers;
 mod services;
 mod share_codes;
 mod shared;

@@ -10,14 +10,31 @@ use super::pages::api_docs::{
 };
 use super::pages::{
     AcceptSharePage, Called, ClientRow, ConsentClient, ExpiryOption, Failure, HomePage, LoginPage,
-    LogoutPage, NotRunningPage, Notice, NoticeKind, OAuthPage, ScopeDescription, ServerCard,
-    ServerState, ServiceFailure, ServiceRow, ServicesPage, SpawnPage, SpawnPendingPage,
-    StopPendingPage, TokenForm, TokenPage, TokenRow,
+    LogoutPage, NotRunningPage, Notice, NoticeKind, OAuthPage, ProfileCard, ProfileField,
+    ScopeDescription, ServerCard, ServerState, ServiceFailure, ServiceRow, ServicesPage, SpawnPage,
+    SpawnPendingPage, StopPendingPage, TokenForm, TokenPage, TokenRow,
 };
 use super::{Chrome, ErrorPage, NavService, RenderError, Renderer};
 
 fn at(text: &str) -> DateTime<Utc> {
     time::parse(text).unwrap()
+}
+
+fn profile(text: &str, slug: &str, chosen: bool) -> ProfileCard {
+    ProfileCard {
+        slug: slug.to_owned(),
+        display_name: format!("Profile {text}"),
+        description: format!("For {text}"),
+        chosen,
+        options: vec![ProfileField {
+            field: format!("profile-option-{slug}--size"),
+            display_name: text.to_owned(),
+            choices: vec![
+                ("s".to_owned(), text.to_owned(), false),
+                ("l".to_owned(), text.to_owned(), true),
+            ],
+        }],
+    }
 }
 
 /// A signed-in visitor; `text` stands wherever a user, service or note can put text.
@@ -29,6 +46,7 @@ pub(crate) fn chrome(text: &str) -> Chrome {
         admin: true,
         administers_services: true,
         xsrf: format!("xsrf{text}"),
+        nonce: "n0nce".to_owned(),
         services: vec![
             NavService {
                 name: format!("whoami{text}"),
@@ -376,6 +394,22 @@ pub(crate) fn all(
                 server_name: String::new(),
                 url: format!("/hub/spawn/ada?next={text}"),
                 error_message: Some(format!("Too many servers {text}")),
+                spawner_options_form: Some(
+                    "<label>Memory <input name=\"memory\"></label><script>let x = 1;</script>"
+                        .to_owned(),
+                ),
+                profiles: vec![profile(text, "small", true), profile(text, "large", false)],
+                from_query: Vec::new(),
+            }),
+        ),
+        (
+            "spawn-by-link",
+            renderer.render(&SpawnPage {
+                chrome: chrome(text),
+                for_user: text.to_owned(),
+                url: format!("/hub/spawn/ada?opt-a={text}"),
+                from_query: vec![(text.to_owned(), text.to_owned())],
+                ..SpawnPage::default()
             }),
         ),
         ("spawn-pending", renderer.render(&pending(text))),

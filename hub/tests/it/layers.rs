@@ -21,7 +21,7 @@ const FLOORS: &[&[&str]] = &[
         "assets",
         "render",
     ],
-    &["state"],
+    &["state", "plugins"],
     &["http", "tasks"],
     &[
         "bootstrap",

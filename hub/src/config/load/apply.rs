@@ -51,7 +51,7 @@ pub(super) fn apply(config: &mut Config, layers: &[Vec<Section>], classes: &OwnC
     let plan = classes_in_use(layers);
     for layer in layers {
         for section in layer {
-            if classes.values().any(|own| *own == section.class) {
+            if classes.have(&section.class) {
                 let values = section.entries.iter();
                 let values = values.map(|entry| (entry.key.clone(), entry.node.to_json()));
                 let plugged = config.plugged.0.entry(section.class.clone());

@@ -68,7 +68,7 @@ fn check_new_name(name: &ServerName) -> Result<(), ApiError> {
 }
 
 /// Checks what people shall call a new server: 1 to 255 printable characters, single spaces between words.
-fn check_display_name(name: &str) -> Result<(), ApiError> {
+pub(in crate::http) fn check_display_name(name: &str) -> Result<(), ApiError> {
     let spaced = name.trim() == name && !name.contains("  ");
     if spaced && !name.is_empty() {
         return check_characters(name);

@@ -9,6 +9,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use hub_types::JUPYTERHUB_VERSION;
 use hub_types::paths::BaseUrl;
 use hub_types::scope::{ScopeName, Target};
+use hub_types::secret::random_urlsafe;
 use url::form_urlencoded;
 
 use super::PageError;
@@ -37,6 +38,8 @@ pub struct Visitor {
     pub xsrf: String,
     /// Whether the browser does not hold that token yet.
     new_xsrf: bool,
+    /// What a script in the page itself would need, new for every answer.
+    nonce: String,
 }
 
 impl Visitor {
@@ -65,6 +68,7 @@ impl Visitor {
             uri: uri.clone(),
             xsrf,
             new_xsrf,
+            nonce: random_urlsafe::<16>(),
         }
     }
 
@@ -111,6 +115,7 @@ impl Visitor {
                 .as_ref()
                 .is_some_and(|principal| principal.reach(&[ScopeName::AdminServices]).is_ok()),
             xsrf: self.xsrf.clone(),
+            nonce: self.nonce.clone(),
             services: self.services(),
             version: JUPYTERHUB_VERSION.to_owned(),
             announcement: None,
@@ -204,7 +209,9 @@ impl Visitor {
         let mut response = (status, Html(html)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Ok(policy) = HeaderValue::from_str(&content_security_policy(&self.base().hub())) {
+        if let Ok(policy) =
+            HeaderValue::from_str(&content_security_policy(&self.base().hub(), &self.nonce))
+        {
             headers.insert(header::CONTENT_SECURITY_POLICY, policy);
         }
         if self.new_xsrf && xsrf::may_set(&self.headers) {

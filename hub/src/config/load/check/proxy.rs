@@ -27,7 +27,7 @@ pub(super) fn check(
     }
     match config.jupyterhub.proxy_class.as_str() {
         CONFIGURABLE_HTTP_PROXY => configurable(config, state),
-        other if !classes.contains_key(other) => unknown(other, state, classes),
+        other if !classes.proxies.contains_key(other) => unknown(other, state, classes),
         _ => {}
     }
 }
@@ -56,7 +56,7 @@ fn configurable(config: &Config, state: &mut State) {
 }
 
 fn unknown(name: &str, state: &mut State, classes: &OwnClasses) {
-    let there: Vec<&str> = classes.keys().map(String::as_str).collect();
+    let there: Vec<&str> = classes.proxies.keys().map(String::as_str).collect();
     let there = [&[CONFIGURABLE_HTTP_PROXY], &there[..]].concat();
     let hint = nearest(name, there.iter().copied())
         .map_or_else(String::new, |name| format!("; did you mean \"{name}\"?"));
