@@ -18,6 +18,7 @@ pub mod kind;
 pub mod load;
 pub mod network;
 pub mod node;
+pub mod per_server;
 pub mod problem;
 pub mod sections;
 pub mod show;
@@ -30,6 +31,7 @@ use serde_json::{Map, Value};
 
 pub use address::BindUrl;
 pub use database::{DbUrl, ServerUrl};
+pub use per_server::PerServer;
 pub use sections::authenticator::{
     Authenticator, Dictionary, DummyAuthenticator, LocalAuthenticator, PamAuthenticator,
     SharedPasswordAuthenticator, UsernamePattern,
@@ -46,6 +48,9 @@ pub use sections::oauth::{
 };
 pub use sections::own::{LogFormat, Own};
 pub use sections::proxy::{ApiUrls, CONFIGURABLE_HTTP_PROXY, ConfigurableHttpProxy};
+pub use sections::server_options::{
+    Choice, FieldKind, GroupOverride, OptionsFromForm, Overrides, Profile, ProfileOption,
+};
 pub use sections::spawner::{LocalProcessSpawner, SimpleLocalProcessSpawner, Spawner};
 pub use services::spec::ServiceSpec;
 

@@ -1,8 +1,9 @@
-//! What a hub was built with beside its own: kinds of proxies and authenticators of other crates.
+//! What a hub was built with beside its own: kinds of proxies, authenticators and spawners of other crates.
 
 use crate::auth::registry::AuthenticatorClasses;
 use crate::config::load::OwnClasses;
 use crate::proxy_client::registry::ProxyClasses;
+use crate::spawner::registry::SpawnerClasses;
 
 /// What a hub knows beside its own: an application that adds something hands this to [`crate::programs::main`].
 #[derive(Debug, Clone, Default)]
@@ -11,6 +12,8 @@ pub struct Plugins {
     pub proxies: ProxyClasses,
     /// What `JupyterHub.authenticator_class` can be.
     pub authenticators: AuthenticatorClasses,
+    /// What `JupyterHub.spawner_class` can be.
+    pub spawners: SpawnerClasses,
 }
 
 impl Plugins {
@@ -19,6 +22,7 @@ impl Plugins {
         OwnClasses {
             proxies: self.proxies.sections(),
             authenticators: self.authenticators.sections(),
+            spawners: self.spawners.sections(),
         }
     }
 }

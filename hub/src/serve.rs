@@ -47,9 +47,11 @@ use crate::proxy_client::{ProxyClient, ProxyRunner, Route, chp};
 use crate::render::{RenderOptions, Renderer};
 use crate::spawner::child::ChildDeps;
 use crate::spawner::manager::{HubProcess, Manager, ManagerDeps, StopRequest};
+use crate::spawner::registry::SpawnerClasses;
+use crate::spawner::{self, Spawner};
 use crate::state::{AppState, Parts};
 use crate::telemetry::Log;
-use crate::{bootstrap, http, lifecycle, spawner, tasks, upgrade_command};
+use crate::{bootstrap, http, lifecycle, tasks, upgrade_command};
 
 /// How long requests that are under way may take after the hub was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -251,6 +253,17 @@ impl Base {
         built.map_err(|error| anyhow::anyhow!("{error}"))
     }
 
+    /// The spawner that the configuration names.
+    fn spawner(&self, classes: &SpawnerClasses) -> anyhow::Result<Arc<dyn Spawner>> {
+        let built = classes.build(ChildDeps {
+            config: Arc::clone(&self.config),
+            env: Arc::new(*self.env),
+            launcher: self.launcher.clone(),
+            logs: self.data.join("logs"),
+        });
+        built.map_err(|error| anyhow::anyhow!("{error}"))
+    }
+
     fn addresses(&self, public_origin: String) -> Arc<Addresses> {
         let hub = &self.config.jupyterhub;
         Arc::new(Addresses {
@@ -281,20 +294,15 @@ impl Base {
         addresses: &Arc<Addresses>,
         proxy: Arc<dyn ProxyClient>,
         authenticator: Arc<dyn Authenticator>,
+        spawner: Arc<dyn Spawner>,
     ) -> Manager {
-        let children = ChildDeps {
-            config: Arc::clone(&self.config),
-            env: Arc::new(*self.env),
-            launcher: self.launcher.clone(),
-            logs: self.data.join("logs"),
-        };
         Manager::new(ManagerDeps {
             db: self.db.clone(),
             bus: self.bus.clone(),
             clock: Arc::clone(&self.clock),
             addresses: Arc::clone(addresses),
             config: Arc::clone(&self.config),
-            spawner: spawner::by_class(self.config.jupyterhub.spawner_class, children),
+            spawner,
             authenticator,
             proxy,
             metrics: self.metrics.clone(),
@@ -309,6 +317,7 @@ impl Base {
         public_origin: String,
         clients: Vec<Arc<dyn ProxyClient>>,
         authenticator: Arc<dyn Authenticator>,
+        spawner: Arc<dyn Spawner>,
     ) -> anyhow::Result<AppState> {
         let addresses = self.addresses(public_origin);
         let managed = ManagedDeps {
@@ -331,7 +340,12 @@ impl Base {
         );
         let routes = routes.only_at(self.config.own.service_hosts.clone());
         let proxy = as_one(clients, &routes);
-        let manager = self.manager(&addresses, Arc::clone(&proxy), Arc::clone(&authenticator));
+        let manager = self.manager(
+            &addresses,
+            Arc::clone(&proxy),
+            Arc::clone(&authenticator),
+            spawner,
+        );
         let login = Login::new(
             self.db.clone(),
             self.bus.clone(),
@@ -399,6 +413,7 @@ impl Hub {
             .authenticators
             .build(&base.config, base.launcher.clone());
         let authenticator = authenticator.map_err(|error| anyhow::anyhow!("{error}"))?;
+        let spawner = base.spawner(&plugins.spawners)?;
         let (public_origin, is_new) = match &proxy {
             Some(proxy) => {
                 let running = proxy.start().await?;
@@ -406,7 +421,10 @@ impl Hub {
             }
             None => (hub.local_public_origin(hub.bind_url.port), false),
         };
-        match base.state(public_origin, clients, authenticator).await {
+        match base
+            .state(public_origin, clients, authenticator, spawner)
+            .await
+        {
             Ok(state) => Ok(Self {
                 state,
                 proxy,

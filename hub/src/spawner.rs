@@ -2,22 +2,29 @@
 //!
 //! * [`Spawner`]: one way of running servers; its state is JSON, so that any hub process can go on with it;
 //! * `local`, `simple`: processes of this machine, with or without system users;
+//! * [`options`]: what people choose for their servers; [`hooks`]: commands at the steps of their lives;
 //! * [`manager`]: the life of every server: steps in the database, token, OAuth client, route, progress.
 //!
-//! To add a spawner: implement [`Spawner`] in a file here, add a line to [`by_class`] and a variant to
-//! [`SpawnerClass`].
+//! To add a spawner: implement [`Spawner`], give it a [`registry::OwnSpawner`], and hand that to
+//! [`crate::programs::main`]. `examples/unshare` does, in a crate of its own. `contract` (with the feature of that name) is
+//! what every one of them is held to.
 
+mod cgroup;
 pub mod child;
+#[cfg(feature = "contract")]
+pub mod contract;
+pub mod hooks;
 mod local;
 mod log_file;
 pub mod manager;
+pub mod options;
 mod port;
 mod processes;
+pub mod registry;
 mod simple;
 mod template;
 
 use std::path::Path;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use hub_types::env::{EnvSource, PATH};
@@ -25,11 +32,10 @@ use serde_json::{Map, Value};
 use services::contract::{HubAddress, LOCAL_ENV_KEEP, ServerContract, keep, put_on_path};
 use services::process::resolve;
 
-use crate::config::{Config, SpawnerClass};
+use crate::config::{Config, PerServer};
 use crate::db::DbError;
 use crate::domain::server::ServerRef;
 use crate::domain::user::UserId;
-use processes::Processes;
 
 /// Where a server is about to run: committed before anything of it runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,20 +67,34 @@ pub trait Commit: Send + Sync {
     async fn commit(&self, placed: &Placed) -> Result<(), CommitError>;
 }
 
+/// What tells whoever waits how far a start is.
+#[async_trait]
+pub trait Progress: Send + Sync {
+    /// Says where the start is: per cent, and a sentence. Both are kept within what the wire and a page take; whether
+    /// anybody listens does not matter to the start.
+    async fn tell(&self, percent: u8, message: &str);
+}
+
 /// Everything a spawner is told about a start.
 pub struct StartContext<'a> {
     /// Which server.
     pub server: &'a ServerRef,
     /// Row id of its owner.
     pub user_id: UserId,
-    /// What the user chose.
+    /// Its owner's groups, sorted.
+    pub groups: &'a [String],
+    /// What the user chose. What of it the configuration takes up is in the settings already.
     pub user_options: &'a Map<String, Value>,
+    /// The settings of this server: what everybody gets, changed by groups, options and hooks, with placeholders filled in.
+    pub settings: &'a PerServer,
     /// What its environment is made of; the spawner fills in address, account and what is kept of the hub's own.
     pub contract: ServerContract,
     /// Where the hub is.
     pub hub: &'a HubAddress,
     /// Must be called, once, before anything of the server runs.
     pub commit: &'a dyn Commit,
+    /// May be told how far the start is, as often as it is worth a line of the page.
+    pub progress: &'a dyn Progress,
 }
 
 /// Why a server could not be started or stopped.
@@ -84,6 +104,14 @@ pub enum SpawnError {
     /// For the person whose server it is: what is wrong and what to do.
     #[error("{0}")]
     Failed(String),
+    /// The same, where it is not the hub that failed: what was asked for cannot be.
+    #[error("{message}")]
+    Refused {
+        /// HTTP status, 400 to 599.
+        status: u16,
+        /// For the person whose server it is.
+        message: String,
+    },
     /// It was not committed.
     #[error(transparent)]
     Commit(#[from] CommitError),
@@ -135,14 +163,6 @@ pub trait Spawner: Send + Sync + std::fmt::Debug {
     async fn trim_outputs(&self) {}
 }
 
-/// The spawner that the configuration names.
-#[must_use]
-pub fn by_class(class: SpawnerClass, deps: child::ChildDeps) -> Arc<dyn Spawner> {
-    match class {
-        SpawnerClass::Local => Arc::new(Processes::new(deps, local::SystemUsers)),
-        SpawnerClass::Simple => Arc::new(Processes::new(deps, simple::OwnUser)),
-    }
-}
 /// Users would be the first to learn that there is no program for their servers.
 ///
 /// No more than a warning: the users of the spawner `local` may have a PATH of their own, and it can be installed later.

@@ -228,6 +228,7 @@ fn every_example_is_run_by_a_test() {
         include_str!("service_kinds.rs"),
         include_str!("../../examples/haproxy/tests/it/main.rs"),
         include_str!("../../examples/roster/tests/it/main.rs"),
+        include_str!("../../examples/unshare/tests/it/main.rs"),
     ]
     .concat();
     let folder = peers::workspace().join("examples");

@@ -242,6 +242,13 @@ impl Authenticator for OAuthUsers {
         }
     }
 
+    async fn may_add_user(&self, name: &Username) -> Result<(), AddUserError> {
+        match &self.accounts {
+            Some(users) => users.may_have(name.as_str()).await,
+            None => Ok(()),
+        }
+    }
+
     async fn add_user(&self, name: &Username) -> Result<(), AddUserError> {
         match &self.accounts {
             Some(users) => users.ensure(name.as_str()).await,

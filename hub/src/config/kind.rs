@@ -10,6 +10,7 @@ pub mod login;
 pub mod oauth;
 pub mod proxy;
 pub mod scalar;
+pub mod server_options;
 pub mod special;
 pub mod structured;
 pub mod time;

@@ -9,7 +9,7 @@ mod file_json;
 mod file_python;
 mod file_toml;
 mod find;
-mod flags;
+pub(in crate::config) mod flags;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt as _;
@@ -26,21 +26,23 @@ use super::traits::Class;
 pub use find::{Found, PYTHON_FILE, TOML_FILE, find};
 pub use flags::Flag;
 
-/// The classes that a hub was built with beside its own: what `proxy_class` and `authenticator_class` may say, and the
-/// section that goes with it, which is taken as it is.
+/// The classes that a hub was built with beside its own: what `proxy_class`, `authenticator_class` and `spawner_class` may
+/// say, and the section that goes with it, which is taken as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OwnClasses {
     /// Proxies.
     pub proxies: BTreeMap<String, String>,
     /// Authenticators.
     pub authenticators: BTreeMap<&'static str, &'static str>,
+    /// Spawners.
+    pub spawners: BTreeMap<String, String>,
 }
 
 impl OwnClasses {
     /// Whether a section belongs to one of them.
     pub(crate) fn have(&self, section: &str) -> bool {
-        self.proxies.values().any(|own| own == section)
-            || self.authenticators.values().any(|own| *own == section)
+        let mut texts = self.proxies.values().chain(self.spawners.values());
+        texts.any(|own| own == section) || self.authenticators.values().any(|own| *own == section)
     }
 }
 

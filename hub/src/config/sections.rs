@@ -10,4 +10,5 @@ pub mod metrics;
 pub mod oauth;
 pub mod own;
 pub mod proxy;
+pub mod server_options;
 pub mod spawner;

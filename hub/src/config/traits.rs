@@ -256,6 +256,7 @@ impl Class {
         let spawner = match hub.spawner_class {
             SpawnerClass::Local => &spawner::LOCAL,
             SpawnerClass::Simple => &spawner::SIMPLE,
+            SpawnerClass::Own(_) => &spawner::SPAWNER,
         };
         let proxy = match hub.proxy_class.as_str() {
             CONFIGURABLE_HTTP_PROXY => &proxy::CONFIGURABLE,
@@ -314,9 +315,12 @@ mod tests {
             "cookie_name",
             "cookie_cache_max_age",
         ];
+        // What another package has, in the place where people look for it.
+        let kube = "profile_list";
         let names: Vec<(&str, &str)> = CLASSES
             .iter()
             .flat_map(|class| class.traits.iter().map(|row| (class.name, row.name)))
+            .filter(|(_, name)| *name != kube)
             .filter(|(class, name)| !gone.contains(name) && !["hub", "dictionary"].contains(class))
             .filter(|(class, _)| !is_of_oauth(class))
             .collect();
@@ -351,7 +355,7 @@ mod tests {
 
     /// How many of the 234 are not there yet. It may only sink; they are what forms of options and
     /// internal TLS still lack.
-    const LATER: usize = 12;
+    const LATER: usize = 8;
 
     #[test]
     fn what_is_not_there_yet_only_becomes_less() {

@@ -192,6 +192,28 @@ pub async fn set_of_user(tx: &Tx, user: UserId, names: &BTreeSet<String>) -> Res
     Ok(wanted != present)
 }
 
+/// Names of the groups that a user is in, sorted.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn names_of_user(c: &impl ConnectionTrait, user: UserId) -> Result<Vec<String>, DbError> {
+    let ids: Vec<i64> = group_members::Entity::find()
+        .filter(group_members::Column::UserId.eq(user.0))
+        .all(c)
+        .await?
+        .into_iter()
+        .map(|row| row.group_id)
+        .collect();
+    let mut names = Vec::new();
+    // In portions: databases bound the number of values in a statement.
+    for chunk in ids.chunks(500) {
+        let query = groups::Entity::find().filter(groups::Column::Id.is_in(chunk.iter().copied()));
+        names.extend(query.all(c).await?.into_iter().map(|row| row.name));
+    }
+    names.sort();
+    Ok(names)
+}
+
 /// Replaces the properties of a group; false when there is none of that name.
 ///
 /// # Errors

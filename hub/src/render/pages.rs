@@ -121,8 +121,40 @@ pub struct SpawnPage {
     pub url: String,
     /// Why the last attempt failed.
     pub error_message: Option<String>,
+    /// Markup of `Spawner.options_form`, shown as it is; `None` where there is no form.
+    pub spawner_options_form: Option<String>,
+    /// The variants of `Spawner.profile_list`.
+    pub profiles: Vec<ProfileCard>,
+    /// Options of a link, which the form then starts the server with: names and values as text.
+    pub from_query: Vec<(String, String)>,
 }
 page!(SpawnPage, "spawn.html");
+
+/// A variant on the spawn page. Its field is `profile`, with the slug as value.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ProfileCard {
+    /// Its name in the form.
+    pub slug: String,
+    /// What people see.
+    pub display_name: String,
+    /// What it is for; may be empty.
+    pub description: String,
+    /// Whether it is chosen.
+    pub chosen: bool,
+    /// What it leaves open.
+    pub options: Vec<ProfileField>,
+}
+
+/// What a variant leaves open, as a list to choose from.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ProfileField {
+    /// Name of the field.
+    pub field: String,
+    /// What people see.
+    pub display_name: String,
+    /// Values, what people see of each, and whether it is chosen.
+    pub choices: Vec<(String, String, bool)>,
+}
 
 /// `spawn_pending.html`: follows the start of a server through its progress events, and reloads itself at their end.
 ///

@@ -13,14 +13,31 @@ use super::pages::api_docs::{
 use super::pages::{
     AcceptSharePage, Called, ClientRow, ConsentClient, ExpiryOption, Failure, HomePage, LinkRow,
     LoginPage, LogoutPage, ManagePage, NewServerForm, NotRunningPage, Notice, NoticeKind,
-    OAuthPage, ScopeDescription, ServerCard, ServerState, ServiceFailure, ServiceRow, ServicesPage,
-    ShareRow, Sharing, SpawnPage, SpawnPendingPage, StopPendingPage, TokenForm, TokenPage,
-    TokenRow,
+    OAuthPage, ProfileCard, ProfileField, ScopeDescription, ServerCard, ServerState,
+    ServiceFailure, ServiceRow, ServicesPage, ShareRow, Sharing, SpawnPage, SpawnPendingPage,
+    StopPendingPage, TokenForm, TokenPage, TokenRow,
 };
 use super::{Chrome, ErrorPage, NavService, RenderError, Renderer};
 
 fn at(text: &str) -> DateTime<Utc> {
     time::parse(text).unwrap()
+}
+
+fn profile(text: &str, slug: &str, chosen: bool) -> ProfileCard {
+    ProfileCard {
+        slug: slug.to_owned(),
+        display_name: format!("Profile {text}"),
+        description: format!("For {text}"),
+        chosen,
+        options: vec![ProfileField {
+            field: format!("profile-option-{slug}--size"),
+            display_name: text.to_owned(),
+            choices: vec![
+                ("s".to_owned(), text.to_owned(), false),
+                ("l".to_owned(), text.to_owned(), true),
+            ],
+        }],
+    }
 }
 
 /// A signed-in visitor; `text` stands wherever a user, service or note can put text.
@@ -503,6 +520,22 @@ fn everybodys(
                 server_name: String::new(),
                 url: format!("/hub/spawn/ada?next={text}"),
                 error_message: Some(format!("Too many servers {text}")),
+                spawner_options_form: Some(
+                    "<label>Memory <input name=\"memory\"></label><script>let x = 1;</script>"
+                        .to_owned(),
+                ),
+                profiles: vec![profile(text, "small", true), profile(text, "large", false)],
+                from_query: Vec::new(),
+            }),
+        ),
+        (
+            "spawn-by-link",
+            renderer.render(&SpawnPage {
+                chrome: chrome(text),
+                for_user: text.to_owned(),
+                url: format!("/hub/spawn/ada?opt-a={text}"),
+                from_query: vec![(text.to_owned(), text.to_owned())],
+                ..SpawnPage::default()
             }),
         ),
         ("spawn-pending", renderer.render(&pending(text))),

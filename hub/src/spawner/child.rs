@@ -14,11 +14,11 @@ use services::process::{
 };
 use tokio::sync::watch;
 
+use super::cgroup::{self, Cgroups, Limits};
 use super::log_file::{log_file, previous};
 use super::port::Ports;
-use super::template::fill;
 use super::{Placed, Poll, SpawnError, StartContext};
-use crate::config::{BindUrl, Config};
+use crate::config::{BindUrl, Config, PerServer};
 use crate::failpoint;
 
 /// Longest output file of a server, in bytes.
@@ -55,6 +55,9 @@ struct ChildState {
     #[serde(flatten)]
     record: ProcessRecord,
     output: PathBuf,
+    /// The cgroup that holds it to its limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cgroup: Option<PathBuf>,
 }
 
 fn read(state: &Value) -> Option<ChildState> {
@@ -81,6 +84,7 @@ fn key(record: &ProcessRecord) -> Key {
 pub(super) struct Children {
     deps: ChildDeps,
     ports: Ports,
+    cgroups: Cgroups,
     /// How our own children end. Only a convenience: their exit codes are known to nobody else.
     exits: Mutex<Exits>,
 }
@@ -90,6 +94,7 @@ impl Children {
         Self {
             deps,
             ports: Ports::default(),
+            cgroups: Cgroups::default(),
             exits: Mutex::default(),
         }
     }
@@ -104,7 +109,7 @@ impl Children {
         identity: Identity,
     ) -> Result<(), SpawnError> {
         let output = self.fresh_output(&context)?;
-        let spawner = &self.deps.config.spawner;
+        let spawner = &context.settings.spawner;
         let port = match spawner.port {
             0 => self.ports.choose(&spawner.ip).map_err(|error| {
                 failed(format!("no port is free at {:?}: {error}; Spawner.ip must be an address of this machine", spawner.ip))
@@ -116,15 +121,25 @@ impl Children {
             .await
             .map_err(|error| explain(&error))?;
         failpoint::reached("start.held");
+        let record = held.record().clone();
+        let limits = Limits::of(spawner);
+        let cgroup = limits.and_then(|it| self.cgroups.hold(context.server, record.pid, it));
         let state = ChildState {
-            record: held.record().clone(),
+            record,
             output,
+            cgroup,
         };
         let placed = Placed {
             state: serde_json::to_value(&state).map_err(|error| failed(error.to_string()))?,
             target: BindUrl::new(spawner.ip.clone(), port).local_origin(port),
         };
-        context.commit.commit(&placed).await?;
+        if let Err(error) = context.commit.commit(&placed).await {
+            drop(held);
+            if let Some(cgroup) = &state.cgroup {
+                cgroup::remove(cgroup).await;
+            }
+            return Err(error.into());
+        }
         failpoint::reached("start.placed");
         let running = held.release().await.map_err(|error| explain(&error))?;
         failpoint::reached("start.released");
@@ -139,11 +154,11 @@ impl Children {
         port: u16,
         output: PathBuf,
     ) -> LaunchPlan {
-        let spawner = &self.deps.config.spawner;
-        let values = [
-            ("username", context.server.user.as_str()),
-            ("servername", context.server.name.as_str()),
-        ];
+        let PerServer {
+            spawner,
+            local_spawner,
+            ..
+        } = context.settings;
         let mut kept = contract::keep(&spawner.env_keep, &*self.deps.env as &dyn EnvSource);
         if let Some(folder) = self.deps.launcher.parent() {
             contract::put_on_path(&mut kept, folder);
@@ -154,14 +169,11 @@ impl Children {
             port,
             tls: false,
         };
-        contract.notebook_dir = fill(&contract.notebook_dir, &values);
-        contract.default_url = fill(&contract.default_url, &values);
         contract.kept = kept;
         contract.account = Some(identity.account);
-        let args = spawner.args.iter().map(|arg| fill(arg, &values));
-        let command = spawner.cmd.iter().cloned().chain(args).collect();
+        let command = spawner.cmd.iter().chain(&spawner.args).cloned().collect();
         LaunchPlan {
-            argv: self.deps.config.local_spawner.through_shell(command),
+            argv: local_spawner.through_shell(command),
             env: contract.to_env(context.hub),
             cwd: Some(identity.home),
             run_as: identity.run_as,
@@ -247,6 +259,9 @@ impl Children {
                 "process {} does not end, not even by SIGKILL; it may hang in a file system",
                 state.record.pid
             )));
+        }
+        if let Some(cgroup) = &state.cgroup {
+            cgroup::remove(cgroup).await;
         }
         self.exits().remove(&key(&state.record));
         Ok(())

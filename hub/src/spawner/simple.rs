@@ -56,11 +56,11 @@ impl RunsAs for OwnUser {
 
     async fn identity(
         &self,
-        config: &Config,
+        _config: &Config,
         context: &StartContext<'_>,
     ) -> Result<Identity, SpawnError> {
         let name = context.server.user.as_str();
-        let template = &config.simple_spawner.home_dir_template;
+        let template = &context.settings.simple_spawner.home_dir_template;
         let home = home(template, name, context.user_id.0).map_err(failed)?;
         make_home(&home).map_err(failed)?;
         let account = Account {

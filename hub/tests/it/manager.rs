@@ -3,6 +3,7 @@
 
 mod crashed;
 mod failing;
+mod hooks;
 mod stopping;
 
 use std::sync::Arc;

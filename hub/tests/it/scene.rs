@@ -22,9 +22,10 @@ use hub::event_log::EventLog;
 use hub::metrics::{Metrics, MetricsOptions};
 use hub::proxy_client::ProxyClient;
 use hub::proxy_client::chp::{ChpClient, Endpoint};
+use hub::spawner::Spawner;
 use hub::spawner::child::ChildDeps;
 use hub::spawner::manager::{Manager, ManagerDeps};
-use hub::spawner::{self, Spawner};
+use hub::spawner::registry::SpawnerClasses;
 use hub_proxy::listener::{Bind, Listener};
 use hub_proxy::{Listeners, Proxy};
 use hub_types::clock::{Clock, SystemClock};
@@ -204,8 +205,19 @@ impl Scene {
         }
     }
 
+    /// Another user, for servers of system users.
+    pub(crate) async fn register(&self, name: &str) {
+        let db = self.db().await;
+        let tx = db.write().await.unwrap();
+        let name = Username::stored(name);
+        db::users::insert(&tx, &name, false, DateTime::UNIX_EPOCH)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+
     pub(crate) fn spawner(&self) -> Arc<dyn Spawner> {
-        spawner::by_class(self.config.jupyterhub.spawner_class, self.child_deps())
+        SpawnerClasses::default().build(self.child_deps()).unwrap()
     }
 
     /// A hub process called `id`.

@@ -6,6 +6,7 @@ mod logins;
 mod names;
 mod oauth;
 mod redirects;
+mod servers;
 mod services;
 mod sessions;
 mod storm;

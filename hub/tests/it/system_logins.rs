@@ -1,6 +1,6 @@
 //! Logins of real users of this machine, through the real PAM.
 
-mod accounts;
+pub(crate) mod accounts;
 mod made;
 mod sessions;
 

@@ -17,7 +17,8 @@ impl Login {
         let rules = self.rules.now();
         let said = rules.policy.normalise(&model.name);
         let name = self.authenticator.normalise(said.clone()).await?;
-        if rules.policy.blocked.contains(&said) {
+        let policy = rules.policy_for(&*self.authenticator).await?;
+        if policy.blocked.contains(&said) || policy.blocked.contains(&name) {
             return Err(LoginRefusal::Policy(Refusal::Blocked).into());
         }
         let model = AuthModel {
@@ -25,9 +26,9 @@ impl Login {
             ..model
         };
         let user = self
-            .admit(&rules, &name, &model, Newcomers::Register)
+            .admit((&rules, policy), &name, &model, Newcomers::Register)
             .await?;
-        Ok(self.session(user).await?)
+        self.session(user).await
     }
 
     /// What has become of a user, as the authenticator says with what was kept of the login. Somebody whom a rule on what a
@@ -49,16 +50,20 @@ impl Login {
             other => return Ok(other),
         };
         let rules = self.rules.now();
+        let policy = match rules.policy_for(&*self.authenticator).await {
+            Ok(policy) => policy,
+            Err(unavailable) => return Ok(Err(unavailable)),
+        };
         let name = user.name.as_str();
         if model.allowed == Some(false) {
-            match self.judge(&rules, name, true, &model).await {
+            match self.judge((&rules, policy), name, true, &model).await {
                 Ok(_) => {}
                 Err(LoginError::Refused(why)) => return Ok(Ok(Refreshed::Gone(why.to_string()))),
                 Err(LoginError::Db(error)) => return Err(error),
                 Err(error) => return Ok(Err(AuthUnavailable(error.to_string()))),
             }
         }
-        let admin = model.admin.filter(|_| !rules.policy.admins.contains(name));
+        let admin = model.admin.filter(|_| !policy.admins.contains(name));
         Ok(Ok(Refreshed::New(AuthModel { admin, ..model })))
     }
 }

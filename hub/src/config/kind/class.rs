@@ -9,7 +9,7 @@ use crate::config::problem::nearest;
 use crate::config::{Accounts, AuthenticatorClass, Provider, SpawnerClass};
 
 /// A class that JupyterHub knows by an entry point's name or by its Python path.
-trait Class: Copy + PartialEq + 'static {
+trait Class: Clone + PartialEq + 'static {
     /// Names and what they mean; the first name of a class is the one that is shown.
     const NAMES: &'static [(&'static str, Self)];
     /// Names that JupyterHub or its well-known packages have, and we do not yet.
@@ -153,8 +153,19 @@ const PACKAGES: &[&str] = &[
 
 fn read_class<C: Class>(node: &Node, faults: &mut Faults<'_>) -> Option<C> {
     let text = Text::read(node, faults)?;
+    match named(&text) {
+        Ok(class) => Some(class),
+        Err(message) => {
+            faults.at(&node.place, message);
+            None
+        }
+    }
+}
+
+/// The class of this name; else what there is instead.
+fn named<C: Class>(text: &str) -> Result<C, String> {
     if let Some((_, class)) = C::NAMES.iter().find(|(name, _)| *name == text) {
-        return Some(*class);
+        return Ok(class.clone());
     }
     let there: Vec<String> = C::NAMES
         .iter()
@@ -168,7 +179,7 @@ fn read_class<C: Class>(node: &Node, faults: &mut Faults<'_>) -> Option<C> {
     let plural = C::PLURAL;
     let package = text.split_once('.').map(|(package, _)| package);
     let message = if package.is_some_and(|package| PACKAGES.contains(&package))
-        || C::LATER.contains(&text.as_str())
+        || C::LATER.contains(&text)
     {
         format!("= \"{text}\" is not supported yet; the {plural} so far are {there}")
     } else if package.is_some() {
@@ -180,12 +191,17 @@ fn read_class<C: Class>(node: &Node, faults: &mut Faults<'_>) -> Option<C> {
             .iter()
             .map(|(name, _)| *name)
             .chain(C::LATER.iter().copied());
-        let hint = nearest(&text, names)
+        let hint = nearest(text, names)
             .map_or_else(String::new, |name| format!("; did you mean \"{name}\"?"));
         format!("= \"{text}\" is not known; the {plural} so far are {there}{hint}")
     };
-    faults.at(&node.place, message);
-    None
+    Err(message)
+}
+
+/// Why there is no spawner of this name, where the hub was built with none.
+#[must_use]
+pub fn unknown_spawner(name: &str) -> String {
+    named::<SpawnerClass>(name).err().unwrap_or_default()
 }
 
 /// `"a", "b" and "c"`.
@@ -197,10 +213,10 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-fn show_class<C: Class>(value: C) -> Option<Json> {
+fn show_class<C: Class>(value: &C) -> Option<Json> {
     C::NAMES
         .iter()
-        .find(|(_, class)| *class == value)
+        .find(|(_, class)| class == value)
         .map(|(name, _)| (*name).into())
 }
 
@@ -217,8 +233,8 @@ impl Kind for AuthClass {
     }
 
     fn show(value: &AuthenticatorClass) -> Option<Json> {
-        match *value {
-            AuthenticatorClass::Plugged(name) => Some(name.into()),
+        match value {
+            AuthenticatorClass::Plugged(name) => Some((*name).into()),
             built_in => show_class(built_in),
         }
     }
@@ -232,12 +248,17 @@ impl Kind for SpawnClass {
     type Target = SpawnerClass;
     const EXPECTS: &'static str = "the name of a spawner: \"local\" or \"simple\"";
 
+    /// Which names the hub was built with is known to those who check the whole.
     fn read(node: &Node, faults: &mut Faults<'_>) -> Option<SpawnerClass> {
-        read_class(node, faults)
+        let text = Text::read(node, faults)?;
+        Some(named(&text).unwrap_or(SpawnerClass::Own(text)))
     }
 
     fn show(value: &SpawnerClass) -> Option<Json> {
-        show_class(*value)
+        match value {
+            SpawnerClass::Own(name) => Some(name.as_str().into()),
+            known => show_class(known),
+        }
     }
 }
 

@@ -14,7 +14,11 @@ use crate::config::problem::nearest;
 use crate::config::{GroupSpec, RoleSpec, ServiceSpec};
 
 /// Reads one value through serde; `what` names it in messages.
-fn item<T: DeserializeOwned>(node: &Node, what: &str, faults: &mut Faults<'_>) -> Option<T> {
+pub(super) fn item<T: DeserializeOwned>(
+    node: &Node,
+    what: &str,
+    faults: &mut Faults<'_>,
+) -> Option<T> {
     match serde_path_to_error::deserialize(node.to_json()) {
         Ok(value) => Some(value),
         Err(error) => {

@@ -16,8 +16,9 @@ use hub_types::secret::Token;
 
 use super::OwnClasses;
 use super::apply::State;
-use crate::config::Config;
+use crate::config::kind::class::unknown_spawner;
 use crate::config::problem::{Place, Problem};
+use crate::config::{Config, SpawnerClass};
 
 /// Shortest cookie secret, in bytes.
 const COOKIE_SECRET_BYTES: usize = 32;
@@ -37,6 +38,7 @@ pub(super) fn finish(
     homes(config, folder);
     oauth::keys(config, state, env);
     oauth::check(config, state, env);
+    spawner(config, state, classes);
     login::check(config, state);
     scopes::settle_roles(config, state);
     scopes::check(config, state);
@@ -71,6 +73,16 @@ fn cookie_secret(config: &mut Config, state: &mut State, env: &dyn EnvSource) {
         let message = "[JupyterHub] cookie_secret must be at least 32 bytes as hex, 64 characters; make one with `openssl rand \
                        -hex 32`, or remove it: then one is made and kept in cookie_secret_file";
         state.problems.push(Problem::new(&place, message));
+    }
+}
+
+/// A spawner that is not built in must be one that the hub was built with.
+fn spawner(config: &Config, state: &mut State, classes: &OwnClasses) {
+    if let SpawnerClass::Own(name) = &config.jupyterhub.spawner_class
+        && !classes.spawners.contains_key(name)
+    {
+        let message = unknown_spawner(name);
+        state.problem("JupyterHub", "spawner_class", message);
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) fn section(flag: &Flag) -> Section {
 }
 
 /// The value of a flag: TOML if it is, else a text. Python's `True` and `False` are understood.
-fn node(text: &str, place: &Place) -> Node {
+pub(in crate::config) fn node(text: &str, place: &Place) -> Node {
     let value = match text {
         "True" => Value::Bool(true),
         "False" => Value::Bool(false),

@@ -572,6 +572,7 @@ fn a_class_of_ones_own_has_a_section_of_its_own() {
         let classes = OwnClasses {
             proxies: proxies.collect(),
             authenticators: [("roster", "Roster")].into(),
+            spawners: [("unshare".to_owned(), "UnshareSpawner".to_owned())].into(),
         };
         let file = Some((Path::new("hub.toml"), text));
         assemble(file, &[], Path::new("/srv"), &Env::new(), &classes)
@@ -584,6 +585,23 @@ fn a_class_of_ones_own_has_a_section_of_its_own() {
     );
     assert_eq!(roster.config.plugged.0["Roster"]["file"], "x");
     assert!(roster.warnings.is_empty(), "{:?}", roster.warnings);
+    let own = "[JupyterHub]\nspawner_class = 'unshare'\nauthenticator_class = 'dummy'\n[UnshareSpawner]\nhomes = '/h'\n[Spawner]\nargs = ['x']\n";
+    let unshare = load(own, &[]).unwrap().config;
+    assert_eq!(
+        unshare.jupyterhub.spawner_class,
+        SpawnerClass::Own("unshare".into())
+    );
+    assert_eq!(unshare.plugged.0["UnshareSpawner"]["homes"], "/h");
+    assert_eq!(unshare.spawner.args, ["x"]);
+    let proxy = load(
+        "[JupyterHub]\nspawner_class = 'haproxy'",
+        &[("haproxy", "HAProxy")],
+    );
+    let proxy = proxy.unwrap_err().to_string();
+    assert!(
+        proxy.contains("hub.toml:2: [JupyterHub] spawner_class = \"haproxy\" is not known"),
+        "{proxy}"
+    );
     let loaded = load(text, &[("haproxy", "HAProxy")]).unwrap();
     assert_eq!(loaded.config.plugged.0["HAProxy"]["socket"], "/run/h.sock");
     let shown = format!("{:?}", loaded.config);

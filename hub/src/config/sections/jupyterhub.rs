@@ -83,12 +83,14 @@ impl AuthenticatorClass {
 }
 
 /// Who starts user servers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SpawnerClass {
     /// Processes that run as the system user of the same name; needs root.
     Local,
     /// Processes that run as the hub's own user, each with a home of its own.
     Simple,
+    /// A class that the hub was built with, by its name.
+    Own(String),
 }
 
 /// How much is logged.

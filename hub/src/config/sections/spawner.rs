@@ -7,9 +7,12 @@ use hub_types::scope::Scope;
 use services::contract::LOCAL_ENV_KEEP;
 use url::Url;
 
+use super::server_options::{GroupOverride, OptionsFromForm, Profile};
+
 /// `[Spawner]`: what every user server gets, whoever starts it.
 ///
-/// `{username}` and `{servername}` are filled in by the spawner in `args`, `notebook_dir` and `default_url`.
+/// `{username}` and `{servername}` are filled in before a start in `args`, `environment`, `notebook_dir` and `default_url`
+/// ([`PerServer`](crate::config::PerServer)).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spawner {
     /// The program and its first arguments.
@@ -58,6 +61,22 @@ pub struct Spawner {
     pub server_token_scopes: Vec<Scope>,
     /// Where servers reach the hub, instead of where the hub says.
     pub hub_connect_url: Option<Url>,
+    /// HTML of the form that people fill in before a start; `None`: servers start at once.
+    pub options_form: Option<String>,
+    /// How the fields of that form become options.
+    pub options_from_form: OptionsFromForm,
+    /// Which setting an option sets, by the option's name.
+    pub apply_user_options: BTreeMap<String, String>,
+    /// Settings of the members of some groups, applied in the order of their keys.
+    pub group_overrides: BTreeMap<String, GroupOverride>,
+    /// Variants that people can choose.
+    pub profile_list: Vec<Profile>,
+    /// Command that is told the owner's auth_state before a start.
+    pub auth_state_hook: Option<Vec<String>>,
+    /// Command that runs before a start, and may refuse it.
+    pub pre_spawn_hook: Option<Vec<String>>,
+    /// Command that runs after a stop.
+    pub post_stop_hook: Option<Vec<String>>,
 }
 
 impl Default for Spawner {
@@ -86,6 +105,14 @@ impl Default for Spawner {
             oauth_roles: Vec::new(),
             server_token_scopes: Vec::new(),
             hub_connect_url: None,
+            options_form: None,
+            options_from_form: OptionsFromForm::default(),
+            apply_user_options: BTreeMap::new(),
+            group_overrides: BTreeMap::new(),
+            profile_list: Vec::new(),
+            auth_state_hook: None,
+            pre_spawn_hook: None,
+            post_stop_hook: None,
         }
     }
 }

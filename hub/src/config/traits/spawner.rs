@@ -2,6 +2,7 @@
 
 use crate::config::kind::collection::{Command, Environment, OptCommand, Scopes, Texts};
 use crate::config::kind::scalar::{Bool, Bytes, Cores, Count, Fraction, OptText, Port, Text};
+use crate::config::kind::server_options::{FormRule, GroupRules, Hook, OptionTargets, Profiles};
 use crate::config::kind::special::{Host, WebUrl};
 use crate::config::kind::time::{Interval, Seconds};
 use crate::config::traits::{Class, class};
@@ -40,11 +41,11 @@ pub(super) static SPAWNER: Class = class! {
         disable_user_config: Bool => spawner.disable_user_config,
             "Whether servers ignore configuration in the user's home.";
         mem_limit: Bytes => spawner.mem_limit,
-            "Most memory: bytes, or \"512M\", \"1G\". Told to the server; the local spawners do not enforce it.";
+            "Most memory: bytes, or \"512M\", \"1G\". Told to the server; local spawners enforce it where the hub has a cgroup (v2) of its own.";
         mem_guarantee: Bytes => spawner.mem_guarantee,
             "Memory that the server can count on. Told to the server.";
         cpu_limit: Cores => spawner.cpu_limit,
-            "Most CPU cores. Told to the server; the local spawners do not enforce it.";
+            "Most CPU cores. Told to the server; local spawners enforce it where the hub has a cgroup (v2) of its own.";
         cpu_guarantee: Cores => spawner.cpu_guarantee,
             "CPU cores that the server can count on. Told to the server.";
         oauth_client_allowed_scopes: Scopes => spawner.oauth_client_allowed_scopes,
@@ -53,23 +54,32 @@ pub(super) static SPAWNER: Class = class! {
             "Scopes of a server's own token. Empty: those of the role server.";
         hub_connect_url: WebUrl => spawner.hub_connect_url,
             "Where servers reach the hub, when that differs from [JupyterHub] hub_connect_url.";
+        options_form: OptText => spawner.options_form,
+            "HTML of the form that people fill in before a server starts, without <form> and button. Its scripts and styles may stand in it.";
+        options_from_form: FormRule => spawner.options_from_form,
+            "How its fields become options: \"passthrough\" (each a list of texts), \"simple\" (one value is itself, a ticked box is true), or a table of fields and what they mean: { cores = \"integer\" }; there are text, integer, number, boolean, list, words, environment.";
+        apply_user_options: OptionTargets => spawner.apply_user_options,
+            "Which option sets which setting: { memory = \"mem_limit\" }. Options that are not named here set nothing.";
+        group_overrides: GroupRules => spawner.group_overrides,
+            "Settings of the members of groups, in the order of the keys: { key = { groups = [\"lab\"], spawner_override = { mem_limit = \"4G\" } } }.";
+        profile_list: Profiles => spawner.profile_list,
+            "Variants that people can choose, in KubeSpawner's form: display_name, description, slug, default, spawner_override, profile_options.";
+        auth_state_hook: Hook => spawner.auth_state_hook,
+            "Command that gets the owner's auth_state before a start, as JSON on its standard input, and may answer with environment and settings.";
+        pre_spawn_hook: Hook => spawner.pre_spawn_hook,
+            "Command that runs before a start, as the hub's user. It gets JSON on its standard input and may answer with environment and settings; when it fails, nothing is started.";
+        post_stop_hook: Hook => spawner.post_stop_hook,
+            "Command that runs after a server has stopped, as the hub's user. It gets JSON on its standard input.";
     }
     renamed {
         oauth_roles: Texts => spawner.oauth_roles,
             "write oauth_client_allowed_scopes: the scopes themselves, instead of roles that hold them";
     }
     later {
-        apply_user_options "Which options of the user set which attributes of the spawner.";
-        group_overrides "Settings that differ by group.";
-        options_form "HTML of the form that users fill in before a server starts.";
-        options_from_form "How that form becomes options.";
         ssl_alt_names "Further names in the server's certificate.";
         ssl_alt_names_include_local "Whether the server's certificate names localhost.";
     }
     refused {
-        auth_state_hook "this hub runs no Python; servers get fixed variables with environment";
-        post_stop_hook "this hub runs no Python; name a program of your own in cmd, which cleans up after the server";
-        pre_spawn_hook "this hub runs no Python; name a program of your own in cmd, which prepares and then runs jupyterhub-singleuser";
         progress_ready_hook "this hub runs no Python; the last event of a start cannot be changed";
     }
 };

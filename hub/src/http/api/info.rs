@@ -17,9 +17,10 @@ pub(super) async fn info(
     Auth(caller): Auth,
 ) -> Result<Json<Value>, ApiError> {
     caller.require::<ReadHub>(Hub)?;
-    let spawner = match state.config.jupyterhub.spawner_class {
+    let spawner = match &state.config.jupyterhub.spawner_class {
         SpawnerClass::Local => "jupyterhub.spawner.LocalProcessSpawner",
         SpawnerClass::Simple => "jupyterhub.spawner.SimpleLocalProcessSpawner",
+        SpawnerClass::Own(name) => name,
     };
     let program = std::env::current_exe()
         .map(|path| path.display().to_string())

@@ -1,6 +1,7 @@
 //! Forms: fields of a body, accepted only with the page's XSRF token.
 
 use axum::body::Bytes;
+use axum::extract::multipart::{Multipart, MultipartError};
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, StatusCode};
@@ -28,19 +29,33 @@ pub(crate) const STALE: &str =
 
 /// The fields of a form, not checked yet.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct RawForm(Vec<(String, String)>);
+pub(crate) struct RawForm {
+    texts: Vec<(String, String)>,
+    files: Vec<(String, FormFile)>,
+}
+
+/// A file of a form.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FormFile {
+    pub(crate) name: String,
+    pub(crate) content_type: String,
+    pub(crate) bytes: Bytes,
+}
 
 impl RawForm {
     /// A form with these fields.
     #[cfg(test)]
     pub(crate) fn of(fields: &[(&str, &str)]) -> Self {
         let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
-        Self(fields.iter().map(owned).collect())
+        Self {
+            texts: fields.iter().map(owned).collect(),
+            files: Vec::new(),
+        }
     }
 
     /// The first value of a field.
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
-        self.0
+        self.texts
             .iter()
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.as_str())
@@ -48,20 +63,27 @@ impl RawForm {
 
     /// Every value of a field.
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0
+        self.texts
             .iter()
             .filter(move |(key, _)| key == name)
             .map(|(_, value)| value.as_str())
     }
 
-    /// All fields with their values, as they came.
-    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    /// All fields that are no files, in the order in which they came.
+    pub(crate) fn into_fields(self) -> Vec<(String, String)> {
+        self.texts
     }
 
-    /// All fields, in the order in which they came.
-    pub(crate) fn into_fields(self) -> Vec<(String, String)> {
-        self.0
+    /// Every field that is not a file, in the order of the form.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        let texts = self.texts.iter();
+        texts.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Every file that was chosen.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&str, &FormFile)> {
+        let files = self.files.iter();
+        files.map(|(name, file)| (name.as_str(), file))
     }
 
     /// Checks the XSRF token for this visitor.
@@ -95,16 +117,59 @@ impl FromRequest<AppState> for RawForm {
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default();
-        let urlencoded = kind
-            .split(';')
-            .next()
-            .is_some_and(|kind| kind.trim() == "application/x-www-form-urlencoded");
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if kind == "multipart/form-data" {
+            let parts = Multipart::from_request(request, state).await;
+            return Self::of_parts(parts.map_err(|error| broken(error.status()))?)
+                .await
+                .map_err(|error| broken(error.status()));
+        }
+        let urlencoded = kind == "application/x-www-form-urlencoded";
         let bytes = Bytes::from_request(request, state)
             .await
-            .map_err(|_| PageError::new(StatusCode::PAYLOAD_TOO_LARGE, "The form is too large."))?;
+            .map_err(|_| broken(StatusCode::PAYLOAD_TOO_LARGE))?;
         if !urlencoded {
             return Ok(Self::default());
         }
-        Ok(Self(form_urlencoded::parse(&bytes).into_owned().collect()))
+        Ok(Self {
+            texts: form_urlencoded::parse(&bytes).into_owned().collect(),
+            files: Vec::new(),
+        })
+    }
+}
+
+impl RawForm {
+    /// The fields of a form with files. A field for a file that was left empty is no file.
+    async fn of_parts(mut parts: Multipart) -> Result<Self, MultipartError> {
+        let mut form = Self::default();
+        while let Some(part) = parts.next_field().await? {
+            let name = part.name().unwrap_or_default().to_owned();
+            let file = part.file_name().map(ToOwned::to_owned);
+            let content_type = part.content_type().unwrap_or_default().to_owned();
+            let bytes = part.bytes().await?;
+            match file {
+                Some(file) if file.is_empty() && bytes.is_empty() => {}
+                Some(file) => form.files.push((
+                    name,
+                    FormFile {
+                        name: file,
+                        content_type,
+                        bytes,
+                    },
+                )),
+                None => form
+                    .texts
+                    .push((name, String::from_utf8_lossy(&bytes).into_owned())),
+            }
+        }
+        Ok(form)
+    }
+}
+
+/// What is said of a form that cannot be read.
+fn broken(status: StatusCode) -> PageError {
+    match status {
+        StatusCode::PAYLOAD_TOO_LARGE => PageError::new(status, "The form is too large."),
+        _ => PageError::new(StatusCode::BAD_REQUEST, "The form cannot be read."),
     }
 }

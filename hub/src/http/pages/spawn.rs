@@ -1,4 +1,6 @@
-//! Starting a server from the browser.
+//! Starting a server from the browser: at once, or with what a form or a link says.
+
+mod choice;
 
 use std::time::Duration;
 
@@ -7,18 +9,22 @@ use axum::response::Response;
 use hub_types::names::ServerName;
 use url::form_urlencoded;
 
+use self::choice::{Choice, has_form};
 use super::context::{PageUser, Visitor, found};
 use super::error_page::PageError;
 use super::form::{Form, RawForm, STALE};
 use super::spawn_pending::not_running;
+use crate::db::{servers, users};
 use crate::domain::action::StartServer;
-use crate::domain::server::ServerRef;
+use crate::domain::lifecycle::{Refused, ServerState};
+use crate::domain::server::{Server, ServerRef};
+use crate::http::api::servers::check_display_name;
 use crate::http::error::ApiError;
 use crate::http::extract::ServerPath;
 use crate::http::freshness::{self, Deed};
 use crate::http::xsrf::Sender;
-use crate::render::pages::SpawnPage;
 use crate::spawner::manager::{StartError, StartOutcome, StartRequest};
+use crate::spawner::options::Options;
 
 /// How long the page waits for an early error before it shows the progress.
 const EARLY: Duration = Duration::from_secs(1);
@@ -60,60 +66,116 @@ pub(super) async fn confirmed(
     confirm(&user, at, &form).await
 }
 
+/// What was sent with the form's button.
 async fn confirm(user: &PageUser, at: ServerRef, form: &RawForm) -> Result<Response, PageError> {
-    match form.check(user)? {
-        Form::Good => start_and_wait(user, at).await,
-        Form::Stale => question(user, &at, StatusCode::FORBIDDEN, Some(STALE)),
+    user.principal.require::<StartServer>(at.clone())?;
+    let good = form.check(user)? == Form::Good;
+    let choice = Choice::sent(user, form)?;
+    if !good {
+        let page = choice.page(user, &at, Some(STALE));
+        return user.page(StatusCode::FORBIDDEN, &page);
+    }
+    match choice.options(user) {
+        Ok(options) => start_and_wait(user, at, &choice, options).await,
+        Err(error) => {
+            let page = choice.page(user, &at, Some(&error.to_string()));
+            user.page(StatusCode::BAD_REQUEST, &page)
+        }
     }
 }
 
-/// Starts at once, unless a link of another site brought the visitor here: that is asked for first (security case 40).
+/// Shows the form if there is one. Else starts at once, with what the link says, unless a link of another site brought
+/// the visitor here: that is asked for first (security case 40).
 async fn begin(user: &PageUser, at: ServerRef) -> Result<Response, PageError> {
-    if user.sender() == Sender::Elsewhere {
-        question(user, &at, StatusCode::OK, None)
-    } else {
-        start_and_wait(user, at).await
+    let choice = Choice::linked(user)?;
+    let elsewhere = user.sender() == Sender::Elsewhere;
+    if !elsewhere && (choice.says_something() || !has_form(user)) {
+        let options = choice
+            .options(user)
+            .map_err(|error| PageError::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+        return start_and_wait(user, at, &choice, options).await;
     }
+    if has_form(user) {
+        user.principal.require::<StartServer>(at.clone())?;
+        if let Some(elsewhere) = shown_elsewhere(user, &at).await? {
+            return Ok(elsewhere);
+        }
+    }
+    user.page(StatusCode::OK, &choice.page(user, &at, None))
 }
 
-/// The page that asks before it starts a server.
-fn question(
+/// Where to go instead of a form: a server that runs or starts is not asked for again, and one that cannot be is not
+/// asked for at all.
+async fn shown_elsewhere(user: &PageUser, at: &ServerRef) -> Result<Option<Response>, PageError> {
+    let state = &user.state;
+    match servers::find(state.db.read(), at).await? {
+        Some(server) if server.state == ServerState::Ready => {
+            return Ok(Some(found(&arrival(user, at))));
+        }
+        Some(server) if server.state != ServerState::Stopped => {
+            return Ok(Some(found(&pending_url(user, at))));
+        }
+        Some(_) => {}
+        None => {
+            let name = at.user.as_str();
+            if users::find(state.db.read(), name).await?.is_none() {
+                return Err(ApiError::from(StartError::NoSuchUser(name.to_owned())).into());
+            }
+            ServerName::new(at.name.as_str())
+                .map_err(|error| ApiError::from(StartError::BadName(error)))?;
+        }
+    }
+    if !at.name.is_default() {
+        let rule = state.config.jupyterhub.named_servers();
+        rule.check_enabled()
+            .map_err(|error| ApiError::from(StartError::from(error)))?;
+    }
+    Ok(None)
+}
+
+/// What a named server that is made now shall be called. Source: JupyterHub's argument `display_name`.
+fn display_name(
     user: &PageUser,
     at: &ServerRef,
-    status: StatusCode,
-    error: Option<&str>,
-) -> Result<Response, PageError> {
-    let url = user
-        .uri
-        .path_and_query()
-        .map_or("", |path| path.as_str())
-        .to_owned();
-    let page = SpawnPage {
-        chrome: user.chrome(),
-        for_user: at.user.as_str().to_owned(),
-        server_name: at.name.as_str().to_owned(),
-        url,
-        error_message: error.map(ToOwned::to_owned),
-    };
-    user.page(status, &page)
+    known: Option<&Server>,
+) -> Result<Option<String>, PageError> {
+    if at.name.is_default() || known.is_some() {
+        return Ok(None);
+    }
+    let name = user
+        .argument("display_name")
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| at.name.as_str().to_owned());
+    check_display_name(&name)?;
+    Ok(Some(name))
 }
 
-async fn start_and_wait(user: &PageUser, at: ServerRef) -> Result<Response, PageError> {
+async fn start_and_wait(
+    user: &PageUser,
+    at: ServerRef,
+    choice: &Choice,
+    user_options: Option<Options>,
+) -> Result<Response, PageError> {
     let granted = user.principal.require::<StartServer>(at.clone())?;
     freshness::before(&user.state, &user.principal, &at.user, Deed::Spawn).await?;
-    match user
-        .state
-        .manager
-        .start(granted, StartRequest::default(), EARLY)
-        .await
-    {
+    let known = servers::find(user.state.db.read(), &at).await?;
+    let request = StartRequest {
+        user_options,
+        display_name: display_name(user, &at, known.as_ref())?,
+    };
+    match user.state.manager.start(granted, request, EARLY).await {
         Ok(StartOutcome::Ready)
         | Err(StartError::Refused {
-            why: crate::domain::lifecycle::Refused::AlreadyRunning,
+            why: Refused::AlreadyRunning,
             ..
         }) => Ok(found(&arrival(user, &at))),
         Ok(StartOutcome::Pending) | Err(StartError::Refused { .. }) => {
             Ok(found(&pending_url(user, &at)))
+        }
+        Err(StartError::Failed(failure)) if has_form(user) => {
+            let status = StatusCode::from_u16(failure.status);
+            let page = choice.page(user, &at, Some(&failure.message));
+            user.page(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), &page)
         }
         Err(StartError::Failed(failure)) => not_running(user, &at, Some(&failure)),
         Err(error) => Err(ApiError::from(error).into()),

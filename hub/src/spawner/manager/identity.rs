@@ -6,6 +6,7 @@ use hub_types::secret::{Token, TokenHash};
 use services::contract::{HubAddress, Listen, Resources, ServerContract};
 
 use super::ManagerDeps;
+use crate::config::PerServer;
 use crate::db::{self, DbError, NewTokenRow, OAuthClient, RoleTable, Tx};
 use crate::domain::role::{self, Bearer, SERVER_ROLE};
 use crate::domain::server::{Server, ServerId, ServerRef};
@@ -13,9 +14,9 @@ use crate::domain::token::TokenOwner;
 use crate::domain::user::UserId;
 
 /// How servers of this hub reach it.
-pub(super) fn hub_address(deps: &ManagerDeps) -> HubAddress {
+pub(super) fn hub_address(deps: &ManagerDeps, settings: &PerServer) -> HubAddress {
     let mut hub = crate::managed::hub_address(&deps.addresses, &deps.config);
-    if let Some(url) = &deps.config.spawner.hub_connect_url {
+    if let Some(url) = &settings.spawner.hub_connect_url {
         hub.api_url = format!(
             "{}{}",
             url.origin().ascii_serialization(),
@@ -26,8 +27,13 @@ pub(super) fn hub_address(deps: &ManagerDeps) -> HubAddress {
 }
 
 /// What the environment of a server is made of; the spawner adds where it listens and who it runs as.
-pub(super) fn contract(deps: &ManagerDeps, server: &ServerRef, token: Token) -> ServerContract {
-    let spawner = &deps.config.spawner;
+pub(super) fn contract(
+    deps: &ManagerDeps,
+    settings: &PerServer,
+    server: &ServerRef,
+    token: Token,
+) -> ServerContract {
+    let spawner = &settings.spawner;
     let listen = Listen {
         ip: spawner.ip.clone(),
         port: spawner.port,

@@ -19,6 +19,18 @@ pub(super) fn spawning() -> ProgressEvent {
     }
 }
 
+/// Longest message of a spawner, in characters.
+const LONGEST: usize = 1000;
+
+/// What a spawner says of a start that goes on: 100 per cent is for the end.
+pub(super) fn under_way(percent: u8, message: &str) -> ProgressEvent {
+    ProgressEvent {
+        progress: percent.min(99),
+        message: message.chars().take(LONGEST).collect(),
+        ..ProgressEvent::default()
+    }
+}
+
 /// It answers at `url`, a path or a URL on its user's host.
 pub(super) fn ready(url: &str) -> ProgressEvent {
     let safe = escape_html(url);

@@ -1,5 +1,7 @@
 //! Starting a server: `stopped → spawning → ready`, or back with a reason.
 
+mod preparing;
+
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,7 +27,7 @@ use crate::event_log::ServerAction;
 use crate::failpoint;
 use crate::metrics::SpawnEnd;
 use crate::proxy_client::Route;
-use crate::spawner::{Commit, CommitError, Placed, SpawnError, StartContext};
+use crate::spawner::{Commit, CommitError, Placed, Progress, SpawnError, StartContext};
 
 /// How many lines of output are kept of a failed start.
 pub(super) const TAIL: usize = 20;
@@ -40,6 +42,8 @@ enum Ended {
     Lost,
     /// It failed.
     Failed(String),
+    /// What was asked for cannot be: the HTTP status, and why.
+    Refused(u16, String),
     /// The database refused or is gone.
     Db(DbError),
 }
@@ -237,7 +241,7 @@ impl Manager {
 fn spawn_end(outcome: &Result<(), Ended>) -> Option<SpawnEnd> {
     match outcome {
         Ok(()) => Some(SpawnEnd::Success),
-        Err(Ended::Failed(_)) => Some(SpawnEnd::Failure),
+        Err(Ended::Failed(_) | Ended::Refused(..)) => Some(SpawnEnd::Failure),
         Err(Ended::Db(_)) => Some(SpawnEnd::Error),
         Err(Ended::Lost) => None,
     }
@@ -274,8 +278,11 @@ impl Starting {
             .unwrap_or(Err(Ended::Lost));
         if let (true, Some(end)) = (asked_for, spawn_end(&outcome)) {
             self.manager.metrics.spawn(end, begin.elapsed());
-            let limit = self.manager.config.spawner.consecutive_failure_limit;
-            self.manager.0.failures.count(end, limit);
+            // What was asked for was wrong, and not the hub: that is not counted.
+            if !matches!(outcome, Err(Ended::Refused(400..500, _))) {
+                let limit = self.manager.config.spawner.consecutive_failure_limit;
+                self.manager.0.failures.count(end, limit);
+            }
         }
         let name = log_name(&self.server.at);
         match outcome {
@@ -289,7 +296,8 @@ impl Starting {
             Err(Ended::Lost) => {
                 tracing::info!(server = %name, "the start of server {name} was cancelled");
             }
-            Err(Ended::Failed(message)) => self.fail(message).await,
+            Err(Ended::Failed(message)) => self.fail(500, message).await,
+            Err(Ended::Refused(status, message)) => self.fail(status, message).await,
             // The lease runs out, and whoever finds it goes on from what is in the row.
             Err(Ended::Db(error)) => {
                 tracing::error!(server = %name, %error, "the start of server {name} is interrupted");
@@ -300,19 +308,20 @@ impl Starting {
     /// Fails a start of which nothing runs.
     pub(super) async fn give_up(self, mut turn: Turn, message: &str) {
         turn.begin(false).await;
-        self.fail(message.to_owned()).await;
+        self.fail(500, message.to_owned()).await;
     }
 
     async fn attempt(&self, token: Option<Token>) -> Result<(), Ended> {
-        if let Some(token) = token {
-            self.spawn(token).await?;
-        }
+        let patience = match token {
+            Some(token) => self.spawn(token).await?,
+            None => self.manager.config.spawner.http_timeout,
+        };
         let Some(placed) = self.row().placed else {
             return Err(Ended::Failed(
                 "the spawner did not say where the server runs".into(),
             ));
         };
-        self.answers(&placed).await?;
+        self.answers(&placed, patience).await?;
         failpoint::reached("start.answers");
         let route = self.manager.route(&self.server, placed.target);
         let added = self.manager.proxy.add(&route).await;
@@ -325,47 +334,54 @@ impl Starting {
         Ok(())
     }
 
-    async fn spawn(&self, token: Token) -> Result<(), Ended> {
+    /// Runs the server; returns how long it may take to answer.
+    async fn spawn(&self, token: Token) -> Result<Duration, Ended> {
         let manager = &self.manager;
-        self.tell(&report::spawning()).await?;
-        let hub = identity::hub_address(&manager.0.deps);
-        let mut contract = identity::contract(&manager.0.deps, &self.server.at, token);
+        self.tell_event(&report::spawning()).await?;
+        let late = |limit: Duration| {
+            Ended::Failed(format!(
+                "the server did not start within {} s (Spawner.start_timeout)",
+                limit.as_secs()
+            ))
+        };
+        let limit = manager.config.spawner.start_timeout;
+        let prepared = tokio::time::timeout(limit, self.prepare(None)).await;
+        let prepared = prepared.map_err(|_| late(limit))??;
+        let (settings, limit) = (&prepared.settings, prepared.settings.spawner.start_timeout);
+        let hub = identity::hub_address(&manager.0.deps, settings);
+        let mut contract = identity::contract(&manager.0.deps, settings, &self.server.at, token);
         if let Some(id) = db::oauth::client_of_server(manager.db.read(), self.server.id).await? {
             contract.client_id = id;
         }
         let context = StartContext {
             server: &self.server.at,
             user_id: self.server.user_id,
+            groups: &prepared.groups,
             user_options: &self.server.user_options,
+            settings,
             contract,
             hub: &hub,
             commit: self,
+            progress: self,
         };
-        let limit = manager.config.spawner.start_timeout;
-        let start = async {
-            let told = manager.authenticator.pre_spawn(&self.server.at).await;
-            told.map_err(SpawnError::Failed)?;
-            manager.spawner.start(context).await
-        };
-        match tokio::time::timeout(limit, start).await {
-            Ok(Ok(())) => Ok(()),
+        match tokio::time::timeout(limit, manager.spawner.start(context)).await {
+            Ok(Ok(())) => Ok(settings.spawner.http_timeout),
             Ok(Err(SpawnError::Failed(message))) => Err(Ended::Failed(message)),
+            Ok(Err(SpawnError::Refused { status, message })) => {
+                Err(Ended::Refused(status, message))
+            }
             Ok(Err(SpawnError::Commit(CommitError::Cancelled))) => Err(Ended::Lost),
             Ok(Err(SpawnError::Commit(CommitError::Db(error)))) => Err(Ended::Db(error)),
-            Err(_) => Err(Ended::Failed(format!(
-                "the server did not start within {} s (Spawner.start_timeout)",
-                limit.as_secs()
-            ))),
+            Err(_) => Err(late(limit)),
         }
     }
 
-    /// Waits until the server answers HTTP, or its process ends.
-    async fn answers(&self, placed: &Placed) -> Result<(), Ended> {
+    /// Waits until the server answers HTTP, for at most `limit`, or its process ends.
+    async fn answers(&self, placed: &Placed, limit: Duration) -> Result<(), Ended> {
         let http = self.manager.http()?;
         let at = &self.server.at;
         let prefix = self.manager.addresses.base.server(&at.user, &at.name);
         let path = format!("{prefix}api");
-        let limit = self.manager.config.spawner.http_timeout;
         let asking = async {
             let start = Instant::now();
             let mut pause = FIRST_PAUSE;
@@ -426,7 +442,7 @@ impl Starting {
     }
 
     /// Cleans up after a start that went wrong, then says so.
-    async fn fail(&self, message: String) {
+    async fn fail(&self, status: u16, message: String) {
         let (manager, name) = (&self.manager, log_name(&self.server.at));
         tracing::warn!(server = %name, "the start of server {name} failed: {message}");
         let placed = self.row().placed;
@@ -439,12 +455,12 @@ impl Starting {
             }
             output = manager.spawner.output_tail(&placed.state, TAIL).await;
         }
-        manager.authenticator.post_stop(&self.server.at).await;
+        manager.after_stop(&self.server).await;
         failpoint::reached("fail.ended");
         let failure = Failure {
             message,
             output,
-            status: 500,
+            status,
         };
         match manager
             .failed_step(&self.server, &self.row(), self.start, (failure, gone))
@@ -458,7 +474,7 @@ impl Starting {
         }
     }
 
-    async fn tell(&self, event: &hub_types::progress::ProgressEvent) -> Result<(), DbError> {
+    async fn tell_event(&self, event: &hub_types::progress::ProgressEvent) -> Result<(), DbError> {
         let manager = &self.manager;
         let tx = manager.db.write().await?;
         db::events::append(&tx, self.server.id, self.start, event, manager.clock.now()).await?;
@@ -471,6 +487,16 @@ impl Starting {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+}
+
+#[async_trait]
+impl Progress for Starting {
+    async fn tell(&self, percent: u8, message: &str) {
+        let told = self.tell_event(&report::under_way(percent, message)).await;
+        if let Err(error) = told {
+            tracing::debug!(server = %self.server.at, %error, "an event of a start is lost");
+        }
     }
 }
 

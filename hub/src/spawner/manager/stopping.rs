@@ -104,7 +104,7 @@ impl Manager {
             self.metrics.stop(false, begin.elapsed());
             return;
         }
-        self.authenticator.post_stop(&server.at).await;
+        self.after_stop(&server).await;
         failpoint::reached("stop.ended");
         let stopped = self.stopped_step(&server).await;
         failpoint::reached("stop.recorded");

@@ -105,7 +105,7 @@ impl Manager {
             }
             output = self.spawner.output_tail(state, TAIL).await;
         }
-        self.authenticator.post_stop(&server.at).await;
+        self.after_stop(&server).await;
         self.died_step(
             &server,
             Failure {

@@ -51,6 +51,24 @@ impl Call<'_> {
         self.header("content-type", "application/x-www-form-urlencoded")
     }
 
+    /// A form with files: names, file names (none for a text) and values.
+    pub(crate) fn multipart(mut self, parts: &[(&str, Option<&str>, &[u8])]) -> Self {
+        let mut body = Vec::new();
+        for (name, file, value) in parts {
+            let file = file.map_or_else(String::new, |file| {
+                format!("; filename=\"{file}\"\r\nContent-Type: text/plain")
+            });
+            let head =
+                format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n");
+            body.extend(head.as_bytes());
+            body.extend(*value);
+            body.extend(b"\r\n");
+        }
+        body.extend(b"--edge--\r\n");
+        self.body = Body::from(body);
+        self.header("content-type", "multipart/form-data; boundary=edge")
+    }
+
     /// Sends, and goes away when something has happened for the `turns`th time for which the handler waits: it never
     /// hears of that. The status, if the answer came before.
     pub(crate) async fn gone_after(self, turns: usize) -> Option<StatusCode> {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use axum::Router;
 use axum::http::StatusCode;
+use hub::config::PerServer;
 use hub::proxy_client::{KnownRoute, ProxyClient, ProxyError, Route, Routes};
 use hub::spawner::{self, Placed, SpawnError, Spawner, StartContext};
 use hub_types::secret::Token;
@@ -35,6 +36,10 @@ pub(crate) struct SpawnerDouble {
     ran_twice: AtomicBool,
     /// What every server has written.
     pub(crate) output: Mutex<Vec<String>>,
+    /// What the last start was told: options and settings.
+    told: Mutex<Option<(Value, PerServer)>>,
+    /// The token of the last start's server.
+    token: Mutex<Option<Token>>,
 }
 
 impl SpawnerDouble {
@@ -44,6 +49,16 @@ impl SpawnerDouble {
 
     pub(crate) fn starts(&self) -> BTreeMap<String, usize> {
         self.starts.lock().unwrap().clone()
+    }
+
+    /// The token of the server that was started last.
+    pub(crate) fn token(&self) -> Token {
+        self.token.lock().unwrap().clone().unwrap()
+    }
+
+    /// What the last start was told.
+    pub(crate) fn told(&self) -> (Value, PerServer) {
+        self.told.lock().unwrap().clone().unwrap()
     }
 
     /// How many servers run.
@@ -71,9 +86,15 @@ impl Spawner for SpawnerDouble {
     }
 
     async fn start(&self, context: StartContext<'_>) -> Result<(), SpawnError> {
+        let options = Value::from(context.user_options.clone());
+        *self.told.lock().unwrap() = Some((options, context.settings.clone()));
+        *self.token.lock().unwrap() = Some(context.contract.token.clone());
         let behaviour = self.behaviour.lock().unwrap().clone();
         if let Behaviour::Fails(why) = behaviour {
             return Err(SpawnError::Failed(why));
+        }
+        if let Some(text) = context.user_options.get("tell").and_then(Value::as_str) {
+            context.progress.tell(255, text).await;
         }
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let target = format!("http://{}", listener.local_addr().unwrap());

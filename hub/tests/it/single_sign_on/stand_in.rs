@@ -128,7 +128,7 @@ impl StandIn {
 
 async fn answer(
     State(stand_in): State<StandIn>,
-    method: axum::http::Method,
+    method: Method,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,

@@ -1,0 +1,135 @@
+//! Commands at the steps of a server's life.
+
+use super::*;
+
+const RECORD: &str = r#"import json, sys
+told = json.load(sys.stdin)
+with open(sys.argv[1], "a") as notes:
+    notes.write(json.dumps(told) + "\n")
+answer = {
+    "auth_state_hook": {"environment": {"FROM": "auth", "AUTH": str(told.get("auth_state"))}},
+    "pre_spawn_hook": {"environment": {"FROM": "pre", "GONE": None}, "spawner_override": {"args": ["--from-hook"]}},
+}
+print(json.dumps(answer.get(told["hook"], {})))
+"#;
+
+fn command(scene: &Scene) -> Option<Vec<String>> {
+    let script = scene.path("hook.py");
+    std::fs::write(&script, RECORD).unwrap();
+    let words = [script, scene.path("notes")].map(|path| path.display().to_string());
+    Some(std::iter::once("python3".to_owned()).chain(words).collect())
+}
+
+fn notes(scene: &Scene) -> Vec<Value> {
+    let text = std::fs::read_to_string(scene.path("notes")).unwrap_or_default();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hooks_are_asked_in_their_order_and_change_the_server() {
+    let mut scene = Scene::new("");
+    let hook = command(&scene);
+    let spawner = &mut scene.config.spawner;
+    spawner.environment.insert("GONE".into(), "1".into());
+    spawner.environment.insert("OF".into(), "{username}".into());
+    (
+        spawner.auth_state_hook,
+        spawner.pre_spawn_hook,
+        spawner.post_stop_hook,
+    ) = (hook.clone(), hook.clone(), hook);
+    let proxy = TestProxy::start().await;
+    let manager = scene
+        .hub("one", &proxy.client(), Arc::new(SystemClock))
+        .await;
+    assert_eq!(start(&manager).await.unwrap(), StartOutcome::Ready);
+    let url = format!("{}/user/alice/env", proxy.public);
+    let env: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+    for (name, value) in [
+        ("FROM", Some("pre")),
+        ("AUTH", Some("None")),
+        ("OF", Some("alice")),
+        ("GONE", None),
+    ] {
+        assert_eq!(env.get(name).and_then(Value::as_str), value, "{name}");
+    }
+    let pid = record(&row(&manager, "").await.unwrap()).pid;
+    let cmdline = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap();
+    assert!(cmdline.ends_with(b"\0--from-hook\0"));
+    assert_eq!(stop(&manager).await.unwrap(), StopOutcome::Stopped);
+
+    let notes = notes(&scene);
+    let hooks: Vec<&str> = notes
+        .iter()
+        .filter_map(|note| note["hook"].as_str())
+        .collect();
+    assert_eq!(
+        hooks,
+        ["auth_state_hook", "pre_spawn_hook", "post_stop_hook"]
+    );
+    for note in &notes {
+        assert_eq!(
+            note["user"],
+            serde_json::json!({"name": "alice", "admin": false})
+        );
+        assert_eq!(note["server"]["name"], "");
+        // Nothing that opens anything.
+        assert!(!note.to_string().contains("TOKEN"), "{note}");
+    }
+    assert!(notes[0].as_object().unwrap().contains_key("auth_state"));
+    assert_eq!(notes[1]["environment"]["FROM"], "auth");
+    assert_eq!(notes[1].get("auth_state"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hook_that_refuses_is_heard() {
+    let mut scene = Scene::new("");
+    let script = r#"echo '{"message": "your quota is used up", "status": 403}'; exit 1"#;
+    scene.config.spawner.pre_spawn_hook = Some(["sh", "-c", script].map(ToOwned::to_owned).into());
+    scene.config.spawner.post_stop_hook = command(&scene);
+    // What a hook refuses is no failure of the hub.
+    scene.config.spawner.consecutive_failure_limit = 1;
+    let proxy = TestProxy::start().await;
+    let manager = scene
+        .hub("one", &proxy.client(), Arc::new(SystemClock))
+        .await;
+    let error = start(&manager).await.unwrap_err();
+    assert_eq!(
+        (error.status(), error.to_string().as_str()),
+        (403, "your quota is used up")
+    );
+    assert!(!manager.gave_up().is_cancelled());
+    assert_eq!(scene.starts().len(), 0);
+    let server = row(&manager, "").await.unwrap();
+    assert_eq!(server.state, ServerState::Stopped);
+    assert_eq!(server.last_failure.unwrap().status, 403);
+    let after = notes(&scene);
+    assert_eq!(after.len(), 1);
+    assert_eq!(after[0]["hook"], "post_stop_hook");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hook_that_hangs_ends_with_the_start() {
+    let mut scene = Scene::new("");
+    let file = scene.path("hangs");
+    let script = format!("echo $$ > {}; sleep 1000", file.display());
+    scene.config.spawner.pre_spawn_hook = Some(["sh", "-c", &script].map(ToOwned::to_owned).into());
+    let proxy = TestProxy::start().await;
+    let manager = scene
+        .hub("one", &proxy.client(), Arc::new(SystemClock))
+        .await;
+    start_and_leave(&manager).await;
+    let pid: u32 = eventually("the hook runs", async || {
+        let text = std::fs::read_to_string(&file).ok()?;
+        text.trim().parse().ok()
+    })
+    .await;
+    // Whoever stops the server ends the hook.
+    assert_eq!(stop(&manager).await.unwrap(), StopOutcome::Stopped);
+    eventually("the hook is gone", async || {
+        (!is_running(pid)).then_some(())
+    })
+    .await;
+    assert_eq!(scene.starts().len(), 0);
+}
