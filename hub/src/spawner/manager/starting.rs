@@ -345,7 +345,7 @@ impl Starting {
             ))
         };
         let limit = manager.config.spawner.start_timeout;
-        let prepared = tokio::time::timeout(limit, self.prepare(None)).await;
+        let prepared = tokio::time::timeout(limit, self.prepare()).await;
         let prepared = prepared.map_err(|_| late(limit))??;
         let (settings, limit) = (&prepared.settings, prepared.settings.spawner.start_timeout);
         let hub = identity::hub_address(&manager.0.deps, settings);

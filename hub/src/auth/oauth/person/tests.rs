@@ -197,7 +197,7 @@ fn who_is_allowed_and_who_is_an_administrator() {
         assert_eq!(admin(&settings, groups.as_ref()), is_admin);
     }
     assert!(!allowed(
-        &settings(Provider::Generic, |_| {}),
+        &super::tests::settings(Provider::Generic, |_| {}),
         &token("a"),
         None
     ));

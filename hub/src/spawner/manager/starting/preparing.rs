@@ -29,8 +29,21 @@ impl From<HookFailed> for Ended {
 }
 
 impl Starting {
-    /// Does all that comes before the start itself. `auth_state` is the owner's, where that is kept.
-    pub(super) async fn prepare(&self, auth_state: Option<Value>) -> Result<Prepared, Ended> {
+    /// What is kept of the owner's login, if that is kept.
+    async fn auth_state(&self) -> Result<Option<Value>, DbError> {
+        let manager = &self.manager;
+        let states = AuthStates::new(manager.db.clone(), &manager.config);
+        if !states.are_kept() {
+            return Ok(None);
+        }
+        match db::users::get(manager.db.read(), self.server.user_id).await? {
+            Some(owner) => states.of(&owner).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Does all that comes before the start itself.
+    pub(super) async fn prepare(&self) -> Result<Prepared, Ended> {
         let (manager, server) = (&self.manager, &self.server);
         let told = manager.authenticator.pre_spawn(&server.at).await;
         told.map_err(Ended::Failed)?;
@@ -44,7 +57,8 @@ impl Starting {
                 command,
             };
             let mut input = manager.hook_input(&hook, server, &groups).await?;
-            input.insert("auth_state".to_owned(), auth_state.into());
+            let state = self.auth_state().await?;
+            input.insert("auth_state".to_owned(), state.into());
             self.ask(&hook, input, &mut settling, limit).await?;
         }
         settling.groups(&groups).map_err(Ended::Failed)?;
