@@ -178,7 +178,7 @@ fn who_is_allowed_and_who_is_an_administrator() {
     let token = |scope: &str| object(json!({"access_token": "a", "scope": scope}));
     let in_groups =
         |names: &[&str]| -> BTreeSet<String> { names.iter().map(ToString::to_string).collect() };
-    let settings = settings(Provider::Generic, |config| {
+    let rules = settings(Provider::Generic, |config| {
         config.oauth.allowed_scopes = vec!["a".into(), "b".into()];
         config.oauth.allowed_groups = ["crew".to_owned()].into();
         config.oauth.admin_groups = ["captains".to_owned()].into();
@@ -192,12 +192,12 @@ fn who_is_allowed_and_who_is_an_administrator() {
         ("", Some(in_groups(&["crew"])), true, Some(false)),
         ("", Some(in_groups(&["captains"])), false, Some(true)),
     ] {
-        let got = allowed(&settings, &token(scope), groups.as_ref());
+        let got = allowed(&rules, &token(scope), groups.as_ref());
         assert_eq!(got, comes_in, "{scope} {groups:?}");
-        assert_eq!(admin(&settings, groups.as_ref()), is_admin);
+        assert_eq!(admin(&rules, groups.as_ref()), is_admin);
     }
     assert!(!allowed(
-        &super::tests::settings(Provider::Generic, |_| {}),
+        &settings(Provider::Generic, |_| {}),
         &token("a"),
         None
     ));
