@@ -56,7 +56,9 @@ impl RawForm {
 
     /// All fields with their values, as they came.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+        self.0
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
     /// Checks the XSRF token for this visitor.
