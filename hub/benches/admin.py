@@ -113,7 +113,7 @@ def fill(hub, asked, stub):
     now = int(time.time() * 1_000_000)
     name = "'student-' || substr('00000' || CAST(i AS TEXT), length(CAST(i AS TEXT)), 6)"
     # Spread over a year; one in ten was never seen.
-    seen = f"CASE WHEN i % 10 = 0 THEN NULL ELSE {now} - CAST(i AS BIGINT) * 7919 % {asked.users} * {31_536_000_000_000 // asked.users} END"
+    seen = f"CASE WHEN i % 10 = 3 THEN NULL ELSE {now} - CAST(i AS BIGINT) * 7919 % {asked.users} * {31_536_000_000_000 // asked.users} END"
     every = max(asked.users // max(asked.servers, 1), 1)
     admin = "i % 1000 = 0"
     start = f"{now} - CAST(i AS BIGINT) * 1000000"

@@ -111,7 +111,7 @@ mod tests {
         let url = old(&folder).await;
         let refused = Db::open(&url).await.unwrap_err().to_string();
         assert!(
-            refused.contains("older hub (migration 1 of 4); run \"hub upgrade-db\"")
+            refused.contains("older hub (migration 1 of 5); run \"hub upgrade-db\"")
                 && refused.contains("--upgrade-db"),
             "{refused}"
         );

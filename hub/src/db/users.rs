@@ -1,4 +1,4 @@
-//! Users.
+//! Users: single ones, and lists of them. (Past 400 lines: both read the same rows.)
 
 use std::collections::HashMap;
 
@@ -305,12 +305,17 @@ pub struct UserPage {
     pub total: u64,
 }
 
-fn with_servers(states: &[ServerState]) -> sea_orm::sea_query::SelectStatement {
-    servers::Entity::find()
+fn with_servers(backend: DbBackend, states: &[ServerState]) -> sea_orm::sea_query::SelectStatement {
+    let mut owners = servers::Entity::find()
         .select_only()
         .column(servers::Column::UserId)
         .filter(servers::Column::State.is_in(states.iter().map(|state| state.as_str())))
-        .into_query()
+        .into_query();
+    // Else PostgreSQL may look for the servers of all users in turn, in the order of the list.
+    if backend == DbBackend::Postgres {
+        owners.offset(0);
+    }
+    owners
 }
 
 /// Not the backslash, which means something to MySQL before `LIKE` sees it.
@@ -431,7 +436,7 @@ fn ordered(query: Select<Entity>, backend: DbBackend, filter: &UserFilter) -> Se
 /// The users that a filter lets through, in no order yet.
 fn chosen(backend: DbBackend, filter: &UserFilter) -> Result<Select<Entity>, DbError> {
     let mut these = Condition::all()
-        .add_option(filter.state.map(by_state))
+        .add_option(filter.state.map(|state| by_state(backend, state)))
         .add_option(filter.name_contains.as_deref().map(by_name))
         .add_option(filter.admin.map(|admin| Column::Admin.eq(admin)))
         .add_option(filter.seen.map(by_seen));
@@ -448,11 +453,12 @@ fn chosen(backend: DbBackend, filter: &UserFilter) -> Result<Select<Entity>, DbE
     Ok(Entity::find().filter(these))
 }
 
-fn by_state(state: UserState) -> Expr {
+fn by_state(backend: DbBackend, state: UserState) -> Expr {
+    let active = || with_servers(backend, ServerState::ACTIVE);
     match state {
-        UserState::Ready => Column::Id.in_subquery(with_servers(&[ServerState::Ready])),
-        UserState::Active => Column::Id.in_subquery(with_servers(ServerState::ACTIVE)),
-        UserState::Inactive => Column::Id.not_in_subquery(with_servers(ServerState::ACTIVE)),
+        UserState::Ready => Column::Id.in_subquery(with_servers(backend, &[ServerState::Ready])),
+        UserState::Active => Column::Id.in_subquery(active()),
+        UserState::Inactive => Column::Id.not_in_subquery(active()),
     }
 }
 

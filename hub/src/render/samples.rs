@@ -405,10 +405,7 @@ pub(crate) fn all(
     pages
 }
 
-fn everybodys(
-    renderer: &Renderer,
-    text: &str,
-) -> Vec<(&'static str, Result<String, RenderError>)> {
+fn everybodys(renderer: &Renderer, text: &str) -> Vec<(&'static str, Result<String, RenderError>)> {
     let failure = Failure {
         message: format!("The server's command was not found: {text}"),
         hint: Some(format!("Ask an administrator to set Spawner.cmd {text}")),

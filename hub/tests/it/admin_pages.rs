@@ -42,9 +42,14 @@ fn listed(reply: &Reply) -> Vec<String> {
 async fn register(hub: &Hub, names: &[&str]) {
     let tx = hub.state.db.write().await.unwrap();
     for name in names {
-        stored::insert(&tx, &Username::stored(*name), false, DateTime::<Utc>::UNIX_EPOCH)
-            .await
-            .unwrap();
+        stored::insert(
+            &tx,
+            &Username::stored(*name),
+            false,
+            DateTime::<Utc>::UNIX_EPOCH,
+        )
+        .await
+        .unwrap();
     }
     tx.commit().await.unwrap();
 }
@@ -103,7 +108,10 @@ async fn only_who_holds_the_scope_sees_them() {
         let reply = get(&hub, &alice, path).await;
         let hidden = path.contains('?');
         let expected = if hidden { [403, 404] } else { [403, 403] };
-        assert!(expected.contains(&reply.status.as_u16()), "{path} {reply:?}");
+        assert!(
+            expected.contains(&reply.status.as_u16()),
+            "{path} {reply:?}"
+        );
         assert!(!reply.body.contains("bob@"), "{path}");
     }
     let home = get(&hub, &alice, "/hub/home").await.expect(200);
@@ -120,19 +128,36 @@ async fn forms_without_their_token_do_nothing() {
     for (path, fields) in [
         ("/hub/admin", &[("act", "do=start&user=bob&server=")][..]),
         ("/hub/admin", &[("all", "start"), ("confirmed", "yes")]),
-        ("/hub/admin", &[("action", "delete"), ("user", "zoe"), ("confirmed", "yes")]),
+        (
+            "/hub/admin",
+            &[("action", "delete"), ("user", "zoe"), ("confirmed", "yes")],
+        ),
         ("/hub/admin/add-users", &[("names", "wash")]),
-        ("/hub/admin/user?name=zoe", &[("do", "save"), ("name", "zoey")]),
+        (
+            "/hub/admin/user?name=zoe",
+            &[("do", "save"), ("name", "zoey")],
+        ),
         ("/hub/admin/groups", &[("name", "crew")]),
-        ("/hub/admin/group?name=lab", &[("do", "remove"), ("user", "bob")]),
-        ("/hub/admin/shutdown", &[("servers", "stop"), ("proxy", "stop")]),
+        (
+            "/hub/admin/group?name=lab",
+            &[("do", "remove"), ("user", "bob")],
+        ),
+        (
+            "/hub/admin/shutdown",
+            &[("servers", "stop"), ("proxy", "stop")],
+        ),
     ] {
         for site in ["same-origin", "cross-site"] {
             let call = hub.request("POST", path).browser(&admin).form(fields);
             let call = call.header("sec-fetch-site", site);
             let reply = call.send().await.expect(403);
             let again = reply.body.contains("open for too long");
-            assert_eq!(again, site == "same-origin", "{path} {site}: {}", reply.body);
+            assert_eq!(
+                again,
+                site == "same-origin",
+                "{path} {site}: {}",
+                reply.body
+            );
         }
     }
     assert!(exists(&hub, "zoe").await && !exists(&hub, "wash").await);
@@ -150,7 +175,9 @@ async fn hostile_names_are_text() {
     let tx = hub.state.db.write().await.unwrap();
     let group = hub::db::groups::ensure_exists(&tx, NAME).await.unwrap();
     let user = stored::find(&*tx, NAME).await.unwrap().unwrap();
-    hub::db::groups::add_member(&tx, group, user.id).await.unwrap();
+    hub::db::groups::add_member(&tx, group, user.id)
+        .await
+        .unwrap();
     tx.commit_and_tell(&hub.state.bus, [hub::bus::Event::Identities])
         .await
         .unwrap();
@@ -169,7 +196,14 @@ async fn hostile_names_are_text() {
     }
     for (path, fields) in [
         ("/hub/admin", &[("action", "delete"), ("user", NAME)][..]),
-        ("/hub/admin", &[("action", "add_to_group"), ("user", "bob"), ("group", "<b>")]),
+        (
+            "/hub/admin",
+            &[
+                ("action", "add_to_group"),
+                ("user", "bob"),
+                ("group", "<b>"),
+            ],
+        ),
         ("/hub/admin/add-users", &[("names", NAME)]),
         ("/hub/admin/groups", &[("name", NAME)]),
     ] {

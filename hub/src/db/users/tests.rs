@@ -29,7 +29,11 @@ async fn registered(db: &Db) -> Vec<Known> {
     let (mut known, mut seen) = (Vec::new(), Vec::new());
     for n in 0..USERS {
         // Neither the order of names nor that of activity is that of registration.
-        let name = Username::stored(format!("{}ser_{:02}", ['u', 'U'][n as usize % 2], n * 29 % USERS));
+        let name = Username::stored(format!(
+            "{}ser_{:02}",
+            ['u', 'U'][n as usize % 2],
+            n * 29 % USERS
+        ));
         let mut user = insert(&tx, &name, n % 5 == 0, now()).await.unwrap();
         if n % 3 != 0 {
             let at = now() - TimeDelta::days(i64::from(n * 7 % 10));
@@ -47,7 +51,9 @@ async fn registered(db: &Db) -> Vec<Known> {
         };
         if let Some(state) = state {
             let default = ServerName::default_server();
-            let id = servers::insert(&tx, user.id, &default, &NewServer::default()).await.unwrap();
+            let id = servers::insert(&tx, user.id, &default, &NewServer::default())
+                .await
+                .unwrap();
             let change = ServerChange {
                 state: Some(state),
                 ..ServerChange::default()
@@ -67,7 +73,9 @@ async fn registered(db: &Db) -> Vec<Known> {
 
 /// The same list, made by hand.
 fn by_hand(known: &[Known], filter: &UserFilter) -> Vec<String> {
-    let active = |state: Option<ServerState>| state.is_some_and(|state| ServerState::ACTIVE.contains(&state));
+    let active = |state: Option<ServerState>| {
+        state.is_some_and(|state| ServerState::ACTIVE.contains(&state))
+    };
     let mut found: Vec<&Known> = known
         .iter()
         .filter(|known| match filter.state {
@@ -81,7 +89,12 @@ fn by_hand(known: &[Known], filter: &UserFilter) -> Vec<String> {
             let part = filter.name_contains.as_deref().unwrap_or_default();
             name.contains(&part.to_lowercase())
         })
-        .filter(|known| filter.group.as_deref().is_none_or(|group| group == "lab" && known.lab))
+        .filter(|known| {
+            filter
+                .group
+                .as_deref()
+                .is_none_or(|group| group == "lab" && known.lab)
+        })
         .filter(|known| filter.admin.is_none_or(|admin| admin == known.user.admin))
         .filter(|known| match (filter.seen, known.user.last_activity) {
             (None, _) => true,
@@ -101,7 +114,9 @@ fn by_hand(known: &[Known], filter: &UserFilter) -> Vec<String> {
     if filter.descending {
         found.reverse();
     }
-    let names = found.iter().map(|known| known.user.name.as_str().to_owned());
+    let names = found
+        .iter()
+        .map(|known| known.user.name.as_str().to_owned());
     names.collect()
 }
 
@@ -118,19 +133,36 @@ fn filters() -> Vec<UserFilter> {
         let seen = Some(seen);
         filters.push(UserFilter { seen, ..one() });
         let admin = Some(false);
-        filters.push(UserFilter { seen, admin, ..one() });
+        filters.push(UserFilter {
+            seen,
+            admin,
+            ..one()
+        });
     }
     for part in ["SER_1", "_", "%", "u", "none", "\0"] {
         let name_contains = Some(part.to_owned());
-        filters.push(UserFilter { name_contains, ..one() });
+        filters.push(UserFilter {
+            name_contains,
+            ..one()
+        });
     }
     for group in ["lab", "none"] {
         let group = Some(group.to_owned());
         let state = Some(UserState::Inactive);
-        filters.push(UserFilter { group: group.clone(), ..one() });
-        filters.push(UserFilter { group, state, ..one() });
+        filters.push(UserFilter {
+            group: group.clone(),
+            ..one()
+        });
+        filters.push(UserFilter {
+            group,
+            state,
+            ..one()
+        });
     }
-    filters.push(UserFilter { admin: Some(true), ..one() });
+    filters.push(UserFilter {
+        admin: Some(true),
+        ..one()
+    });
     let orders = [UserOrder::Id, UserOrder::Name, UserOrder::LastActivity];
     let ordered = filters.into_iter().flat_map(|filter| {
         orders.into_iter().flat_map(move |order| {
@@ -155,7 +187,12 @@ async fn lists_are_what_one_would_write_by_hand() {
             let page = page(&db, &filter, offset, limit).await.unwrap();
             let names: Vec<&str> = page.users.iter().map(|user| user.name.as_str()).collect();
             let (offset, limit) = (offset as usize, limit as usize);
-            let part: Vec<&str> = expected.iter().skip(offset).take(limit).map(String::as_str).collect();
+            let part: Vec<&str> = expected
+                .iter()
+                .skip(offset)
+                .take(limit)
+                .map(String::as_str)
+                .collect();
             assert_eq!(names, part, "{filter:?} {offset} {limit}");
             assert_eq!(page.total, expected.len() as u64, "{filter:?}");
         }
@@ -175,15 +212,26 @@ async fn pages_are_read_from_an_index() {
         for name_contains in [None, Some("x".to_owned())] {
             for descending in [false, true] {
                 let name_contains = name_contains.clone();
-                let filter = UserFilter { name_contains, order, descending, ..UserFilter::default() };
+                let filter = UserFilter {
+                    name_contains,
+                    order,
+                    descending,
+                    ..UserFilter::default()
+                };
                 let query = ordered(chosen(backend, &filter).unwrap(), backend, &filter);
                 let query = query.select_only().column(Column::Id).limit(50).offset(500);
                 let mut statement = query.build(backend);
                 statement.sql = format!("EXPLAIN QUERY PLAN {}", statement.sql);
                 let rows = db.read().query_all_raw(statement).await.unwrap();
-                let plan: Vec<String> = rows.iter().map(|row| row.try_get("", "detail").unwrap()).collect();
+                let plan: Vec<String> = rows
+                    .iter()
+                    .map(|row| row.try_get("", "detail").unwrap())
+                    .collect();
                 let plan = plan.join("; ");
-                assert!(plan.contains(&format!("USING COVERING INDEX {index}")), "{plan}");
+                assert!(
+                    plan.contains(&format!("USING COVERING INDEX {index}")),
+                    "{plan}"
+                );
                 assert!(!plan.contains("TEMP B-TREE"), "{plan}");
             }
         }

@@ -74,9 +74,7 @@ impl Admin {
         let groups = self.principal.groups().iter();
         groups
             .map(|(name, _)| name)
-            .filter(|name| {
-                may(ScopeName::ListGroups, name) || may(ScopeName::ReadGroupsName, name)
-            })
+            .filter(|name| may(ScopeName::ListGroups, name) || may(ScopeName::ReadGroupsName, name))
             .map(ToOwned::to_owned)
             .collect()
     }

@@ -246,7 +246,7 @@ fn shutdown(text: &str, begun: bool) -> ShutdownPage {
         chrome: chrome(text),
         tabs: TABS,
         running: 7,
-        services: 1,
+        managed_services: 1,
         stops_servers: false,
         stops_proxy: true,
         runs_proxy: true,
@@ -277,7 +277,10 @@ pub(super) fn all(renderer: &Renderer, text: &str) -> Rendered {
         ("admin-group", renderer.render(&group(text))),
         ("admin-roles", renderer.render(&roles(text))),
         ("admin-shutdown", renderer.render(&shutdown(text, false))),
-        ("admin-shutdown-begun", renderer.render(&shutdown(text, true))),
+        (
+            "admin-shutdown-begun",
+            renderer.render(&shutdown(text, true)),
+        ),
     ]
 }
 

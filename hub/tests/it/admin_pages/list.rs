@@ -26,12 +26,20 @@ async fn search_filters_and_order() {
     register(&hub, &["zoe", "wash", "Zebra_1", "kaylee"]).await;
     seen(&hub, &[("zoe", 3), ("wash", 40), ("kaylee", 400)]).await;
     let admin = hub.log_in("admin").await;
-    post(&hub, &admin, "/hub/admin", &[("act", "do=start&user=wash&server=")])
-        .await
-        .expect(302);
+    post(
+        &hub,
+        &admin,
+        "/hub/admin",
+        &[("act", "do=start&user=wash&server=")],
+    )
+    .await
+    .expect(302);
     hub.state.manager.idle().await;
     for (query, expected) in [
-        ("", &["Zebra_1", "admin", "alice", "bob", "kaylee", "wash", "zoe"][..]),
+        (
+            "",
+            &["Zebra_1", "admin", "alice", "bob", "kaylee", "wash", "zoe"][..],
+        ),
         ("sort=-name&limit=2", &["zoe", "wash"]),
         ("sort=-name&limit=2&offset=6", &["Zebra_1"]),
         ("sort=id&limit=3", &["admin", "alice", "bob"]),
@@ -40,30 +48,52 @@ async fn search_filters_and_order() {
         ("name_filter=%25", &[]),
         ("state=active", &["wash"]),
         ("state=ready&name_filter=as", &["wash"]),
-        ("state=inactive&name_filter=e", &["Zebra_1", "alice", "kaylee", "zoe"]),
+        (
+            "state=inactive&name_filter=e",
+            &["Zebra_1", "alice", "kaylee", "zoe"],
+        ),
         ("admin=true", &["admin"]),
         ("admin=false&name_filter=z", &["Zebra_1", "zoe"]),
         ("group=lab", &["bob"]),
         ("group=none-such", &[]),
         ("activity=7d&name_filter=z", &["zoe"]),
-        ("activity=not-180d&sort=-last_activity", &["kaylee", "bob", "alice", "Zebra_1"][..]),
+        (
+            "activity=not-180d&sort=-last_activity",
+            &["kaylee", "bob", "alice", "Zebra_1"][..],
+        ),
         ("activity=never", &["Zebra_1", "alice", "bob"]),
         ("sort=-last_activity&limit=3", &["wash", "admin", "zoe"]),
     ] {
-        let page = get(&hub, &admin, &format!("/hub/admin?{query}")).await.expect(200);
+        let page = get(&hub, &admin, &format!("/hub/admin?{query}"))
+            .await
+            .expect(200);
         let found = listed(&page);
         match query {
             // Who logs in and whose server starts was seen at the same moment.
-            "sort=-last_activity&limit=3" => assert!(found.contains(&"zoe".to_owned()), "{found:?}"),
+            "sort=-last_activity&limit=3" => {
+                assert!(found.contains(&"zoe".to_owned()), "{found:?}")
+            }
             "activity=not-180d&sort=-last_activity" => {
-                assert_eq!(found.first().map(String::as_str), Some("kaylee"), "{found:?}");
+                assert_eq!(
+                    found.first().map(String::as_str),
+                    Some("kaylee"),
+                    "{found:?}"
+                );
                 assert_eq!(found.len(), expected.len(), "{found:?}");
             }
             _ => assert_eq!(found, expected, "{query}"),
         }
     }
-    for bad in ["state=x", "sort=admin", "activity=1", "limit=x", "offset=-1"] {
-        get(&hub, &admin, &format!("/hub/admin?{bad}")).await.expect(400);
+    for bad in [
+        "state=x",
+        "sort=admin",
+        "activity=1",
+        "limit=x",
+        "offset=-1",
+    ] {
+        get(&hub, &admin, &format!("/hub/admin?{bad}"))
+            .await
+            .expect(400);
     }
 }
 
@@ -72,13 +102,16 @@ async fn a_row_says_what_its_server_does_and_offers_what_fits() {
     let hub = Hub::start().await;
     let admin = hub.log_in("admin").await;
     let token = hub.token("admin", &["inherit"]).await;
-    let options = serde_json::json!({"user_options": {"profile": "gpu-large"}, "display_name": "My lab"});
+    let options =
+        serde_json::json!({"user_options": {"profile": "gpu-large"}, "display_name": "My lab"});
     hub.call(&token, "POST", "/hub/api/users/bob/servers/lab")
         .json(&options)
         .send()
         .await
         .expect(201);
-    let page = get(&hub, &admin, "/hub/admin?name_filter=bob").await.expect(200);
+    let page = get(&hub, &admin, "/hub/admin?name_filter=bob")
+        .await
+        .expect(200);
     for expected in [
         "gpu-large",
         "(My lab)",
@@ -107,13 +140,23 @@ async fn a_list_on_which_something_happens_is_looked_at_again() {
     assert!(!page.body.contains("data-wait"), "{}", page.body);
     hub.spawner.next(crate::harness::Behaviour::Hangs);
     let start = &[("act", "do=start&user=bob&server=")];
-    let done = post(&hub, &admin, "/hub/admin?state=active", start).await.expect(302);
-    assert_eq!(done.header("location"), "/hub/admin?state=active&done=start");
+    let done = post(&hub, &admin, "/hub/admin?state=active", start)
+        .await
+        .expect(302);
+    assert_eq!(
+        done.header("location"),
+        "/hub/admin?state=active&done=start"
+    );
     let page = get(&hub, &admin, done.header("location")).await.expect(200);
     assert!(page.body.contains("data-wait=\"3\""), "{}", page.body);
     assert!(page.body.contains("Starting"), "{}", page.body);
-    post(&hub, &admin, "/hub/admin", &[("act", "do=stop&user=bob&server=")])
-        .await
-        .expect(302);
+    post(
+        &hub,
+        &admin,
+        "/hub/admin",
+        &[("act", "do=stop&user=bob&server=")],
+    )
+    .await
+    .expect(302);
     hub.state.manager.idle().await;
 }

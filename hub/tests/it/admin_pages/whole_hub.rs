@@ -27,7 +27,12 @@ async fn services_have_the_same_navigation() {
     let hub = Hub::start().await;
     let admin = hub.log_in("admin").await;
     let page = get(&hub, &admin, "/hub/admin/services").await.expect(200);
-    assert!(page.body.contains("href=\"/hub/admin/services\" aria-current=\"page\""), "{}", page.body);
+    assert!(
+        page.body
+            .contains("href=\"/hub/admin/services\" aria-current=\"page\""),
+        "{}",
+        page.body
+    );
 }
 
 #[tokio::test]
@@ -35,20 +40,36 @@ async fn the_hub_ends_as_was_asked_and_says_so_first() {
     let hub = Hub::start().await;
     let admin = hub.log_in("admin").await;
     let token = hub.token("admin", &["inherit"]).await;
-    hub.call(&token, "POST", "/hub/api/users/bob/server").send().await.expect(201);
+    hub.call(&token, "POST", "/hub/api/users/bob/server")
+        .send()
+        .await
+        .expect(201);
     let path = "/hub/admin/shutdown";
     let page = get(&hub, &admin, path).await.expect(200);
     assert!(page.body.contains("1 server runs"), "{}", page.body);
-    for fields in [&[][..], &[("servers", "stop")], &[("servers", "x"), ("proxy", "keep")]] {
+    for fields in [
+        &[][..],
+        &[("servers", "stop")],
+        &[("servers", "x"), ("proxy", "keep")],
+    ] {
         post(&hub, &admin, path, fields).await.expect(400);
         assert!(!hub.state.shutdown.is_cancelled());
     }
-    let page = post(&hub, &admin, path, &[("servers", "keep"), ("proxy", "stop")]).await;
+    let page = post(
+        &hub,
+        &admin,
+        path,
+        &[("servers", "keep"), ("proxy", "stop")],
+    )
+    .await;
     let page = page.expect(202);
     for expected in ["1 server goes on running", "The proxy is being stopped"] {
         assert!(page.body.contains(expected), "{expected}: {}", page.body);
     }
-    assert!(page.body.trim_end().ends_with("</html>"), "the page comes whole");
+    assert!(
+        page.body.trim_end().ends_with("</html>"),
+        "the page comes whole"
+    );
     assert!(hub.state.shutdown.is_cancelled());
     let asked = *hub.state.shutdown_request.lock().unwrap();
     let expected = ShutdownRequest {

@@ -93,7 +93,10 @@ impl Outcome {
     fn refusals(&self) -> Vec<Refusal> {
         let mut by_message: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (name, error) in &self.refused {
-            by_message.entry(words(error)).or_default().push(name.clone());
+            by_message
+                .entry(words(error))
+                .or_default()
+                .push(name.clone());
         }
         let refusals = by_message.into_iter().map(|(message, mut users)| {
             let more = users.len().saturating_sub(NAMED);
@@ -115,7 +118,10 @@ pub(super) fn words(error: &ApiError) -> String {
 }
 
 /// `POST`.
-pub(in crate::http::pages) async fn act(admin: Admin, form: RawForm) -> Result<Response, PageError> {
+pub(in crate::http::pages) async fn act(
+    admin: Admin,
+    form: RawForm,
+) -> Result<Response, PageError> {
     let again = |status, text: &str| page_with(&admin, status, text.to_owned());
     if form.check(&admin)? == Form::Stale {
         return again(StatusCode::FORBIDDEN, STALE).await;
@@ -138,7 +144,13 @@ pub(in crate::http::pages) async fn act(admin: Admin, form: RawForm) -> Result<R
         return Ok(found(&format!("{list}{mark}done={}", order.deed.word())));
     }
     let admin = admin.afterwards().await?;
-    page(&admin, outcome.status(), Some(outcome.notice()), outcome.refusals()).await
+    page(
+        &admin,
+        outcome.status(),
+        Some(outcome.notice()),
+        outcome.refusals(),
+    )
+    .await
 }
 
 async fn page_with(admin: &Admin, status: StatusCode, text: String) -> Result<Response, PageError> {
@@ -181,7 +193,9 @@ async fn everybody(admin: &Admin, deed: &Deed) -> Result<Vec<Job>, PageError> {
         state,
         ..listing.filter(only, admin.state.clock.now())
     };
-    let found = users::page(&admin.state.db, &filter, 0, MAX_ALL).await?.users;
+    let found = users::page(&admin.state.db, &filter, 0, MAX_ALL)
+        .await?
+        .users;
     let ids: Vec<_> = found.iter().map(|user| user.id).collect();
     let known = servers::of_users(admin.state.db.read(), &ids).await?;
     let active = known.iter().filter(|server| is_active(server));

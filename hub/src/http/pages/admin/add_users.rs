@@ -51,7 +51,10 @@ fn names(text: &str) -> Vec<String> {
 }
 
 /// `POST`. Names that were refused stay in the field, each with its reason.
-pub(in crate::http::pages) async fn add(admin: Admin, form: RawForm) -> Result<Response, PageError> {
+pub(in crate::http::pages) async fn add(
+    admin: Admin,
+    form: RawForm,
+) -> Result<Response, PageError> {
     allowed(&admin)?;
     let typed = form.field("names").unwrap_or_default();
     let mut page = AddUsersPage {
@@ -67,7 +70,9 @@ pub(in crate::http::pages) async fn add(admin: Admin, form: RawForm) -> Result<R
     let wrong = match names.len() {
         0 => Some("Write one name per line.".to_owned()),
         1..=MAX_NAMES => None,
-        _ => Some(format!("At most {MAX_NAMES} users at once: nobody was added.")),
+        _ => Some(format!(
+            "At most {MAX_NAMES} users at once: nobody was added."
+        )),
     };
     if wrong.is_some() {
         page.notice = wrong.map(Notice::error);
@@ -77,7 +82,11 @@ pub(in crate::http::pages) async fn add(admin: Admin, form: RawForm) -> Result<R
     let Some((_, first)) = refused.first() else {
         return Ok(found(&admin.url("", &[("done", "add")])));
     };
-    let status = if added > 0 { StatusCode::OK } else { first.status() };
+    let status = if added > 0 {
+        StatusCode::OK
+    } else {
+        first.status()
+    };
     let told = format!("Added: {added}. Not added: {}.", refused.len());
     page.notice = Some(match added {
         0 => Notice::error(told),
@@ -119,7 +128,10 @@ mod tests {
 
     #[test]
     fn names_of_a_list() {
-        assert_eq!(names(" zoe\r\n\n wash kaylee \nzoe\n"), ["zoe", "wash kaylee"]);
+        assert_eq!(
+            names(" zoe\r\n\n wash kaylee \nzoe\n"),
+            ["zoe", "wash kaylee"]
+        );
         assert!(names(" \n\t\n").is_empty());
     }
 }

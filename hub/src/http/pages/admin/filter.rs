@@ -97,10 +97,12 @@ fn covers_list(caller: &Principal, scope: &ScopeName) -> bool {
     match (caller.scopes().reach(scope), list) {
         (None, _) | (Some(Reach::Only(_)), Reach::All) => false,
         (Some(Reach::All), _) => true,
-        (Some(held), list) => [FilterKind::User, FilterKind::Group].into_iter().all(|kind| {
-            let mut listed = list.values(kind);
-            listed.all(|value| held.values(kind).any(|held| held == value))
-        }),
+        (Some(held), list) => [FilterKind::User, FilterKind::Group]
+            .into_iter()
+            .all(|kind| {
+                let mut listed = list.values(kind);
+                listed.all(|value| held.values(kind).any(|held| held == value))
+            }),
     }
 }
 
@@ -230,7 +232,9 @@ impl Listing {
             ("group", self.group.clone().unwrap_or_default()),
             (
                 "admin",
-                self.admin.map(|admin| admin.to_string()).unwrap_or_default(),
+                self.admin
+                    .map(|admin| admin.to_string())
+                    .unwrap_or_default(),
             ),
             ("activity", word(activity.map(|row| row.0))),
             ("sort", if sort == "name" { String::new() } else { sort }),
@@ -323,7 +327,10 @@ impl Listing {
             ("true", "administrators", self.admin == Some(true)),
             ("false", "not administrators", self.admin == Some(false)),
         ];
-        let mut limits: Vec<u64> = SIZES.into_iter().filter(|size| *size <= sizes.max).collect();
+        let mut limits: Vec<u64> = SIZES
+            .into_iter()
+            .filter(|size| *size <= sizes.max)
+            .collect();
         limits.extend([self.limit, sizes.default]);
         limits.sort_unstable();
         limits.dedup();
@@ -340,7 +347,11 @@ impl Listing {
         UserFilters {
             name: self.name.clone().unwrap_or_default(),
             states: choices(&states),
-            admins: if sees.admin { choices(&admins) } else { Vec::new() },
+            admins: if sees.admin {
+                choices(&admins)
+            } else {
+                Vec::new()
+            },
             activities: match sees.activity {
                 true => choices(&activities),
                 false => Vec::new(),

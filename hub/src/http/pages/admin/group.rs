@@ -59,10 +59,12 @@ fn filled(admin: &Admin, model: GroupModel) -> GroupPage {
         }),
         more: total.saturating_sub(MANY),
         members_url: admin.url("", &[("group", &name)]),
-        properties: model.properties.map(|properties| match properties.is_empty() {
-            true => "{}".to_owned(),
-            false => json(&Value::Object(properties)),
-        }),
+        properties: model
+            .properties
+            .map(|properties| match properties.is_empty() {
+                true => "{}".to_owned(),
+                false => json(&Value::Object(properties)),
+            }),
         roles: model.roles.unwrap_or_default(),
         may_edit: caller.require::<EditGroup>(name.clone()).is_ok(),
         may_delete: !managed && caller.require::<DeleteGroup>(name.clone()).is_ok(),
@@ -78,7 +80,13 @@ pub(in crate::http::pages) async fn change(
     form: RawForm,
 ) -> Result<Response, PageError> {
     if form.check(&admin)? == Form::Stale {
-        return page(&admin, StatusCode::FORBIDDEN, Some(Notice::error(STALE)), &form).await;
+        return page(
+            &admin,
+            StatusCode::FORBIDDEN,
+            Some(Notice::error(STALE)),
+            &form,
+        )
+        .await;
     }
     let name = named(&admin);
     if form.field("do") == Some("delete") && form.field("confirmed").is_none() {
@@ -86,7 +94,9 @@ pub(in crate::http::pages) async fn change(
     }
     match apply(&admin, &name, &form).await {
         Ok("delete") => Ok(found(&admin.url("/groups", &[("done", "delete")]))),
-        Ok(word) => Ok(found(&admin.url("/group", &[("name", &name), ("done", word)]))),
+        Ok(word) => Ok(found(
+            &admin.url("/group", &[("name", &name), ("done", word)]),
+        )),
         Err(error) => {
             let notice = Some(Notice::error(words(&error)));
             page(&admin, error.status(), notice, &form).await

@@ -29,7 +29,11 @@ async fn page(
     let config = &admin.state.config;
     let limit = config.jupyterhub.api_page_default_limit.max(1);
     let offset = admin.argument("offset").unwrap_or_default();
-    let offset: u64 = offset.parse().ok().filter(|at| *at <= i64::MAX as u64).unwrap_or(0);
+    let offset: u64 = offset
+        .parse()
+        .ok()
+        .filter(|at| *at <= i64::MAX as u64)
+        .unwrap_or(0);
     let (models, total) = acts::groups(&admin.state, &admin.principal, (offset, limit)).await?;
     let managed = config.authenticator.manage_groups;
     let page = GroupsPage {
@@ -37,7 +41,10 @@ async fn page(
         tabs: tabs(admin),
         pager: pager(admin, (offset, limit), models.len() as u64, total),
         rows: models.into_iter().map(|model| row(admin, model)).collect(),
-        may_create: !managed && admin.principal.may(&ScopeName::AdminGroups, Target::Everything),
+        may_create: !managed
+            && admin
+                .principal
+                .may(&ScopeName::AdminGroups, Target::Everything),
         managed,
         typed_name: typed_name.to_owned(),
         notice,
@@ -79,10 +86,18 @@ pub(in crate::http::pages) async fn create(
 ) -> Result<Response, PageError> {
     let name = form.field("name").unwrap_or_default();
     if form.check(&admin)? == Form::Stale {
-        return page(&admin, StatusCode::FORBIDDEN, Some(Notice::error(STALE)), name).await;
+        return page(
+            &admin,
+            StatusCode::FORBIDDEN,
+            Some(Notice::error(STALE)),
+            name,
+        )
+        .await;
     }
     match acts::create_group(&admin.state, &admin.principal, name).await {
-        Ok(()) => Ok(found(&admin.url("/group", &[("name", name), ("done", "create")]))),
+        Ok(()) => Ok(found(
+            &admin.url("/group", &[("name", name), ("done", "create")]),
+        )),
         Err(error) => {
             let notice = Some(Notice::error(words(&error)));
             page(&admin, error.status(), notice, name).await

@@ -86,7 +86,9 @@ impl Order {
                 deed,
                 whom: Whom::Users(users),
             }),
-            _ => Err(format!("At most {MAX_USERS} users at once: nothing was done.")),
+            _ => Err(format!(
+                "At most {MAX_USERS} users at once: nothing was done."
+            )),
         }
     }
 
@@ -152,7 +154,10 @@ mod tests {
     #[test]
     fn orders() {
         let at = |user: &str, server: &str| {
-            Whom::Server(ServerRef::new(Username::stored(user), ServerName::stored(server)))
+            Whom::Server(ServerRef::new(
+                Username::stored(user),
+                ServerName::stored(server),
+            ))
         };
         let users = |names: &[&str]| Whom::Users(names.iter().map(|&name| name.into()).collect());
         for (fields, deed, whom, asks) in [
@@ -168,16 +173,35 @@ mod tests {
                 at("a", "gpu"),
                 true,
             ),
-            (&[("all", "stop"), ("user", "a")], Deed::Stop, Whom::Everybody, true),
             (
-                &[("action", "stop"), ("user", "b"), ("user", "a"), ("user", "b")],
+                &[("all", "stop"), ("user", "a")],
+                Deed::Stop,
+                Whom::Everybody,
+                true,
+            ),
+            (
+                &[
+                    ("action", "stop"),
+                    ("user", "b"),
+                    ("user", "a"),
+                    ("user", "b"),
+                ],
                 Deed::Stop,
                 users(&["a", "b"]),
                 false,
             ),
-            (&[("action", "delete"), ("user", "a")], Deed::Delete, users(&["a"]), true),
             (
-                &[("action", "add_to_group"), ("group", " lab "), ("user", "a")],
+                &[("action", "delete"), ("user", "a")],
+                Deed::Delete,
+                users(&["a"]),
+                true,
+            ),
+            (
+                &[
+                    ("action", "add_to_group"),
+                    ("group", " lab "),
+                    ("user", "a"),
+                ],
                 Deed::Join("lab".into()),
                 users(&["a"]),
                 false,

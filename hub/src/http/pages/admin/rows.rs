@@ -73,7 +73,10 @@ pub(super) fn rows(admin: &Admin, models: Vec<UserModel>, servers: &[Server]) ->
     let rows = models.into_iter().flat_map(|model| {
         let mut rows = of_user(admin, &model);
         for row in &mut rows {
-            let at = ServerRef::new(Username::stored(&*row.user), ServerName::stored(&*row.server));
+            let at = ServerRef::new(
+                Username::stored(&*row.user),
+                ServerName::stored(&*row.server),
+            );
             row.failed = row.state.is_some() && failed.contains(&at);
         }
         rows
@@ -97,7 +100,10 @@ fn of_user(admin: &Admin, model: &UserModel) -> Vec<UserRow> {
             .principal
             .require::<DeleteUser>(model.name.clone())
             .is_ok();
-    let named = shown.into_iter().flatten().filter(|(name, _)| !name.is_empty());
+    let named = shown
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| !name.is_empty());
     let named = named.map(|(name, server)| {
         let at = ServerRef::new(user.clone(), ServerName::stored(name.clone()));
         UserRow {

@@ -27,7 +27,7 @@ async fn filled(admin: &Admin) -> Result<ShutdownPage, PageError> {
         chrome: admin.chrome(),
         tabs: tabs(admin),
         running: servers::count_active(admin.state.db.read()).await?,
-        services: services
+        managed_services: services
             .iter()
             .filter(|service| service.spec.is_managed())
             .count(),
@@ -48,7 +48,10 @@ fn answer(form: &RawForm, name: &str) -> Option<bool> {
 }
 
 /// `POST`: begins when the page has been handed over.
-pub(in crate::http::pages) async fn end(admin: Admin, form: RawForm) -> Result<Response, PageError> {
+pub(in crate::http::pages) async fn end(
+    admin: Admin,
+    form: RawForm,
+) -> Result<Response, PageError> {
     let granted = admin.principal.require::<Shutdown>(Hub)?;
     let mut page = filled(&admin).await?;
     if form.check(&admin)? == Form::Stale {
@@ -83,9 +86,11 @@ fn consequences(page: &ShutdownPage, servers: bool, proxy: bool) -> Vec<String> 
             format!("{count} servers go on running; the next hub takes them over.")
         }
     }];
-    if page.services > 0 {
-        let count = page.services;
-        told.push(format!("Services of the hub that are being stopped: {count}."));
+    if page.managed_services > 0 {
+        let count = page.managed_services;
+        told.push(format!(
+            "Services of the hub that are being stopped: {count}."
+        ));
     }
     told.push(match (page.runs_proxy, proxy) {
         (false, _) => "The proxy is not the hub's own and goes on.".to_owned(),
@@ -93,9 +98,7 @@ fn consequences(page: &ShutdownPage, servers: bool, proxy: bool) -> Vec<String> 
             "The proxy is being stopped: nothing can be reached until the hub starts again."
                 .to_owned()
         }
-        (true, false) => {
-            "The proxy goes on: servers that run can be reached meanwhile.".to_owned()
-        }
+        (true, false) => "The proxy goes on: servers that run can be reached meanwhile.".to_owned(),
     });
     told
 }
@@ -108,14 +111,29 @@ mod tests {
     fn what_is_told_is_what_was_asked_for() {
         let page = |running, services, runs_proxy| ShutdownPage {
             running,
-            services,
+            managed_services: services,
             runs_proxy,
             ..ShutdownPage::default()
         };
         for (page, servers, proxy, expected) in [
-            (page(0, 0, true), true, true, "No server runs.|The proxy is being stopped"),
-            (page(3, 2, true), false, false, "3 servers go on|stopped: 2|The proxy goes on"),
-            (page(3, 0, false), true, false, "3 servers are being stopped|not the hub's own"),
+            (
+                page(0, 0, true),
+                true,
+                true,
+                "No server runs.|The proxy is being stopped",
+            ),
+            (
+                page(3, 2, true),
+                false,
+                false,
+                "3 servers go on|stopped: 2|The proxy goes on",
+            ),
+            (
+                page(3, 0, false),
+                true,
+                false,
+                "3 servers are being stopped|not the hub's own",
+            ),
         ] {
             let told = consequences(&page, servers, proxy);
             let expected: Vec<&str> = expected.split('|').collect();

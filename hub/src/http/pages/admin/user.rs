@@ -49,7 +49,10 @@ pub(super) async fn page(
     let user = user.ok_or_else(ApiError::out_of_reach)?;
     let known = servers::of_users(state.db.read(), &[user.id]).await?;
     let models = acts::user_models(state, &admin.principal, &[user], &known).await?;
-    let model = models.into_iter().next().ok_or_else(ApiError::out_of_reach)?;
+    let model = models
+        .into_iter()
+        .next()
+        .ok_or_else(ApiError::out_of_reach)?;
     let mut details = Vec::new();
     for server in model.servers.iter().flat_map(|servers| servers.values()) {
         details.push(server_details(admin, &name, server, &known).await);
@@ -83,9 +86,18 @@ fn about(admin: &Admin, model: UserModel) -> UserPage {
         created: model.created.flatten(),
         last_activity: model.last_activity.flatten(),
         roles: model.roles,
-        other_groups: if may.groups { others.collect() } else { Vec::new() },
+        other_groups: if may.groups {
+            others.collect()
+        } else {
+            Vec::new()
+        },
         groups,
-        info: model.user_info.flatten().as_ref().map(json).unwrap_or_default(),
+        info: model
+            .user_info
+            .flatten()
+            .as_ref()
+            .map(json)
+            .unwrap_or_default(),
         may,
         name: model.name,
         ..UserPage::default()
@@ -96,7 +108,9 @@ fn may(admin: &Admin, model: &UserModel) -> UserActs {
     let caller = &admin.principal;
     // Only administrators change administrators.
     let over = model.admin != Some(true) || caller.owner.admin();
-    let own = caller.username().is_some_and(|own| own.as_str() == model.name);
+    let own = caller
+        .username()
+        .is_some_and(|own| own.as_str() == model.name);
     UserActs {
         edit: over && caller.require::<EditUser>(model.name.clone()).is_ok(),
         make_admin: may_make_admins(caller),
@@ -121,11 +135,17 @@ async fn server_details(
     model: &ServerModel,
     known: &[Server],
 ) -> ServerDetails {
-    let at = ServerRef::new(Username::stored(user), ServerName::stored(model.name.clone()));
+    let at = ServerRef::new(
+        Username::stored(user),
+        ServerName::stored(model.name.clone()),
+    );
     let stored = known.iter().find(|server| server.at == at);
     let state = state_of(model);
     let failure = stored.and_then(|server| server.last_failure.as_ref());
-    let log = match (admin.principal.require::<ReadServerOutput>(at.clone()), stored) {
+    let log = match (
+        admin.principal.require::<ReadServerOutput>(at.clone()),
+        stored,
+    ) {
         (Ok(granted), Some(server)) => Some(output(admin, &granted, server).await),
         (Ok(_), None) => Some(String::new()),
         (Err(_), _) => None,
@@ -164,13 +184,23 @@ async fn output(admin: &Admin, granted: &Granted<ReadServerOutput>, server: &Ser
     if *granted.subject() != server.at {
         return String::new();
     }
-    let state = server.spawner_state.as_ref().filter(|state| !state.is_null());
+    let state = server
+        .spawner_state
+        .as_ref()
+        .filter(|state| !state.is_null());
     if let Some(state) = state {
-        let lines = admin.state.manager.spawner.output_tail(state, LOG_LINES).await;
+        let lines = admin
+            .state
+            .manager
+            .spawner
+            .output_tail(state, LOG_LINES)
+            .await;
         if !lines.is_empty() {
             return lines.join("\n");
         }
     }
     let failure = server.last_failure.as_ref();
-    failure.map(|failure| failure.output.join("\n")).unwrap_or_default()
+    failure
+        .map(|failure| failure.output.join("\n"))
+        .unwrap_or_default()
 }

@@ -27,7 +27,9 @@ pub(in crate::http::pages) async fn change(
     }
     let name = named(&admin);
     match apply(&admin, &name, &form).await {
-        Ok((name, word)) => Ok(found(&admin.url("/user", &[("name", &name), ("done", word)]))),
+        Ok((name, word)) => Ok(found(
+            &admin.url("/user", &[("name", &name), ("done", word)]),
+        )),
         Err(error) => {
             let admin = admin.afterwards().await?;
             let notice = Some(Notice::error(words(&error)));
@@ -72,7 +74,10 @@ fn fields(form: &RawForm) -> Map<String, Value> {
         fields.insert("name".to_owned(), Value::from(name));
     }
     if form.field("has_admin").is_some() {
-        fields.insert("admin".to_owned(), Value::from(form.field("admin").is_some()));
+        fields.insert(
+            "admin".to_owned(),
+            Value::from(form.field("admin").is_some()),
+        );
     }
     fields
 }

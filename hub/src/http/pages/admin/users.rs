@@ -30,7 +30,9 @@ pub(in crate::http::pages) async fn list(admin: Admin) -> Result<Response, PageE
 fn sizes(admin: &Admin) -> Sizes {
     let config = &admin.state.config.jupyterhub;
     Sizes {
-        default: config.api_page_default_limit.clamp(1, config.api_page_max_limit.max(1)),
+        default: config
+            .api_page_default_limit
+            .clamp(1, config.api_page_max_limit.max(1)),
         max: config.api_page_max_limit,
     }
 }

@@ -53,7 +53,7 @@ pub struct ShutdownPage {
     /// How many servers are not stopped.
     pub running: u64,
     /// How many services the hub runs: they stop with it.
-    pub services: usize,
+    pub managed_services: usize,
     /// Whether the configuration stops servers with the hub.
     pub stops_servers: bool,
     /// Whether the configuration stops the proxy with the hub.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::{Ended, Starting};
+use crate::auth::auth_state::AuthStates;
 use crate::config::PerServer;
 use crate::db::{self, DbError};
 use crate::domain::server::Server;

@@ -57,7 +57,12 @@ fn nobody_filters_by_what_they_do_not_see() {
         activity: false,
         groups: false,
     };
-    for query in ["admin=true", "activity=1d", "group=lab", "sort=-last_activity"] {
+    for query in [
+        "admin=true",
+        "activity=1d",
+        "group=lab",
+        "sort=-last_activity",
+    ] {
         let uri = format!("/hub/admin?{query}").parse().unwrap();
         assert!(Listing::read(&uri, SIZES_HERE, nothing).is_err(), "{query}");
         assert!(Listing::read(&uri, SIZES_HERE, ALL).is_ok(), "{query}");
@@ -74,8 +79,14 @@ fn filters_of_the_database() {
         .filter(None, now);
     let week_ago = "2026-11-15T00:00:00Z".parse().unwrap();
     assert_eq!(filter.seen, Some(Seen::NotSince(week_ago)));
-    assert_eq!((filter.admin, filter.group.as_deref()), (Some(true), Some("lab")));
-    assert_eq!((filter.order, filter.descending), (UserOrder::LastActivity, true));
+    assert_eq!(
+        (filter.admin, filter.group.as_deref()),
+        (Some(true), Some("lab"))
+    );
+    assert_eq!(
+        (filter.order, filter.descending),
+        (UserOrder::LastActivity, true)
+    );
 }
 
 #[test]
@@ -94,7 +105,11 @@ fn pages() {
             "offset=50&sort=id",
             50,
             230,
-            (51, 100, "/a?sort=id /a?sort=id /a?sort=id&offset=100 /a?sort=id&offset=200"),
+            (
+                51,
+                100,
+                "/a?sort=id /a?sort=id /a?sort=id&offset=100 /a?sort=id&offset=200",
+            ),
         ),
         ("offset=200", 30, 230, (201, 230, "/a /a?offset=150  ")),
         // Somebody else deleted what was here: the way back leads to where something is.
