@@ -92,7 +92,6 @@ fn user(line: &str) -> Option<(String, Entry)> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 
