@@ -157,7 +157,8 @@ async fn people_log_in_at_a_real_openid_provider() {
     let page = log_in(&mut again, "zoe").await.expect(200);
     assert_eq!(page.url.path(), "/hub/token");
 
-    let log = stack.log();
+    // Which arguments came is logged, and nothing of what they say.
+    let log = stack.log().replace("code=[secret]", "");
     for secret in ["the-hubs-secret", "code=", "eyJ"] {
         assert!(!log.contains(secret), "{secret} is in the log");
     }
