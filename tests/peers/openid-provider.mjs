@@ -49,8 +49,6 @@ const server = http.createServer(async (request, response) => {
       groups: ['groups'],
     },
     features: { revocation: { enabled: true } },
-    // One token at a time: an access token that is over leaves its refresh token good.
-    revokeGrantPolicy: () => false,
     findAccount,
   });
   answer = provider.callback();
