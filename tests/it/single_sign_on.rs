@@ -157,14 +157,15 @@ async fn people_log_in_at_a_real_openid_provider() {
     let page = log_in(&mut again, "zoe").await.expect(200);
     assert_eq!(page.url.path(), "/hub/token");
 
-    let log = stack.log();
+    // Which arguments came is logged, and nothing of what they say.
+    let log = stack.log().replace("code=[secret]", "");
     for secret in ["the-hubs-secret", "code=", "eyJ"] {
         assert!(!log.contains(secret), "{secret} is in the log");
     }
 }
 
 #[tokio::test]
-async fn a_login_at_a_real_openid_provider_is_refreshed() {
+async fn a_login_that_a_real_openid_provider_takes_back_is_over() {
     let provider = Provider::start().await;
     let key = "5a".repeat(32);
     let more = format!(
@@ -183,7 +184,8 @@ keys = [\"{key}\"]
     assert_eq!(first["oidc_user"]["email"], "zoe@ship.example");
     let token = |state: &Value| state["access_token"].as_str().expect("a token").to_owned();
 
-    // The provider forgets the access token; the refresh token brings another.
+    visitor.get("hub/home").await.expect(200);
+    // The provider takes back what it granted: the login is over, here as there.
     let revoke = async |token: &str| {
         let form = [
             ("client_id", "hub"),
@@ -195,16 +197,6 @@ keys = [\"{key}\"]
         client.send(request.form(&form)).await.expect(200);
     };
     revoke(&token(&first)).await;
-    let second = eventually_some(PATIENCE, "the login is refreshed", async || {
-        visitor.get("hub/home").await.expect(200);
-        let state = kept().await;
-        (state["access_token"] != first["access_token"]).then_some(state)
-    })
-    .await;
-    // And when that is over, too, so is the login.
-    let refresh = second["refresh_token"].as_str().expect("a refresh token");
-    revoke(refresh).await;
-    revoke(&token(&second)).await;
     eventually(PATIENCE, "the login is over", async || {
         visitor.get("hub/home").await.status == 302
     })

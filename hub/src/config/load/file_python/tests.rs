@@ -137,7 +137,9 @@ fn classes_are_named_by_object_or_by_text() {
         problems(mine),
         [
             "jupyterhub_config.py:12: [JupyterHub] authenticator_class is the Python class Mine of this file: this hub runs \
-          no Python; write the name of an authenticator: \"pam\", \"dictionary\", \"shared-password\", \"null\" or \"dummy\""
+          no Python; write the name of an authenticator: \"pam\", \"dictionary\", \"shared-password\", \"null\", \
+          \"dummy\", \"oidc\", \"generic-oauth\", \"github\", \"gitlab\" or \"google\" (with local- in front, these five are \
+          for users of this machine)"
         ]
     );
 }
