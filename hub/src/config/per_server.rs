@@ -96,7 +96,8 @@ impl PerServer {
             Json::String(text) => flags::node(text, &place),
             Json::Array(items) if items.len() == 1 => match &items[0] {
                 Json::String(text) => flags::node(text, &place),
-                item => Node::from_json(item, &place),
+                item @ (Json::Number(_) | Json::Bool(_)) => Node::from_json(item, &place),
+                _ => return first,
             },
             _ => return first,
         };

@@ -518,7 +518,7 @@ fn everybodys(renderer: &Renderer, text: &str) -> Vec<(&'static str, Result<Stri
                 url: format!("/hub/spawn/ada?next={text}"),
                 error_message: Some(format!("Too many servers {text}")),
                 spawner_options_form: Some(
-                    "<label>Memory <input name=\"memory\"></label><script>let x = 1;</script>"
+                    "<label for=\"memory\">Memory</label> <input id=\"memory\" name=\"memory\">"
                         .to_owned(),
                 ),
                 profiles: vec![profile(text, "small", true), profile(text, "large", false)],

@@ -242,8 +242,14 @@ impl Suite<'_> {
             format!("a refused commit became {begun:?}"),
         )?;
         let started = committing.started()?;
+        // What waited for the commit may need a moment to go away.
+        let gone = async {
+            while self.spawner.poll(&started.placed.state).await == Poll::Running {
+                sleep(PAUSE).await;
+            }
+        };
         require(
-            self.spawner.poll(&started.placed.state).await != Poll::Running,
+            timeout(PATIENCE, gone).await.is_ok(),
             "it runs, though it was not committed",
         )?;
         require(!started.is_there().await, "something answers")

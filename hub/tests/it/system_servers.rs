@@ -48,8 +48,11 @@ fn scene(mode: &str) -> Scene {
     scene.config.jupyterhub.spawner_class = SpawnerClass::Local;
     // However busy this machine is.
     scene.config.spawner.http_timeout = Duration::from_secs(300);
-    let open = std::fs::Permissions::from_mode(0o777);
-    std::fs::set_permissions(scene.dir.path(), open).unwrap();
+    std::fs::write(scene.path("starts"), "").unwrap();
+    for path in [scene.dir.path().to_owned(), scene.path("starts")] {
+        let open = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(path, open).unwrap();
+    }
     scene
 }
 

@@ -121,6 +121,7 @@ async fn case_94_secrets_of_servers_are_not_in_the_log() {
         .send()
         .await
         .expect(302);
+    hub.state.manager.idle().await;
     hub.secret("opened-by-a-link");
     hub.secret(hub.spawner.token().expose());
     hub.is_well().await;
