@@ -232,7 +232,7 @@ fn is_active(server: &Server) -> bool {
 fn ask(admin: &Admin, form: &RawForm, order: &Order, jobs: &[Job]) -> Result<Response, PageError> {
     let (title, button, lines) = question(order, jobs.len());
     let fields = form
-        .pairs()
+        .texts()
         .filter(|(name, _)| !matches!(*name, "_xsrf" | "confirmed"))
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
     let list = listing(admin)?.url(&admin.url("", &[]));
