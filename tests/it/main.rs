@@ -1,6 +1,13 @@
 //! End-to-end tests: one module per promise, real programs only.
 #![expect(clippy::expect_used, reason = "tests fail by panicking")]
 
+#[path = "../../hub/tests/it/system_logins/accounts.rs"]
+#[expect(
+    dead_code,
+    reason = "the hub's own tests use all of it; here is the same machine"
+)]
+#[expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod accounts;
 mod bad_input;
 mod browser;
 mod chp;
@@ -19,6 +26,7 @@ mod log_injection;
 mod login;
 mod logs;
 mod manual;
+mod manual_logins;
 mod metrics;
 mod new_project;
 mod openapi;
@@ -30,6 +38,7 @@ mod python_services;
 mod quickstart;
 mod rest_table;
 mod restart;
+mod roster;
 mod sdk_matrix;
 mod secrets_in_logs;
 mod service_kinds;
@@ -39,6 +48,7 @@ mod shares;
 mod shutdown;
 mod spec;
 mod subdomains;
+mod system_users;
 mod tokens;
 mod upstream_suite;
 mod whoami;
