@@ -31,6 +31,7 @@ pub mod dummy;
 pub mod identities;
 pub mod issue;
 pub mod login;
+mod memory;
 pub mod null;
 pub mod oauth;
 pub mod page;

@@ -230,15 +230,14 @@ fn files(config: &Config, findings: &mut Findings) {
     if let Some(log) = &config.own.event_log {
         writable_folder(log, "[hub] event_log", findings);
     }
-    for (setting, url) in [
-        ("[JupyterHub] bind_url", &hub.bind_url),
-        ("[JupyterHub] hub_bind_url", &hub.hub_bind_url),
-        (
-            "[ConfigurableHTTPProxy] api_url",
-            &config.proxy.api_url.first,
-        ),
+    let ours = config.proxy.should_start;
+    let api = &config.proxy.api_url.first;
+    for (setting, url, made) in [
+        ("[JupyterHub] bind_url", &hub.bind_url, ours),
+        ("[JupyterHub] hub_bind_url", &hub.hub_bind_url, true),
+        ("[ConfigurableHTTPProxy] api_url", api, ours),
     ] {
-        if let Some(socket) = &url.socket {
+        if let Some(socket) = url.socket.as_ref().filter(|_| made) {
             writable_folder(socket, setting, findings);
         }
     }
@@ -307,18 +306,6 @@ fn choices(config: &Config, findings: &mut Findings) {
         let message = "is plain http for the network: passwords and cookies can be read on the way. Set ssl_cert and ssl_key, or \
                        listen on 127.0.0.1 behind a proxy with TLS and set public_url";
         findings.warn("[JupyterHub] bind_url", message);
-    }
-    if hub.hub_bind_url.socket.is_some()
-        && hub.hub_connect_url.is_none()
-        && hub.spawner_class == SpawnerClass::Local
-        && hub.hub_socket_mode & 0o002 == 0
-    {
-        let message = format!(
-            "= {:#o} keeps servers out of the hub's socket, for they run as their users: 0o666 lets everybody on this machine \
-             connect (tokens are still asked for), or give the servers another way with hub_connect_url",
-            hub.hub_socket_mode
-        );
-        findings.warn("[JupyterHub] hub_socket_mode", message);
     }
     for url in config.proxy.api_url.iter().filter(|url| !is_local(url)) {
         let message = format!(

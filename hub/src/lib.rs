@@ -43,4 +43,5 @@ pub mod tasks;
 pub mod telemetry;
 pub mod token_command;
 pub mod typed_password;
+pub mod unix_sockets;
 pub mod upgrade_command;

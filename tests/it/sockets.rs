@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::spec;
 
-const WAIT: Duration = Duration::from_secs(90);
+const WAIT: Duration = Duration::from_secs(180);
 
 /// What stands in front of a proxy that listens on a socket, as nginx would: it passes on bytes.
 struct Front {
@@ -56,7 +56,7 @@ fn config(folder: &Path, front: &Front, proxy: &str) -> String {
         lean = spec::LEAN_SERVER,
         users = spec::USERS_MAY_OPEN_SERVICES,
         whoami = spec::whoami(),
-        culler = spec::culler(&["hub", "cull-idle", "--timeout=20", "--cull-every=2"]),
+        culler = spec::culler(&["hub", "cull-idle", "--timeout=45", "--cull-every=2"]),
     )
 }
 

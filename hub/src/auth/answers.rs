@@ -10,8 +10,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use hub_types::clock::Clock;
-use moka::future::Cache;
 
+use crate::auth::memory::Memory;
 use crate::bus::Bus;
 use crate::db::Db;
 use crate::domain::principal::Credential;
@@ -46,17 +46,14 @@ pub struct Answers {
     db: Db,
     bus: Bus,
     clock: Arc<dyn Clock>,
-    kept: Cache<(TokenId, bool), Arc<Kept>>,
+    kept: Memory<(TokenId, bool), Kept>,
 }
 
 impl Answers {
     /// None yet.
     #[must_use]
     pub fn new(db: Db, bus: Bus, clock: Arc<dyn Clock>) -> Self {
-        let kept = Cache::builder()
-            .max_capacity(CAPACITY)
-            .time_to_live(OUTAGE.to_std().unwrap_or_default())
-            .build();
+        let kept = Memory::new(CAPACITY, OUTAGE);
         Self {
             db,
             bus,
@@ -106,7 +103,8 @@ impl Answers {
     pub async fn keep(&self, credential: &Credential, stopped: bool, moment: Moment, body: Bytes) {
         if let Some(token) = token(credential) {
             let kept = Arc::new(Kept { moment, body });
-            self.kept.insert((token, stopped), kept).await;
+            let version = moment.identities;
+            self.kept.keep((token, stopped), version, kept).await;
         }
     }
 }

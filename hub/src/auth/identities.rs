@@ -12,9 +12,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use hub_types::clock::Clock;
 use hub_types::scope::{Catalogue, Scope};
 use hub_types::secret::{Token, TokenHash};
-use moka::future::Cache;
 
 use crate::auth::answers::Answers;
+use crate::auth::memory::Memory;
 use crate::bus::Bus;
 use crate::db::{
     Db, DbError, Session, groups, last_activity, roles, servers, services, sessions, shares,
@@ -88,7 +88,7 @@ struct Inner {
     /// The scopes that exist.
     catalogue: Arc<Catalogue>,
     resolution: TimeDelta,
-    cache: Cache<Key, Arc<Known>>,
+    cache: Memory<Key, Known>,
     /// Who is in which group: one snapshot for everybody.
     groups: Mutex<Option<GroupsSeen>>,
     /// Tokens whose secret stands in the configuration: the database knows their row, not their hash.
@@ -111,7 +111,7 @@ pub struct Identities(Arc<Inner>);
 impl std::fmt::Debug for Identities {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Identities")
-            .field("cached", &self.0.cache.entry_count())
+            .field("cached", &self.0.cache.len())
             .finish_non_exhaustive()
     }
 }
@@ -134,10 +134,7 @@ impl Identities {
             clock,
             catalogue,
             resolution,
-            cache: Cache::builder()
-                .max_capacity(CAPACITY)
-                .time_to_live(OUTAGE.to_std().unwrap_or_default())
-                .build(),
+            cache: Memory::new(CAPACITY, OUTAGE),
             groups: Mutex::default(),
             configured: RwLock::default(),
             uses: Mutex::default(),
@@ -390,7 +387,8 @@ impl Identities {
             expires,
             noted: AtomicI64::new(noted),
         });
-        self.0.cache.insert(key, Arc::clone(&known)).await;
+        let kept = Arc::clone(&known);
+        self.0.cache.keep(key, version, kept).await;
         self.used(&known)
     }
 
@@ -489,13 +487,19 @@ impl Identities {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        if let Some(known) = known
+        if let Some(known) = &known
             && known.version == version
             && now - known.read < TTL
         {
-            return Ok(known.groups);
+            return Ok(Arc::clone(&known.groups));
         }
-        let groups = Arc::new(groups::snapshot(self.0.db.read()).await?);
+        let seen = known.map(|known| known.groups);
+        let groups = groups::snapshot(self.0.db.read()).await?;
+        // Everybody who is known holds on to the snapshot that they were known with: mostly it is the same.
+        let groups = match seen {
+            Some(seen) if *seen == groups => seen,
+            _ => Arc::new(groups),
+        };
         let seen = GroupsSeen {
             version,
             read: now,

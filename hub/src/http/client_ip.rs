@@ -97,11 +97,15 @@ fn client_ip(
     // Who wrote the last entry: a program of this machine that was looked at, or a proxy that was named.
     let mut ours =
         client.is_none_or(|peer| trust.is_named(peer) || believed && trust.is_here(peer));
-    for entry in entries.iter().rev() {
+    for (nth, entry) in entries.iter().rev().enumerate() {
         if !ours {
             break;
         }
         let text = std::str::from_utf8(entry).unwrap_or_default();
+        // What configurable-http-proxy 5 writes of whoever asked it through a socket.
+        if nth == 0 && text.trim() == "undefined" {
+            continue;
+        }
         let Ok(entry) = text.trim().trim_matches(['[', ']']).parse::<IpAddr>() else {
             break;
         };
@@ -174,6 +178,8 @@ mod tests {
         };
         for (peer, said, expected) in [
             ("127.0.0.1", "", "127.0.0.1"),
+            ("127.0.0.1", "192.0.2.1,undefined", "192.0.2.1"),
+            ("127.0.0.1", "192.0.2.1,undefined,undefined", "127.0.0.1"),
             ("127.0.0.1", "192.0.2.1", "192.0.2.1"),
             ("::1", "192.0.2.1", "192.0.2.1"),
             // Our proxy, when the hub listens on the address of the machine.

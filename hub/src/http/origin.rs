@@ -5,6 +5,7 @@
 
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, header};
+use hub_types::socket_url;
 
 use crate::addresses::Addresses;
 
@@ -43,6 +44,13 @@ pub fn of_browser(addresses: &Addresses, headers: &HeaderMap) -> String {
 /// in JupyterHub: what proxies further out say counts for browsers only.
 #[must_use]
 pub fn of_client(addresses: &Addresses, headers: &HeaderMap) -> String {
+    // Clients of a socket have nothing better to call it than "localhost", or its path in lower case.
+    let through_proxy = ["x-forwarded-for", "x-forwarded-proto"];
+    if socket_url::split(&addresses.hub_origin).is_some()
+        && !through_proxy.iter().any(|name| headers.contains_key(*name))
+    {
+        return addresses.hub_origin.clone();
+    }
     let own = [addresses.hub_origin.as_str(), addresses.api_url.as_str()];
     let asked = host(headers);
     let direct = own.into_iter().find_map(|url| {
@@ -152,6 +160,16 @@ mod tests {
             assert_eq!(of_browser(&own, &headers(pairs)), expected);
         }
         assert_eq!(of_client(&own, &headers(&[])), "http://127.0.0.1:8081");
+        let socket = Addresses {
+            hub_origin: "http+unix://%2Frun%2Fhub.sock".into(),
+            ..addresses(Some("https://h.example"))
+        };
+        for host in ["localhost", "%2frun%2fhub.sock"] {
+            let asked = headers(&[("host", host)]);
+            assert_eq!(of_client(&socket, &asked), socket.hub_origin, "{host}");
+        }
+        let through_proxy = headers(&[("host", "h.example"), ("x-forwarded-for", "1.2.3.4")]);
+        assert_eq!(of_client(&socket, &through_proxy), "https://h.example");
         for (forwarded, expected) in [
             ("https", "https://h"),
             ("http, https", "https://h"),

@@ -148,11 +148,6 @@ impl ChpClient {
         aim.endpoint.clone()
     }
 
-    fn http(&self) -> reqwest::Client {
-        let aim = self.aim.read().unwrap_or_else(PoisonError::into_inner);
-        aim.http.clone()
-    }
-
     /// One request until it is answered below 500, or time is over.
     async fn ask(&self, call: &Call<'_>) -> Result<reqwest::Response, ProxyError> {
         let start = Instant::now();
@@ -175,13 +170,16 @@ impl ChpClient {
         &self,
         call: &Call<'_>,
     ) -> Result<Result<reqwest::Response, ProxyError>, (String, String)> {
-        let Endpoint { url, token } = self.endpoint();
         let Ok(_slot) = self.slots.acquire().await else {
-            return Err((url, "the hub is stopping".into()));
+            return Err((self.endpoint().url, "the hub is stopping".into()));
+        };
+        // Of one look: a token goes nowhere but where it belongs.
+        let (Endpoint { url, token }, http) = {
+            let aim = self.aim.read().unwrap_or_else(PoisonError::into_inner);
+            (aim.endpoint.clone(), aim.http.clone())
         };
         let asked = socket_url::through(&url).map_or_else(|| url.clone(), |(_, url)| url);
-        let mut request = self
-            .http()
+        let mut request = http
             .request(
                 call.method.clone(),
                 format!("{asked}/api/routes{}", call.path),
@@ -346,15 +344,15 @@ impl ProxyClient for ChpClient {
     }
 
     fn move_to(&self, api_url: Option<String>, token: Option<Token>) -> bool {
-        let mut endpoint = self.endpoint();
+        let mut aim = self.aim.write().unwrap_or_else(PoisonError::into_inner);
+        let mut endpoint = aim.endpoint.clone();
         if let Some(url) = api_url {
             endpoint.url = url;
         }
         if let Some(token) = token {
             endpoint.token = token;
         }
-        self.point_at(endpoint);
-        true
+        aim.turn(endpoint).is_ok()
     }
 
     async fn route(&self, routespec: &str) -> Result<Option<KnownRoute>, ProxyError> {

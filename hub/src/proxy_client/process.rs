@@ -321,7 +321,7 @@ impl ProxyProcess {
                 let output = Vec::new();
                 return Err(ProxyProcessError::NotReady { why, output });
             }
-            ready::remove_dead_sockets(guess);
+            ready::remove_dead_sockets(guess).await;
         }
         let held = process::hold(&self.deps.launcher, &plan).await?;
         let record = held.record().clone();

@@ -2,8 +2,8 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener, ToSocketAddrs as _};
-use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, PermissionsExt as _};
-use std::os::unix::net::{UnixListener as StdUnixListener, UnixStream};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::BindUrl;
 use crate::db::{Db, settings};
+use crate::unix_sockets::{self, There};
 
 /// Under which name the port is kept that "any free port" turned out to be. Servers and services that outlive the hub
 /// know it from their environment, so the next start must take the same.
@@ -61,7 +62,7 @@ impl Listener {
 /// When the address is taken or not this machine's, with what to change.
 pub(super) async fn bind(url: &BindUrl, mode: u32, db: &Db) -> anyhow::Result<(Listener, u16)> {
     if let Some(path) = &url.socket {
-        let listener = on_socket(path, mode).with_context(|| {
+        let listener = on_socket(path, mode).await.with_context(|| {
             format!(
                 "cannot listen on the socket {} of JupyterHub.hub_bind_url",
                 path.display()
@@ -115,16 +116,15 @@ fn open(host: &str, port: u16) -> anyhow::Result<StdListener> {
 
 /// Listens at `path`, where a socket may lie that nobody listens on any more. Its file gets its name when it has its mode:
 /// at no time can more connect than the mode lets in.
-fn on_socket(path: &Path, mode: u32) -> anyhow::Result<Listener> {
-    if let Ok(there) = std::fs::symlink_metadata(path) {
-        anyhow::ensure!(
-            there.file_type().is_socket(),
-            "there is a file of that name which is no socket; move it away"
-        );
-        anyhow::ensure!(
-            UnixStream::connect(path).is_err(),
-            "somebody listens there: is another hub running?"
-        );
+async fn on_socket(path: &Path, mode: u32) -> anyhow::Result<Listener> {
+    match unix_sockets::look(path).await {
+        There::Nothing | There::Dead => {}
+        There::NoSocket => {
+            anyhow::bail!("there is a file of that name which is no socket; move it away")
+        }
+        There::Alive => {
+            anyhow::bail!("somebody listens there, or it is not ours: is another hub running?")
+        }
     }
     let folder = path.parent().context("it is no path of a file")?;
     let private = folder.join(format!(".{}", random_urlsafe::<6>()));
@@ -147,6 +147,8 @@ fn named(first: &Path, path: &Path, mode: u32) -> io::Result<StdUnixListener> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixStream;
+
     use super::*;
 
     fn mode(path: &Path) -> u32 {
@@ -157,10 +159,10 @@ mod tests {
     async fn a_socket_has_its_mode_and_goes_with_the_hub() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("hub.sock");
-        let listener = on_socket(&path, 0o620).unwrap();
+        let listener = on_socket(&path, 0o620).await.unwrap();
         assert_eq!(mode(&path), 0o620);
         UnixStream::connect(&path).unwrap();
-        let refused = on_socket(&path, 0o600).unwrap_err().to_string();
+        let refused = on_socket(&path, 0o600).await.unwrap_err().to_string();
         assert!(refused.contains("another hub"), "{refused}");
         assert_eq!(mode(&path), 0o620);
         drop(listener);
@@ -174,12 +176,16 @@ mod tests {
         let path = folder.path().join("hub.sock");
         drop(StdUnixListener::bind(&path).unwrap());
         assert!(path.exists());
-        let listener = on_socket(&path, 0o600).unwrap();
+        let listener = on_socket(&path, 0o600).await.unwrap();
         UnixStream::connect(&path).unwrap();
         drop(listener);
         std::fs::write(&path, "mine").unwrap();
-        assert!(on_socket(&path, 0o600).is_err());
+        assert!(on_socket(&path, 0o600).await.is_err());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
-        assert!(on_socket(&folder.path().join("no/hub.sock"), 0o600).is_err());
+        assert!(
+            on_socket(&folder.path().join("no/hub.sock"), 0o600)
+                .await
+                .is_err()
+        );
     }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// Each floor with the modules on it, lowest first. A module may use its own floor and those below.
 const FLOORS: &[&[&str]] = &[
-    &["domain", "failpoint"],
+    &["domain", "failpoint", "unix_sockets"],
     &["config", "bus", "addresses", "metrics", "event_log"],
     &["db"],
     &[

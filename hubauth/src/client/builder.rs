@@ -112,8 +112,13 @@ impl HubClientBuilder {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .user_agent(self.user_agent);
+        #[cfg(unix)]
         if let Some(path) = socket {
             builder = builder.unix_socket(path);
+        }
+        #[cfg(not(unix))]
+        if socket.is_some() {
+            return Err(setup("unix sockets are there on Unix only".to_owned()));
         }
         let http = builder.build().map_err(|error| ClientError::Setup {
             url: self.api_url.clone(),

@@ -52,6 +52,15 @@ impl Endpoint {
             .map_err(|error| malformed("JUPYTERHUB_HOST", error))?;
         let token_url = config.token_url();
         // The path of a socket is no host that the crate can send to; it need not, see `forward`.
+        let socket = |url: &str| socket_url::split(url).map(|(path, _)| path);
+        if socket(&token_url) != socket(&config.api_url) {
+            return Err(ConfigError::Malformed {
+                name: "oauth_token_url",
+                reason: "it is not at the socket of the API, or the API is at one and it is not"
+                    .to_owned(),
+                remedy: "Both go through the same unix socket, or neither through any",
+            });
+        }
         let sendable = socket_url::through(&token_url).map(|(_, url)| url);
         let token = TokenUrl::new(sendable.unwrap_or_else(|| token_url.clone()))
             .map_err(|error| malformed("JUPYTERHUB_API_URL", error))?;

@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use super::load::{Caller, Load, think};
 use super::steady;
 
-/// Longest wait for a server to be ready or gone; the machine may be busy.
+/// Longest wait for a server to be ready or gone, while nothing is in the way; the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Longest wait for the culler: its time-out, its sweeps and a busy machine.
-const CULLED: Duration = Duration::from_secs(150);
+/// The same for the culler: its time-out, its sweeps and a busy machine.
+const CULLED: Duration = Duration::from_secs(110);
 
 const MAX_HOPS: usize = 20;
 
@@ -170,7 +170,7 @@ impl Person {
     /// Makes sure that the server runs, whatever came of the one of yesterday.
     async fn bring_up(&mut self) -> Option<()> {
         let (begin, mut starts) = (Instant::now(), 0);
-        while begin.elapsed() < PATIENCE {
+        while self.load.record.calm_since(begin) < PATIENCE {
             match self.server().await? {
                 Some(server) if server["ready"] == true => {
                     self.load.record.count("server ready");
@@ -187,6 +187,9 @@ impl Person {
                     starts += 1;
                     self.ask_for_server().await?;
                 }
+            }
+            if !self.load.goes_on() {
+                return None;
             }
             think(&mut self.random, 200..500).await;
         }
@@ -253,7 +256,7 @@ impl Person {
 
     async fn gone(&mut self, what: &'static str, patience: Duration) -> Option<()> {
         let begin = Instant::now();
-        while begin.elapsed() < patience {
+        while self.load.record.calm_since(begin) < patience {
             // Who was told to come again comes again: a server that was left is not gone back to.
             if self.server().await == Some(None) {
                 self.load.record.count(what);

@@ -62,6 +62,17 @@ fn felt(troubles: &[(Instant, Option<Instant>)], begin: Instant, end: Instant) -
         .any(|(from, until)| *from <= end && until.is_none_or(|until| begin <= until + AFTERMATH))
 }
 
+/// How much of the time from `begin` to `end` nothing was felt of any of these, which are in their order.
+fn calm(troubles: &[(Instant, Option<Instant>)], begin: Instant, end: Instant) -> Duration {
+    let (mut from, mut calm) = (begin, Duration::ZERO);
+    for (trouble, over) in troubles {
+        calm += (*trouble).min(end).saturating_duration_since(from);
+        let felt_until = over.map_or(end, |over| over + AFTERMATH);
+        from = from.max(felt_until);
+    }
+    calm + end.saturating_duration_since(from)
+}
+
 fn beginning(text: &str) -> &str {
     let end = text
         .char_indices()
@@ -96,6 +107,11 @@ impl Record {
     /// Whether anything that began at `begin` and lasts until now can have felt some trouble.
     pub(super) fn felt_since(&self, begin: Instant) -> bool {
         felt(&self.state().troubles, begin, Instant::now())
+    }
+
+    /// For how long, of the time since `begin`, nothing was in the way of what should come to pass.
+    pub(super) fn calm_since(&self, begin: Instant) -> Duration {
+        calm(&self.state().troubles, begin, Instant::now())
     }
 
     /// Something worked.
@@ -186,17 +202,13 @@ impl Record {
         holds.then_some(())
     }
 
-    /// Something did not come to pass in time: excused if there was trouble meanwhile.
+    /// Something did not come to pass, although nothing was in its way for long enough.
     pub(super) fn too_late(&self, what: &'static str, begin: Instant, text: &str) {
-        if self.felt_since(begin) {
-            self.excuse(what);
-        } else {
-            self.fail(&format!(
-                "{what}: not within {:?}: {}",
-                begin.elapsed(),
-                beginning(text)
-            ));
-        }
+        let (took, calm) = (begin.elapsed(), self.calm_since(begin));
+        self.fail(&format!(
+            "{what}: not within {took:?}, {calm:?} of it calm: {}",
+            beginning(text)
+        ));
     }
 
     pub(super) fn tallies(&self) -> BTreeMap<&'static str, Tally> {
@@ -255,6 +267,39 @@ mod tests {
             assert_eq!(felt(&over, at(begin), at(end)), expected, "{begin} {end}");
         }
         assert!(felt(&[(at(100), None)], at(500), at(501)));
+    }
+
+    #[test]
+    fn time_counts_while_nothing_is_felt() {
+        let now = Instant::now();
+        let at = |seconds| now + Duration::from_secs(seconds);
+        // Felt from 100 to 115, from 120 to 135, and from 200 on.
+        let troubles = [
+            (at(100), Some(at(110))),
+            (at(120), Some(at(130))),
+            (at(200), None),
+        ];
+        for (begin, end, expected) in [
+            (0, 90, 90),
+            (0, 105, 100),
+            (105, 112, 0),
+            (105, 125, 5),
+            (90, 140, 10 + 5 + 5),
+            (0, 500, 100 + 5 + 65),
+            (210, 300, 0),
+        ] {
+            let found = calm(&troubles, at(begin), at(end));
+            assert_eq!(found.as_secs(), expected, "{begin} {end}");
+        }
+    }
+
+    #[test]
+    fn what_never_comes_is_told() {
+        let record = Record::new();
+        record.trouble_begins();
+        record.trouble_is_over();
+        record.too_late("it", Instant::now(), "");
+        assert_eq!(record.complaints().0.len(), 1);
     }
 
     #[test]

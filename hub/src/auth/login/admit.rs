@@ -37,9 +37,7 @@ impl Login {
         if !existing && new == Newcomers::Refuse {
             return Err(LoginRefusal::NotRegistered("it is no login".to_owned()).into());
         }
-        let (username, admin) = self
-            .judge((rules, policy), &name, existing, model)
-            .await?;
+        let (username, admin) = self.judge((rules, policy), &name, existing, model).await?;
         if !existing {
             self.add_user(&username).await?;
         }

@@ -135,9 +135,8 @@ impl Outbound {
         };
         let http = self.http.as_ref().map_err(|why| silent(why.clone()))?;
         let turn = timeout(TURN, self.turns.acquire()).await;
-        let _turn = match turn {
-            Ok(Ok(turn)) => turn,
-            _ => return Err(silent("too many logins at once".to_owned())),
+        let Ok(Ok(_turn)) = turn else {
+            return Err(silent("too many logins at once".to_owned()));
         };
         let request =
             reqwest::Request::try_from(request).map_err(|error| silent(describe(&error)))?;

@@ -241,9 +241,8 @@ pub fn available() -> Result<(), String> {
 pub fn helper_main() -> ExitCode {
     harden();
     // What modules print, and what they leave running, has nothing to do with the answer.
-    let answers = match own_stdout() {
-        Ok(answers) => answers,
-        Err(_) => return ExitCode::FAILURE,
+    let Ok(answers) = own_stdout() else {
+        return ExitCode::FAILURE;
     };
     let mut words = Vec::new();
     let read = io::stdin().take(LONGEST).read_to_end(&mut words);

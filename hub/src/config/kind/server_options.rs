@@ -126,7 +126,7 @@ fn child<'a>(node: &'a Node, key: &str) -> Option<&'a Node> {
 }
 
 /// The entries of a table in the order in which they were written, as far as lines tell.
-fn as_written<'a>(node: Option<&'a Node>) -> Vec<&'a Entry> {
+fn as_written(node: Option<&Node>) -> Vec<&Entry> {
     let mut entries: Vec<&Entry> = node
         .and_then(Node::as_table)
         .unwrap_or_default()

@@ -16,7 +16,7 @@ pub(super) static JUPYTERHUB: Class = class! {
     JupyterHub, "The hub itself: addresses, database, logins, roles, services.";
     works {
         bind_url: Bind => jupyterhub.bind_url,
-            "Where the proxy listens for the world, and under which path everything lives. An empty host means all interfaces, port 0 any free port.";
+            "Where the proxy listens for the world, and under which path everything lives. An empty host means all interfaces, port 0 any free port; http+unix://%2Frun%2Fpublic.sock is a unix socket.";
         ip: Host => jupyterhub.bind_url.host,
             "Host part of bind_url; empty means all interfaces.";
         port: Port => jupyterhub.bind_url.port,

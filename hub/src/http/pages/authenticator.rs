@@ -152,7 +152,7 @@ fn told(ClientIp(from): ClientIp, refused: &Refused) -> PageError {
     match (refused.fault, &refused.name) {
         (Fault::Person, Some(name)) => log_failure(name, from, why),
         (Fault::Answer | Fault::Away, _) => {
-            tracing::error!("nobody could be asked who logs in: {why}")
+            tracing::error!("nobody could be asked who logs in: {why}");
         }
         _ => tracing::warn!("a login was not ended: {why}"),
     }

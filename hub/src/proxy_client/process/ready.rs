@@ -1,7 +1,6 @@
 //! Waiting until a proxy listens.
 
 use std::io;
-use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::sleep;
 
 use super::ProxyAddresses;
+use crate::unix_sockets::{self, There};
 
 /// Longest wait for somebody to take a connection.
 const KNOCK: Duration = Duration::from_secs(2);
@@ -57,7 +57,11 @@ pub(super) async fn connects(addresses: &ProxyAddresses) {
 /// The address of the two where something listens already.
 pub(super) async fn taken(addresses: &ProxyAddresses) -> Option<&str> {
     for url in [&addresses.public, &addresses.api] {
-        if matches!(tokio::time::timeout(KNOCK, knock(url)).await, Ok(Ok(()))) {
+        let is_taken = match socket(url) {
+            Some(path) => unix_sockets::look(&path).await == There::Alive,
+            None => matches!(tokio::time::timeout(KNOCK, knock(url)).await, Ok(Ok(()))),
+        };
+        if is_taken {
             return Some(url);
         }
     }
@@ -66,11 +70,10 @@ pub(super) async fn taken(addresses: &ProxyAddresses) -> Option<&str> {
 
 /// Removes what a proxy that was killed has left of its sockets, once nobody is known to listen there: not every proxy does
 /// so itself.
-pub(super) fn remove_dead_sockets(addresses: &ProxyAddresses) {
+pub(super) async fn remove_dead_sockets(addresses: &ProxyAddresses) {
     let urls = [&addresses.public, &addresses.api].into_iter();
     for path in urls.filter_map(|url| socket(url)) {
-        let meta = std::fs::symlink_metadata(&path);
-        if meta.is_ok_and(|meta| meta.file_type().is_socket()) {
+        if unix_sockets::look(&path).await == There::Dead {
             let _ = std::fs::remove_file(&path);
         }
     }
@@ -122,7 +125,7 @@ mod tests {
         drop(public);
         assert_eq!(taken(&addresses).await, None);
         std::fs::write(dir.path().join("api"), "no socket").unwrap();
-        remove_dead_sockets(&addresses);
+        remove_dead_sockets(&addresses).await;
         bind("public").unwrap();
         assert!(dir.path().join("api").exists());
     }

@@ -71,7 +71,7 @@ async fn search_filters_and_order() {
         match query {
             // Who logs in and whose server starts was seen at the same moment.
             "sort=-last_activity&limit=3" => {
-                assert!(found.contains(&"zoe".to_owned()), "{found:?}")
+                assert!(found.contains(&"zoe".to_owned()), "{found:?}");
             }
             "activity=not-180d&sort=-last_activity" => {
                 assert_eq!(

@@ -1,5 +1,8 @@
 //! Commands at the steps of a server's life.
 
+use hub::auth::auth_state::AuthStates;
+use hub::config::CryptKey;
+
 use super::*;
 
 const RECORD: &str = r#"import json, sys
@@ -45,7 +48,9 @@ async fn hooks_are_asked_in_their_order_and_change_the_server() {
         .await;
     assert_eq!(start(&manager).await.unwrap(), StartOutcome::Ready);
     let url = format!("{}/user/alice/env", proxy.public);
-    let env: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+    let http = reqwest::Client::builder().build().unwrap();
+    let env = http.get(url).send().await.unwrap();
+    let env: Value = env.json().await.unwrap();
     for (name, value) in [
         ("FROM", Some("pre")),
         ("AUTH", Some("None")),
@@ -132,4 +137,31 @@ async fn a_hook_that_hangs_ends_with_the_start() {
     })
     .await;
     assert_eq!(scene.starts().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_hook_is_told_what_is_kept_of_the_login() {
+    let mut scene = Scene::new("");
+    let hook = command(&scene);
+    (
+        scene.config.spawner.auth_state_hook,
+        scene.config.spawner.pre_spawn_hook,
+    ) = (hook.clone(), hook);
+    scene.config.authenticator.enable_auth_state = true;
+    scene.config.crypt_keeper.keys = vec![CryptKey::parse(&"5a".repeat(32)).unwrap()];
+    let proxy = TestProxy::start().await;
+    let manager = scene
+        .hub("one", &proxy.client(), Arc::new(SystemClock))
+        .await;
+    let alice = db::users::find(manager.db.read(), "alice").await.unwrap();
+    let alice = alice.unwrap().id;
+    let states = AuthStates::new(manager.db.clone(), &manager.config);
+    let state = serde_json::json!({"access_token": "from-the-provider"});
+    let tx = manager.db.write().await.unwrap();
+    states.write(&tx, alice, Some(&state)).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(start(&manager).await.unwrap(), StartOutcome::Ready);
+    let notes = notes(&scene);
+    assert_eq!(notes[0]["auth_state"], state);
+    assert!(!notes[1].to_string().contains("from-the-provider"));
 }

@@ -130,7 +130,7 @@ async fn nothing_is_kept_unless_that_is_wanted() {
     // With another key it is as if there were nothing.
     let other = kept
         .restart(|config| {
-            config.crypt_keeper.keys = vec![CryptKey::parse(&"a5".repeat(32)).unwrap()]
+            config.crypt_keeper.keys = vec![CryptKey::parse(&"a5".repeat(32)).unwrap()];
         })
         .await;
     assert_eq!(state(&other, "mal").await, Value::Null);

@@ -5,7 +5,7 @@ use url::Url;
 
 use super::super::apply::State;
 use crate::config::kind::address::routespec;
-use crate::config::{BindUrl, Config};
+use crate::config::{BindUrl, Config, SpawnerClass};
 use crate::domain::subdomain::Hook;
 
 /// Fills in what follows from other addresses, and checks.
@@ -19,10 +19,40 @@ pub(super) fn check(config: &mut Config, state: &mut State) {
     hub_socket(config, state);
 }
 
+/// How much longer than its folder's the path is at which the hub's socket is made: `/.`, eight characters, `/s`.
+const FIRST_NAME: usize = 12;
+
 /// What servers are told must lead them to the socket. Source: seen with the single-user server of JupyterHub 6.1, whose
 /// `yarl` takes the path for the name of a host, and those have no capitals.
 fn hub_socket(config: &Config, state: &mut State) {
     let hub = &config.jupyterhub;
+    if let Some(path) = &hub.hub_bind_url.socket {
+        if hub.hub_connect_ip.is_some() {
+            let message = "names a host, and hub_bind_url is a unix socket, which is at none: write hub_connect_url";
+            state.problem("JupyterHub", "hub_connect_ip", message);
+        }
+        let folder = path.parent().map_or(0, |folder| folder.as_os_str().len());
+        // It is made in a folder of its own first, see `serve::listen`.
+        if folder + FIRST_NAME > socket_url::MAX_PATH {
+            let message = format!(
+                "= the socket {}: its folder has too long a path; at most {} bytes",
+                path.display(),
+                socket_url::MAX_PATH - FIRST_NAME
+            );
+            state.problem("JupyterHub", "hub_bind_url", message);
+        }
+        let apart = hub.spawner_class == SpawnerClass::Local
+            && hub.hub_connect_url.is_none()
+            && config.spawner.hub_connect_url.is_none();
+        if apart && hub.hub_socket_mode & 0o002 == 0 {
+            let message = format!(
+                "= {:#o} keeps servers out of the hub's socket, for they run as their users: 0o666 lets everybody on this machine \
+                 connect (tokens are still asked for), or give the servers another way with hub_connect_url",
+                hub.hub_socket_mode
+            );
+            state.warn("JupyterHub", "hub_socket_mode", message);
+        }
+    }
     let url = hub.hub_connect_origin(0);
     let Some((path, _)) = socket_url::split(&url) else {
         return;
@@ -186,9 +216,6 @@ fn host_cookies(config: &Config, state: &mut State) {
 
 /// Two listeners cannot share an address. A proxy that somebody else starts may be on another machine.
 fn listeners(config: &Config, state: &mut State) {
-    if !config.proxy.should_start {
-        return;
-    }
     let listeners: [(&str, &str, &BindUrl); 3] = [
         ("JupyterHub", "bind_url", &config.jupyterhub.bind_url),
         (
@@ -207,6 +234,9 @@ fn listeners(config: &Config, state: &mut State) {
             let message =
                 "is a unix socket, which has no host and no port: remove the traits that set them";
             state.problem(class, name, message);
+        }
+        if !config.proxy.should_start {
+            continue;
         }
         for (_, other_name, other) in &listeners[..index] {
             if url.socket.is_some() && url.socket == other.socket {

@@ -36,13 +36,43 @@ fn what_contradicts_a_socket_is_told() {
             "[JupyterHub] hub_bind_url is wrong: a unix socket is written with its absolute path, percent-encoded",
         ),
         (
+            "hub_bind_url = 'http+unix://%2Fs'\nhub_connect_ip = '10.0.0.1'",
+            "[JupyterHub] hub_connect_ip names a host, and hub_bind_url is a unix socket",
+        ),
+        (
+            &format!("hub_bind_url = 'http+unix://%2F{}%2Fs'", "f".repeat(96)),
+            "its folder has too long a path; at most 95 bytes",
+        ),
+        (
             "hub_socket_mode = 660",
             "[JupyterHub] hub_socket_mode must be the mode of a file, e.g. 0o600",
+        ),
+        // Whoever starts the proxy.
+        (
+            "hub_bind_url = 'http+unix://%2Fs'\nhub_ip = '::'\n[Proxy]\nshould_start = false\n[ConfigurableHTTPProxy]\nauth_token = 'x'",
+            "[JupyterHub] hub_bind_url is a unix socket, which has no host and no port",
         ),
     ] {
         let found = problems(&format!("{DUMMY}{text}\n"));
         assert_eq!(found.len(), 1, "{text}: {found:#?}");
         assert!(found[0].contains(expected), "{text}: {found:#?}");
+    }
+}
+
+#[test]
+fn sockets_that_servers_cannot_reach_are_told() {
+    for (text, told) in [
+        ("", true),
+        ("hub_socket_mode = 0o666", false),
+        ("hub_connect_url = 'http://10.0.0.1:8081'", false),
+        ("spawner_class = 'simple'", false),
+        ("[Spawner]\nhub_connect_url = 'http://10.0.0.1:8081'", false),
+    ] {
+        let text = format!("{DUMMY}hub_bind_url = 'http+unix://%2Frun%2Fhub.sock'\n{text}\n");
+        let said = warnings(&text)
+            .iter()
+            .any(|line| line.contains("keeps servers out"));
+        assert_eq!(said, told, "{text}");
     }
 }
 

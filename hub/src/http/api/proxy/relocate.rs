@@ -5,6 +5,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use hub_types::secret::{MAX_TOKEN_LEN, Token};
+use hub_types::socket_url;
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -84,9 +85,14 @@ fn api_url(text: &str) -> Result<String, ApiError> {
             quoted(text)
         ))
     };
+    if let Some((path, "" | "/")) = socket_url::split(text) {
+        return Ok(socket_url::origin(&path));
+    }
     let url = Url::parse(text).map_err(|_| wrong("is not a URL"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
-        return Err(wrong("must begin with http:// or https:// and name a host"));
+        return Err(wrong(
+            "must begin with http:// or https:// and name a host, or with http+unix:// and name a socket",
+        ));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(wrong("must not hold a password; use auth_token"));
@@ -137,6 +143,12 @@ mod tests {
             ),
             ("http://u:p@proxy", None),
             ("http://proxy?x", None),
+            (
+                "http+unix://%2frun%2Fapi.sock/",
+                Some("http+unix://%2Frun%2Fapi.sock"),
+            ),
+            ("http+unix://%2Frun%2Fapi.sock/x", None),
+            ("http+unix:///run/api.sock", None),
             ("ftp://proxy", None),
             ("proxy:8001", None),
             ("", None),

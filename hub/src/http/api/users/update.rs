@@ -36,7 +36,7 @@ pub(in crate::http::api) async fn update(
     let changed = apply(&state, &caller, granted, user, &change).await?;
     // Groups are known by the names of their members: the caller's view of them is from before.
     let caller = caller.with_groups(groups::snapshot(state.db.read()).await?);
-    let mut models = user_models(&state, &caller, &[changed.clone()], false).await?;
+    let mut models = user_models(&state, &caller, std::slice::from_ref(&changed), false).await?;
     let mut model = models.pop().ok_or_else(ApiError::out_of_reach)?;
     // The scope that edits users holds the one that reads this.
     model.auth_state = Some(state.login.auth_states().of(&changed).await?);
