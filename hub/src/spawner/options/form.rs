@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{InvalidOptions, Options};
 use crate::config::{FieldKind, OptionsFromForm};
 
-/// The fields of a form: each a list, of texts or of [`file`]s.
+/// The fields of a form: each a list, of texts or of [`file()`]s.
 pub type Fields = BTreeMap<String, Vec<Value>>;
 
 /// A file of a form, as JupyterHub keeps it: its bytes as base64.
