@@ -140,6 +140,8 @@ pub enum Refreshed {
     Gone(String),
     /// This is what is known now.
     New(AuthModel),
+    /// Nobody could be asked, but what is kept of the login is this from now on.
+    Tokens(Value),
 }
 
 /// Why nobody could be asked.

@@ -168,6 +168,10 @@ impl Login {
         &*self.authenticator
     }
 
+    pub(super) fn db(&self) -> &Db {
+        &self.db
+    }
+
     /// What is kept of logins.
     #[must_use]
     pub fn auth_states(&self) -> &AuthStates {

@@ -86,9 +86,10 @@ mod tests {
         assert!(memory.get(&(99, 7)).await.is_some());
         assert!(memory.get(&(98, 7)).await.is_none());
         memory.0.cache.run_pending_tasks().await;
-        while memory.len() > 50 {
+        for _ in 0..100 {
             memory.0.cache.run_pending_tasks().await;
         }
+        assert!(memory.len() <= 50, "{memory:?}");
         // An answer that took long is no newer than it is.
         memory.keep((7, 7), 7, Arc::new(())).await;
         assert!(memory.get(&(99, 7)).await.is_some());

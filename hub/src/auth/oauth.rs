@@ -175,7 +175,9 @@ impl OAuthUsers {
             Vendor::GitLab(gitlab) => gitlab.allows_somebody(),
             Vendor::Generic | Vendor::Oidc(_) | Vendor::Google => false,
         };
-        let of_all = !(settings.allowed_scopes.is_empty() && settings.allowed_groups.is_empty());
+        let of_all = !(settings.allowed_scopes.is_empty()
+            && settings.allowed_groups.is_empty()
+            && settings.admin_groups.is_empty());
         (of_vendor || of_all) && !settings.allow_all
     }
 

@@ -136,6 +136,12 @@ impl Login {
     async fn refreshed(&self, user: &User, known: &Known) -> Result<bool, DbError> {
         Ok(match self.asked_again(user).await? {
             Ok(Refreshed::Unchanged) => true,
+            Ok(Refreshed::Tokens(state)) => {
+                let tx = self.db().write().await?;
+                self.auth_states().write(&tx, user.id, Some(&state)).await?;
+                tx.commit().await?;
+                known.holds()
+            }
             Ok(Refreshed::New(model)) => {
                 match self.take(user, &model).await {
                     Ok(()) => {}

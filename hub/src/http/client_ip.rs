@@ -73,6 +73,11 @@ impl Trust<'_> {
         named.iter().any(|network| network.contains(address))
     }
 
+    /// Whether whoever comes through the hub's socket is let in by nobody but the hub's own user.
+    fn is_own_socket(&self) -> bool {
+        self.0.hub_bind_url.socket.is_none() || self.0.hub_socket_mode & 0o077 == 0
+    }
+
     /// Whether the address is this machine's.
     fn is_here(&self, address: IpAddr) -> bool {
         let listens = self.0.hub_bind_url.host.parse::<IpAddr>();
@@ -95,8 +100,10 @@ fn client_ip(
         .collect();
     let mut client = peer.map(|peer| peer.to_canonical());
     // Who wrote the last entry: a program of this machine that was looked at, or a proxy that was named.
-    let mut ours =
-        client.is_none_or(|peer| trust.is_named(peer) || believed && trust.is_here(peer));
+    let mut ours = client.map_or_else(
+        || trust.is_own_socket(),
+        |peer| trust.is_named(peer) || believed && trust.is_here(peer),
+    );
     for (nth, entry) in entries.iter().rev().enumerate() {
         if !ours {
             break;

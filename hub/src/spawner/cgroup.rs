@@ -149,10 +149,13 @@ fn place(cgroup: &str, mounts: &str) -> Result<PathBuf, String> {
 
 /// Makes the folder for the servers' cgroups, from the cgroup that the hub is in.
 fn prepare(own: &Path) -> Result<PathBuf, String> {
-    // A hub before this one, or systemd's DelegateSubgroup, has been here.
-    let base = match own.file_name() {
-        Some(last) if last == HUB => own.parent().unwrap_or(own),
-        _ => own,
+    // With systemd's DelegateSubgroup the hub has a place of its own below a cgroup that is for it to arrange. Where it has
+    // not, others look after what is there: systemd could start no hub again in a cgroup that this one has rearranged.
+    let base = match (own.file_name(), own.parent()) {
+        (Some(last), Some(base)) if last == HUB => base,
+        // The root of all cgroups may have both, processes and children with limits; it has no type.
+        _ if !own.join("cgroup.type").exists() => own,
+        _ => return Err(format!("{} was not delegated to the hub", own.display())),
     };
     let at = |path: &Path| {
         let path = path.display().to_string();
@@ -167,10 +170,6 @@ fn prepare(own: &Path) -> Result<PathBuf, String> {
     }
     let servers = base.join(SERVERS);
     fs::create_dir_all(&servers).map_err(at(&servers))?;
-    // The root of all cgroups may have both, processes and children with limits; it has no type.
-    if base.join("cgroup.type").exists() {
-        move_out(base)?;
-    }
     let wanted = CONTROLLERS
         .map(|controller| format!("+{controller}"))
         .join(" ");
@@ -181,45 +180,35 @@ fn prepare(own: &Path) -> Result<PathBuf, String> {
     Ok(servers)
 }
 
-/// Moves the hub and what it has started from `base` into its child for the hub. What is of others stays, and then there
-/// can be no limits.
-fn move_out(base: &Path) -> Result<(), String> {
-    let hub = base.join(HUB);
-    fs::create_dir_all(&hub).map_err(|error| format!("{}: {error}", hub.display()))?;
-    let procs = base.join("cgroup.procs");
-    let processes =
-        fs::read_to_string(&procs).map_err(|error| format!("{}: {error}", procs.display()))?;
-    for pid in processes.lines().filter(|pid| is_ours(pid)) {
-        // One that has ended in the meantime is no mistake; one that stays is told by the next step.
-        let _ = fs::write(hub.join("cgroup.procs"), pid);
-    }
-    Ok(())
-}
-
-/// Whether a process is this one, or was started by it.
-fn is_ours(pid: &str) -> bool {
-    let own = std::process::id().to_string();
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // State and parent follow the name, which may hold anything.
-    let parent = stat
-        .rsplit_once(") ")
-        .and_then(|(_, rest)| rest.split(' ').nth(1));
-    pid == own || parent == Some(own.as_str())
-}
-
 fn enter(folder: &Path, pid: u32, limits: Limits) -> io::Result<()> {
     match fs::create_dir(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
-    for (file, text) in [("memory.max", "max"), ("cpu.max", "max")] {
-        // What the run before had.
-        let _ = fs::write(folder.join(file), text);
+    for file in ["memory.max", "memory.swap.max", "cpu.max"] {
+        // What the run before had. Without swap there is no file for it.
+        let _ = set(folder, file, "max");
     }
     for (file, text) in limits.files() {
-        fs::write(folder.join(file), text)?;
+        set(folder, file, &text)?;
+    }
+    if limits.memory.is_some() {
+        // What does not fit goes nowhere else.
+        match set(folder, "memory.swap.max", "0") {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => other?,
+        }
     }
     fs::write(folder.join("cgroup.procs"), pid.to_string())
+}
+
+/// Writes a file that the kernel has made: it makes no new one.
+fn set(folder: &Path, file: &str, text: &str) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .truncate(true)
+        .open(folder.join(file))?;
+    io::Write::write_all(&mut file, text.as_bytes())
 }
 
 #[cfg(test)]

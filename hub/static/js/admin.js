@@ -28,15 +28,19 @@ function sameAs(element) {
     href ? other.getAttribute("href") === href : other.name === name && (tagName !== "BUTTON" && name !== "user" || other.value === value));
 }
 
-// Replaces the list by that of a URL; what is selected, chosen and focused stays.
+// Replaces the list by that of a URL; what is selected, chosen and focused stays. Says whether it was: of two that are under
+// way the later one counts.
 async function show(url) {
   const mine = ++latest;
   const options = { headers: { Accept: "text/html" }, cache: "no-store", redirect: "manual" };
   const reply = await fetch(url, options);
-  if (reply.type === "opaqueredirect") return location.reload(); // logged out meanwhile
+  if (reply.type === "opaqueredirect") {
+    location.reload(); // logged out meanwhile
+    return false;
+  }
   const page = new DOMParser().parseFromString(await reply.text(), "text/html");
   const fresh = page.getElementById("users");
-  if (mine !== latest) return undefined;
+  if (mine !== latest) return false;
   if (!fresh) throw new Error("no list");
   const selected = new Set(boxes().filter((box) => box.checked).map((box) => box.value));
   const chosen = ["action", "group"].map((name) => region.querySelector(`.bulk [name="${name}"]`)?.value ?? "");
@@ -54,7 +58,7 @@ async function show(url) {
   if (count && count.textContent !== told) count.textContent = told;
   countSelected();
   document.dispatchEvent(new CustomEvent("hub:updated"));
-  return undefined;
+  return true;
 }
 
 region.addEventListener("change", (event) => {
@@ -66,18 +70,24 @@ region.addEventListener("change", (event) => {
 
 // A choice in a list or a pause in typing shows what it means at once.
 let typing = 0;
-function search() {
+let searching = false;
+async function search() {
   const query = new URLSearchParams();
   for (const [name, value] of new FormData(filters)) if (value) query.append(name, value);
   const url = `${filters.getAttribute("action")}?${query}`;
-  show(url).then(
-    () => history.replaceState(null, "", url),
-    () => {}, // the button still works
-  );
+  try {
+    if (await show(url)) {
+      history.replaceState(null, "", url);
+      searching = false;
+    }
+  } catch {
+    searching = false; // the button still works
+  }
 }
 filters.addEventListener("input", (event) => {
   if (event.target.type !== "search") return;
   clearTimeout(typing);
+  searching = true;
   typing = setTimeout(search, TYPING_MS);
 });
 
@@ -86,7 +96,7 @@ function watch() {
   const wait = Number(region.dataset.wait) || 0;
   pause = wait ? Math.max(pause, wait) : 0;
   setTimeout(async () => {
-    if (!document.hidden && region.dataset.wait) {
+    if (!document.hidden && !searching && region.dataset.wait) {
       try {
         await show(location.href);
         pause = 0;

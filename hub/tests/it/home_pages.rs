@@ -34,6 +34,8 @@ pub(crate) async fn row(hub: &Hub, user: &str, name: &str) -> Option<Server> {
 }
 
 async fn state(hub: &Hub, name: &str) -> ServerState {
+    // A page does not wait long for a start.
+    hub.state.manager.idle().await;
     row(hub, "alice", name).await.unwrap().state
 }
 

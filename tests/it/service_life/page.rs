@@ -32,6 +32,7 @@ async fn an_administrator_sees_how_services_are() {
     let password = format!("x{}", char::from(Key::Enter));
     browser.type_into("input[name=password]", &password).await;
     browser.at("home", |at| at.ends_with("/hub/home")).await;
+    browser.click("a[href=\"/hub/admin\"]").await;
     browser.click("a[href=\"/hub/admin/services\"]").await;
     browser.find("#service-whoami .status-ready").await;
     for text in [

@@ -143,6 +143,19 @@ impl<'c> AsyncHttpClient<'c> for Carrier<'_> {
     }
 }
 
+impl NoToken {
+    /// Whether it is what was shown to the provider that is not good any more. All else is the provider's trouble or ours,
+    /// and ends nobody's login. Source: RFC 6749, section 5.2; GitHub has words of its own.
+    pub(super) fn is_of_the_grant(&self) -> bool {
+        let codes = [
+            "invalid_grant",
+            "bad_refresh_token",
+            "bad_verification_code",
+        ];
+        matches!(self, Self::Refused(code) if codes.contains(&code.as_str()))
+    }
+}
+
 impl<'a> Carrier<'a> {
     fn new(outbound: &'a Outbound) -> Self {
         Self {
@@ -184,10 +197,12 @@ fn token(status: u16, body: &[u8]) -> Result<TokenResponse, NoToken> {
     };
     match said.filter(whole) {
         Some(said) if (200..300).contains(&status) => Ok(said),
-        _ if status >= 500 => Err(NoToken::Trouble(Trouble::Status {
-            host: "the provider".to_owned(),
-            status,
-        })),
+        _ if status >= 500 || matches!(status, 408 | 429) => {
+            Err(NoToken::Trouble(Trouble::Status {
+                host: "the provider".to_owned(),
+                status,
+            }))
+        }
         _ => Err(NoToken::Senseless),
     }
 }

@@ -37,9 +37,10 @@ pub(super) enum Trouble {
 }
 
 impl Trouble {
-    /// Whether the provider has understood, and says no: a token that is not good any more, say.
+    /// Whether the provider says that the token is not good (any more). Of others than that nothing follows: GitHub says
+    /// 403 to whoever asks too often, and something in between may say anything.
     pub(super) fn is_refusal(&self) -> bool {
-        matches!(self, Self::Status { status, .. } if (400..500).contains(status) && *status != 429)
+        matches!(self, Self::Status { status: 401, .. })
     }
 }
 

@@ -4,11 +4,11 @@
 use hub_types::names::Username;
 use serde_json::Value;
 
-use super::exchange::{self, NoToken, TokenResponse};
+use super::exchange::{self, TokenResponse};
 use super::outbound::Trouble;
 use super::person::Info;
 use super::settings::Endpoints;
-use super::{OAuthUsers, Vendor, from_id_token};
+use super::{OAuthUsers, Vendor, from_id_token, person};
 use crate::auth::page::Fault;
 use crate::auth::{AuthModel, AuthUnavailable, Refreshed};
 
@@ -44,8 +44,14 @@ impl OAuthUsers {
             asked = self.asked(&endpoints, token.clone(), state).await?;
         }
         if let (Asked::Over, Some(old)) = (&asked, refresh_token(state)) {
-            asked = match self.renewed(&endpoints, old).await? {
-                Ok(token) => self.asked(&endpoints, token, state).await?,
+            asked = match self.renewed(&endpoints, (old, state)).await? {
+                Ok(token) => match self.asked(&endpoints, token.clone(), state).await {
+                    Ok(asked) => asked,
+                    // Whatever comes next: the token before may be good for nothing any more.
+                    Err(unavailable) => {
+                        return Ok(self.only_tokens(name, &token, state, &unavailable));
+                    }
+                },
                 Err(why) => return Ok(Refreshed::Gone(why)),
             };
         }
@@ -65,13 +71,30 @@ impl OAuthUsers {
     async fn renewed(
         &self,
         endpoints: &Endpoints,
-        old: &str,
+        (old, state): (&str, &Value),
     ) -> Result<Result<TokenResponse, String>, AuthUnavailable> {
         match exchange::refresh(&self.outbound, &self.settings, endpoints, old).await {
-            Ok(token) => Ok(Ok(with_refresh_token(token, old))),
-            Err(NoToken::Trouble(error)) => Err(AuthUnavailable(error.to_string())),
-            Err(error) => Ok(Err(format!("{}: {error}", self.settings.service))),
+            Ok(token) => Ok(Ok(with_what_is_left_out(token, state))),
+            Err(error) if error.is_of_the_grant() => {
+                Ok(Err(format!("{}: {error}", self.settings.service)))
+            }
+            Err(error) => Err(AuthUnavailable(error.to_string())),
         }
+    }
+
+    /// Nothing new but these tokens: who it is could not be asked.
+    fn only_tokens(
+        &self,
+        name: &Username,
+        token: &TokenResponse,
+        state: &Value,
+        unavailable: &AuthUnavailable,
+    ) -> Refreshed {
+        tracing::error!("{name} has new tokens, and is not asked about: {unavailable}");
+        let known = state.get(self.settings.state_key);
+        let info = known.and_then(Value::as_object).cloned();
+        let kept = person::state(&self.settings, token, &info.unwrap_or_default());
+        Refreshed::Tokens(Value::Object(kept))
     }
 
     /// Who it is, by this token.
@@ -139,10 +162,43 @@ fn refresh_token(state: &Value) -> Option<&str> {
     token.filter(|token| !token.is_empty())
 }
 
-/// A provider that gives no other refresh token leaves the old one good (RFC 6749, section 6).
-fn with_refresh_token(mut token: TokenResponse, old: &str) -> TokenResponse {
-    if token.get("refresh_token").is_none_or(Value::is_null) {
-        token.insert("refresh_token".to_owned(), old.into());
+/// A provider that gives no other refresh token leaves the old one good, and one that says nothing of scopes has left them
+/// as they were (RFC 6749, sections 5.1 and 6).
+fn with_what_is_left_out(mut token: TokenResponse, state: &Value) -> TokenResponse {
+    let before = |name: &str| match name {
+        "refresh_token" => state.get(name),
+        _ => state
+            .get("token_response")
+            .and_then(|token| token.get(name)),
+    };
+    for name in ["refresh_token", "scope", "id_token"] {
+        if token.get(name).is_none_or(Value::is_null)
+            && let Some(old) = before(name)
+        {
+            token.insert(name.to_owned(), old.clone());
+        }
     }
     token
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_refresh_leaves_out_is_as_before() {
+        let state = json!({
+            "refresh_token": "r1", "token_response": {"access_token": "a1", "scope": "one two", "id_token": "i1"},
+        });
+        let answer = |value: Value| value.as_object().unwrap().clone();
+        let whole = with_what_is_left_out(answer(json!({"access_token": "a2"})), &state);
+        let expected = json!({"access_token": "a2", "refresh_token": "r1", "scope": "one two", "id_token": "i1"});
+        assert_eq!(Value::Object(whole), expected);
+        let new = answer(
+            json!({"access_token": "a2", "refresh_token": "r2", "scope": "one", "id_token": "i2"}),
+        );
+        assert_eq!(with_what_is_left_out(new.clone(), &state), new);
+    }
 }

@@ -100,8 +100,8 @@ fn one_problem_one_line() {
         ),
         (
             "[LocalAuthenticator]\ncreate_system_users = true",
-            "hub.toml:4: [LocalAuthenticator] create_system_users needs an authenticator of system users: \"pam\"; with this \
-             one nobody would be made",
+            "hub.toml:4: [LocalAuthenticator] create_system_users needs an authenticator of system users: \"pam\", or a \
+             provider's for them (\"local-github\", …); with this one nobody would be made",
         ),
         (
             "proxy_class = 'haproxi'",

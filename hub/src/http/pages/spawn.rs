@@ -85,10 +85,13 @@ async fn confirm(user: &PageUser, at: ServerRef, form: &RawForm) -> Result<Respo
 }
 
 /// Shows the form if there is one. Else starts at once, with what the link says, unless a link of another site brought
-/// the visitor here: that is asked for first (security case 40).
+/// the visitor here, or one of any page that says with which options: that is asked for first (security case 40).
 async fn begin(user: &PageUser, at: ServerRef) -> Result<Response, PageError> {
     let choice = Choice::linked(user)?;
-    let elsewhere = user.sender() == Sender::Elsewhere;
+    // A page of somebody's server is on the same host, and may say with which options it wants another's to start.
+    let led = user.headers.get("sec-fetch-site");
+    let led = led.is_some_and(|site| site != "none") && choice.says_something();
+    let elsewhere = user.sender() == Sender::Elsewhere || led;
     if !elsewhere && (choice.says_something() || !has_form(user)) {
         let options = choice
             .options(user)

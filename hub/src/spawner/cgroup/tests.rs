@@ -81,9 +81,7 @@ fn stand_in(controllers: &str) -> TempDir {
     ] {
         fs::write(dir.path().join(file), text).unwrap();
     }
-    // Process 1 is none of ours.
-    let procs = format!("1\n{}\n", std::process::id());
-    fs::write(dir.path().join("cgroup.procs"), procs).unwrap();
+    fs::create_dir(dir.path().join(HUB)).unwrap();
     dir
 }
 
@@ -92,13 +90,19 @@ fn stand_in(controllers: &str) -> TempDir {
 fn steps_of_a_hub_that_may() {
     let dir = stand_in("cpuset cpu io memory pids\n");
     let read = |path: &str| fs::read_to_string(dir.path().join(path)).unwrap();
-    let servers = prepare(dir.path()).unwrap();
+    let servers = prepare(&dir.path().join(HUB)).unwrap();
     assert_eq!(servers, dir.path().join("servers"));
-    assert_eq!(read("hub/cgroup.procs"), std::process::id().to_string());
     assert_eq!(read("cgroup.subtree_control"), "+memory +cpu");
     assert_eq!(read("servers/cgroup.subtree_control"), "+memory +cpu");
-    // From the child in which the hub is then, it is the same place.
-    assert_eq!(prepare(&dir.path().join("hub")), Ok(servers.clone()));
+    // For the next hub it is the same place.
+    assert_eq!(prepare(&dir.path().join(HUB)), Ok(servers.clone()));
+    for name in ["gpu", ""] {
+        let folder = servers.join(super::name(&at(name)));
+        fs::create_dir(&folder).unwrap();
+        for file in ["memory.max", "memory.swap.max", "cpu.max", "cgroup.procs"] {
+            fs::write(folder.join(file), "").unwrap();
+        }
+    }
 
     let cgroups = Cgroups(Ok(servers).into());
     let folder = cgroups
@@ -106,6 +110,7 @@ fn steps_of_a_hub_that_may() {
         .unwrap();
     for (file, text) in [
         ("memory.max", "1048576"),
+        ("memory.swap.max", "0"),
         ("cpu.max", "max"),
         ("cgroup.procs", "42"),
     ] {
@@ -130,8 +135,16 @@ fn steps_of_a_hub_that_may() {
 #[test]
 fn a_hub_that_may_not_runs_servers_all_the_same() {
     let dir = stand_in("cpu pids\n");
-    let why = prepare(dir.path()).unwrap_err();
+    let why = prepare(&dir.path().join(HUB)).unwrap_err();
     assert!(why.ends_with("cgroup.controllers lacks memory"), "{why}");
+    // Nothing is rearranged that is not for the hub alone.
+    let others = stand_in("cpu memory\n");
+    let refused = prepare(others.path()).unwrap_err();
+    assert!(
+        refused.ends_with("was not delegated to the hub"),
+        "{refused}"
+    );
+    assert!(!others.path().join("servers").exists());
     let cgroups = Cgroups(Err(why).into());
     assert_eq!(cgroups.hold(&at(""), 42, limits(Some(1), None)), None);
 }

@@ -455,7 +455,10 @@ impl Starting {
             }
             output = manager.spawner.output_tail(&placed.state, TAIL).await;
         }
-        manager.after_stop(&self.server).await;
+        if gone {
+            // Else the stop that follows does it.
+            manager.after_stop(&self.server).await;
+        }
         failpoint::reached("fail.ended");
         let failure = Failure {
             message,

@@ -105,7 +105,9 @@ impl Manager {
             }
             output = self.spawner.output_tail(state, TAIL).await;
         }
-        self.after_stop(&server).await;
+        if gone {
+            self.after_stop(&server).await;
+        }
         self.died_step(
             &server,
             Failure {

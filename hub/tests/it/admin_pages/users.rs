@@ -130,6 +130,45 @@ async fn all_is_all_that_is_found_and_asks_first() {
 }
 
 #[tokio::test]
+async fn a_server_is_forgotten_when_that_was_asked_for_twice() {
+    let hub = Hub::start().await;
+    register(&hub, &["zoe"]).await;
+    let admin = hub.log_in("admin").await;
+    let path = "/hub/admin/user?name=zoe";
+    let made = hub.token("admin", &["admin:users", "admin:servers"]).await;
+    let put = hub.call(&made, "PUT", "/hub/api/users/zoe/servers/lab");
+    put.json(&serde_json::json!({})).send().await.expect(201);
+    let page = get(&hub, &admin, path).await.expect(200).body;
+    let button = page
+        .split("<button")
+        .find(|button| button.contains("do=remove"));
+    let button = button.expect("a button");
+    assert!(button.contains("formaction=\"/hub/admin\""), "{button}");
+    let value = button.split("value=\"").nth(1).expect("a value");
+    let value = value.split('"').next().unwrap_or_default();
+    let value = value.replace("&amp;", "&");
+    post(&hub, &admin, path, &[("act", &value)])
+        .await
+        .expect(400);
+    let asked = post(&hub, &admin, "/hub/admin", &[("act", &value)]).await;
+    assert!(asked.expect(200).body.contains("id=\"confirm\""));
+    let servers = || async {
+        let user = stored::find(hub.state.db.read(), "zoe")
+            .await
+            .unwrap()
+            .unwrap();
+        hub::db::servers::of_users(hub.state.db.read(), &[user.id])
+            .await
+            .unwrap()
+            .len()
+    };
+    assert_eq!(servers().await, 1);
+    let yes = [("act", value.as_str()), ("confirmed", "yes")];
+    post(&hub, &admin, "/hub/admin", &yes).await.expect(302);
+    assert_eq!(servers().await, 0);
+}
+
+#[tokio::test]
 async fn users_from_a_list() {
     let hub = Hub::start().await;
     let admin = hub.log_in("admin").await;

@@ -27,9 +27,9 @@ fn suits(config: &Config, state: &mut State) {
         let message = "needs an authenticator that checks one-time passwords: \"pam\"";
         state.problem("Authenticator", "request_otp", message);
     }
-    if config.local_users.create_system_users && class != Class::Pam {
-        let message =
-            "needs an authenticator of system users: \"pam\"; with this one nobody would be made";
+    if config.local_users.create_system_users && !own && !class.knows_system_users() {
+        let message = "needs an authenticator of system users: \"pam\", or a provider's for them (\"local-github\", …); with \
+                       this one nobody would be made";
         state.problem("LocalAuthenticator", "create_system_users", message);
     }
     for (name, on) in [

@@ -359,8 +359,9 @@ async fn stop_all_of(admin: &Admin, user: &Username) -> Result<(), ApiError> {
     if active.is_empty() {
         active.push(default);
     }
+    let mut result = Ok(());
     for at in active {
-        acts::stop(state, caller, at, false).await?;
+        result = result.and(acts::stop(state, caller, at, false).await.map(drop));
     }
-    Ok(())
+    result
 }

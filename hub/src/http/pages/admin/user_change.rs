@@ -9,7 +9,7 @@ use super::super::error_page::PageError;
 use super::super::form::{Form, RawForm, STALE};
 use super::Admin;
 use super::act::{carry_out, job, words};
-use super::order::{Deed, Order, Whom};
+use super::order::{Order, Whom};
 use super::user::{named, page};
 use crate::http::api::acts;
 use crate::http::error::ApiError;
@@ -88,7 +88,8 @@ async fn server(admin: &Admin, name: &str, form: &RawForm) -> Result<&'static st
     let Whom::Server(at) = &order.whom else {
         return Err(ApiError::bad_request("That is for the list of users."));
     };
-    if at.user.as_str() != name || order.deed == Deed::Delete {
+    // What is asked once more before it is done is asked by the list of users.
+    if at.user.as_str() != name || order.needs_confirmation() {
         return Err(ApiError::bad_request("That is for another page."));
     }
     let outcome = carry_out(admin, &order.deed, vec![job(at)]).await;
