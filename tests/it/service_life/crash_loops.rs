@@ -142,7 +142,11 @@ async fn output_is_for_administrators(stack: &Stack) {
     let home = admin.get("hub/home").await.expect(200);
     assert!(home.body.contains("/hub/admin\""), "{}", home.body);
     let users = admin.get("hub/admin").await.expect(200);
-    assert!(users.body.contains("/hub/admin/services\""), "{}", users.body);
+    assert!(
+        users.body.contains("/hub/admin/services\""),
+        "{}",
+        users.body
+    );
     let page = admin.get("hub/admin/services").await.expect(200);
     for text in [
         "my token is ",

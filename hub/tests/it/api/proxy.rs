@@ -43,7 +43,7 @@ async fn another_proxy_gets_the_routes_at_once() {
         (r#"{"api_url": 1}"#, "api_url must be a string, not 1"),
         (
             r#"{"api_url": "file:///etc/passwd"}"#,
-            "api_url 'file:///etc/passwd' must begin with http:// or https:// and name a host; write e.g. http://127.0.0.1:8001",
+            "api_url 'file:///etc/passwd' must begin with http:// or https:// and name a host, or with http+unix:// and name a socket; write e.g. http://127.0.0.1:8001",
         ),
     ] {
         assert_eq!(
