@@ -2,7 +2,9 @@
 //!
 //! Reads take any connection ([`Db::read`]); writes go through a [`Tx`], which is rolled back unless it is committed.
 //! There is one writer at a time, whatever the database: SQLite's transactions begin `IMMEDIATE`, those of servers with a
-//! lock, so that none fails half-way, and what it has looked up still holds when it commits. Look-ups return `Option`:
+//! lock, so that none fails half-way, and what it has looked up still holds when it commits. Writers to a file that wait for
+//! each other share a commit (`group_commit`): what one has written, the next one's transaction sees, and [`Db::read`] does not
+//! before the disk has it. Look-ups return `Option`:
 //! what absence means is the caller's business.
 //!
 //! SQLite, PostgreSQL and MariaDB (MySQL) are served by the same queries; what they say differently is in `dialect`.
@@ -18,6 +20,7 @@ mod dialect;
 mod error;
 pub mod events;
 pub mod foreign;
+mod group_commit;
 pub mod groups;
 pub mod hubs;
 pub mod last_activity;
@@ -49,8 +52,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode,
-    Statement, TransactionOptions, TransactionTrait as _,
+    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, Statement, TransactionTrait as _,
 };
 use uuid::Uuid;
 
@@ -59,6 +61,7 @@ use crate::config::DbUrl;
 use alone::With;
 use bounded::Health;
 use connect::Pools;
+use group_commit::{Turn, Writers};
 use schema::Schema;
 
 pub use alone::Alone;
@@ -86,6 +89,7 @@ const CLOSING: Duration = Duration::from_secs(5);
 pub struct Db {
     readers: Bounded<DatabaseConnection>,
     writer: DatabaseConnection,
+    writers: Writers,
     health: Health,
     commits: Arc<AtomicU64>,
     register: Register,
@@ -122,6 +126,7 @@ impl Db {
         Ok(Self {
             readers: Bounded::each(pools.readers(), health.clone()),
             writer: pools.writer(),
+            writers: Writers::default(),
             health,
             commits: Arc::default(),
             register: Register::default(),
@@ -169,21 +174,21 @@ impl Db {
     /// # Errors
     /// When the database is locked for longer than ten seconds, or gone.
     pub async fn write(&self) -> Result<Tx, DbError> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let (writer, health) = (self.writer.clone(), self.health.clone());
-        let begin = async move { health.begin(writer.begin_with_options(options)).await };
-        let inner = if self.health.is_of_server() {
-            bounded::whole(begin).await?
+        let (inner, turn) = if self.health.is_of_server() {
+            let (writer, health) = (self.writer.clone(), self.health.clone());
+            let begin = async move { health.begin(writer.begin()).await };
+            (bounded::whole(begin).await?, None)
         } else {
-            bounded::in_turn(begin).await?
+            let begin = self.writers.begin(&self.writer);
+            let (inner, turn) = self.health.begin(begin).await?;
+            (inner, Some(turn))
         };
-        let inner = Bounded::all(inner, self.health.clone());
+        let spoilt = turn.as_ref().map(Turn::spoilt);
+        let inner = Bounded::all(inner, self.health.clone(), spoilt);
         dialect::lock(&inner).await?;
         Ok(Tx {
             inner,
+            turn,
             commits: Arc::clone(&self.commits),
             register: self.register.clone(),
             users_change: AtomicBool::new(false),
@@ -222,7 +227,10 @@ impl Db {
 /// A transaction: dropped without [`Tx::commit`], it has changed nothing.
 #[derive(Debug)]
 pub struct Tx {
+    /// Before the turn, and so dropped before it.
     inner: Bounded<DatabaseTransaction>,
+    /// Of a file: other writers wait for it.
+    turn: Option<Turn>,
     commits: Arc<AtomicU64>,
     register: Register,
     users_change: AtomicBool,
@@ -267,7 +275,10 @@ impl Tx {
             let done = match notices::tell(&self.inner, &self.id, users, events).await {
                 Ok(()) => match self.inner.into_inner() {
                     Ok(inner) => {
-                        let commit = self.health.go_on(inner.commit()).await;
+                        let commit = match self.turn {
+                            Some(turn) => turn.commit(inner).await,
+                            None => self.health.go_on(inner.commit()).await,
+                        };
                         let commit = commit.map_err(DbError::from).map_err(DbError::of_commit);
                         commit.and_then(|()| self.health.kept())
                     }
@@ -349,8 +360,6 @@ mod tests {
             tx.execute_unprepared(&sql).await.unwrap();
             tx.commit().await.unwrap();
         };
-        // As many as there are already.
-        limit(1).await;
         let text = "x".repeat(100_000);
         let write = async |name: &str| {
             let tx = db.write().await?;
@@ -359,6 +368,8 @@ mod tests {
             tx.commit().await
         };
         for name in ["one", "two"] {
+            // As many as there are already. The limit goes with its connection, which is not used again after this.
+            limit(1).await;
             let error = write(name).await.unwrap_err();
             assert!(error.to_string().contains("full"), "{error}");
             // Nothing of it is there, and what is there can be read.

@@ -59,6 +59,13 @@ fn runtime() -> Result<tokio::runtime::Runtime, ExitCode> {
 /// What the binary `hub` does, with `plugins` beside its own: an application that adds some calls this in its `main`.
 #[must_use]
 pub fn main(plugins: &Plugins) -> ExitCode {
+    // Each server and service begins as this. Reading the command line of everything would take longer than what it does.
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|it| it == services::process::LAUNCH)
+    {
+        return services::process::launcher_main();
+    }
     // Installed before anything can open a TLS connection; an error only says that somebody was faster.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut command = match cli::parse(std::env::args_os()) {
@@ -71,7 +78,7 @@ pub fn main(plugins: &Plugins) -> ExitCode {
     };
     command.knows(plugins.classes());
     match command {
-        // Before any runtime: between fork and exec there must be one thread.
+        // Met above, unless options come first. Before any runtime: between fork and exec there must be one thread.
         Command::Launch(_) => services::process::launcher_main(),
         // The whole life of that process is this one question.
         Command::Pam => pam::helper_main(),

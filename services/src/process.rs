@@ -29,7 +29,7 @@ pub mod users;
 pub use adopt::{Adopted, adopt};
 pub use failure::{Failure, LaunchError};
 pub use held::{Exit, Held, Running, hold};
-pub use launcher::launcher_main;
+pub use launcher::{LAUNCH, launcher_main};
 pub use plan::{LaunchPlan, RunAs};
 pub use program::{DEFAULT_PATH, resolve};
 pub use record::{Liveness, ProcessRecord, poll};

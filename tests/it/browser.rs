@@ -1,6 +1,8 @@
 //! A person with Chromium: log in, open the real JupyterLab, run a cell, ask whoami, log out.
 
-use e2e::{Browser, Stack, StackBuilder};
+use std::time::Duration;
+
+use e2e::{Browser, Stack, StackBuilder, eventually};
 use fantoccini::key::Key;
 use serde_json::json;
 
@@ -109,8 +111,13 @@ async fn is_on_host(browser: &Browser, stack: &Stack, name: &str) {
 async fn run_cell(browser: &Browser) {
     let cell = ".jp-Notebook .jp-CodeCell";
     browser.find(cell).await;
-    // What is run before the kernel is there is lost; the status bar says when it is.
-    browser.shows("Python 3 (ipykernel) | Idle").await;
+    // What is run before the kernel is there is lost; the toolbar says when it is. (The status bar does so only where the
+    // notebook has the focus.)
+    let idle = "const of = name => document.querySelector(name); \
+        return of('.jp-Toolbar-kernelName')?.textContent.includes('Python 3') \
+        && of('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'";
+    let is_idle = async || browser.script(idle).await == true;
+    eventually(Duration::from_secs(90), "the kernel is idle", is_idle).await;
     browser.click(&format!("{cell} .cm-content")).await;
     let keys = format!("{}{}", char::from(Key::Shift), char::from(Key::Enter));
     browser

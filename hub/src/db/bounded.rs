@@ -16,6 +16,7 @@ use sea_orm::{
 use tokio::time::timeout;
 
 use super::connect::{ACQUIRE, BUSY_TIMEOUT};
+use super::group_commit::Spoilt;
 use super::place::Place;
 use super::{DbError, error};
 
@@ -24,7 +25,7 @@ const STATEMENT: Duration = Duration::from_secs(20);
 
 /// How long a transaction waits for a file, those that are before it in the queue included: a little longer than SQLite, which
 /// says why.
-const TURN: Duration = BUSY_TIMEOUT.saturating_add(Duration::from_millis(500));
+pub(super) const TURN: Duration = BUSY_TIMEOUT.saturating_add(Duration::from_millis(500));
 
 const GONE: &str = "the file, or its journal, is not where it was opened";
 
@@ -161,6 +162,8 @@ pub struct Bounded<C> {
     inner: Arc<C>,
     health: Health,
     begun: bool,
+    /// Set when a statement fails in a way that may have undone more than itself.
+    spoilt: Option<Spoilt>,
 }
 
 impl<C> Bounded<C> {
@@ -170,15 +173,17 @@ impl<C> Bounded<C> {
             inner: Arc::new(inner),
             health,
             begun: false,
+            spoilt: None,
         }
     }
 
-    /// Statements belong to what was begun.
-    pub(super) fn all(inner: C, health: Health) -> Self {
+    /// Statements belong to what was begun. `spoilt` is set when one fails in a way that may have undone others.
+    pub(super) fn all(inner: C, health: Health, spoilt: Option<Spoilt>) -> Self {
         Self {
             inner: Arc::new(inner),
             health,
             begun: true,
+            spoilt,
         }
     }
 
@@ -191,11 +196,16 @@ impl<C> Bounded<C> {
     }
 
     async fn run<T>(&self, work: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
-        if self.begun {
-            self.health.go_on(work).await
-        } else {
-            self.health.begin(work).await
+        if !self.begun {
+            return self.health.begin(work).await;
         }
+        let done = self.health.go_on(work).await;
+        if let (Some(spoilt), Err(error)) = (&self.spoilt, &done)
+            && !error::is_of_one_statement(error)
+        {
+            let _ = spoilt.set(error.clone());
+        }
+        done
     }
 }
 
@@ -205,6 +215,7 @@ impl<C> Clone for Bounded<C> {
             inner: Arc::clone(&self.inner),
             health: self.health.clone(),
             begun: self.begun,
+            spoilt: self.spoilt.clone(),
         }
     }
 }
@@ -221,9 +232,12 @@ impl<C> Bounded<C> {
 pub(super) async fn whole<T: Send + 'static>(
     work: impl Future<Output = Result<T, DbErr>> + Send + 'static,
 ) -> Result<T, DbErr> {
-    tokio::spawn(work)
-        .await
-        .unwrap_or_else(|_| Err(io(std::io::ErrorKind::Interrupted, "the hub is ending")))
+    tokio::spawn(work).await.unwrap_or_else(|_| Err(ending()))
+}
+
+/// What who waits hears when nobody is left to answer.
+pub(super) fn ending() -> DbErr {
+    io(std::io::ErrorKind::Interrupted, "the hub is ending")
 }
 
 /// Waits for an answer for as long as for a connection to a server.
@@ -236,14 +250,12 @@ pub(super) async fn soon<T>(work: impl Future<Output = Result<T, DbErr>>) -> Res
     })
 }
 
-/// Waits for the one connection that writes to a file.
-pub(super) async fn in_turn<T>(work: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
-    timeout(TURN, work).await.unwrap_or_else(|_| {
-        Err(io(
-            std::io::ErrorKind::TimedOut,
-            "others have been writing for too long",
-        ))
-    })
+/// What who waits for a file hears after [`TURN`].
+pub(super) fn late() -> DbErr {
+    io(
+        std::io::ErrorKind::TimedOut,
+        "others have been writing for too long",
+    )
 }
 
 #[cfg(any(test, feature = "contract"))]

@@ -9,7 +9,8 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlPool, MySqlSslMode}
 use sqlx::pool::PoolOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgSslMode};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 
@@ -138,6 +139,7 @@ async fn sqlite(options: SqliteConnectOptions, file: bool) -> Result<Pools, DbEr
     let writer = forever
         .clone()
         .max_connections(1)
+        .after_release(move |connection, _| Box::pin(is_settled(connection, file)))
         .connect_with(options.clone())
         .await?;
     // What is in memory is there for one connection only.
@@ -150,6 +152,13 @@ async fn sqlite(options: SqliteConnectOptions, file: bool) -> Result<Pools, DbEr
         writer.clone()
     };
     Ok(Pools::Sqlite { readers, writer })
+}
+
+/// Whether a connection that comes back is outside of any transaction. SQLite ends some by itself (a full disk); the driver,
+/// which counts them, does not know then. What is in memory is gone with its connection.
+async fn is_settled(connection: &mut SqliteConnection, file: bool) -> Result<bool, sqlx::Error> {
+    connection.ping().await?;
+    Ok(!file || !connection.is_in_transaction())
 }
 
 /// Connects once, without a pool: that would go on trying, and then say only that it took too long.

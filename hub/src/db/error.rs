@@ -115,6 +115,25 @@ pub(super) fn is_away(error: &DbErr) -> bool {
     }
 }
 
+/// Whether SQLite has undone the statement that failed, and surely nothing else: it was wrong, too big, broke a rule of the
+/// schema, or its values do not fit. Others, such as a full disk, may end the transaction:
+/// <https://www.sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction>.
+pub(super) fn is_of_one_statement(error: &DbErr) -> bool {
+    matches!(
+        of_driver(error).and_then(sqlite_code),
+        Some(1 | 18 | 19 | 20 | 25)
+    )
+}
+
+/// SQLite's primary code of an error; what is more precise is in the higher bytes.
+fn sqlite_code(error: &sqlx::Error) -> Option<u32> {
+    let sqlx::Error::Database(error) = error else {
+        return None;
+    };
+    let code = error.try_downcast_ref::<SqliteError>()?.code()?;
+    Some(code.parse::<u32>().ok()? & 0xff)
+}
+
 /// What the driver said.
 fn of_driver(error: &DbErr) -> Option<&sqlx::Error> {
     match error {
@@ -157,12 +176,7 @@ enum FileTrouble {
 
 impl FileTrouble {
     fn of(error: &sqlx::Error) -> Option<Self> {
-        let sqlx::Error::Database(error) = error else {
-            return None;
-        };
-        let code = error.try_downcast_ref::<SqliteError>()?.code()?;
-        // What is more precise is in the higher bytes.
-        match code.parse::<u32>().ok()? & 0xff {
+        match sqlite_code(error)? {
             5 | 6 | 15 => Some(Self::Locked),
             8 => Some(Self::ReadOnly),
             10 | 14 => Some(Self::Unreadable),

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
-        Some("launch") => services::process::launcher_main(),
+        Some(services::process::LAUNCH) => services::process::launcher_main(),
         Some("whoami") => services::whoami::run(),
         Some("forward-auth") => services::forward_auth::run(std::env::args_os().skip(1)),
         Some("demo-server") => services::demo::run(),

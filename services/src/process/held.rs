@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::control::{EXEC, GO, HELD};
 use super::failure::{Failure, LaunchError};
+use super::launcher::LAUNCH;
 use super::output;
 use super::plan::LaunchPlan;
 use super::record::ProcessRecord;
@@ -81,7 +82,7 @@ fn start(launcher: &Path, output: std::fs::File) -> io::Result<(Child, UnixStrea
     ours.set_nonblocking(true)?;
     let hub = UnixStream::from_std(ours)?;
     let child = Command::new(launcher)
-        .arg("launch")
+        .arg(LAUNCH)
         .env_clear()
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::from(output.try_clone()?))

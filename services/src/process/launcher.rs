@@ -21,6 +21,9 @@ use super::{identity, inherited, program};
 /// Longest plan that is accepted, in bytes; far above what the kernel takes as arguments and environment.
 const MAX_PLAN: u64 = 8 << 20;
 
+/// The subcommand by which a program that is to be a launcher calls [`launcher_main`].
+pub const LAUNCH: &str = "launch";
+
 /// Runs the launcher: the whole of the hub's hidden subcommand `launch`. Must be called before any thread is started.
 ///
 /// It is started by [`super::hold`], with a socket as standard input. Returns only when the program did not run.
