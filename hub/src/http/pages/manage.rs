@@ -14,6 +14,7 @@ use super::error_page::PageError;
 use super::form::{Form, RawForm, STALE};
 use super::home::BAD_TITLE;
 use super::server_card::card;
+use super::spawn::has_form;
 use crate::db::{servers, users};
 use crate::domain::action::{ReadServer, StartServer, StopServer};
 use crate::domain::server::{Server, ServerRef};
@@ -119,6 +120,7 @@ async fn show(
         may_start: user.principal.require::<StartServer>(at.clone()).is_ok(),
         may_stop: user.principal.require::<StopServer>(at.clone()).is_ok(),
         named: !at.name.is_default(),
+        has_options: has_form(user),
         sharing: sharing::of(user, server, invitation).await?,
         notice,
     };
