@@ -134,7 +134,9 @@ pub fn sent_by_page(headers: &HeaderMap, own: &str, prefix: &str) -> bool {
     let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let whole_window = matches!(value("sec-fetch-dest"), None | Some("document"));
     let path = value("referer").and_then(|referer| on_host(referer, own));
-    !read_by_script(headers) && whole_window && path.is_none_or(|path| path.starts_with(prefix))
+    // Some browsers are set to tell no more than the host.
+    let ours = |path: &str| matches!(path, "" | "/") || path.starts_with(prefix);
+    !read_by_script(headers) && whole_window && path.is_none_or(ours)
 }
 
 /// The rest of `url` after the host, if that is the host of the origin `own`. The scheme may be hidden from us.
@@ -294,6 +296,7 @@ mod tests {
             ("navigate", "document", "http://hub/hub/home?x=/user/", true),
             ("navigate", "document", "https://front/user/bob/", true),
             ("", "", "http://HUB/hub/", true),
+            ("", "", "http://hub/", true),
             ("", "", "http://hub/user/bob/", false),
             ("", "", "http://hub/hubris/", false),
             ("", "", "http://hub?/hub/", false),

@@ -48,6 +48,7 @@ use crate::spawner::Spawner;
 
 pub use hubs::HubProcess;
 pub use progress::{Listener, MAX_LISTENERS};
+pub use starting::again::Again;
 pub use request::{StartError, StartOutcome, StartRequest, StopError, StopOutcome, StopRequest};
 
 /// How often whoever waits looks at the database even if nothing was told: another hub process may do the work.

@@ -22,7 +22,7 @@ use crate::http::api::servers::update;
 use crate::http::error::ApiError;
 use crate::http::extract::ServerPath;
 use crate::render::pages::{ManagePage, Notice};
-use lifecycle::Restart;
+use crate::spawner::manager::Again;
 
 /// What has been done, for the page that says so after a redirect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,10 +172,10 @@ async fn deed(user: &PageUser, at: ServerRef, form: &RawForm) -> Result<Outcome,
         "stop" => lifecycle::stop(user, at)
             .await
             .map(|()| Outcome::Done(Done::Stopped)),
-        "restart" => lifecycle::restart(user, at, Restart::AsItWas)
+        "restart" => lifecycle::restart(user, at, Again::AsItWas)
             .await
             .map(Outcome::Elsewhere),
-        "options" => lifecycle::restart(user, at, Restart::WithOptions)
+        "options" => lifecycle::restart(user, at, Again::Otherwise)
             .await
             .map(Outcome::Elsewhere),
         "delete" => lifecycle::delete(user, at).await.map(Outcome::Elsewhere),
