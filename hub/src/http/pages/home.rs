@@ -99,7 +99,7 @@ pub(super) async fn restart_server(user: PageUser, form: RawForm) -> Result<Resp
     }
     match lifecycle::restart(&user, target(&user, &form), Again::AsItWas).await {
         // Too many servers run, say: the page says so, and the server goes on.
-        Err(error) if error.status == StatusCode::TOO_MANY_REQUESTS => {
+        Err(error) if matches!(error.status.as_u16(), 400 | 429) => {
             let said = error.message.unwrap_or_default();
             let notice = Some(Notice::error(format!("Not restarted. {said}")));
             page(&user, error.status, notice, NewServerForm::default()).await
