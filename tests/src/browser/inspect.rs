@@ -141,6 +141,18 @@ return {
 };
 ";
 
+/// Scripts, styles and handlers that stand in the page itself.
+const INLINE: &str = r"
+const inline = (e) => e.matches('script:not([src]), style') || [...e.attributes].some((a) => a.name === 'style' || a.name.startsWith('on'));
+return [...document.querySelectorAll('*')].filter(inline).map((e) => e.outerHTML.slice(0, 160));
+";
+
+/// What moves for longer than a moment.
+const MOVING: &str = r"
+const moves = (a) => a.playState === 'running' && !(a.effect.getComputedTiming().endTime < 100);
+return document.getAnimations().filter(moves).map((a) => a.effect.target.outerHTML.slice(0, 160));
+";
+
 /// What is wider than the window, if anything is.
 const TOO_WIDE: &str = r"
 if (document.documentElement.scrollWidth <= innerWidth) return [];
@@ -245,6 +257,41 @@ impl Browser {
             .execute_async(RUN_AXE, vec![json!(tags)])
             .await;
         texts(&found.unwrap_or_else(|error| panic!("axe-core: {error}")))
+    }
+
+    /// Scripts, styles and handlers that stand in the page itself, where none should.
+    pub async fn inline(&self) -> Vec<String> {
+        texts(&self.script(INLINE).await)
+    }
+
+    /// What moves on the page now, beyond a moment.
+    pub async fn moving(&self) -> Vec<String> {
+        texts(&self.script(MOVING).await)
+    }
+
+    /// Presses keys where the focus is.
+    ///
+    /// # Panics
+    /// When no key can be pressed.
+    pub async fn press(&self, keys: &str) {
+        let active = self.client().active_element().await.expect("a page");
+        active.send_keys(keys).await.expect("keys");
+    }
+
+    /// Presses Tab until the focus is on an element.
+    ///
+    /// # Panics
+    /// When it does not come there within a hundred presses.
+    pub async fn tab_to(&self, css: &str) {
+        self.find(css).await;
+        let there = format!("return document.activeElement.matches({css:?})");
+        for _ in 0..100 {
+            if self.script(&there).await == json!(true) {
+                return;
+            }
+            self.press(&char::from(Key::Tab).to_string()).await;
+        }
+        panic!("Tab does not come to {css}");
     }
 
     /// Elements that make the page scroll sideways.
