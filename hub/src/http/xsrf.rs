@@ -113,7 +113,8 @@ pub fn needed(method: &Method, headers: &HeaderMap) -> bool {
         None | Some("navigate") => false,
         // What a browser embeds has a destination: an image, a script. What a script fetches has none.
         Some("no-cors") => {
-            value("sec-fetch-site") != Some("same-origin") || value("sec-fetch-dest") == Some("empty")
+            value("sec-fetch-site") != Some("same-origin")
+                || value("sec-fetch-dest") == Some("empty")
         }
         Some(_) => true,
     }
@@ -180,7 +181,9 @@ pub fn sender(headers: &HeaderMap, own: &str) -> Sender {
         };
     }
     // Else `Origin` comes with every form, and `Referer` with most links.
-    let said = headers.get(header::ORIGIN).or_else(|| headers.get(header::REFERER));
+    let said = headers
+        .get(header::ORIGIN)
+        .or_else(|| headers.get(header::REFERER));
     match said.map(HeaderValue::to_str) {
         None => Sender::Here,
         Some(Ok("null")) => Sender::Elsewhere,
@@ -275,15 +278,35 @@ mod tests {
             ("http://hub:8000/hub/home", None, Sender::Here),
             ("https://HUB:8000", None, Sender::Here),
             ("http://hub/hub/home", None, Sender::PerhapsElsewhere),
-            ("http://evil.example/?http://hub:8000/", None, Sender::PerhapsElsewhere),
-            ("http://hub:8000@evil.example/", None, Sender::PerhapsElsewhere),
-            ("http://evil.example/", Some("http://hub:8000"), Sender::Here),
-            ("http://hub:8000/", Some("http://evil.example"), Sender::PerhapsElsewhere),
+            (
+                "http://evil.example/?http://hub:8000/",
+                None,
+                Sender::PerhapsElsewhere,
+            ),
+            (
+                "http://hub:8000@evil.example/",
+                None,
+                Sender::PerhapsElsewhere,
+            ),
+            (
+                "http://evil.example/",
+                Some("http://hub:8000"),
+                Sender::Here,
+            ),
+            (
+                "http://hub:8000/",
+                Some("http://evil.example"),
+                Sender::PerhapsElsewhere,
+            ),
         ] {
             let mut headers = HeaderMap::new();
             headers.insert("referer", referer.parse().unwrap());
             origin.map(|origin: &str| headers.insert("origin", origin.parse().unwrap()));
-            assert_eq!(sender(&headers, "http://hub:8000"), expected, "{referer} {origin:?}");
+            assert_eq!(
+                sender(&headers, "http://hub:8000"),
+                expected,
+                "{referer} {origin:?}"
+            );
             assert!(!by_own_hand(&headers));
         }
     }
@@ -305,7 +328,11 @@ mod tests {
             ("no-cors", "empty", "", false),
         ] {
             let mut headers = HeaderMap::new();
-            for (name, value) in [("sec-fetch-mode", mode), ("sec-fetch-dest", dest), ("referer", referer)] {
+            for (name, value) in [
+                ("sec-fetch-mode", mode),
+                ("sec-fetch-dest", dest),
+                ("referer", referer),
+            ] {
                 if !value.is_empty() {
                     headers.insert(name, value.parse().unwrap());
                 }
@@ -318,7 +345,11 @@ mod tests {
     #[test]
     fn when_it_is_needed() {
         let mut fetched = HeaderMap::new();
-        for (name, value) in [("mode", "no-cors"), ("site", "same-origin"), ("dest", "empty")] {
+        for (name, value) in [
+            ("mode", "no-cors"),
+            ("site", "same-origin"),
+            ("dest", "empty"),
+        ] {
             let name = format!("sec-fetch-{name}");
             fetched.insert(HeaderName::try_from(name).unwrap(), value.parse().unwrap());
         }

@@ -46,7 +46,11 @@ pub(super) fn with_nonce(html: &str, nonce: &str) -> String {
 /// How long the piece of markup at the start of `markup`, a `<`, is, and its name if it is a start tag.
 fn tag(markup: &str) -> (usize, Option<&str>) {
     let inner = &markup[1..];
-    let to = |end: &str| inner.find(end).map_or(markup.len(), |at| 1 + at + end.len());
+    let to = |end: &str| {
+        inner
+            .find(end)
+            .map_or(markup.len(), |at| 1 + at + end.len())
+    };
     if let Some(comment) = inner.strip_prefix("!--") {
         // Two that browsers take for whole.
         let whole = [(">", 5), ("->", 6)];
@@ -126,10 +130,7 @@ mod tests {
                 "<p title='a>b' class=\"<\"><script nonce=\"n\"/>x</script>",
             ),
             ("<a href=a'b><style>", "<a href=a'b><style nonce=\"n\">"),
-            (
-                "<!--> <style></style>",
-                "<!--> <style nonce=\"n\"></style>",
-            ),
+            ("<!--> <style></style>", "<!--> <style nonce=\"n\"></style>"),
         ] {
             assert_eq!(with_nonce(written, "n"), expected);
         }
@@ -152,8 +153,11 @@ mod tests {
         ] {
             assert_eq!(with_nonce(text, "n"), text);
         }
-        let script = "list.innerHTML = '<style>p {}</style>'; if (a<b) x('<script>' + \"</scripts>\")";
-        let html = format!("<script>{script}</script><p><style>a::after {{ content: '<script>' }}</style>");
+        let script =
+            "list.innerHTML = '<style>p {}</style>'; if (a<b) x('<script>' + \"</scripts>\")";
+        let html = format!(
+            "<script>{script}</script><p><style>a::after {{ content: '<script>' }}</style>"
+        );
         let expected = format!(
             "<script nonce=\"n\">{script}</script><p><style nonce=\"n\">a::after {{ content: '<script>' }}</style>"
         );

@@ -290,7 +290,10 @@ async fn a_restart_that_cannot_be_stops_nothing() {
         .await;
     for (path, form) in RESTARTS {
         let page = post(&hub, &alice, path, form).await.expect(429).body;
-        assert!(page.contains("Active user limit exceeded"), "{path}: {page}");
+        assert!(
+            page.contains("Active user limit exceeded"),
+            "{path}: {page}"
+        );
         assert!(page.contains("id=\"stop\""), "it still runs: {page}");
     }
     // Options that the configuration no longer takes.
@@ -302,7 +305,10 @@ async fn a_restart_that_cannot_be_stops_nothing() {
         .await;
     for (path, form) in &RESTARTS[..2] {
         let page = post(&hub, &alice, path, form).await.expect(400).body;
-        assert!(page.contains("Invalid user options: memory"), "{path}: {page}");
+        assert!(
+            page.contains("Invalid user options: memory"),
+            "{path}: {page}"
+        );
     }
     assert_eq!(state(&hub, "").await, ServerState::Ready);
 }

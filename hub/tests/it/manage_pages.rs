@@ -276,7 +276,10 @@ async fn a_restart_with_other_options() {
             .await
             .expect(302);
         hub.state.manager.idle().await;
-        let page = get(&hub, &alice, "/hub/manage/alice").await.expect(200).body;
+        let page = get(&hub, &alice, "/hub/manage/alice")
+            .await
+            .expect(200)
+            .body;
         assert_eq!(page.contains("id=\"restart-options\""), shown, "{page}");
         assert!(page.contains("id=\"restart\""), "{page}");
         let again = post(&hub, &alice, "/hub/manage/alice", &[("do", "options")]).await;

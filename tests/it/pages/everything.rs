@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use e2e::{Api, eventually, peers};
+use e2e::{Api, Stack, eventually, peers};
 use fantoccini::key::Key;
 use regex::Regex;
 use serde_json::{Value, json};
@@ -68,8 +68,11 @@ impl Tour<'_> {
         self.browser.click("#a").await;
         self.browser.find("#spawn_form").await;
         self.inspect("spawn").await;
-        self.visit("spawn-options", "hub/spawn?opt-memory=2%20GB&opt-course=history")
-            .await;
+        self.visit(
+            "spawn-options",
+            "hub/spawn?opt-memory=2%20GB&opt-course=history",
+        )
+        .await;
     }
 
     /// Shares a server, and gives back the invitation to it.
@@ -126,7 +129,9 @@ impl Tour<'_> {
         self.visit("token", "hub/token").await;
         self.browser.shows(HOSTILE).await;
         self.browser.type_into("#token-scopes", "no:such").await;
-        self.browser.click("#request-token-form [type=submit]").await;
+        self.browser
+            .click("#request-token-form [type=submit]")
+            .await;
         self.browser.find("#main [role=alert]").await;
         self.inspect("token-refused").await;
     }
@@ -201,7 +206,9 @@ impl Tour<'_> {
         self.browser.find("#refusals").await;
         self.inspect("admin-add-users-refused").await;
         open(self, "/group?name=lab").await;
-        self.browser.script("document.getElementById('properties').value = ''").await;
+        self.browser
+            .script("document.getElementById('properties').value = ''")
+            .await;
         self.browser.type_into("#properties", "{no JSON").await;
         self.browser.click("#group-properties [type=submit]").await;
         self.browser.find("#main [role=alert]").await;
@@ -215,9 +222,13 @@ impl Tour<'_> {
         self.browser.shows("selected").await;
         let act = "select[name=action] option[value=add_to_group]";
         self.browser.click(act).await;
-        self.browser.type_into(".bulk [name=group]", "nowhere").await;
+        self.browser
+            .type_into(".bulk [name=group]", "nowhere")
+            .await;
         self.browser.click("#apply").await;
-        self.browser.find("#main [role=alert]").await;
+        self.browser
+            .find("#main [role=alert], #refusals, .card.error")
+            .await;
         self.inspect("admin-refused").await;
         open(self, "/shutdown").await;
         self.browser.click("#shutdown [type=submit]").await;
@@ -232,20 +243,34 @@ impl Tour<'_> {
         let names = files.map(|file| file.expect("a file").file_name().display().to_string());
         let templates = names.filter_map(|name| Some(name.strip_suffix(".html")?.to_owned()));
         // Pieces, the frame of all, and the page that is shown as that of an error here.
-        let pieces = |name: &String| name.starts_with('_') || ["page", "logout"].contains(&name.as_str());
+        let pieces =
+            |name: &String| name.starts_with('_') || ["page", "logout"].contains(&name.as_str());
         let templates = templates.filter(|name| !pieces(name) && !self.templates.contains(name));
         let source = peers::workspace().join("hub/src/http/pages.rs");
         let source = std::fs::read_to_string(source).expect("the routes of the pages");
         let route = Regex::new(r#"&hub\("([^"]*)"\),\s*(?:get|any)\("#).expect("a pattern");
         let argument = Regex::new(r"\\\{[^}]*\\\}").expect("a pattern");
         // What leads elsewhere, or is no page.
-        let others = ["", "user-redirect/{*path}", "metrics", "api/metrics", "static/{*path}", "logo"];
-        let routes = route.captures_iter(&source).map(|found| found[1].to_owned());
-        let routes = routes.filter(|path| !others.contains(&path.as_str())).filter(|path| {
-            let pattern = argument.replace_all(&regex::escape(path), ".+").into_owned();
-            let pattern = Regex::new(&format!("^/hub/{pattern}$")).expect("a pattern");
-            !self.paths.iter().any(|path| pattern.is_match(path))
-        });
+        let others = [
+            "",
+            "user-redirect/{*path}",
+            "metrics",
+            "api/metrics",
+            "static/{*path}",
+            "logo",
+        ];
+        let routes = route
+            .captures_iter(&source)
+            .map(|found| found[1].to_owned());
+        let routes = routes
+            .filter(|path| !others.contains(&path.as_str()))
+            .filter(|path| {
+                let pattern = argument
+                    .replace_all(&regex::escape(path), ".+")
+                    .into_owned();
+                let pattern = Regex::new(&format!("^/hub/{pattern}$")).expect("a pattern");
+                !self.paths.iter().any(|path| pattern.is_match(path))
+            });
         templates.chain(routes).collect()
     }
 }

@@ -10,7 +10,10 @@ use super::stack;
 async fn everything_that_matters_by_keys_alone() {
     let stack = stack().await;
     let browser = stack.browser().await;
-    let (tab, enter) = (char::from(Key::Tab).to_string(), char::from(Key::Enter).to_string());
+    let (tab, enter) = (
+        char::from(Key::Tab).to_string(),
+        char::from(Key::Enter).to_string(),
+    );
     let go = async |css: &str| {
         browser.tab_to(css).await;
         browser.press(&enter).await;
@@ -37,7 +40,9 @@ async fn everything_that_matters_by_keys_alone() {
     go("details.menu > summary").await;
     browser.find("details.menu[open]").await;
     browser.press(&char::from(Key::Escape).to_string()).await;
-    browser.find("details.menu:not([open]) > summary:focus").await;
+    browser
+        .find("details.menu:not([open]) > summary:focus")
+        .await;
 
     browser.open(&format!("{}hub/home", stack.url())).await;
     go(".mainnav a[href='/hub/token']").await;
@@ -49,9 +54,11 @@ async fn everything_that_matters_by_keys_alone() {
     browser.find("#token-result").await;
     go("[data-copies=token-result]").await;
     let said = "return document.getElementById('copy-status').textContent.length > 0";
-    e2e::eventually(super::PATIENCE, "the page says that it copied", async || {
-        browser.script(said).await == json!(true)
-    })
+    e2e::eventually(
+        super::PATIENCE,
+        "the page says that it copied",
+        async || browser.script(said).await == json!(true),
+    )
     .await;
     go("button[aria-label='Revoke token by keys']").await;
     browser.shows("You have no tokens.").await;

@@ -50,7 +50,9 @@ async fn pages_of_a_hub_with_choices_and_limits() {
     tour.visit("spawn-form", "hub/spawn").await;
     tour.browser.type_into("#args", "'").await;
     tour.browser.click("#spawn_form [type=submit]").await;
-    tour.browser.find("#spawn_form [role=alert], .card [role=alert]").await;
+    tour.browser
+        .find("#spawn_form [role=alert], .card [role=alert]")
+        .await;
     tour.inspect("spawn-form-refused").await;
     tour.browser
         .open(&format!("{}hub/spawn", stack.url()))
@@ -59,7 +61,11 @@ async fn pages_of_a_hub_with_choices_and_limits() {
     tour.browser.at("the server", |at| at == "/user/mal/").await;
     tour.visit("manage-running", "hub/manage/mal").await;
     let lab = json!({ "display_name": "Lab" });
-    stack.api().put("/users/mal/servers/lab", &lab).await.expect(201);
+    stack
+        .api()
+        .put("/users/mal/servers/lab", &lab)
+        .await
+        .expect(201);
     tour.visit("home-full", "hub/home").await;
     // The start with another choice begins with the end of what runs.
     tour.browser
@@ -71,14 +77,12 @@ async fn pages_of_a_hub_with_choices_and_limits() {
     tour.browser.click("#spawn_form [type=submit]").await;
     tour.browser.at("the server", |at| at == "/user/mal/").await;
     let options = stack.api().user("mal").await["servers"][""]["user_options"].clone();
-    assert_eq!((&options["profile"], &options["size"]), (&json!("own"), &json!("large")));
+    assert_eq!(
+        (&options["profile"], &options["size"]),
+        (&json!("own"), &json!("large"))
+    );
 
-    tour.become_user("admin").await;
-    let api = stack.api();
-    eventually(WAIT, "the service has failed", async || {
-        api.get("/services/grader").await.expect(200).json()["pid"] == json!(0)
-    })
-    .await;
+    a_class(&mut tour).await;
     let failed = format!("{}hub/admin/services", stack.url());
     eventually(WAIT, "the page says that it has failed", async || {
         tour.browser.open(&failed).await;
@@ -91,6 +95,34 @@ async fn pages_of_a_hub_with_choices_and_limits() {
         .await;
     tour.inspect_opened("admin-user-options").await;
     tour.end();
+}
+
+/// A token of somebody, and what a teacher sees of a class.
+async fn a_class(tour: &mut Tour<'_>) {
+    let stack = tour.stack;
+    tour.browser
+        .open(&format!("{}hub/token", stack.url()))
+        .await;
+    tour.browser
+        .type_into("#token-note", "backup of my notebooks")
+        .await;
+    tour.browser
+        .click("#request-token-form [type=submit]")
+        .await;
+    tour.browser.find("#token-result").await;
+    tour.inspect("token-made").await;
+    let names = ["inara", "jayne", "kaylee", "river", "simon", "wash", "zoe"];
+    let api = stack.api();
+    api.post("/users", &json!({ "usernames": names }))
+        .await
+        .expect(201);
+    let group = json!({ "users": ["inara", "river", "simon"] });
+    api.post("/groups/lab/users", &group).await.expect(200);
+    for name in ["kaylee", "river", "zoe"] {
+        api.start_server(name).await;
+    }
+    tour.become_user("admin").await;
+    tour.visit("admin-class", "hub/admin").await;
 }
 
 /// A host of its own without https, a code besides the password, and terms to agree to.
@@ -130,10 +162,14 @@ async fn a_login_elsewhere() {
         .start()
         .await;
     let mut tour = Tour::begin(&stack).await;
-    tour.visit("login-elsewhere", "hub/login?next=%2Fhub%2Fhome").await;
+    tour.visit("login-elsewhere", "hub/login?next=%2Fhub%2Fhome")
+        .await;
     tour.browser.shows("Sign in with GitHub").await;
     // A provider that says no sends the browser back like this.
-    tour.visit("login-elsewhere-refused", "hub/oauth_callback?error=access_denied&state=x")
-        .await;
+    tour.visit(
+        "login-elsewhere-refused",
+        "hub/oauth_callback?error=access_denied&state=x",
+    )
+    .await;
     tour.end();
 }

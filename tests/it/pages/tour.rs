@@ -93,7 +93,9 @@ impl<'a> Tour<'a> {
                     .await;
             }
         }
-        self.browser.media(&[("prefers-reduced-motion", "reduce")]).await;
+        self.browser
+            .media(&[("prefers-reduced-motion", "reduce")])
+            .await;
         let moving = self.browser.moving().await;
         self.note(name, "moves all the same", &moving);
         self.browser.look(Look::ALL[0]).await;

@@ -18,7 +18,9 @@ use crate::auth::cookies::{CookieStyle, RequestCookies, SESSION_COOKIE};
 use crate::domain::action::{Hub, OpenAdminUi};
 use crate::domain::next_url;
 use crate::domain::principal::Principal;
-use crate::http::extract::{CallerNote, argument, cookie_caller, cookies, session_id, token_caller};
+use crate::http::extract::{
+    CallerNote, argument, cookie_caller, cookies, session_id, token_caller,
+};
 use crate::http::xsrf::{Sender, XsrfError};
 use crate::http::{origin, xsrf};
 use crate::render::{Chrome, NavService, Page, content_security_policy};

@@ -62,7 +62,10 @@ pub(in super::super) async fn restart(
     at: ServerRef,
     how: Again,
 ) -> Result<Response, PageError> {
-    let (state, granted) = (&user.state, user.principal.require::<StartServer>(at.clone())?);
+    let (state, granted) = (
+        &user.state,
+        user.principal.require::<StartServer>(at.clone())?,
+    );
     freshness::before(state, &user.principal, &at.user, Deed::Spawn).await?;
     let possible = state.manager.check_restart(&granted, how).await;
     possible.map_err(ApiError::from)?;
@@ -73,9 +76,7 @@ pub(in super::super) async fn restart(
     if how == Again::Otherwise {
         return Ok(found(&user.base().spawn(&at.user, &at.name)));
     }
-    let started = state
-        .manager
-        .start(granted, StartRequest::default(), EARLY);
+    let started = state.manager.start(granted, StartRequest::default(), EARLY);
     match started.await {
         Ok(StartOutcome::Ready) => Ok(found(&arrival(user, &at))),
         Ok(StartOutcome::Pending) | Err(StartError::Refused { .. }) => Ok(found(&pending)),

@@ -214,9 +214,13 @@ async fn case_39_scripts_of_servers_read_no_page_and_send_no_form() {
         ] {
             for method in ["GET", "HEAD"] {
                 let reply = by_script(method, path, mode).send().await;
-                let open = ["/hub/nope", "/hub/error/404"].contains(&path) || (method, path) == ("HEAD", "/hub/api/users");
+                let open = ["/hub/nope", "/hub/error/404"].contains(&path)
+                    || (method, path) == ("HEAD", "/hub/api/users");
                 assert!(open || reply.status == 403, "{mode} {path}: {reply:?}");
-                assert!(!reply.body.contains(&browser.xsrf), "{mode} {path}: {reply:?}");
+                assert!(
+                    !reply.body.contains(&browser.xsrf),
+                    "{mode} {path}: {reply:?}"
+                );
                 assert!(reply.cookie("_xsrf").is_none(), "{mode} {path}");
             }
         }
@@ -229,18 +233,33 @@ async fn case_39_scripts_of_servers_read_no_page_and_send_no_form() {
             ("/hub/admin/add-users", [("names", "eve")]),
         ] {
             let form = [("_xsrf", browser.xsrf.as_str()), form[0]];
-            let reply = by_script("POST", path, mode).form(&form).send().await.expect(403);
-            assert!(reply.body.contains("No page of the hub sent this form"), "{reply:?}");
+            let reply = by_script("POST", path, mode)
+                .form(&form)
+                .send()
+                .await
+                .expect(403);
+            assert!(
+                reply.body.contains("No page of the hub sent this form"),
+                "{reply:?}"
+            );
         }
     }
     // A form in its page, and one in a frame, are navigations.
     for (dest, referer) in [("document", "/user/bob/"), ("iframe", "/hub/home")] {
         let referer = format!("http://127.0.0.1:8000{referer}");
         let call = hub.request("POST", "/hub/token").browser(&browser);
-        let call = call.header("host", "127.0.0.1:8000").header("sec-fetch-mode", "navigate");
-        let call = call.header("sec-fetch-site", "same-origin").header("sec-fetch-dest", dest);
+        let call = call
+            .header("host", "127.0.0.1:8000")
+            .header("sec-fetch-mode", "navigate");
+        let call = call
+            .header("sec-fetch-site", "same-origin")
+            .header("sec-fetch-dest", dest);
         let form = [("_xsrf", browser.xsrf.as_str()), ("note", "x")];
-        call.header("referer", &referer).form(&form).send().await.expect(403);
+        call.header("referer", &referer)
+            .form(&form)
+            .send()
+            .await
+            .expect(403);
     }
     assert_eq!(database(&hub).await, before);
     // Scripts of our own pages show the token, and read.
@@ -248,13 +267,31 @@ async fn case_39_scripts_of_servers_read_no_page_and_send_no_form() {
     let page = call.send().await.expect(200);
     assert!(page.body.contains(&browser.xsrf));
     // Who has the page in a window of their own has no hold of it, and nobody has it in a frame.
-    for path in ["/hub/home", "/hub/nope", "/hub/static/favicon.svg", "/hub/api/", "/hub/health"] {
+    for path in [
+        "/hub/home",
+        "/hub/nope",
+        "/hub/static/favicon.svg",
+        "/hub/api/",
+        "/hub/health",
+    ] {
         let reply = hub.request("GET", path).browser(&browser).send().await;
-        assert_eq!(reply.header("cross-origin-opener-policy"), "noopener-allow-popups", "{path}");
-        assert!(reply.header("content-security-policy").contains("frame-ancestors 'none'"), "{path}");
+        assert_eq!(
+            reply.header("cross-origin-opener-policy"),
+            "noopener-allow-popups",
+            "{path}"
+        );
+        assert!(
+            reply
+                .header("content-security-policy")
+                .contains("frame-ancestors 'none'"),
+            "{path}"
+        );
     }
     // What a page asks of its own server that has stopped is answered as before.
-    by_script("GET", "/hub/user/alice/api/status", "cors").send().await.expect(424);
+    by_script("GET", "/hub/user/alice/api/status", "cors")
+        .send()
+        .await
+        .expect(424);
     hub.is_well().await;
 }
 
@@ -264,15 +301,21 @@ async fn case_40_links_over_plain_http() {
     let (hub, browser) = with_admin().await;
     let before = database(&hub).await;
     let asks = |path: &'static str, referer: &'static str| {
-        let call = hub.request("GET", path).browser(&browser).header("host", "127.0.0.1:8000");
+        let call = hub
+            .request("GET", path)
+            .browser(&browser)
+            .header("host", "127.0.0.1:8000");
         let call = match referer {
             "" => call,
             _ => call.header("referer", referer),
         };
         call.send()
     };
-    let (ours, bobs, evil) =
-        ("http://127.0.0.1:8000/hub/home", "http://127.0.0.1:8000/user/bob/", "http://evil.example/");
+    let (ours, bobs, evil) = (
+        "http://127.0.0.1:8000/hub/home",
+        "http://127.0.0.1:8000/user/bob/",
+        "http://evil.example/",
+    );
     for (path, referer) in [
         ("/hub/spawn", evil),
         ("/hub/spawn/alice/gpu", evil),
@@ -283,7 +326,10 @@ async fn case_40_links_over_plain_http() {
         ("/hub/spawn/alice/gpu?a=1", ""),
     ] {
         let page = asks(path, referer).await.expect(200);
-        assert!(page.body.contains("spawn_form"), "{path} from {referer:?} asks first");
+        assert!(
+            page.body.contains("spawn_form"),
+            "{path} from {referer:?} asks first"
+        );
     }
     assert_eq!(database(&hub).await, before);
     // Our own link, and an address without options that somebody typed.
