@@ -12,7 +12,7 @@ async fn the_home_page_says_how_much_time_is_left() {
     let culler = [
         "hub",
         "cull-idle",
-        "--timeout=3000",
+        "--timeout=5",
         "--notice=3000",
         "--cull-every=1",
     ];

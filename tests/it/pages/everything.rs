@@ -56,23 +56,22 @@ impl Tour<'_> {
         self.visit("stop-pending", "hub/spawn-pending/mal/stubborn")
             .await;
         self.visit("failed", "hub/spawn-pending/mal/broken").await;
-        let menu = "document.querySelector('details.menu').open = true";
-        self.browser.script(menu).await;
-        self.inspect("menu").await;
         // A link on another site: the start is asked for.
-        let link = format!(
-            "data:text/html,<a id=a href='{}hub/spawn/mal/gpu'>a</a>",
-            self.stack.url()
-        );
-        self.browser.open(&link).await;
-        self.browser.click("#a").await;
-        self.browser.find("#spawn_form").await;
-        self.inspect("spawn").await;
-        self.visit(
-            "spawn-options",
-            "hub/spawn?opt-memory=2%20GB&opt-course=history",
-        )
-        .await;
+        for (name, path) in [
+            ("spawn", "hub/spawn/mal/gpu"),
+            (
+                "spawn-options",
+                "hub/spawn?opt-memory=2+GB&opt-course=history",
+            ),
+        ] {
+            let url = format!("{}{path}", self.stack.url());
+            let link = format!("data:text/html,<a id=a href='{url}'>a</a>");
+            let link = link.replace('&', "%26amp;");
+            self.browser.open(&link).await;
+            self.browser.click("#a").await;
+            self.browser.find("#spawn_form").await;
+            self.inspect(name).await;
+        }
     }
 
     /// Shares a server, and gives back the invitation to it.
@@ -242,17 +241,21 @@ impl Tour<'_> {
         let files = std::fs::read_dir(folder).expect("templates");
         let names = files.map(|file| file.expect("a file").file_name().display().to_string());
         let templates = names.filter_map(|name| Some(name.strip_suffix(".html")?.to_owned()));
-        // Pieces, the frame of all, and the page that is shown as that of an error here.
-        let pieces =
-            |name: &String| name.starts_with('_') || ["page", "logout"].contains(&name.as_str());
+        // Pieces, the frame of all, and pages that are shown under the name of another.
+        let pieces = |name: &String| {
+            name.starts_with('_') || ["page", "404", "logout"].contains(&name.as_str())
+        };
         let templates = templates.filter(|name| !pieces(name) && !self.templates.contains(name));
         let source = peers::workspace().join("hub/src/http/pages.rs");
         let source = std::fs::read_to_string(source).expect("the routes of the pages");
         let route = Regex::new(r#"&hub\("([^"]*)"\),\s*(?:get|any)\("#).expect("a pattern");
         let argument = Regex::new(r"\\\{[^}]*\\\}").expect("a pattern");
-        // What leads elsewhere, or is no page.
+        // What leads elsewhere, is no page, or is the same page at another address.
         let others = [
             "",
+            "logout",
+            "user/{user}",
+            "user/{user}/{*path}",
             "user-redirect/{*path}",
             "metrics",
             "api/metrics",

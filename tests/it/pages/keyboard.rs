@@ -20,15 +20,15 @@ async fn everything_that_matters_by_keys_alone() {
     };
     // The cursor is in the first field, and one key further in the second.
     browser.open(&format!("{}hub/home", stack.url())).await;
-    browser.find("#username_input:focus").await;
+    browser.focused("#username_input").await;
     browser.press(&format!("mal{tab}open-sesame{enter}")).await;
     browser.at("home", |at| at == "/hub/home").await;
 
     // The first key offers to skip what is the same on every page.
     browser.press(&tab).await;
-    browser.find(".skip:focus").await;
+    browser.focused(".skip").await;
     browser.press(&enter).await;
-    browser.find("#main:focus").await;
+    browser.focused("#main").await;
 
     go("#start").await;
     browser.at("the server", |at| at == "/user/mal/").await;
@@ -40,9 +40,7 @@ async fn everything_that_matters_by_keys_alone() {
     go("details.menu > summary").await;
     browser.find("details.menu[open]").await;
     browser.press(&char::from(Key::Escape).to_string()).await;
-    browser
-        .find("details.menu:not([open]) > summary:focus")
-        .await;
+    browser.focused("details.menu:not([open]) > summary").await;
 
     browser.open(&format!("{}hub/home", stack.url())).await;
     go(".mainnav a[href='/hub/token']").await;

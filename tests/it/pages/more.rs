@@ -133,6 +133,7 @@ async fn a_login_with_everything_that_it_can_ask() {
         .subdomains()
         .config(
             "[JupyterHub]
+            authenticator_class = 'pam'
             template_vars = { login_term_url = '/hub/api-docs', announcement_login = 'Use your <b>university</b> account.' }
             [Authenticator]
             request_otp = true

@@ -2,6 +2,7 @@
 //! reached by keyboard, what was loaded, what was said on the console, and what axe-core finds wrong.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use fantoccini::key::Key;
 use fantoccini::wd::WebDriverCompatibleCommand;
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use url::{ParseError, Url};
 
 use super::Browser;
-use crate::peers;
+use crate::{eventually, peers};
 
 /// A window and the colours that its owner likes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +54,9 @@ impl Look {
         }
     }
 }
+
+/// Longest wait for the focus to be where it should be.
+const FOCUSES: Duration = Duration::from_secs(30);
 
 /// Tags of rules of axe-core.
 const ALL_RULES: &[&str] = &[
@@ -129,7 +133,8 @@ return all.length;
 
 const FOCUS_SEEN: &str = r"
 const { all, seen, unseen } = window.tabs;
-return { missed: all.filter((e) => !seen.has(e)).map((e) => e.outerHTML.slice(0, 200)), unseen };
+// A list that looks again by itself may have been replaced meanwhile.
+return { missed: all.filter((e) => e.isConnected && !seen.has(e)).map((e) => e.outerHTML.slice(0, 200)), unseen };
 ";
 
 const WEIGHT: &str = r"
@@ -276,6 +281,16 @@ impl Browser {
     pub async fn press(&self, keys: &str) {
         let active = self.client().active_element().await.expect("a page");
         active.send_keys(keys).await.expect("keys");
+    }
+
+    /// Waits until an element has the focus.
+    pub async fn focused(&self, css: &str) {
+        let there = format!("return document.activeElement?.matches({css:?}) === true");
+        let what = format!("the focus is on {css}");
+        eventually(FOCUSES, &what, async || {
+            self.script(&there).await == json!(true)
+        })
+        .await;
     }
 
     /// Presses Tab until the focus is on an element.
