@@ -128,16 +128,22 @@ pub fn read_by_script(headers: &HeaderMap) -> bool {
     !matches!(mode, None | Some(b"navigate"))
 }
 
+/// Whether the answer is for a part of some page, a frame say, and not for a window of its own.
+#[must_use]
+pub fn framed(headers: &HeaderMap) -> bool {
+    let part = headers.get("sec-fetch-dest");
+    part.is_some_and(|part| part != "document")
+}
+
 /// Whether a form came as our pages send theirs: by a navigation of a whole window, and from a page below `prefix`, as far
 /// as the browser says. A script of a server on our host can pretend most of this; it cannot be had by accident.
 #[must_use]
 pub fn sent_by_page(headers: &HeaderMap, own: &str, prefix: &str) -> bool {
     let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let whole_window = matches!(value("sec-fetch-dest"), None | Some("document"));
     let path = value("referer").and_then(|referer| on_host(referer, own));
     // Some browsers are set to tell no more than the host.
     let ours = |path: &str| matches!(path, "" | "/") || path.starts_with(prefix);
-    !read_by_script(headers) && whole_window && path.is_none_or(ours)
+    !read_by_script(headers) && !framed(headers) && path.is_none_or(ours)
 }
 
 /// The rest of `url` after the host, if that is the host of the origin `own`. The scheme may be hidden from us.

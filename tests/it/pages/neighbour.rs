@@ -31,7 +31,7 @@ const holds = (text) => /_xsrf\W+value=.[^'\x22]/.test(text ?? '') || /_xsrf=/.t
     } catch { /* that is the point */ }
     frame.remove();
   }
-  for (const path of [...pages, '/hub/static/favicon.svg', '/hub/api/']) {
+  for (const path of [...pages, '/hub/static/favicon.svg', '/hub/api/', '/hub/a%']) {
     const opened = window.open(path);
     await later(1500);
     try {

@@ -86,14 +86,14 @@ async fn confirm(user: &PageUser, at: ServerRef, form: &RawForm) -> Result<Respo
 }
 
 /// Shows the form if there is one. Else starts at once, with what the link says, unless a page of another site led the
-/// visitor here; a link that says with which options is asked about unless it is the visitor's own, typed or bookmarked
+/// visitor here or shows this in a frame of its own; a link that says with which options is asked about unless it is the visitor's own, typed or bookmarked
 /// (security case 40).
 async fn begin(user: &PageUser, at: ServerRef) -> Result<Response, PageError> {
     let choice = Choice::linked(user)?;
     // A page of somebody's server is on the same host, and may say with which options it wants another's to start. Over
     // plain HTTP nobody can tell it from an address that was typed.
     let led = choice.says_something() && !xsrf::by_own_hand(&user.headers);
-    let elsewhere = user.sender() != Sender::Here || led;
+    let elsewhere = user.sender() != Sender::Here || led || xsrf::framed(&user.headers);
     if !elsewhere && (choice.says_something() || !has_form(user)) {
         let options = choice
             .options(user)

@@ -381,6 +381,15 @@ async fn case_40_changes_by_get() {
             by_get(&hub, &browser, path, mode, site).await;
         }
     }
+    // A frame in a page of a server on this host.
+    for dest in ["iframe", "frame", "object", "embed"] {
+        let call = hub.request("GET", "/hub/spawn").browser(&browser);
+        let call = call
+            .header("sec-fetch-site", "same-origin")
+            .header("sec-fetch-mode", "navigate");
+        let page = call.header("sec-fetch-dest", dest).send().await.expect(200);
+        assert!(page.body.contains("spawn_form"), "{dest} asks first");
+    }
     assert_eq!(database(&hub).await, before);
     // One's own link does start it.
     by_get(&hub, &browser, "/hub/spawn", "navigate", "same-origin")
