@@ -15,6 +15,9 @@ use super::log_in;
 /// What people may be called and write into names and notes, and what must be shown as nothing but text.
 pub(super) const HOSTILE: &str = "<img src=x onerror=alert(1)>'\"&{{7*7}}";
 
+/// What Chromium says of it over plain HTTP: a warning for whoever runs the hub so.
+const UNTRUSTWORTHY: &str = "Cross-Origin-Opener-Policy header has been ignored, because the URL's origin was untrustworthy";
+
 /// The most that a page weighs, with everything that is loaded for it, in bytes.
 const HEAVIEST: u64 = 100_000;
 
@@ -102,7 +105,8 @@ impl<'a> Tour<'a> {
         self.listen(name).await;
     }
 
-    /// Nothing has been said on the console, but that a page about an error comes with its status.
+    /// Nothing has been said on the console, but that a page about an error comes with its status, and that a policy cannot
+    /// hold where there is no https.
     async fn listen(&mut self, name: &str) {
         let own = self
             .browser
@@ -118,7 +122,7 @@ impl<'a> Tour<'a> {
             .console()
             .await
             .into_iter()
-            .filter(|line| !about_itself(line))
+            .filter(|line| !about_itself(line) && !line.contains(UNTRUSTWORTHY))
             .collect();
         self.note(name, "on the console", &said);
     }
