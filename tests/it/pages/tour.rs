@@ -30,8 +30,6 @@ pub(super) struct Tour<'a> {
     /// The templates that were looked at, and the paths at which they were.
     pub(super) templates: BTreeSet<String>,
     pub(super) paths: BTreeSet<String>,
-    /// The heaviest page so far: bytes, and which.
-    heaviest: (u64, String),
 }
 
 impl<'a> Tour<'a> {
@@ -43,7 +41,6 @@ impl<'a> Tour<'a> {
             wrong: Vec::new(),
             templates: BTreeSet::new(),
             paths: BTreeSet::new(),
-            heaviest: (0, String::new()),
         }
     }
 
@@ -66,7 +63,6 @@ impl<'a> Tour<'a> {
     pub(super) async fn inspect(&mut self, name: &str) {
         self.remember().await;
         let weight = self.browser.weight().await;
-        self.heaviest = self.heaviest.clone().max((weight.bytes, name.to_owned()));
         self.note(name, "from elsewhere", &weight.foreign);
         let inline = self.browser.inline().await;
         self.note(name, "inline", &inline);
@@ -151,15 +147,13 @@ impl<'a> Tour<'a> {
         self.browser.console().await;
     }
 
-    /// Says all that was found wrong, and how heavy the heaviest page was.
+    /// Says all that was found wrong.
     pub(super) fn end(mut self) {
         let reports = self.stack.log();
         let reports = reports.matches("Content security policy violation").count();
         if reports > 0 {
             self.wrong.push(format!("{reports} reports of the browser"));
         }
-        let (bytes, page) = &self.heaviest;
-        println!("the heaviest page is {page}: {bytes} bytes");
         assert!(self.wrong.is_empty(), "{}", self.wrong.join("\n\n"));
     }
 }
