@@ -35,7 +35,11 @@ function watch(region) {
     if (!fresh) return location.reload();
     if (said(fresh) !== said(region)) {
       const held = region.contains(document.activeElement);
+      const details = () => [...region.querySelectorAll("details")];
+      const open = details().map((one) => one.open);
       region.replaceChildren(...fresh.childNodes);
+      // What somebody has opened stays open.
+      if (details().length === open.length) details().forEach((one, index) => (one.open = open[index]));
       // Whoever works with the keyboard goes on where they were.
       if (held) region.querySelector("a, button")?.focus();
       document.dispatchEvent(new CustomEvent("hub:updated"));
