@@ -14,6 +14,7 @@ pub mod error_page;
 pub mod pages;
 
 mod environment;
+mod nonce;
 #[cfg(test)]
 pub(crate) mod samples;
 #[cfg(test)]

@@ -1,5 +1,10 @@
 //! The hub's pages in Chromium: all of them looked at, and what people do on them, with and without scripts.
 
+mod culled;
+mod everything;
+mod keyboard;
+mod more;
+mod neighbour;
 mod tour;
 
 use e2e::{Browser, Stack, programs};
@@ -7,6 +12,9 @@ use fantoccini::key::Key;
 use serde_json::json;
 
 use crate::spec;
+
+/// Longest wait for something that the hub or a program beside it does.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(90);
 
 /// Users may have named servers, share them and open services. What a server does depends on its name.
 fn config() -> String {

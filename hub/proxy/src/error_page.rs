@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use url::form_urlencoded;
 
 use crate::forward::body::{RequestBody, ResponseBody};
@@ -17,6 +17,13 @@ use crate::target::{BadTarget, Target};
 const ERROR_TARGET_TIME: Duration = Duration::from_secs(10);
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// What every answer of our own carries: no page frames it or keeps hold of a window with it. Its path may be the hub's, and then
+/// whoever has hold of it reads the hub's cookie for forms.
+pub(crate) const ALONE: [(&str, &str); 2] = [
+    ("content-security-policy", "frame-ancestors 'none'"),
+    ("cross-origin-opener-policy", "noopener-allow-popups"),
+];
 
 const NOT_FOUND: &str = include_str!("error_page/404.html");
 const UNAVAILABLE: &str = include_str!("error_page/503.html");
@@ -81,7 +88,14 @@ pub(crate) fn with_body(
     let mut response = Response::new(ResponseBody::own(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, kind);
+    stand_alone(response.headers_mut());
     response
+}
+
+fn stand_alone(headers: &mut HeaderMap) {
+    for (name, value) in ALONE {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
 }
 
 fn bundled(status: StatusCode) -> &'static str {
@@ -135,5 +149,6 @@ async fn fetch(
             response.headers_mut().insert(name, value.clone());
         }
     }
+    stand_alone(response.headers_mut());
     Ok(response)
 }

@@ -162,6 +162,25 @@ pub async fn count(c: &impl ConnectionTrait, state: ServerState) -> Result<u64, 
         .await?)
 }
 
+/// How many servers start, and how many are in any of `states`.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn crowd(
+    c: &impl ConnectionTrait,
+    states: &[ServerState],
+) -> Result<(u64, u64), DbError> {
+    let (mut starting, mut all) = (0, 0);
+    for state in states {
+        let found = count(c, *state).await?;
+        all += found;
+        if *state == ServerState::Spawning {
+            starting = found;
+        }
+    }
+    Ok((starting, all))
+}
+
 /// How many servers are not stopped.
 ///
 /// # Errors

@@ -101,8 +101,8 @@ pub fn check(
 /// Whether a request that is authenticated by cookie must show a token.
 ///
 /// Reading by navigation needs none, and what a browser embeds in our own page needs none. Everything else does: also
-/// `fetch` of our API, whose answer another site's script must not read. (`Sec-Fetch-Mode: websocket` is no
-/// exception here: the hub has no WebSocket.)
+/// `fetch` of our API, whose answer another site's script must not read, nor one of a server on our own host, whatever mode
+/// it asks for. (`Sec-Fetch-Mode: websocket` is no exception here: the hub has no WebSocket.)
 #[must_use]
 pub fn needed(method: &Method, headers: &HeaderMap) -> bool {
     if !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
@@ -111,9 +111,48 @@ pub fn needed(method: &Method, headers: &HeaderMap) -> bool {
     let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     match value("sec-fetch-mode") {
         None | Some("navigate") => false,
-        Some("no-cors") => value("sec-fetch-site") != Some("same-origin"),
+        // What a browser embeds has a destination: an image, a script. What a script fetches has none.
+        Some("no-cors") => {
+            value("sec-fetch-site") != Some("same-origin")
+                || value("sec-fetch-dest") == Some("empty")
+        }
         Some(_) => true,
     }
+}
+
+/// Whether a script, and no navigation, asks for a page: only one of our own pages, which knows the token, may read it.
+/// Without this a script of any server on our host could read the token that stands in the forms of every page.
+#[must_use]
+pub fn read_by_script(headers: &HeaderMap) -> bool {
+    let mode = headers.get("sec-fetch-mode").map(HeaderValue::as_bytes);
+    !matches!(mode, None | Some(b"navigate"))
+}
+
+/// Whether the answer is for a part of some page, a frame say, and not for a window of its own.
+#[must_use]
+pub fn framed(headers: &HeaderMap) -> bool {
+    let part = headers.get("sec-fetch-dest");
+    part.is_some_and(|part| part != "document")
+}
+
+/// Whether a form came as our pages send theirs: by a navigation of a whole window, and from a page below `prefix`, as far
+/// as the browser says. A script of a server on our host can pretend most of this; it cannot be had by accident.
+#[must_use]
+pub fn sent_by_page(headers: &HeaderMap, own: &str, prefix: &str) -> bool {
+    let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let path = value("referer").and_then(|referer| on_host(referer, own));
+    // Some browsers are set to tell no more than the host.
+    let ours = |path: &str| matches!(path, "" | "/") || path.starts_with(prefix);
+    !read_by_script(headers) && !framed(headers) && path.is_none_or(ours)
+}
+
+/// The rest of `url` after the host, if that is the host of the origin `own`. The scheme may be hidden from us.
+fn on_host<'a>(url: &'a str, own: &str) -> Option<&'a str> {
+    let (_, rest) = url.split_once("://")?;
+    let (_, own) = own.split_once("://")?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (host, path) = rest.split_at(end);
+    host.eq_ignore_ascii_case(own).then_some(path)
 }
 
 /// Whether the page may set a new `_xsrf` cookie: only on navigations, so that parallel `fetch`es do not fight over it.
@@ -147,22 +186,30 @@ pub fn sender(headers: &HeaderMap, own: &str) -> Sender {
             _ => Sender::Elsewhere,
         };
     }
-    // Else `Origin` comes with every form. The scheme may be hidden from us.
-    let host = |origin: &str| {
-        origin
-            .split_once("://")
-            .map(|(_, host)| host.to_ascii_lowercase())
-    };
-    match headers.get(header::ORIGIN).map(HeaderValue::to_str) {
+    // Else `Origin` comes with every form, and `Referer` with most links.
+    let said = headers
+        .get(header::ORIGIN)
+        .or_else(|| headers.get(header::REFERER));
+    match said.map(HeaderValue::to_str) {
         None => Sender::Here,
         Some(Ok("null")) => Sender::Elsewhere,
-        Some(Ok(origin)) if host(origin).is_some() && host(origin) == host(own) => Sender::Here,
+        Some(Ok(url)) if on_host(url, own).is_some() => Sender::Here,
         Some(_) => Sender::PerhapsElsewhere,
     }
 }
 
+/// Whether nobody's page led the browser here: the visitor typed the address or has it among their bookmarks. Over plain HTTP
+/// browsers do not say that.
+#[must_use]
+pub fn by_own_hand(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site");
+    site.is_some_and(|site| site == "none")
+}
+
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderName;
+
     use super::*;
 
     fn keys() -> CookieKeys {
@@ -232,7 +279,89 @@ mod tests {
     }
 
     #[test]
+    fn links_without_an_origin_have_a_referer() {
+        for (referer, origin, expected) in [
+            ("http://hub:8000/hub/home", None, Sender::Here),
+            ("https://HUB:8000", None, Sender::Here),
+            ("http://hub/hub/home", None, Sender::PerhapsElsewhere),
+            (
+                "http://evil.example/?http://hub:8000/",
+                None,
+                Sender::PerhapsElsewhere,
+            ),
+            (
+                "http://hub:8000@evil.example/",
+                None,
+                Sender::PerhapsElsewhere,
+            ),
+            (
+                "http://evil.example/",
+                Some("http://hub:8000"),
+                Sender::Here,
+            ),
+            (
+                "http://hub:8000/",
+                Some("http://evil.example"),
+                Sender::PerhapsElsewhere,
+            ),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("referer", referer.parse().unwrap());
+            origin.map(|origin: &str| headers.insert("origin", origin.parse().unwrap()));
+            assert_eq!(
+                sender(&headers, "http://hub:8000"),
+                expected,
+                "{referer} {origin:?}"
+            );
+            assert!(!by_own_hand(&headers));
+        }
+    }
+
+    #[test]
+    fn how_forms_of_our_pages_come() {
+        for (mode, dest, referer, expected) in [
+            ("", "", "", true),
+            ("navigate", "document", "", true),
+            ("navigate", "document", "http://hub/hub/home?x=/user/", true),
+            ("navigate", "document", "https://front/user/bob/", true),
+            ("", "", "http://HUB/hub/", true),
+            ("", "", "http://hub/", true),
+            ("", "", "http://hub/user/bob/", false),
+            ("", "", "http://hub/hubris/", false),
+            ("", "", "http://hub?/hub/", false),
+            ("navigate", "iframe", "http://hub/hub/home", false),
+            ("cors", "empty", "http://hub/hub/home", false),
+            ("no-cors", "empty", "", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in [
+                ("sec-fetch-mode", mode),
+                ("sec-fetch-dest", dest),
+                ("referer", referer),
+            ] {
+                if !value.is_empty() {
+                    headers.insert(name, value.parse().unwrap());
+                }
+            }
+            let sent = sent_by_page(&headers, "http://hub", "/hub/");
+            assert_eq!(sent, expected, "{mode} {dest} {referer}");
+        }
+    }
+
+    #[test]
     fn when_it_is_needed() {
+        let mut fetched = HeaderMap::new();
+        for (name, value) in [
+            ("mode", "no-cors"),
+            ("site", "same-origin"),
+            ("dest", "empty"),
+        ] {
+            let name = format!("sec-fetch-{name}");
+            fetched.insert(HeaderName::try_from(name).unwrap(), value.parse().unwrap());
+        }
+        assert!(needed(&Method::GET, &fetched), "a script reads");
+        fetched.insert("sec-fetch-dest", "image".parse().unwrap());
+        assert!(!needed(&Method::GET, &fetched), "a picture is shown");
         for (method, mode, site, expected) in [
             ("GET", None, None, false),
             ("GET", Some("navigate"), Some("cross-site"), false),

@@ -169,6 +169,7 @@ fn manage(text: &str, state: ServerState) -> ManagePage {
         may_start: true,
         may_stop: true,
         named: true,
+        has_options: true,
         sharing: Some(sharing(text)),
         notice: Some(Notice::done(format!("Renamed {text}"))),
     }

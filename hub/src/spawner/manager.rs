@@ -49,6 +49,7 @@ use crate::spawner::Spawner;
 pub use hubs::HubProcess;
 pub use progress::{Listener, MAX_LISTENERS};
 pub use request::{StartError, StartOutcome, StartRequest, StopError, StopOutcome, StopRequest};
+pub use starting::again::Again;
 
 /// How often whoever waits looks at the database even if nothing was told: another hub process may do the work.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);

@@ -3,8 +3,10 @@
 const MAX_SECONDS = 15;
 
 async function fetchRegion(id) {
+  // Scripts read pages of the hub with the token of a form only: others on this host have none.
+  const token = document.querySelector("[data-xsrf]")?.dataset.xsrf ?? document.querySelector("input[name=_xsrf]")?.value ?? "";
   // Where a redirect leads may be another host, which scripts cannot follow to: the page itself goes.
-  const options = { headers: { Accept: "text/html" }, cache: "no-store", redirect: "manual" };
+  const options = { headers: { Accept: "text/html", "X-XSRFToken": token }, cache: "no-store", redirect: "manual" };
   const reply = await fetch(location.href, options);
   if (reply.type === "opaqueredirect") return null;
   const page = new DOMParser().parseFromString(await reply.text(), "text/html");
@@ -33,7 +35,11 @@ function watch(region) {
     if (!fresh) return location.reload();
     if (said(fresh) !== said(region)) {
       const held = region.contains(document.activeElement);
+      const details = () => [...region.querySelectorAll("details")];
+      const open = details().map((one) => one.open);
       region.replaceChildren(...fresh.childNodes);
+      // What somebody has opened stays open.
+      if (details().length === open.length) details().forEach((one, index) => (one.open = open[index]));
       // Whoever works with the keyboard goes on where they were.
       if (held) region.querySelector("a, button")?.focus();
       document.dispatchEvent(new CustomEvent("hub:updated"));

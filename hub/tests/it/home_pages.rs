@@ -255,3 +255,60 @@ async fn a_restart_that_fails_says_why() {
     let home = get(&hub, &alice, "/hub/home").await.expect(200).body;
     assert!(home.contains("The last start failed: "), "{home}");
 }
+
+/// What forbids the start is known before the stop: the server goes on.
+#[tokio::test]
+async fn a_restart_that_cannot_be_stops_nothing() {
+    let memory_is = |setting: &str| {
+        let toml = format!("[Spawner]\napply_user_options = {{ memory = \"{setting}\" }}\n");
+        Config::from_toml(&toml).unwrap().spawner
+    };
+    let hub = Hub::with(|config: &mut Config| {
+        config.jupyterhub.active_server_limit = 2;
+        config.spawner = memory_is("mem_limit");
+    })
+    .await;
+    let alice = hub.log_in("alice").await;
+    get(&hub, &alice, "/hub/spawn/alice/gpu").await.expect(302);
+    let token = hub.token("alice", &["inherit"]).await;
+    let body = serde_json::json!({"user_options": {"memory": "1G"}});
+    let start = hub.call(&token, "POST", "/hub/api/users/alice/server");
+    start.json(&body).send().await.expect(201);
+    // At the limit: its own place is free again once it stops.
+    const RESTARTS: [(&str, &[(&str, &str)]); 3] = [
+        ("/hub/home/restart-server", &[]),
+        ("/hub/manage/alice", &[("do", "restart")]),
+        ("/hub/manage/alice", &[("do", "options")]),
+    ];
+    let (path, form) = RESTARTS[0];
+    let again = post(&hub, &alice, path, form).await.expect(302);
+    assert_eq!(again.header("location"), "/user/alice/");
+    assert_eq!(hub.spawner.starts()["alice/"], 2);
+
+    let hub = hub
+        .restart(|config| config.jupyterhub.active_server_limit = 1)
+        .await;
+    for (path, form) in RESTARTS {
+        let page = post(&hub, &alice, path, form).await.expect(429).body;
+        assert!(
+            page.contains("Active user limit exceeded"),
+            "{path}: {page}"
+        );
+        assert!(page.contains("id=\"stop\""), "it still runs: {page}");
+    }
+    // Options that the configuration no longer takes.
+    let hub = hub
+        .restart(|config| {
+            config.jupyterhub.active_server_limit = 0;
+            config.spawner = memory_is("cpu_limit");
+        })
+        .await;
+    for (path, form) in &RESTARTS[..2] {
+        let page = post(&hub, &alice, path, form).await.expect(400).body;
+        assert!(
+            page.contains("Invalid user options: memory"),
+            "{path}: {page}"
+        );
+    }
+    assert_eq!(state(&hub, "").await, ServerState::Ready);
+}

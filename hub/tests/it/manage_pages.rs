@@ -263,3 +263,28 @@ async fn who_may_not_share_sees_nothing_of_it() {
         "{page}"
     );
 }
+
+/// The button is there for those who choose with what a server starts, and leads them to the choice.
+#[tokio::test]
+async fn a_restart_with_other_options() {
+    let spawner = "[Spawner]\noptions_form = '<label>A <input name=\"a\"></label>'\n";
+    for (form, shown) in [(spawner, true), ("", false)] {
+        let spawner = Config::from_toml(form).unwrap().spawner;
+        let hub = Hub::with(|config| config.spawner = spawner).await;
+        let alice = hub.log_in("alice").await;
+        post(&hub, &alice, "/hub/spawn/alice", &[("a", "1")])
+            .await
+            .expect(302);
+        hub.state.manager.idle().await;
+        let page = get(&hub, &alice, "/hub/manage/alice")
+            .await
+            .expect(200)
+            .body;
+        assert_eq!(page.contains("id=\"restart-options\""), shown, "{page}");
+        assert!(page.contains("id=\"restart\""), "{page}");
+        let again = post(&hub, &alice, "/hub/manage/alice", &[("do", "options")]).await;
+        assert_eq!(again.expect(302).header("location"), "/hub/spawn/alice");
+        let server = row(&hub, "alice", "").await.unwrap();
+        assert_eq!(server.state, ServerState::Stopped);
+    }
+}

@@ -287,6 +287,7 @@ async fn a_link_may_name_options() {
     // One of one's own starts at once.
     hub.request("GET", "/hub/spawn?a=2")
         .browser(&alice)
+        .header("sec-fetch-site", "none")
         .send()
         .await
         .expect(302);
@@ -344,6 +345,7 @@ async fn profiles_are_chosen_on_the_page_by_link_and_by_the_api() {
     stop(&hub).await;
     hub.request("GET", "/hub/spawn?opt-profile=own")
         .browser(&alice)
+        .header("sec-fetch-site", "none")
         .send()
         .await
         .expect(302);

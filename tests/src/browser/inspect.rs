@@ -2,6 +2,7 @@
 //! reached by keyboard, what was loaded, what was said on the console, and what axe-core finds wrong.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use fantoccini::key::Key;
 use fantoccini::wd::WebDriverCompatibleCommand;
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use url::{ParseError, Url};
 
 use super::Browser;
-use crate::peers;
+use crate::{eventually, peers};
 
 /// A window and the colours that its owner likes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +54,9 @@ impl Look {
         }
     }
 }
+
+/// Longest wait for the focus to be where it should be.
+const FOCUSES: Duration = Duration::from_secs(30);
 
 /// Tags of rules of axe-core.
 const ALL_RULES: &[&str] = &[
@@ -129,7 +133,8 @@ return all.length;
 
 const FOCUS_SEEN: &str = r"
 const { all, seen, unseen } = window.tabs;
-return { missed: all.filter((e) => !seen.has(e)).map((e) => e.outerHTML.slice(0, 200)), unseen };
+// A list that looks again by itself may have been replaced meanwhile.
+return { missed: all.filter((e) => e.isConnected && !seen.has(e)).map((e) => e.outerHTML.slice(0, 200)), unseen };
 ";
 
 const WEIGHT: &str = r"
@@ -139,6 +144,18 @@ return {
   bytes: entries.filter((e) => e.initiatorType !== 'fetch').reduce((sum, e) => sum + e.encodedBodySize, 0),
   foreign: entries.map((e) => e.name).filter((url) => !here(url)),
 };
+";
+
+/// Scripts, styles and handlers that stand in the page itself.
+const INLINE: &str = r"
+const inline = (e) => e.matches('script:not([src]), style') || [...e.attributes].some((a) => a.name === 'style' || a.name.startsWith('on'));
+return [...document.querySelectorAll('*')].filter(inline).map((e) => e.outerHTML.slice(0, 160));
+";
+
+/// What moves for longer than a moment.
+const MOVING: &str = r"
+const moves = (a) => a.playState === 'running' && !(a.effect.getComputedTiming().endTime < 100);
+return document.getAnimations().filter(moves).map((a) => a.effect.target.outerHTML.slice(0, 160));
 ";
 
 /// What is wider than the window, if anything is.
@@ -245,6 +262,51 @@ impl Browser {
             .execute_async(RUN_AXE, vec![json!(tags)])
             .await;
         texts(&found.unwrap_or_else(|error| panic!("axe-core: {error}")))
+    }
+
+    /// Scripts, styles and handlers that stand in the page itself, where none should.
+    pub async fn inline(&self) -> Vec<String> {
+        texts(&self.script(INLINE).await)
+    }
+
+    /// What moves on the page now, beyond a moment.
+    pub async fn moving(&self) -> Vec<String> {
+        texts(&self.script(MOVING).await)
+    }
+
+    /// Presses keys where the focus is.
+    ///
+    /// # Panics
+    /// When no key can be pressed.
+    pub async fn press(&self, keys: &str) {
+        let active = self.client().active_element().await.expect("a page");
+        active.send_keys(keys).await.expect("keys");
+    }
+
+    /// Waits until an element has the focus.
+    pub async fn focused(&self, css: &str) {
+        let there = format!("return document.activeElement?.matches({css:?}) === true");
+        let what = format!("the focus is on {css}");
+        eventually(FOCUSES, &what, async || {
+            self.script(&there).await == json!(true)
+        })
+        .await;
+    }
+
+    /// Presses Tab until the focus is on an element.
+    ///
+    /// # Panics
+    /// When it does not come there within a hundred presses.
+    pub async fn tab_to(&self, css: &str) {
+        self.find(css).await;
+        let there = format!("return document.activeElement.matches({css:?})");
+        for _ in 0..100 {
+            if self.script(&there).await == json!(true) {
+                return;
+            }
+            self.press(&char::from(Key::Tab).to_string()).await;
+        }
+        panic!("Tab does not come to {css}");
     }
 
     /// Elements that make the page scroll sideways.

@@ -9,6 +9,7 @@ use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
+use crate::error_page::ALONE;
 use crate::guard::head::FORWARDED;
 
 /// How long unread input is drained, so that the kernel does not cut off our answer with a reset.
@@ -106,8 +107,12 @@ fn answer(status: StatusCode) -> Vec<u8> {
         StatusCode::METHOD_NOT_ALLOWED => format!("allow: {FORWARDED}\r\n"),
         _ => String::new(),
     };
+    let alone: String = ALONE
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
     format!(
-        "HTTP/1.1 {code} {reason}\r\n{allow}content-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\nconnection: \
+        "HTTP/1.1 {code} {reason}\r\n{allow}{alone}content-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\nconnection: \
          close\r\n\r\n{reason}",
         reason.len()
     )

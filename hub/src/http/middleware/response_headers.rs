@@ -1,4 +1,4 @@
-//! Headers that every response of the hub carries. Source: wire contract 5.0; security cases 17, 18, 41.
+//! Headers that every response of the hub carries. Source: wire contract 5.0; security cases 17, 18, 39, 41.
 
 use std::sync::Arc;
 
@@ -60,6 +60,11 @@ pub(super) async fn add(
         ),
         (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        // A page of a user's server on this host that opens one of ours in a window gets no hold of it.
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            HeaderValue::from_static("noopener-allow-popups"),
+        ),
         (CONTENT_SECURITY_POLICY, policy.clone()),
     ] {
         // Unless the handler has said something else.

@@ -18,8 +18,10 @@ use crate::auth::cookies::{CookieStyle, RequestCookies, SESSION_COOKIE};
 use crate::domain::action::{Hub, OpenAdminUi};
 use crate::domain::next_url;
 use crate::domain::principal::Principal;
-use crate::http::extract::{CallerNote, cookie_caller, cookies, session_id, token_caller};
-use crate::http::xsrf::Sender;
+use crate::http::extract::{
+    CallerNote, argument, cookie_caller, cookies, session_id, token_caller,
+};
+use crate::http::xsrf::{Sender, XsrfError};
 use crate::http::{origin, xsrf};
 use crate::render::{Chrome, NavService, Page, content_security_policy};
 use crate::state::AppState;
@@ -35,8 +37,10 @@ pub struct Visitor {
     pub headers: HeaderMap,
     /// The whole URI, with the base URL.
     pub uri: Uri,
-    /// The XSRF token for the forms of the page.
+    /// The XSRF token for the forms of the page; empty for a script that has not shown it.
     pub xsrf: String,
+    /// Why the page is not for the script that asks for it, if one does.
+    script: Option<XsrfError>,
     /// Whether the browser does not hold that token yet.
     new_xsrf: bool,
     /// What a script in the page itself would need, new for every answer.
@@ -61,8 +65,18 @@ impl Visitor {
         let session = principal.as_ref().and_then(session_id);
         let held = xsrf::current(&state.cookies, &jar, session, now).map(ToOwned::to_owned);
         let new_xsrf = held.is_none();
-        let xsrf = held.unwrap_or_else(|| xsrf::issue(&state.cookies, session, now));
+        let argument = argument(uri, "_xsrf");
+        let shown = xsrf::shown(argument.as_deref(), headers);
+        let method = Method::GET;
+        let knows = xsrf::check(&state.cookies, &jar, shown, session, &method, now);
+        let script = xsrf::read_by_script(headers).then_some(knows);
+        let xsrf = match script {
+            // It must not learn from the page what it could not show.
+            Some(Err(_)) => String::new(),
+            _ => held.unwrap_or_else(|| xsrf::issue(&state.cookies, session, now)),
+        };
         Self {
+            script: script.and_then(Result::err),
             state: state.clone(),
             principal,
             headers: headers.clone(),
@@ -371,7 +385,8 @@ impl PageUser {
                 );
                 Ok(Self { visitor, principal })
             }
-            Ok(None) => Self::from_request_parts(parts, state).await,
+            // What a page asks of its server that has stopped is answered here, too.
+            Ok(None) => Self::by_cookie(parts, state).await,
             Err(error) => Err(PageError::from(error).into_response()),
         }
     }
@@ -380,7 +395,23 @@ impl PageUser {
 impl FromRequestParts<AppState> for PageUser {
     type Rejection = Response;
 
+    /// A script is let in with the token only: those of servers on this host must neither read pages nor start anything.
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
+        let user = Self::by_cookie(parts, state).await?;
+        match &user.script {
+            Some(error) if is_reading(parts) => Err(PageError::from(error.clone()).into_response()),
+            _ => Ok(user),
+        }
+    }
+}
+
+fn is_reading(parts: &Parts) -> bool {
+    matches!(parts.method, Method::GET | Method::HEAD)
+}
+
+impl PageUser {
+    async fn by_cookie(parts: &Parts, state: &AppState) -> Result<Self, Response> {
+        let reading = is_reading(parts);
         let principal = cookie_caller(state, &parts.headers)
             .await
             .map_err(|error| PageError::from(error).into_response())?;
@@ -390,9 +421,7 @@ impl FromRequestParts<AppState> for PageUser {
                 note(parts, &principal);
                 Ok(Self { visitor, principal })
             }
-            None if matches!(parts.method, Method::GET | Method::HEAD) => {
-                Err(found(&visitor.login_url()))
-            }
+            None if reading => Err(found(&visitor.login_url())),
             None => Err(PageError::forbidden("Log in first, then try again.").into_response()),
         }
     }

@@ -89,8 +89,12 @@ impl RawForm {
     /// Checks the XSRF token for this visitor.
     ///
     /// # Errors
-    /// When a page of another origin sent the form, or may have: 403, without a word of what it said.
+    /// When a page of another origin sent the form, or may have, or a script: 403, without a word of what it said.
     pub(crate) fn check(&self, visitor: &Visitor) -> Result<Form, PageError> {
+        if !xsrf::sent_by_page(&visitor.headers, &visitor.origin(), &visitor.base().hub()) {
+            return Err(PageError::forbidden("No page of the hub sent this form.")
+                .with_hint("Open the page yourself, and send its form there."));
+        }
         let shown = xsrf::shown(self.field("_xsrf"), &visitor.headers);
         match xsrf::check(
             &visitor.state.cookies,

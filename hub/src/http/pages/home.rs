@@ -7,7 +7,7 @@ use hub_types::names::{ServerName, Username};
 use super::context::{PageUser, found};
 use super::error_page::PageError;
 use super::form::{Form, RawForm, STALE};
-use super::manage::lifecycle::{self, Restart};
+use super::manage::lifecycle;
 use super::server_card::card;
 use crate::db::{NewServer, servers};
 use crate::domain::action::StartServer;
@@ -18,6 +18,7 @@ use crate::http::api::servers::create::insert;
 use crate::http::api::servers::{check_display_name, check_new_name};
 use crate::http::error::ApiError;
 use crate::render::pages::{HomePage, NewServerForm, Notice};
+use crate::spawner::manager::Again;
 
 /// What is said of a name that nobody could read.
 pub(super) const BAD_TITLE: &str =
@@ -96,7 +97,15 @@ pub(super) async fn restart_server(user: PageUser, form: RawForm) -> Result<Resp
     if form.check(&user)? == Form::Stale {
         return stale(&user, NewServerForm::default()).await;
     }
-    lifecycle::restart(&user, target(&user, &form), Restart::AsItWas).await
+    match lifecycle::restart(&user, target(&user, &form), Again::AsItWas).await {
+        // Too many servers run, say: the page says so, and the server goes on.
+        Err(error) if matches!(error.status.as_u16(), 400 | 429) => {
+            let said = error.message.unwrap_or_default();
+            let notice = Some(Notice::error(format!("Not restarted. {said}")));
+            page(&user, error.status, notice, NewServerForm::default()).await
+        }
+        other => other,
+    }
 }
 
 /// `POST /hub/home/new-server`: makes a named server, and perhaps goes on to its start.

@@ -14,6 +14,7 @@ use super::error_page::PageError;
 use super::form::{Form, RawForm, STALE};
 use super::home::BAD_TITLE;
 use super::server_card::card;
+use super::spawn::has_form;
 use crate::db::{servers, users};
 use crate::domain::action::{ReadServer, StartServer, StopServer};
 use crate::domain::server::{Server, ServerRef};
@@ -21,7 +22,7 @@ use crate::http::api::servers::update;
 use crate::http::error::ApiError;
 use crate::http::extract::ServerPath;
 use crate::render::pages::{ManagePage, Notice};
-use lifecycle::Restart;
+use crate::spawner::manager::Again;
 
 /// What has been done, for the page that says so after a redirect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +120,7 @@ async fn show(
         may_start: user.principal.require::<StartServer>(at.clone()).is_ok(),
         may_stop: user.principal.require::<StopServer>(at.clone()).is_ok(),
         named: !at.name.is_default(),
+        has_options: has_form(user),
         sharing: sharing::of(user, server, invitation).await?,
         notice,
     };
@@ -170,10 +172,10 @@ async fn deed(user: &PageUser, at: ServerRef, form: &RawForm) -> Result<Outcome,
         "stop" => lifecycle::stop(user, at)
             .await
             .map(|()| Outcome::Done(Done::Stopped)),
-        "restart" => lifecycle::restart(user, at, Restart::AsItWas)
+        "restart" => lifecycle::restart(user, at, Again::AsItWas)
             .await
             .map(Outcome::Elsewhere),
-        "options" => lifecycle::restart(user, at, Restart::WithOptions)
+        "options" => lifecycle::restart(user, at, Again::Otherwise)
             .await
             .map(Outcome::Elsewhere),
         "delete" => lifecycle::delete(user, at).await.map(Outcome::Elsewhere),

@@ -9,7 +9,8 @@ use axum::response::Response;
 use hub_types::names::ServerName;
 use url::form_urlencoded;
 
-use self::choice::{Choice, has_form};
+use self::choice::Choice;
+pub(super) use self::choice::has_form;
 use super::context::{PageUser, Visitor, found};
 use super::error_page::PageError;
 use super::form::{Form, RawForm, STALE};
@@ -22,7 +23,7 @@ use crate::http::api::servers::check_display_name;
 use crate::http::error::ApiError;
 use crate::http::extract::ServerPath;
 use crate::http::freshness::{self, Deed};
-use crate::http::xsrf::Sender;
+use crate::http::xsrf::{self, Sender};
 use crate::spawner::manager::{StartError, StartOutcome, StartRequest};
 use crate::spawner::options::Options;
 
@@ -84,14 +85,15 @@ async fn confirm(user: &PageUser, at: ServerRef, form: &RawForm) -> Result<Respo
     }
 }
 
-/// Shows the form if there is one. Else starts at once, with what the link says, unless a link of another site brought
-/// the visitor here, or one of any page that says with which options: that is asked for first (security case 40).
+/// Shows the form if there is one. Else starts at once, with what the link says, unless a page of another site led the
+/// visitor here or shows this in a frame of its own; a link that says with which options is asked about unless it is the visitor's own, typed or bookmarked
+/// (security case 40).
 async fn begin(user: &PageUser, at: ServerRef) -> Result<Response, PageError> {
     let choice = Choice::linked(user)?;
-    // A page of somebody's server is on the same host, and may say with which options it wants another's to start.
-    let led = user.headers.get("sec-fetch-site");
-    let led = led.is_some_and(|site| site != "none") && choice.says_something();
-    let elsewhere = user.sender() == Sender::Elsewhere || led;
+    // A page of somebody's server is on the same host, and may say with which options it wants another's to start. Over
+    // plain HTTP nobody can tell it from an address that was typed.
+    let led = choice.says_something() && !xsrf::by_own_hand(&user.headers);
+    let elsewhere = user.sender() != Sender::Here || led || xsrf::framed(&user.headers);
     if !elsewhere && (choice.says_something() || !has_form(user)) {
         let options = choice
             .options(user)

@@ -8,7 +8,8 @@ use super::{Chrome, ExpiryOption, Notice, Page, ServerCard};
 
 /// `manage.html`: everything about one server that is not its start.
 ///
-/// All its forms post to its own address: `_xsrf` and `do`, which is `stop`, `restart`, `rename` (with `display_name`),
+/// All its forms post to its own address: `_xsrf` and `do`, which is `stop`, `restart`, `options` (a restart with
+/// another choice), `rename` (with `display_name`),
 /// `delete`, `share` (with `kind`, `user` or `group`, `name`, and perhaps `control`), `unshare` (with `kind` and `name`),
 /// `link` (with `expires_in`, in seconds, and perhaps `control`) or `unlink` (with `id`).
 #[derive(Clone, Default, Serialize)]
@@ -24,6 +25,8 @@ pub struct ManagePage {
     pub may_stop: bool,
     /// Whether it has a name of its own: it can be called something else, and be deleted.
     pub named: bool,
+    /// Whether people choose with what it starts, so that it can start again with another choice.
+    pub has_options: bool,
     /// With whom it is shared; none for visitors who may not share it.
     pub sharing: Option<Sharing>,
     /// What has just happened.

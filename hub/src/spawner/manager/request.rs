@@ -9,6 +9,7 @@ use crate::db::DbError;
 use crate::domain::lifecycle::Refused;
 use crate::domain::limits::NamedServerRefused;
 use crate::domain::server::{Failure, ServerRef};
+use crate::spawner::options::InvalidOptions;
 
 /// What is asked for with a start.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +61,9 @@ pub enum StartError {
     /// The server has a name, and the user may not have (another) one: 400.
     #[error(transparent)]
     NamedServer(#[from] NamedServerRefused),
+    /// It could not start with the options that it has: 400.
+    #[error(transparent)]
+    BadOptions(#[from] InvalidOptions),
     /// The start failed: the status of the failure, 500 as a rule.
     #[error("{}", .0.message)]
     Failed(Failure),
@@ -73,7 +77,7 @@ impl StartError {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
-            Self::BadName(_) | Self::NamedServer(_) => 400,
+            Self::BadName(_) | Self::NamedServer(_) | Self::BadOptions(_) => 400,
             Self::NoSuchUser(_) => 404,
             Self::Refused { .. } => 400,
             Self::Throttled { .. } | Self::Full => 429,

@@ -1,5 +1,6 @@
 //! Starting a server: `stopped → spawning → ready`, or back with a reason.
 
+pub(super) mod again;
 mod preparing;
 
 use std::sync::{Mutex, PoisonError};
@@ -138,23 +139,8 @@ impl Manager {
     /// Whether the limits leave room for a start.
     async fn room_for_one_more(&self, tx: &Tx) -> Result<(), StartError> {
         let limits = self.config.jupyterhub.start_limits();
-        let (mut starting, mut active) = (0, 0);
-        for state in limits.counted() {
-            let count = db::servers::count(&**tx, *state).await?;
-            active += count;
-            if *state == ServerState::Spawning {
-                starting = count;
-            }
-        }
-        limits.check(starting, active).map_err(|why| match why {
-            Crowded::Running => StartError::Full,
-            Crowded::Starting => {
-                let [random] = random_bytes::<1>();
-                StartError::Throttled {
-                    retry_after: Duration::from_secs(30 + u64::from(random) % 31),
-                }
-            }
-        })
+        let (starting, active) = db::servers::crowd(&**tx, limits.counted()).await?;
+        limits.check(starting, active).map_err(crowded)
     }
 
     async fn row_of(
@@ -234,6 +220,18 @@ impl Manager {
         let client = probe_client()
             .map_err(|error| Ended::Failed(format!("the hub has no HTTP client: {error}")))?;
         Ok(self.0.http.get_or_init(|| client).clone())
+    }
+}
+
+fn crowded(why: Crowded) -> StartError {
+    match why {
+        Crowded::Running => StartError::Full,
+        Crowded::Starting => {
+            let [random] = random_bytes::<1>();
+            StartError::Throttled {
+                retry_after: Duration::from_secs(30 + u64::from(random) % 31),
+            }
+        }
     }
 }
 

@@ -181,8 +181,8 @@ async fn users_from_a_list() {
         page.body
     );
     for expected in [
-        "<strong>bob</strong>: User bob already exists",
-        "<strong>a/b</strong>: Invalid username: a/b",
+        "<strong><bdi>bob</bdi></strong>: User bob already exists",
+        "<strong><bdi>a/b</bdi></strong>: Invalid username: a/b",
         ">bob\na/b</textarea>",
     ] {
         assert!(page.body.contains(expected), "{expected}: {}", page.body);

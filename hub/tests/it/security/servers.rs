@@ -118,6 +118,7 @@ async fn case_94_secrets_of_servers_are_not_in_the_log() {
     let browser = hub.log_in("alice").await;
     hub.request("GET", "/hub/spawn?opt-password=opened-by-a-link")
         .browser(&browser)
+        .header("sec-fetch-site", "none")
         .send()
         .await
         .expect(302);

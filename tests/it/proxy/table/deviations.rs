@@ -33,6 +33,14 @@ pub(super) const DEVIATIONS: &[Deviation] = &[
         lines: &[r#"*"x_forwarded_for: 6.6.6.6""#],
     },
     Deviation {
+        id: "answers-stand-alone",
+        calls: &["*"],
+        lines: &[
+            r#"answers.*.headers.content-security-policy: only ours, ["frame-ancestors 'none'"]"#,
+            r#"answers.*.headers.cross-origin-opener-policy: only ours, ["noopener-allow-popups"]"#,
+        ],
+    },
+    Deviation {
         id: "api-405",
         calls: &["API: *"],
         lines: &["answers.0.headers.allow: only ours, *"],

@@ -12,7 +12,9 @@ use crate::domain::action::{StartServer, StopServer};
 use crate::domain::server::ServerRef;
 use crate::http::error::ApiError;
 use crate::http::freshness::{self, Deed};
-use crate::spawner::manager::{StartError, StartOutcome, StartRequest, StopOutcome, StopRequest};
+use crate::spawner::manager::{
+    Again, StartError, StartOutcome, StartRequest, StopOutcome, StopRequest,
+};
 
 /// How long a page waits for a stop before it says "stopping".
 const STOP_WAIT: Duration = Duration::from_secs(5);
@@ -22,15 +24,6 @@ const RESTART_WAIT: Duration = Duration::from_secs(10);
 
 /// How long a page waits for an early error of a start before it shows the progress.
 const EARLY: Duration = Duration::from_secs(1);
-
-/// With which options a server starts again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum Restart {
-    /// Those that it had.
-    AsItWas,
-    /// Those that its owner chooses now.
-    WithOptions,
-}
 
 async fn end(
     user: &PageUser,
@@ -62,25 +55,28 @@ pub(super) async fn delete(user: &PageUser, at: ServerRef) -> Result<Response, P
     Ok(found(&user.base().hub_path("home")))
 }
 
-/// Stops a server and starts it again. A stop that takes long is shown as such; the start is the visitor's then.
+/// Stops a server and starts it again, if nothing is known that forbids the start. A stop that takes long is shown as such;
+/// the start is the visitor's then.
 pub(in super::super) async fn restart(
     user: &PageUser,
     at: ServerRef,
-    how: Restart,
+    how: Again,
 ) -> Result<Response, PageError> {
-    let granted = user.principal.require::<StartServer>(at.clone())?;
+    let (state, granted) = (
+        &user.state,
+        user.principal.require::<StartServer>(at.clone())?,
+    );
+    freshness::before(state, &user.principal, &at.user, Deed::Spawn).await?;
+    let possible = state.manager.check_restart(&granted, how).await;
+    possible.map_err(ApiError::from)?;
     let pending = user.base().spawn_pending(&at.user, &at.name);
     if end(user, &at, StopRequest::default(), RESTART_WAIT).await? == StopOutcome::Pending {
         return Ok(found(&pending));
     }
-    if how == Restart::WithOptions {
+    if how == Again::Otherwise {
         return Ok(found(&user.base().spawn(&at.user, &at.name)));
     }
-    freshness::before(&user.state, &user.principal, &at.user, Deed::Spawn).await?;
-    let started = user
-        .state
-        .manager
-        .start(granted, StartRequest::default(), EARLY);
+    let started = state.manager.start(granted, StartRequest::default(), EARLY);
     match started.await {
         Ok(StartOutcome::Ready) => Ok(found(&arrival(user, &at))),
         Ok(StartOutcome::Pending) | Err(StartError::Refused { .. }) => Ok(found(&pending)),

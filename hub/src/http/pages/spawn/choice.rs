@@ -17,7 +17,7 @@ use crate::spawner::options::{InvalidOptions, Options, profiles, query};
 const FROM_QUERY: &str = "_from_query";
 
 /// Whether people are asked before a start.
-pub(super) fn has_form(visitor: &Visitor) -> bool {
+pub(in crate::http::pages) fn has_form(visitor: &Visitor) -> bool {
     let spawner = &visitor.state.config.spawner;
     spawner.options_form.is_some() || !spawner.profile_list.is_empty()
 }

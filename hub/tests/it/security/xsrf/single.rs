@@ -185,6 +185,162 @@ async fn case_39_tokens_of_others() {
     hub.is_well().await;
 }
 
+/// A server of a user shares the host with the hub, where users have no hosts of their own: its scripts run in the browsers of
+/// all who visit it.
+#[tokio::test]
+async fn case_39_scripts_of_servers_read_no_page_and_send_no_form() {
+    let (hub, browser) = with_admin().await;
+    let before = database(&hub).await;
+    let by_script = |method: &'static str, path: &'static str, mode: &'static str| {
+        let call = hub.request(method, path).browser(&browser);
+        call.header("host", "127.0.0.1:8000")
+            .header("sec-fetch-mode", mode)
+            .header("sec-fetch-site", "same-origin")
+            .header("sec-fetch-dest", "empty")
+            .header("referer", "http://127.0.0.1:8000/user/bob/")
+    };
+    for mode in ["cors", "same-origin", "no-cors"] {
+        for path in [
+            "/hub/home",
+            "/hub/token",
+            "/hub/spawn",
+            "/hub/spawn/alice/gpu",
+            "/hub/manage/alice/gpu",
+            "/hub/admin",
+            "/hub/admin/user?name=bob",
+            "/hub/nope",
+            "/hub/error/404",
+            "/hub/api/users",
+        ] {
+            for method in ["GET", "HEAD"] {
+                let reply = by_script(method, path, mode).send().await;
+                let open = ["/hub/nope", "/hub/error/404"].contains(&path)
+                    || (method, path) == ("HEAD", "/hub/api/users");
+                assert!(open || reply.status == 403, "{mode} {path}: {reply:?}");
+                assert!(
+                    !reply.body.contains(&browser.xsrf),
+                    "{mode} {path}: {reply:?}"
+                );
+                assert!(reply.cookie("_xsrf").is_none(), "{mode} {path}");
+            }
+        }
+        // Even with the token, as a popup might have told it.
+        for (path, form) in [
+            ("/hub/spawn", [("x", "")]),
+            ("/hub/home/new-server", [("display_name", "Lab")]),
+            ("/hub/token", [("note", "x")]),
+            ("/hub/logout", [("x", "")]),
+            ("/hub/admin/add-users", [("names", "eve")]),
+        ] {
+            let form = [("_xsrf", browser.xsrf.as_str()), form[0]];
+            let reply = by_script("POST", path, mode)
+                .form(&form)
+                .send()
+                .await
+                .expect(403);
+            assert!(
+                reply.body.contains("No page of the hub sent this form"),
+                "{reply:?}"
+            );
+        }
+    }
+    // A form in its page, and one in a frame, are navigations.
+    for (dest, referer) in [("document", "/user/bob/"), ("iframe", "/hub/home")] {
+        let referer = format!("http://127.0.0.1:8000{referer}");
+        let call = hub.request("POST", "/hub/token").browser(&browser);
+        let call = call
+            .header("host", "127.0.0.1:8000")
+            .header("sec-fetch-mode", "navigate");
+        let call = call
+            .header("sec-fetch-site", "same-origin")
+            .header("sec-fetch-dest", dest);
+        let form = [("_xsrf", browser.xsrf.as_str()), ("note", "x")];
+        call.header("referer", &referer)
+            .form(&form)
+            .send()
+            .await
+            .expect(403);
+    }
+    assert_eq!(database(&hub).await, before);
+    // Scripts of our own pages show the token, and read.
+    let call = by_script("GET", "/hub/home", "cors").header("x-xsrftoken", &browser.xsrf);
+    let page = call.send().await.expect(200);
+    assert!(page.body.contains(&browser.xsrf));
+    // Who has the page in a window of their own has no hold of it, and nobody has it in a frame.
+    for path in [
+        "/hub/home",
+        "/hub/nope",
+        "/hub/static/favicon.svg",
+        "/hub/api/",
+        "/hub/health",
+    ] {
+        let reply = hub.request("GET", path).browser(&browser).send().await;
+        assert_eq!(
+            reply.header("cross-origin-opener-policy"),
+            "noopener-allow-popups",
+            "{path}"
+        );
+        assert!(
+            reply
+                .header("content-security-policy")
+                .contains("frame-ancestors 'none'"),
+            "{path}"
+        );
+    }
+    // What a page asks of its own server that has stopped is answered as before.
+    by_script("GET", "/hub/user/alice/api/status", "cors")
+        .send()
+        .await
+        .expect(424);
+    hub.is_well().await;
+}
+
+/// Over plain HTTP browsers say nothing of where a link was, but for the `Referer`.
+#[tokio::test]
+async fn case_40_links_over_plain_http() {
+    let (hub, browser) = with_admin().await;
+    let before = database(&hub).await;
+    let asks = |path: &'static str, referer: &'static str| {
+        let call = hub
+            .request("GET", path)
+            .browser(&browser)
+            .header("host", "127.0.0.1:8000");
+        let call = match referer {
+            "" => call,
+            _ => call.header("referer", referer),
+        };
+        call.send()
+    };
+    let (ours, bobs, evil) = (
+        "http://127.0.0.1:8000/hub/home",
+        "http://127.0.0.1:8000/user/bob/",
+        "http://evil.example/",
+    );
+    for (path, referer) in [
+        ("/hub/spawn", evil),
+        ("/hub/spawn/alice/gpu", evil),
+        ("/hub/spawn?opt-a=1", evil),
+        ("/hub/spawn?opt-a=1", bobs),
+        ("/hub/spawn?opt-a=1", ours),
+        ("/hub/spawn?opt-a=1", ""),
+        ("/hub/spawn/alice/gpu?a=1", ""),
+    ] {
+        let page = asks(path, referer).await.expect(200);
+        assert!(
+            page.body.contains("spawn_form"),
+            "{path} from {referer:?} asks first"
+        );
+    }
+    assert_eq!(database(&hub).await, before);
+    // Our own link, and an address without options that somebody typed.
+    for (path, referer) in [("/hub/spawn", ours), ("/hub/spawn/alice/gpu", "")] {
+        asks(path, referer).await.expect(302);
+    }
+    hub.state.manager.idle().await;
+    assert_eq!(hub.proxy.0.lock().unwrap().len(), 2);
+    hub.is_well().await;
+}
+
 /// Asks for a page by GET as a link, picture or frame on some page does.
 async fn by_get(hub: &Hub, browser: &Browser, path: &str, mode: &str, site: &str) -> Reply {
     let call = hub.request("GET", path).browser(browser);
@@ -210,8 +366,12 @@ async fn case_40_changes_by_get() {
             "/hub/spawn/alice/gpu",
             "/hub/spawn/bob",
         ] {
-            let reply = by_get(&hub, &browser, path, mode, site).await.expect(200);
-            assert!(reply.body.contains("spawn_form"), "{path} asks first");
+            let reply = by_get(&hub, &browser, path, mode, site).await;
+            match mode {
+                "navigate" => assert!(reply.body.contains("spawn_form"), "{path} asks first"),
+                // No script gets a page without the token (case 39).
+                _ => assert_eq!(reply.status.as_u16(), 403, "{path}"),
+            }
         }
         for path in [
             "/hub/token",
@@ -224,6 +384,15 @@ async fn case_40_changes_by_get() {
         ] {
             by_get(&hub, &browser, path, mode, site).await;
         }
+    }
+    // A frame in a page of a server on this host.
+    for dest in ["iframe", "frame", "object", "embed"] {
+        let call = hub.request("GET", "/hub/spawn").browser(&browser);
+        let call = call
+            .header("sec-fetch-site", "same-origin")
+            .header("sec-fetch-mode", "navigate");
+        let page = call.header("sec-fetch-dest", dest).send().await.expect(200);
+        assert!(page.body.contains("spawn_form"), "{dest} asks first");
     }
     assert_eq!(database(&hub).await, before);
     // One's own link does start it.

@@ -1,0 +1,53 @@
+//! What the culler means to do, where whoever uses the server sees it.
+
+use e2e::eventually;
+
+use super::tour::Tour;
+use super::{PATIENCE, log_in, stack_with};
+use crate::spec;
+
+/// The home page says when a server was last used and, with a culler that gives notice, how long it has left.
+#[tokio::test]
+async fn the_home_page_says_how_much_time_is_left() {
+    let culler = [
+        "hub",
+        "cull-idle",
+        "--timeout=5",
+        "--notice=3000",
+        "--cull-every=1",
+    ];
+    let config = format!(
+        "{}\n[JupyterHub]\nlast_activity_interval = 1\n",
+        spec::culler(&culler)
+    );
+    let stack = stack_with(&config).await;
+    let mut tour = Tour::begin(&stack).await;
+    log_in(&tour.browser, &stack, "mal").await;
+    tour.browser.click("#start").await;
+    tour.browser.at("the server", |at| at == "/user/mal/").await;
+    let home = format!("{}hub/home", stack.url());
+    eventually(PATIENCE, "the stop is announced on the page", async || {
+        tour.browser.open(&home).await;
+        tour.browser.has("#stop-notice").await
+    })
+    .await;
+    let text = "return document.querySelector('#default-server').innerText.replace(/\\s+/g, ' ')";
+    let text = tour.browser.script(text).await;
+    let text = text.as_str().unwrap_or_default();
+    let says = |pattern: &str| {
+        regex::Regex::new(pattern)
+            .expect("a pattern")
+            .is_match(text)
+    };
+    assert!(
+        says(r"It will be stopped in (49|50) minutes: .+\. It stays if you use it\."),
+        "{text}"
+    );
+    assert!(
+        says(r"Last activity (just now|\d+ (seconds?|minutes?) ago) "),
+        "{text}"
+    );
+    tour.inspect("home-culled").await;
+    tour.visit("manage-culled", "hub/manage/mal").await;
+    tour.end();
+}
