@@ -29,7 +29,8 @@ fn install(machine: &Machine) {
         .collect();
     assert_eq!(install.len(), 1, "{programs:?}");
     machine.run(install[0]);
-    let [list, make] = &machine.page.commands("The class")[..] else {
+    let class = machine.page.commands("The class");
+    let [list, make] = class.as_slice() else {
         panic!("a list, and what makes the class of it")
     };
     machine.run(list);
@@ -166,7 +167,8 @@ async fn a_teacher_who_follows_the_page_has_a_class() {
     everybody_is_in_their_place(&machine, &client, &mut class).await;
     the_culler_runs(&machine, &hub).await;
 
-    let [back_up, back] = &machine.page.commands("Backups")[..] else {
+    let backups = machine.page.commands("Backups");
+    let [back_up, back] = backups.as_slice() else {
         panic!("a copy, and back from it")
     };
     machine.run(back_up);
@@ -203,11 +205,11 @@ async fn a_teacher_who_follows_the_page_has_a_class() {
 fn certificate(machine: &Machine) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]);
     let made = made.expect("a certificate");
-    machine.write("/etc/hub/tls.pem", &made.cert.pem());
-    let key = made.signing_key.serialize_pem();
-    machine.write("/etc/hub/tls.key", &key);
+    let [file, key] = ["/etc/hub/tls.pem", "/etc/hub/tls.key"].map(|path| machine.path(path));
+    std::fs::write(file, made.cert.pem()).expect("the folder is there");
+    std::fs::write(&key, made.signing_key.serialize_pem()).expect("the folder is there");
     let private = std::fs::Permissions::from_mode(0o600);
-    std::fs::set_permissions(machine.path("/etc/hub/tls.key"), private).expect("our own file");
+    std::fs::set_permissions(key, private).expect("our own file");
 }
 
 fn merged(mut whole: toml::Table, part: toml::Table) -> toml::Table {
