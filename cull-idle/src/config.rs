@@ -66,7 +66,7 @@ pub fn read(path: Option<&Path>) -> Result<File, ConfigError> {
     let path = path.unwrap_or(Path::new(PYTHON_DEFAULT));
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound && !named => return Ok(File::default()),
+        Err(error) if !named && is_nobodys(path, &error) => return Ok(File::default()),
         Err(error) => {
             let problem = format!("--config: cannot read {}: {error}", path.display());
             return Err(ConfigError {
@@ -76,6 +76,20 @@ pub fn read(path: Option<&Path>) -> Result<File, ConfigError> {
     };
     let python = path.extension().is_some_and(|extension| extension == "py");
     parse(&path.display().to_string(), &text, python)
+}
+
+/// Whether a file that nobody has named is not there, or is in a folder that is closed to us: a service with a user of its
+/// own may begin in the hub's folder.
+fn is_nobodys(path: &Path, error: &std::io::Error) -> bool {
+    let folder_is_closed = || {
+        let looked = std::fs::symlink_metadata(path);
+        looked.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
+    };
+    match error.kind() {
+        ErrorKind::NotFound => true,
+        ErrorKind::PermissionDenied => folder_is_closed(),
+        _ => false,
+    }
 }
 
 /// Reads the text of a file that messages call `name`.

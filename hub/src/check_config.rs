@@ -1,5 +1,9 @@
 //! `hub check-config`: what can be said of a configuration without starting the hub. Commands are looked up, files are
-//! read, and choices that protect little are named. Nothing is made or changed.
+//! read, the database is asked, and choices that protect little are named. Nothing is made or changed.
+
+mod database;
+mod reach;
+mod report;
 
 use std::fmt::Display;
 use std::net::IpAddr;
@@ -15,9 +19,10 @@ use crate::auth::pam;
 use crate::config::{
     AuthenticatorClass, BindUrl, CONFIGURABLE_HTTP_PROXY, Config, DbUrl, SpawnerClass,
 };
-use crate::db::foreign;
-use crate::managed::check_commands;
+use crate::managed::{self, check_commands};
 use crate::spawner;
+
+pub use report::report;
 
 /// What was found, each as one line that says what to do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,15 +34,6 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Looks whether the database is one that the hub refuses; a SQLite file only, without a write.
-    pub async fn look_at_database(&mut self, config: &Config) {
-        if let url @ DbUrl::Sqlite(_) = &config.jupyterhub.db_url
-            && let Err(error) = foreign::refuse(url).await
-        {
-            self.problem("[JupyterHub] db_url:", error);
-        }
-    }
-
     fn problem(&mut self, setting: &str, what: impl Display) {
         self.problems.push(format!("{setting} {what}"));
     }
@@ -54,7 +50,7 @@ pub fn look(config: &Config, env: &dyn EnvSource, launcher: &Path) -> Findings {
     commands(config, env, launcher, &mut findings);
     certificate(config, &mut findings);
     files(config, &mut findings);
-    database(config, &mut findings);
+    place_of_database(config, &mut findings);
     choices(config, &mut findings);
     findings
 }
@@ -78,6 +74,16 @@ fn commands(config: &Config, env: &dyn EnvSource, launcher: &Path, findings: &mu
                 "[JupyterHub] services:",
                 format_args!("service {:?}: user: {why}", service.name),
             );
+        } else if service.user.as_deref().is_some_and(|user| user != "root")
+            && let Ok(program) = managed::command(service, env, launcher)
+            && let Some(closed) = reach::closed(&program)
+        {
+            let message = format!(
+                "service {:?}: its user cannot run {}: closed to others is {closed}",
+                service.name,
+                program.display()
+            );
+            findings.warn("[JupyterHub] services:", message);
         }
     }
     if let Some(why) = spawner::missing_command(config, env, launcher) {
@@ -102,6 +108,18 @@ fn commands(config: &Config, env: &dyn EnvSource, launcher: &Path, findings: &mu
         let message = "= \"local\" starts servers as the system users of the same names, for which the hub must run as \
                        root; here only servers of the user who runs it can start. \"simple\" needs no root";
         findings.warn("[JupyterHub] spawner_class", message);
+    }
+    if config.jupyterhub.spawner_class == SpawnerClass::Local
+        && Uid::effective().is_root()
+        && let Ok(program) = spawner::command(config, env, launcher)
+        && let Some(closed) = reach::closed(&program)
+    {
+        let message = format!(
+            "users cannot run {}: closed to others is {closed}; put it where everybody may read, for example with \
+             \"/usr/bin/python3 -m venv /opt/jupyter\"",
+            program.display()
+        );
+        findings.warn("[Spawner] cmd:", message);
     }
 }
 
@@ -259,7 +277,7 @@ fn writable_folder(file: &Path, setting: &str, findings: &mut Findings) {
     }
 }
 
-fn database(config: &Config, findings: &mut Findings) {
+fn place_of_database(config: &Config, findings: &mut Findings) {
     if let DbUrl::Sqlite(file) = &config.jupyterhub.db_url {
         writable_folder(file, "[JupyterHub] db_url", findings);
     }
@@ -302,7 +320,7 @@ fn choices(config: &Config, findings: &mut Findings) {
         .public_url
         .as_ref()
         .is_some_and(|url| url.scheme() == "https");
-    if hub.ssl_cert.is_none() && !behind_tls && !is_local(&hub.bind_url) {
+    if hub.ssl_cert.is_none() && !hub.bind_url.https && !behind_tls && !is_local(&hub.bind_url) {
         let message = "is plain http for the network: passwords and cookies can be read on the way. Set ssl_cert and ssl_key, or \
                        listen on 127.0.0.1 behind a proxy with TLS and set public_url";
         findings.warn("[JupyterHub] bind_url", message);

@@ -75,7 +75,7 @@ pub struct ManagedDeps {
 #[non_exhaustive]
 pub enum ManagedError {
     /// A service's program is not there. Found at start, so that a typo does not hide in a log.
-    #[error("service {service:?} cannot be started: {why}; correct its `command`")]
+    #[error("service {service:?} cannot be started: {}", .why.in_full())]
     Command {
         /// The service.
         service: String,
@@ -103,32 +103,36 @@ pub fn check_commands(
     env: &dyn EnvSource,
     launcher: &Path,
 ) -> Result<(), ManagedError> {
-    for spec in config
-        .jupyterhub
-        .services
-        .iter()
-        .filter(|spec| spec.is_managed())
-    {
-        let mut kept = keep(LOCAL_ENV_KEEP, env);
-        kept.extend(spec.environment.clone());
-        if let Some(folder) = launcher.parent() {
-            put_on_path(&mut kept, folder);
-        }
-        let program = spec.command.first().cloned().unwrap_or_default();
-        let program = match &spec.cwd {
-            Some(cwd) if program.contains('/') => {
-                Path::new(cwd).join(&program).display().to_string()
-            }
-            _ => program,
-        };
-        resolve(&program, kept.get(hub_types::env::PATH).map(String::as_str)).map_err(|why| {
-            ManagedError::Command {
-                service: spec.name.clone(),
-                why,
-            }
+    let services = config.jupyterhub.services.iter();
+    for spec in services.filter(|spec| spec.is_managed()) {
+        command(spec, env, launcher).map_err(|why| ManagedError::Command {
+            service: spec.name.clone(),
+            why,
         })?;
     }
     Ok(())
+}
+
+/// The program of a managed service, as the hub finds it.
+///
+/// # Errors
+/// When it is not there.
+pub fn command(
+    spec: &ServiceSpec,
+    env: &dyn EnvSource,
+    launcher: &Path,
+) -> Result<PathBuf, Failure> {
+    let mut kept = keep(LOCAL_ENV_KEEP, env);
+    kept.extend(spec.environment.clone());
+    if let Some(folder) = launcher.parent() {
+        put_on_path(&mut kept, folder);
+    }
+    let program = spec.command.first().cloned().unwrap_or_default();
+    let program = match &spec.cwd {
+        Some(cwd) if program.contains('/') => Path::new(cwd).join(&program).display().to_string(),
+        _ => program,
+    };
+    resolve(&program, kept.get(hub_types::env::PATH).map(String::as_str))
 }
 
 /// A service with its settled address.

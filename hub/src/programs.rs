@@ -300,24 +300,26 @@ pub fn check_config(sources: &Sources) -> ExitCode {
     let mut findings = check_config::look(&loaded.config, &ProcessEnv, &launcher);
     if let Ok(runtime) = runtime() {
         runtime.block_on(findings.look_at_database(&loaded.config));
+        // A name look-up that hangs must not hold up the exit.
+        runtime.shutdown_background();
     }
-    for warning in &loaded.warnings {
-        complain(format_args!("warning: {warning}"));
+    let (lines, warnings) = check_config::report(&loaded, &findings);
+    for line in lines {
+        complain(line);
     }
-    for warning in &findings.warnings {
-        complain(format_args!("warning: {warning}"));
-    }
-    for problem in &findings.problems {
-        complain(format_args!("error: {problem}"));
-    }
+    let warnings = many(warnings, "warning");
     if !findings.problems.is_empty() {
+        let errors = many(findings.problems.len(), "error");
+        complain(format_args!("{}: {errors}, {warnings}", loaded.origin));
         return ExitCode::from(EXIT_USAGE);
     }
-    let warnings = match loaded.warnings.len() + findings.warnings.len() {
-        1 => "1 warning".to_owned(),
-        many => format!("{many} warnings"),
-    };
     say(format_args!("{}: in order, {warnings}\n", loaded.origin))
+}
+
+/// `1 warning`, `2 warnings`.
+fn many(count: usize, what: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{s}")
 }
 
 /// `hub --help-all`: prints help on every trait.

@@ -24,13 +24,13 @@ pub mod registry;
 mod simple;
 mod template;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use hub_types::env::{EnvSource, PATH};
 use serde_json::{Map, Value};
 use services::contract::{HubAddress, LOCAL_ENV_KEEP, ServerContract, keep, put_on_path};
-use services::process::resolve;
+use services::process::{Failure, resolve};
 
 use crate::config::{Config, PerServer};
 use crate::db::DbError;
@@ -172,6 +172,15 @@ pub fn missing_command(
     env: &dyn EnvSource,
     launcher: &Path,
 ) -> Option<impl std::fmt::Display> {
+    let found = command(config, env, launcher);
+    found.err().map(|why| why.in_full())
+}
+
+/// The program of users' servers, as the hub finds it.
+///
+/// # Errors
+/// When it is not there.
+pub fn command(config: &Config, env: &dyn EnvSource, launcher: &Path) -> Result<PathBuf, Failure> {
     let mut kept = keep(LOCAL_ENV_KEEP, env);
     if let Some(folder) = launcher.parent() {
         put_on_path(&mut kept, folder);
@@ -179,5 +188,5 @@ pub fn missing_command(
     let command = config.local_spawner.shell_cmd.as_ref();
     let command = command.unwrap_or(&config.spawner.cmd);
     let program = command.first().map_or("", String::as_str);
-    resolve(program, kept.get(PATH).map(String::as_str)).err()
+    resolve(program, kept.get(PATH).map(String::as_str))
 }

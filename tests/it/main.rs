@@ -5,6 +5,7 @@ mod bad_input;
 mod browser;
 mod browser_admin;
 mod chp;
+mod class;
 mod clock;
 mod configuration;
 mod cull;

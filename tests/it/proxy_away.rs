@@ -109,7 +109,7 @@ impl Scene {
         // Whoever asks for a stop or a start waits a while for the proxy.
         let other = self.stack.api();
         let stopping = tokio::spawn(async move { other.delete("/users/zoe/server").await });
-        // A start is given up after half a minute.
+        // A start waits for the proxy, but not for ever.
         let late = length.saturating_sub(Duration::from_secs(10));
         self.wait_until(begin, late).await;
         let other = self.stack.api();

@@ -1,5 +1,5 @@
 //! Addresses to listen on, in JupyterHub's form: `http://HOST:PORT/BASE/`, where an empty host means all interfaces, or
-//! `http+unix://%2Fsrv%2Fhub.sock/BASE/`.
+//! `http+unix://%2Fsrv%2Fhub.sock/BASE/`. `https://…` says what a certificate makes of it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -19,6 +19,8 @@ pub struct BindUrl {
     pub socket: Option<PathBuf>,
     /// The path; `/` when none is given.
     pub base_url: BaseUrl,
+    /// Whether it is written `https://`.
+    pub https: bool,
 }
 
 /// Why a text is no address to listen on.
@@ -27,11 +29,6 @@ pub enum InvalidBindUrl {
     /// No `scheme://`.
     #[error("no scheme; write it as \"http://HOST:PORT/\", with an empty HOST for all interfaces")]
     NoScheme,
-    /// TLS is not there yet.
-    #[error(
-        "https is not supported yet; use http:// and end TLS in front of the hub (nginx, Caddy, a load balancer)"
-    )]
-    Https,
     /// No path of a unix socket.
     #[error(
         "a unix socket is written with its absolute path, percent-encoded, of at most {} bytes: \"http+unix://%2Fsrv%2Fjupyterhub%2Fhub.sock\"",
@@ -64,6 +61,7 @@ impl BindUrl {
             port,
             socket: None,
             base_url: BaseUrl::default(),
+            https: false,
         }
     }
 
@@ -127,7 +125,8 @@ impl fmt::Display for BindUrl {
         if let Some(path) = &self.socket {
             return write!(f, "{}{base}", socket_url::origin(path));
         }
-        write!(f, "http://{host}:{}{base}", self.port)
+        let s = if self.https { "s" } else { "" };
+        write!(f, "http{s}://{host}:{}{base}", self.port)
     }
 }
 
@@ -136,12 +135,12 @@ impl FromStr for BindUrl {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (scheme, rest) = text.split_once("://").ok_or(InvalidBindUrl::NoScheme)?;
-        match scheme.to_ascii_lowercase().as_str() {
-            "http" => {}
-            "https" => return Err(InvalidBindUrl::Https),
+        let https = match scheme.to_ascii_lowercase().as_str() {
+            "http" => false,
+            "https" => true,
             socket_url::SCHEME | socket_url::OLD_SCHEME => return on_socket(rest),
             other => return Err(InvalidBindUrl::Scheme(other.to_owned())),
-        }
+        };
         if rest.contains(['?', '#']) {
             return Err(InvalidBindUrl::Extra);
         }
@@ -152,9 +151,10 @@ impl FromStr for BindUrl {
         let (host, port) = split_authority(authority)?;
         Ok(Self {
             host: host_of(host)?,
-            port,
+            port: port.unwrap_or(if https { 443 } else { 80 }),
             socket: None,
             base_url: base_url(path)?,
+            https,
         })
     }
 }
@@ -171,6 +171,7 @@ fn on_socket(rest: &str) -> Result<BindUrl, InvalidBindUrl> {
         port: 0,
         socket: Some(path),
         base_url: base_url(base)?,
+        https: false,
     })
 }
 
@@ -188,20 +189,18 @@ pub fn base_url(path: &str) -> Result<BaseUrl, InvalidBindUrl> {
     }
 }
 
-fn split_authority(authority: &str) -> Result<(&str, u16), InvalidBindUrl> {
+fn split_authority(authority: &str) -> Result<(&str, Option<u16>), InvalidBindUrl> {
     let (host, port) = match authority.rfind(':') {
         Some(colon) if !authority.ends_with(']') => {
             (&authority[..colon], Some(&authority[colon + 1..]))
         }
         _ => (authority, None),
     };
-    let port = match port {
-        None => 80,
-        Some(text) => text
-            .parse()
-            .map_err(|_| InvalidBindUrl::Port(text.to_owned()))?,
+    let number = |text: &str| {
+        text.parse()
+            .map_err(|_| InvalidBindUrl::Port(text.to_owned()))
     };
-    Ok((host, port))
+    Ok((host, port.map(number).transpose()?))
 }
 
 /// Checks a host; `*` is taken as "all interfaces", brackets are removed.
@@ -266,6 +265,14 @@ mod tests {
                 "/",
                 "http://hub.example:80/",
             ),
+            ("https://:8443", "", 8443, "/", "https://:8443/"),
+            (
+                "https://hub.example",
+                "hub.example",
+                443,
+                "/",
+                "https://hub.example:443/",
+            ),
         ] {
             let url: BindUrl = text.parse().unwrap();
             assert_eq!(
@@ -322,7 +329,6 @@ mod tests {
         for (text, why) in [
             (":8000", InvalidBindUrl::NoScheme),
             ("8000", InvalidBindUrl::NoScheme),
-            ("https://:443", InvalidBindUrl::Https),
             ("http+unix://srv%2Fhub.sock", InvalidBindUrl::Unix),
             ("http+unix:///srv/hub.sock", InvalidBindUrl::Unix),
             ("http+unix://%2Fs?x", InvalidBindUrl::Extra),

@@ -117,18 +117,27 @@ fn load_found(
     };
     let literal = written.as_ref().and_then(|written| written.literal.clone());
     let mut loaded = settle(written, &sources.flags, folder, env, &sources.classes)?;
-    if let Some(file) = &found.file
-        && let Ok(metadata) = std::fs::metadata(folder.join(file))
-    {
-        let open = readable_secrets(
-            file,
-            metadata.permissions().mode(),
-            &loaded,
-            literal.as_ref(),
-        );
-        loaded.warnings.extend(open);
-    }
+    let open: Vec<Problem> = files(&loaded)
+        .into_iter()
+        .filter_map(|file| {
+            let metadata = std::fs::metadata(folder.join(&file)).ok()?;
+            let mode = metadata.permissions().mode();
+            readable_secrets(&file, mode, &loaded, literal.as_ref())
+        })
+        .collect();
+    loaded.warnings.extend(open);
+    sort(&mut loaded.warnings, found.file.as_deref());
     Ok(loaded)
+}
+
+/// The files in which something was set: that of the configuration, and what it has read.
+fn files(loaded: &Loaded) -> BTreeSet<PathBuf> {
+    let places = loaded.set.iter().map(|(_, _, place)| place);
+    let named = places.filter_map(|place| match place {
+        Place::Line(file, _) | Place::File(file) => Some(file.to_path_buf()),
+        _ => None,
+    });
+    named.collect()
 }
 
 fn is_python(file: &Path) -> bool {
@@ -140,6 +149,7 @@ struct Written {
     file: PathBuf,
     sections: Vec<Section>,
     warnings: Vec<Problem>,
+    problems: Vec<Problem>,
     /// Names of the settings whose values stand in it; `None`: all of them.
     literal: Option<BTreeSet<String>>,
 }
@@ -151,6 +161,7 @@ impl Written {
             file: file.to_owned(),
             sections: sections(file, text)?,
             warnings: Vec::new(),
+            problems: Vec::new(),
             literal: None,
         })
     }
@@ -162,12 +173,13 @@ impl Written {
             file: file.to_owned(),
             sections: python.sections,
             warnings: python.warnings,
+            problems: python.problems,
             literal: Some(python.literal),
         })
     }
 }
 
-/// A warning when others on this machine can read the passwords and tokens that stand in the configuration file.
+/// A warning when others on this machine can read the passwords and tokens that stand in a file of the configuration.
 fn readable_secrets(
     file: &Path,
     mode: u32,
@@ -240,12 +252,13 @@ fn settle(
 ) -> Result<Loaded, ConfigError> {
     let mut layers = Vec::new();
     let mut config = Config::default();
-    let mut warnings = Vec::new();
+    let (mut warnings, mut problems) = (Vec::new(), Vec::new());
     if let Some(written) = written {
         layers.push(written.sections);
         config.source = Some(written.file);
-        warnings = written.warnings;
+        (warnings, problems) = (written.warnings, written.problems);
     }
+    let file = config.source.clone();
     layers.push(flags.iter().map(flags::section).collect());
     for section in layers.iter_mut().flatten() {
         // JupyterHub is traitlets' Application, whose settings are its own.
@@ -254,9 +267,11 @@ fn settle(
         }
     }
     let mut state = apply::apply(&mut config, &layers, classes);
+    state.problems.append(&mut problems);
     check::finish(&mut config, &mut state, folder, env, classes);
     if state.problems.is_empty() {
         warnings.append(&mut state.warnings);
+        sort(&mut warnings, file.as_deref());
         Ok(Loaded {
             config,
             warnings,
@@ -269,18 +284,15 @@ fn settle(
                 .collect(),
         })
     } else {
-        state.problems.sort_by_key(|problem| line(&problem.place));
+        sort(&mut state.problems, file.as_deref());
         state.problems.dedup();
         Err(ConfigError::of(state.problems))
     }
 }
 
-/// Lines of the file in their order, then everything else.
-fn line(place: &Place) -> usize {
-    match place {
-        Place::Line(_, line) => *line,
-        _ => usize::MAX,
-    }
+/// Lines of the configuration's own file in their order, then those of files that it has read, then everything else.
+fn sort(problems: &mut [Problem], own: Option<&Path>) {
+    problems.sort_by_key(|problem| problem.place.order(own));
 }
 
 /// The sections of a file, by its ending.

@@ -1,7 +1,7 @@
 //! What is wrong with a configuration: each problem names file, line and key, and all of them are reported at once.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Where something was written.
@@ -17,6 +17,22 @@ pub enum Place {
     Env(&'static str),
     /// Nowhere: a default, or something that is missing.
     Nowhere,
+}
+
+impl Place {
+    /// By which places are sorted for a reader: lines of the configuration's file `own`, those of other files, then whole
+    /// files, and what is written nowhere.
+    pub(crate) fn order(&self, own: Option<&Path>) -> (u8, PathBuf, usize) {
+        match self {
+            Self::Line(file, line) => {
+                let other = own != Some(&**file);
+                (u8::from(other), file.to_path_buf(), *line)
+            }
+            Self::File(file) => (2, file.to_path_buf(), 0),
+            Self::Flag(_) | Self::Env(_) => (3, PathBuf::new(), 0),
+            Self::Nowhere => (4, PathBuf::new(), 0),
+        }
+    }
 }
 
 impl fmt::Display for Place {

@@ -44,11 +44,24 @@ pub enum DbError {
     )]
     NoBackup,
     /// The database refused, or is gone.
-    #[error("database: {0}{hint}", hint = hint(of_driver(.0)))]
-    Sql(#[from] DbErr),
+    #[error("database: {}", what_happened(.0))]
+    Sql(DbErr),
     /// The database cannot be reached.
-    #[error("database: {0}{hint}", hint = hint(Some(.0)))]
-    Driver(#[from] sqlx::Error),
+    #[error("database: {}", in_words(.0))]
+    Driver(sqlx::Error),
+}
+
+// By hand, as what is inside is no `source`: the text has it already, and whoever prints a chain would say it again.
+impl From<DbErr> for DbError {
+    fn from(error: DbErr) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl From<sqlx::Error> for DbError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Driver(error)
+    }
 }
 
 impl DbError {
@@ -202,9 +215,57 @@ impl FileTrouble {
     }
 }
 
-/// The end of a message.
-fn hint(error: Option<&sqlx::Error>) -> String {
-    error
-        .and_then(FileTrouble::of)
-        .map_or_else(String::new, |trouble| format!("; {}", trouble.hint()))
+/// What happened, once and without the names of layers in between.
+fn what_happened(error: &DbErr) -> String {
+    of_driver(error).map_or_else(|| error.to_string(), in_words)
+}
+
+/// The same; and what to do, where that is known.
+fn in_words(error: &sqlx::Error) -> String {
+    use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
+    let plain = match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        sqlx::Error::Io(error) => error.to_string(),
+        other => other.to_string(),
+    };
+    let hint = match error {
+        sqlx::Error::Io(error)
+            if matches!(
+                error.kind(),
+                ConnectionRefused | HostUnreachable | NetworkUnreachable
+            ) =>
+        {
+            Some("check that it runs, and db_url")
+        }
+        error => FileTrouble::of(error).map(FileTrouble::hint),
+    };
+    match hint {
+        Some(hint) => format!("{plain}; {hint}"),
+        None => plain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_says_everything_once() {
+        let refused = || sqlx::Error::Io(std::io::ErrorKind::ConnectionRefused.into());
+        for error in [
+            DbError::from(refused()),
+            DbError::from(DbErr::Conn(RuntimeErr::SqlxError(refused().into()))),
+        ] {
+            assert!(error.is_away());
+            let chain = anyhow::Error::from(error).context("cannot use postgresql://db/hub");
+            assert_eq!(
+                format!("{chain:#}"),
+                "cannot use postgresql://db/hub: database: connection refused; check that it runs, and db_url"
+            );
+        }
+        let timed_out = DbErr::ConnectionAcquire(ConnAcquireErr::Timeout);
+        let text = timed_out.to_string();
+        let chain = format!("{:#}", anyhow::Error::from(DbError::from(timed_out)));
+        assert_eq!(chain, format!("database: {text}"));
+    }
 }

@@ -5,8 +5,9 @@ use std::path::Path;
 use sea_orm::SqlxSqliteConnector;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 
+use super::DbError;
 use super::connect::Pools;
-use super::{DbError, schema};
+use super::schema::{self, Schema};
 use crate::config::DbUrl;
 
 /// Refuses the database of a Python JupyterHub, of another program or of a newer hub, and says how to go on.
@@ -14,12 +15,27 @@ use crate::config::DbUrl;
 /// # Errors
 /// When it is one of those, or cannot be read.
 pub async fn refuse(url: &DbUrl) -> Result<(), DbError> {
+    of(url).await.map(|_| ())
+}
+
+/// Says whether a hub could begin with a database; with `upgrades`, it may be that of an older one.
+///
+/// # Errors
+/// When it could not, as far as that can be seen without a write.
+pub async fn look(url: &DbUrl, upgrades: bool) -> Result<(), DbError> {
+    match of(url).await? {
+        Schema::Old(_) if upgrades => Ok(()),
+        found => schema::refuse_old(found),
+    }
+}
+
+async fn of(url: &DbUrl) -> Result<Schema, DbError> {
     match url {
-        DbUrl::Memory => Ok(()),
-        DbUrl::Sqlite(file) => refuse_file(file).await,
+        DbUrl::Memory => Ok(Schema::New),
+        DbUrl::Sqlite(file) => of_file(file).await,
         DbUrl::Postgres(_) | DbUrl::MySql(_) => {
             let pools = Pools::open(url).await?;
-            schema::look(&pools.writer()).await.map(|_| ())
+            schema::look(&pools.writer()).await
         }
     }
 }
@@ -30,8 +46,12 @@ pub async fn refuse(url: &DbUrl) -> Result<(), DbError> {
 /// # Errors
 /// When the file is one of those, or cannot be read.
 pub(super) async fn refuse_file(file: &Path) -> Result<(), DbError> {
+    of_file(file).await.map(|_| ())
+}
+
+async fn of_file(file: &Path) -> Result<Schema, DbError> {
     if std::fs::metadata(file).map_or(true, |metadata| metadata.len() == 0) {
-        return Ok(());
+        return Ok(Schema::New);
     }
     // A journal beside it shows that some hub uses it now: then it must be read through it, else nothing may be made.
     let mut wal = file.as_os_str().to_owned();
@@ -46,7 +66,7 @@ pub(super) async fn refuse_file(file: &Path) -> Result<(), DbError> {
         .await?;
     let looked = schema::look(&SqlxSqliteConnector::from_sqlx_sqlite_pool(pool.clone())).await;
     pool.close().await;
-    looked.map(|_| ())
+    looked
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub enum Refusal {
     Blocked,
     /// No rule allows this user.
     #[error(
-        "no rule allows this user; see Authenticator.allow_all and Authenticator.allowed_users"
+        "no rule allows this user; see Authenticator.allowed_users and allow_all, and the authenticator's own rules (LocalAuthenticator.allowed_groups, …)"
     )]
     NotAllowed,
 }

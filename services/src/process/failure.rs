@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// Only a bare name is looked up: for a path, PATH would lead astray.
-fn not_found(program: &str, path: &str) -> String {
+/// Only a bare name is looked up: for a path, PATH would lead astray. What PATH is does not stand here: more people read
+/// this than may know it.
+fn not_found(program: &str) -> String {
     if program.contains('/') {
         format!("there is no program {program:?}; install it, or correct the path")
     } else {
         format!(
-            "command not found: {program:?} (searched PATH={path}); install it, give its full path, or correct PATH"
+            "command not found: {program:?}; install it in a folder of PATH, give its full path, or correct PATH"
         )
     }
 }
@@ -24,7 +25,7 @@ pub enum Failure {
     #[error("the command is empty; give the program to run as its first element")]
     EmptyCommand,
     /// No such program.
-    #[error("{}", not_found(program, path))]
+    #[error("{}", not_found(program))]
     NotFound {
         /// The program as given.
         program: String,
@@ -97,6 +98,26 @@ pub enum Failure {
         /// The system's reason.
         why: String,
     },
+}
+
+impl Failure {
+    /// The folders in which a bare name was looked up, for a log: `PATH` as it was.
+    #[must_use]
+    pub fn searched(&self) -> Option<&str> {
+        match self {
+            Self::NotFound { program, path } if !program.contains('/') => Some(path),
+            _ => None,
+        }
+    }
+
+    /// The same with what was searched, for whoever runs the hub.
+    #[must_use]
+    pub fn in_full(&self) -> String {
+        match self.searched() {
+            Some(path) => format!("{self} (PATH={path})"),
+            None => self.to_string(),
+        }
+    }
 }
 
 /// Why [`super::hold`] or [`super::Held::release`] did not lead to a running program.

@@ -131,11 +131,14 @@ impl Keeper {
             tracing::info!(service = %self.name, pid, "found service {} running, process {pid}", self.name);
             return Ok(Process::Found(adopted));
         }
-        let running = self
-            .hub
-            .launch(&self.service)
-            .await
-            .map_err(|error| error.to_string())?;
+        let launched = self.hub.launch(&self.service).await;
+        let running = launched.map_err(|error| {
+            if let Some(path) = error.searched() {
+                // For the log alone: the reason is shown to everybody who may see how services are.
+                tracing::warn!(service = %self.name, "service {}: its command is not on PATH={path}", self.name);
+            }
+            error.to_string()
+        })?;
         let pid = running.record().pid;
         tracing::info!(service = %self.name, pid, "started service {}, process {pid}", self.name);
         Ok(Process::Started(running))

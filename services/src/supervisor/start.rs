@@ -30,6 +30,16 @@ pub(super) enum StartError {
     Ledger(BoxError),
 }
 
+impl StartError {
+    /// The folders in which the program was looked up in vain.
+    pub(super) fn searched(&self) -> Option<&str> {
+        match self {
+            Self::Launch(LaunchError::Failed(failure)) => failure.searched(),
+            _ => None,
+        }
+    }
+}
+
 impl Inner {
     /// Starts the service. Nothing runs unless its process is recorded.
     pub(super) async fn launch(&self, service: &Prepared) -> Result<Running, StartError> {

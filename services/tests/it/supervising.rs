@@ -224,6 +224,8 @@ async fn a_service_that_cannot_start_is_visible_and_stoppable() {
         let status = reaches(&supervisor, "back-off", |s| s.last_failure.is_some()).await;
         let reason = status.last_failure.unwrap().reason;
         assert!(reason.contains(expected), "{reason}");
+        // It is shown to everybody who may read services.
+        assert!(!reason.contains("/bin"), "{reason}");
         supervisor.stop_all().await;
         assert_eq!(supervisor.status("x", 0).unwrap().state, State::Stopped);
     }

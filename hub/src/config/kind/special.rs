@@ -19,13 +19,37 @@ fn parsed<T: FromStr<Err: std::fmt::Display>>(node: &Node, faults: &mut Faults<'
     faults.check(node, text.parse())
 }
 
-/// An address to listen on.
+/// An address to listen on, for those who know each other: hub, proxy, servers.
 #[derive(Debug)]
 pub struct Bind;
 
 impl Kind for Bind {
     type Target = BindUrl;
     const EXPECTS: &'static str = "an address, e.g. \"http://127.0.0.1:8000\"";
+
+    fn read(node: &Node, faults: &mut Faults<'_>) -> Option<BindUrl> {
+        let url = PublicBind::read(node, faults)?;
+        if url.https {
+            let why = "begins with https://, which only bind_url may: the hub, its proxy and the servers speak plain http with \
+                       each other; write http://";
+            faults.at(&node.place, why);
+            return None;
+        }
+        Some(url)
+    }
+
+    fn show(value: &BindUrl) -> Option<Json> {
+        PublicBind::show(value)
+    }
+}
+
+/// The address that people come to; whether there is a certificate for `https://` is checked when the whole is.
+#[derive(Debug)]
+pub struct PublicBind;
+
+impl Kind for PublicBind {
+    type Target = BindUrl;
+    const EXPECTS: &'static str = Bind::EXPECTS;
 
     fn read(node: &Node, faults: &mut Faults<'_>) -> Option<BindUrl> {
         match node.as_text() {

@@ -95,6 +95,8 @@ struct Failure {
 pub(super) struct Python {
     pub(super) sections: Vec<Section>,
     pub(super) warnings: Vec<Problem>,
+    /// What cannot be a setting; the others are looked at all the same, so that one start shows all mistakes.
+    pub(super) problems: Vec<Problem>,
     /// Names of the settings whose values stand in the file itself, rather than coming from elsewhere.
     pub(super) literal: BTreeSet<String>,
 }
@@ -102,7 +104,7 @@ pub(super) struct Python {
 /// Reads the answer; `file` is the name of the configuration file in messages, `folder` the hub's working folder.
 ///
 /// # Errors
-/// Where the file went wrong, and what it sets outside of classes.
+/// Where the file went wrong.
 pub(super) fn sections(file: &Path, folder: &Path, answer: &[u8]) -> Result<Python, ConfigError> {
     let whole = Place::File(file.into());
     let mut answer: Answer = serde_json::from_slice(answer).map_err(|error| {
@@ -125,7 +127,6 @@ pub(super) fn sections(file: &Path, folder: &Path, answer: &[u8]) -> Result<Pyth
             .collect(),
         ..Python::default()
     };
-    let mut problems = Vec::new();
     // Parents first: what is changed in a subclass begins with what they say.
     answer.set.sort_by_key(|setting| {
         Class::find(&setting.class).map_or(0, |class| class.lineage().count())
@@ -136,14 +137,10 @@ pub(super) fn sections(file: &Path, folder: &Path, answer: &[u8]) -> Result<Pyth
         }
         match names.entry(setting, &python.sections) {
             Ok((class, entry)) => add(&mut python.sections, class, entry),
-            Err(problem) => problems.push(problem),
+            Err(problem) => python.problems.push(problem),
         }
     }
-    if problems.is_empty() {
-        Ok(python)
-    } else {
-        Err(ConfigError::of(problems))
-    }
+    Ok(python)
 }
 
 fn add(sections: &mut Vec<Section>, class: String, entry: Entry) {

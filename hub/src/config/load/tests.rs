@@ -4,6 +4,7 @@ mod access;
 mod examples;
 mod services;
 mod sockets;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -399,9 +399,10 @@ impl JupyterHub {
     #[must_use]
     pub fn local_public_origin(&self, port: u16) -> String {
         let plain = self.bind_url.local_origin(port);
-        match &self.ssl_cert {
-            Some(_) => plain.replacen("http://", "https://", 1),
-            None => plain,
+        if self.ssl_cert.is_some() || self.bind_url.https {
+            plain.replacen("http://", "https://", 1)
+        } else {
+            plain
         }
     }
 

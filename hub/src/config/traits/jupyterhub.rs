@@ -7,7 +7,9 @@ use crate::config::kind::proxy::{DebugLevel, FileMode, ProxyName};
 use crate::config::kind::scalar::{
     Bool, Count, FilePath, OptFilePath, OptText, Port, Positive, Secret, ServerNameText,
 };
-use crate::config::kind::special::{Bind, Database, Host, HubUrl, Level, OptHost, Prefix, WebUrl};
+use crate::config::kind::special::{
+    Bind, Database, Host, HubUrl, Level, OptHost, Prefix, PublicBind, WebUrl,
+};
 use crate::config::kind::structured::{CustomScopes, Groups, Roles, Services};
 use crate::config::kind::time::{Days, Interval, Seconds, SecondsOrNone};
 use crate::config::traits::{Class, class};
@@ -15,8 +17,8 @@ use crate::config::traits::{Class, class};
 pub(super) static JUPYTERHUB: Class = class! {
     JupyterHub, "The hub itself: addresses, database, logins, roles, services.";
     works {
-        bind_url: Bind => jupyterhub.bind_url,
-            "Where the proxy listens for the world, and under which path everything lives. An empty host means all interfaces, port 0 any free port; http+unix://%2Frun%2Fpublic.sock is a unix socket.";
+        bind_url: PublicBind => jupyterhub.bind_url,
+            "Where the proxy listens for the world, and under which path everything lives. An empty host means all interfaces, port 0 any free port; with ssl_cert it speaks https, written http:// or https://; http+unix://%2Frun%2Fpublic.sock is a unix socket.";
         ip: Host => jupyterhub.bind_url.host,
             "Host part of bind_url; empty means all interfaces.";
         port: Port => jupyterhub.bind_url.port,

@@ -2,6 +2,7 @@
 
 pub(super) mod again;
 mod preparing;
+mod routing;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -321,11 +322,7 @@ impl Starting {
         };
         self.answers(&placed, patience).await?;
         failpoint::reached("start.answers");
-        let route = self.manager.route(&self.server, placed.target);
-        let added = self.manager.proxy.add(&route).await;
-        added.map_err(|error| {
-            Ended::Failed(format!("the server answers, but cannot be routed: {error}"))
-        })?;
+        self.routed(placed.target).await?;
         failpoint::reached("start.routed");
         self.ready().await?;
         failpoint::reached("start.ready");

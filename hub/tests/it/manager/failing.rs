@@ -1,5 +1,10 @@
 //! Servers that cannot start, and those that die.
 
+use std::sync::atomic::AtomicUsize;
+
+use hub::proxy_client::chp::ChpClient;
+use hub::proxy_client::{ProxyClient, ProxyError, Route, Routes};
+
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,6 +73,59 @@ async fn what_cannot_start_names_what_to_change() {
         "{error}"
     );
     assert_eq!(row(&manager, "").await.unwrap().state, ServerState::Stopped);
+}
+
+/// A proxy that is away for the first calls that give it a route.
+#[derive(Debug)]
+struct AwayAtFirst {
+    proxy: Arc<ChpClient>,
+    left: AtomicUsize,
+}
+
+#[async_trait]
+impl ProxyClient for AwayAtFirst {
+    async fn add(&self, route: &Route) -> Result<(), ProxyError> {
+        let left = self.left.load(Ordering::SeqCst);
+        if left == 0 {
+            return self.proxy.add(route).await;
+        }
+        self.left.store(left - 1, Ordering::SeqCst);
+        Err(ProxyError::Unreachable {
+            url: "http://127.0.0.1:8001".into(),
+            why: "it is away".into(),
+        })
+    }
+
+    async fn delete(&self, routespec: &str) -> Result<(), ProxyError> {
+        self.proxy.delete(routespec).await
+    }
+
+    async fn routes(&self) -> Result<Routes, ProxyError> {
+        self.proxy.routes().await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_answers_waits_for_a_proxy_that_is_away() {
+    let scene = Scene::new("");
+    let proxy = TestProxy::start().await;
+    let client = Arc::new(AwayAtFirst {
+        proxy: proxy.client(),
+        left: AtomicUsize::new(2),
+    });
+    let manager = scene
+        .hub_with(
+            "one",
+            client.clone(),
+            Arc::new(SystemClock),
+            scene.spawner(),
+        )
+        .await;
+    start(&manager).await.unwrap();
+    assert_eq!(client.left.load(Ordering::SeqCst), 0);
+    assert_eq!((scene.running(), scene.starts().len()), (1, 1));
+    assert!(client.routes().await.unwrap().contains_key("/user/alice/"));
+    stop(&manager).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

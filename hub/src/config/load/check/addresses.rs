@@ -5,11 +5,12 @@ use url::Url;
 
 use super::super::apply::State;
 use crate::config::kind::address::routespec;
-use crate::config::{BindUrl, Config, SpawnerClass};
+use crate::config::{BindUrl, CONFIGURABLE_HTTP_PROXY, Config, SpawnerClass};
 use crate::domain::subdomain::Hook;
 
 /// Fills in what follows from other addresses, and checks.
 pub(super) fn check(config: &mut Config, state: &mut State) {
+    certificate(config, state);
     public_url(config, state);
     subdomains(config, state);
     hub_routespec(config, state);
@@ -17,6 +18,18 @@ pub(super) fn check(config: &mut Config, state: &mut State) {
     host_cookies(config, state);
     listeners(config, state);
     hub_socket(config, state);
+}
+
+/// What is to speak https has a certificate, of its own or of a proxy that somebody else runs or whose flags name one.
+fn certificate(config: &Config, state: &mut State) {
+    let (hub, proxy) = (&config.jupyterhub, &config.proxy);
+    let ours =
+        hub.proxy_class == CONFIGURABLE_HTTP_PROXY && proxy.should_start && proxy.command.is_none();
+    if hub.bind_url.https && hub.ssl_cert.is_none() && ours {
+        let message = "begins with https://, and there is no certificate: give its file as ssl_cert and that of its key as \
+                       ssl_key, or write http:// and end TLS in front of the hub (nginx, Caddy, a load balancer)";
+        state.problem("JupyterHub", "bind_url", message);
+    }
 }
 
 /// How much longer than its folder's the path is at which the hub's socket is made: `/.`, eight characters, `/s`.

@@ -366,6 +366,53 @@ fn only_secrets_that_stand_in_the_file_make_it_secret() {
 }
 
 #[test]
+fn secrets_in_files_that_are_read_are_seen_too() {
+    let (_dir, loaded) = folder(&[
+        ("jupyterhub_config.py", "load_subconfig('more.py')\n"),
+        (
+            "more.py",
+            "c.JupyterHub.authenticator_class = 'dummy'\nc.DummyAuthenticator.password = 'abcdefgh'\n",
+        ),
+    ]);
+    let warnings = loaded.unwrap().warnings.into_iter();
+    let said: Vec<_> = warnings
+        .map(|warning| warning.to_string())
+        .filter(|warning| warning.contains("others on this machine may read it"))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "more.py: holds passwords or tokens, and others on this machine may read it: chmod 600 more.py"
+        ]
+    );
+}
+
+#[test]
+fn all_mistakes_are_one_list_in_the_order_of_the_lines() {
+    let (_dir, loaded) = folder(&[
+        (
+            "jupyterhub_config.py",
+            "c.JupyterHub.bind_ulr = 1\nc.port = 9000\nload_subconfig('more.py')\nc.Spawner.cmdd = 'x'\n",
+        ),
+        ("more.py", "c.base_url = '/'\n"),
+    ]);
+    let problems = loaded.unwrap_err().problems;
+    let places: Vec<_> = problems
+        .iter()
+        .map(|problem| problem.place.to_string())
+        .collect();
+    assert_eq!(
+        places,
+        [
+            "jupyterhub_config.py:1",
+            "jupyterhub_config.py:2",
+            "jupyterhub_config.py:4",
+            "more.py:1"
+        ]
+    );
+}
+
+#[test]
 fn what_it_says_is_bounded() {
     let dir = tempfile::tempdir().unwrap();
     let file = Path::new("jupyterhub_config.py");
