@@ -161,6 +161,16 @@ pub trait Spawner: Send + Sync + std::fmt::Debug {
 
     /// Cuts the files that outputs are kept in down to size.
     async fn trim_outputs(&self) {}
+
+    /// Does away with what is kept for the next start of a server: it, or its owner, is deleted for good. A mere stop does not
+    /// call this. The server has stopped, and is not started meanwhile. May be called again for the same server; has a
+    /// minute, and may be dropped half-way.
+    ///
+    /// # Errors
+    /// [`SpawnError`]; it is logged, and the server is deleted all the same.
+    async fn delete_forever(&self, _server: &ServerRef, _owner: UserId) -> Result<(), SpawnError> {
+        Ok(())
+    }
 }
 
 /// Users would be the first to learn that there is no program for their servers.

@@ -26,7 +26,7 @@ mod record;
 mod stop;
 pub mod users;
 
-pub use adopt::{Adopted, adopt};
+pub use adopt::{Adopted, adopt, child_ended};
 pub use failure::{Failure, LaunchError};
 pub use held::{Exit, Held, Running, hold};
 pub use launcher::{LAUNCH, launcher_main};

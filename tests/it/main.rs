@@ -1,6 +1,13 @@
 //! End-to-end tests: one module per promise, real programs only.
 #![expect(clippy::expect_used, reason = "tests fail by panicking")]
 
+#[path = "../../hub/tests/it/system_logins/accounts.rs"]
+#[expect(
+    dead_code,
+    reason = "the hub's own tests use all of it; here is the same machine"
+)]
+#[expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod accounts;
 mod bad_input;
 mod browser;
 mod browser_admin;
@@ -47,6 +54,7 @@ mod soak;
 mod sockets;
 mod spec;
 mod subdomains;
+mod system_users;
 mod templates;
 mod tokens;
 mod upstream_suite;

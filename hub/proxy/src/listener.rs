@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -47,13 +47,38 @@ pub enum Listener {
     Unix(UnixListener, SocketFile),
 }
 
-/// The file of a UNIX domain socket, removed on drop.
+/// The file of a UNIX domain socket, removed on drop unless it is another's by then: whoever takes the address over does so
+/// as soon as nobody listens, while the process before may still have requests to finish.
 #[derive(Debug)]
-pub struct SocketFile(PathBuf);
+pub struct SocketFile {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl SocketFile {
+    /// The socket that lies at `path` now.
+    ///
+    /// # Errors
+    /// When nothing does.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        Ok(Self {
+            path: path.to_owned(),
+            identity: identity(path)?,
+        })
+    }
+}
+
+/// Device and number of a file.
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let file = std::fs::symlink_metadata(path)?;
+    Ok((file.dev(), file.ino()))
+}
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        if identity(&self.path).is_ok_and(|there| there == self.identity) {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -92,7 +117,7 @@ impl Listener {
                 Err(_) => format!("{scheme}://unknown"),
             },
             Self::Unix(_, file) => {
-                let path = file.0.to_string_lossy();
+                let path = file.path.to_string_lossy();
                 let host = percent_encoding::utf8_percent_encode(
                     &path,
                     percent_encoding::NON_ALPHANUMERIC,
@@ -186,7 +211,7 @@ fn bind_unix(path: &Path) -> anyhow::Result<Listener> {
         std::fs::remove_file(path).context("cannot remove the old socket")?;
     }
     let listener = UnixListener::bind(path)?;
-    Ok(Listener::Unix(listener, SocketFile(path.to_owned())))
+    Ok(Listener::Unix(listener, SocketFile::of(path)?))
 }
 
 /// A connection of either kind.

@@ -90,6 +90,7 @@ entity!(servers, "servers", {
     spawner_state: Option<String>,
     last_failure: Option<String>,
     stop_notice: Option<String>,
+    http_timeout: Option<i64>,
 });
 
 entity!(server_events, "server_events", {

@@ -1,5 +1,7 @@
 //! Servers: every step of their life is one conditional write.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use hub_types::names::{ServerName, Username};
 use sea_orm::ActiveValue::{NotSet, Set};
@@ -122,6 +124,19 @@ pub(super) async fn by_ids(
     Ok(servers)
 }
 
+/// How long the server's last start allowed it to take to answer, if it came that far.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn http_timeout(
+    c: &impl ConnectionTrait,
+    id: ServerId,
+) -> Result<Option<Duration>, DbError> {
+    let row = Entity::find_by_id(id.0).one(c).await?;
+    let micros = row.and_then(|row| row.http_timeout);
+    Ok(micros.map(|micros| Duration::from_micros(micros.unsigned_abs())))
+}
+
 /// All servers of these users, by name.
 ///
 /// # Errors
@@ -227,6 +242,7 @@ pub async fn insert(
         spawner_state: Set(None),
         last_failure: Set(None),
         stop_notice: Set(None),
+        http_timeout: Set(None),
     };
     Ok(ServerId(
         Entity::insert(row).exec_with_returning(&**tx).await?.id,
@@ -294,6 +310,8 @@ pub struct ServerChange {
     pub user_options: Option<Map<String, Value>>,
     /// What the spawner needs to find the process again.
     pub spawner_state: Option<Option<Value>>,
+    /// How long it may take to answer once it runs.
+    pub http_timeout: Option<Duration>,
     /// Why it ended.
     pub last_failure: Option<Option<Failure>>,
     /// Only if it was not used after this time (the culler's precondition).
@@ -346,6 +364,10 @@ pub async fn step(
             Column::SpawnerState,
             Expr::value(state.as_ref().map(json).transpose()?),
         );
+    }
+    if let Some(time) = change.http_timeout {
+        let micros = i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+        update = update.col_expr(Column::HttpTimeout, Expr::value(micros));
     }
     if let Some(failure) = &change.last_failure {
         update = update.col_expr(

@@ -111,7 +111,7 @@ mod tests {
         let url = old(&folder).await;
         let refused = Db::open(&url).await.unwrap_err().to_string();
         assert!(
-            refused.contains("older hub (migration 1 of 5); run \"hub upgrade-db\"")
+            refused.contains("older hub (migration 1 of 6); run \"hub upgrade-db\"")
                 && refused.contains("--upgrade-db"),
             "{refused}"
         );
@@ -148,12 +148,12 @@ mod tests {
     async fn case_103_a_schema_that_is_not_ours_is_refused_and_left_alone() {
         for (sql, said) in [
             (
-                "UPDATE _sqlx_migrations SET version = 99 WHERE version = 5",
-                "it was written by a newer hub (migration 99; this one knows 5); run that one",
+                "UPDATE _sqlx_migrations SET version = 99 WHERE version = 6",
+                "it was written by a newer hub (migration 99; this one knows 6); run that one",
             ),
             (
-                "UPDATE _sqlx_migrations SET success = FALSE WHERE version = 5",
-                "(migration 5) was interrupted and cannot be taken back",
+                "UPDATE _sqlx_migrations SET success = FALSE WHERE version = 6",
+                "(migration 6) was interrupted and cannot be taken back",
             ),
             (
                 "CREATE TABLE alembic_version (version_num VARCHAR(32))",
@@ -194,7 +194,7 @@ mod tests {
             DbUrl::MySql(_) => "DROP INDEX users_last_activity ON users",
             _ => "DROP INDEX users_last_activity",
         };
-        let noted = "DELETE FROM _sqlx_migrations WHERE version = 5";
+        let noted = "DELETE FROM _sqlx_migrations WHERE version = 6";
         for older in [index, noted] {
             pools.writer().execute_unprepared(older).await.unwrap();
         }

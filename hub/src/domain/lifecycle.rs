@@ -10,8 +10,8 @@
 //!     └─────────────  stopping ◄────────────┘
 //! ```
 //!
-//! `removing` is `stopping` for a server that is forgotten when it has stopped: the wish is in the row, so that it
-//! survives the hub that was asked.
+//! `removing` is `stopping` for a server that is forgotten when it has stopped, or that had stopped before: the wish is in
+//! the row, so that it survives the hub that was asked.
 //!
 //! Each step is one conditional write on the server's row (`db::servers`): it names the epoch that it has seen, so of
 //! two hubs that try the same step exactly one succeeds. While a hub works on a step it holds a lease.

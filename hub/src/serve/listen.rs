@@ -4,10 +4,11 @@ use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener, ToSocketAddrs as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener as StdUnixListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context as _;
 use axum::Router;
+use hub_proxy::listener::SocketFile;
 use hub_types::secret::random_urlsafe;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
@@ -25,16 +26,6 @@ const PORT_SETTING: &str = "hub_port";
 pub(super) enum Listener {
     Tcp(TcpListener),
     Unix(UnixListener, SocketFile),
-}
-
-/// A socket's file, removed when its listener is done.
-#[derive(Debug)]
-pub(super) struct SocketFile(PathBuf);
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
 }
 
 impl Listener {
@@ -134,7 +125,7 @@ async fn on_socket(path: &Path, mode: u32) -> anyhow::Result<Listener> {
     std::fs::remove_dir_all(&private)?;
     let listener = listener?;
     listener.set_nonblocking(true)?;
-    let file = SocketFile(path.to_owned());
+    let file = SocketFile::of(path)?;
     Ok(Listener::Unix(UnixListener::from_std(listener)?, file))
 }
 
@@ -168,6 +159,22 @@ mod tests {
         drop(listener);
         // The private folder is gone as well.
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    /// A hub that stops no longer listens, but has requests to finish: the next one takes the address over meanwhile.
+    #[tokio::test]
+    async fn a_hub_that_ends_leaves_the_socket_of_its_successor() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hub.sock");
+        let Listener::Unix(first, file) = on_socket(&path, 0o600).await.unwrap() else {
+            panic!("it is no socket");
+        };
+        drop(first);
+        let successor = on_socket(&path, 0o600).await.unwrap();
+        drop(file);
+        UnixStream::connect(&path).unwrap();
+        drop(successor);
+        assert!(!path.exists());
     }
 
     #[tokio::test]

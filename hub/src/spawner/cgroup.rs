@@ -8,7 +8,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
@@ -67,28 +67,45 @@ impl Limits {
     }
 }
 
-/// Where the cgroups of servers are, once one was needed; or why there are none.
+/// Where the cgroups of servers are, once one was needed.
 #[derive(Debug, Default)]
-pub(super) struct Cgroups(OnceLock<Result<PathBuf, String>>);
+pub(super) struct Cgroups {
+    servers: OnceLock<PathBuf>,
+    /// Why there are none, as it was last said.
+    told: Mutex<Option<String>>,
+}
 
 impl Cgroups {
-    /// Puts a process that has not begun into a cgroup with these limits. `None` when this hub may not: said once.
+    /// Puts a process that has not begun into a cgroup with these limits. `None` when this hub may not: each reason is said
+    /// once.
     pub(super) fn hold(&self, server: &ServerRef, pid: u32, limits: Limits) -> Option<PathBuf> {
-        let servers = self.0.get_or_init(|| {
-            let found = own().and_then(|own| prepare(&own));
-            if let Err(why) = &found {
-                tracing::warn!(
-                    "limits of servers are told to them, but not enforced: {why}; give the hub a cgroup of its own: Delegate=yes and DelegateSubgroup=hub in its systemd unit"
-                );
-            }
-            found
-        });
-        let folder = servers.as_ref().ok()?.join(name(server));
+        let folder = self.servers(own)?.join(name(server));
         match enter(&folder, pid, limits) {
             Ok(()) => Some(folder),
             Err(error) => {
                 tracing::warn!(%server, "the limits of {server} are not enforced: {}: {error}", folder.display());
                 let _ = fs::remove_dir(&folder);
+                None
+            }
+        }
+    }
+
+    /// The folder of all of them, made when there is none. What fails once is tried again: what was in the way may have
+    /// been a file system that was not there yet, or a limit that somebody has lifted.
+    fn servers(&self, own: impl FnOnce() -> Result<PathBuf, String>) -> Option<&Path> {
+        if let Some(servers) = self.servers.get() {
+            return Some(servers);
+        }
+        match own().and_then(|own| prepare(&own)) {
+            Ok(servers) => Some(self.servers.get_or_init(|| servers)),
+            Err(why) => {
+                let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+                if told.as_ref() != Some(&why) {
+                    tracing::warn!(
+                        "limits of servers are told to them, but not enforced: {why}; give the hub a cgroup of its own: Delegate=yes and DelegateSubgroup=hub in its systemd unit"
+                    );
+                    *told = Some(why);
+                }
                 None
             }
         }

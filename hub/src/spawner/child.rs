@@ -19,6 +19,7 @@ use super::log_file::{log_file, previous};
 use super::port::Ports;
 use super::{Placed, Poll, SpawnError, StartContext};
 use crate::config::{BindUrl, Config, PerServer};
+use crate::domain::server::ServerRef;
 use crate::failpoint;
 
 /// Longest output file of a server, in bytes.
@@ -286,6 +287,20 @@ impl Children {
                 tracing::debug!(file = %file.display(), %error, "cannot shorten an output file");
             }
         }
+    }
+
+    /// Removes what a server has written, in its last run and the one before.
+    pub(super) fn delete_outputs(&self, server: &ServerRef) -> Result<(), SpawnError> {
+        let file = log_file(&self.deps.logs, server);
+        for file in [previous(&file), file] {
+            match std::fs::remove_file(&file) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(failed(format!("{}: {error}", file.display())));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// How long a process has after each signal. `now` skips the polite one.

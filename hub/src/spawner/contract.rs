@@ -90,7 +90,7 @@ type Kept = Result<(), String>;
 /// Checks every clause; the answer is empty when all hold.
 pub async fn check(spawner: &dyn Spawner, subject: &Subject<'_>) -> Vec<Broken> {
     let suite = Suite { spawner, subject };
-    let clauses: [(&'static str, BoxFuture<'_, Kept>); 8] = [
+    let clauses: [(&'static str, BoxFuture<'_, Kept>); 9] = [
         ("it has a name", Box::pin(suite.name())),
         (
             "a server gets its settings and environment, and listens where it was placed",
@@ -115,6 +115,10 @@ pub async fn check(spawner: &dyn Spawner, subject: &Subject<'_>) -> Vec<Broken> 
         (
             "servers of a user do not disturb each other",
             Box::pin(suite.two()),
+        ),
+        (
+            "a server that is deleted for good can be deleted twice, and made anew",
+            Box::pin(suite.deleted()),
         ),
         (
             "a state that is none is not running, and harms nothing",
@@ -324,6 +328,19 @@ impl Suite<'_> {
             )
         })
         .await
+    }
+
+    async fn deleted(&self) -> Kept {
+        let at = self.at("deleted");
+        let owner = start::OWNER;
+        self.with("deleted", async |_| Ok(())).await?;
+        for spawner in [self.spawner, self.subject.again, self.spawner] {
+            let deleted = spawner.delete_forever(&at, owner).await;
+            deleted.map_err(|error| format!("it cannot be deleted: {error}"))?;
+        }
+        let begun = self.with("deleted", async |_| Ok(())).await;
+        let deleted = self.spawner.delete_forever(&at, owner).await;
+        begun.and(deleted.map_err(|error| error.to_string()))
     }
 
     async fn junk(&self) -> Kept {

@@ -9,8 +9,8 @@
 //! `spawner_override` (settings of [`crate::config::per_server`]), or nothing. One that exits with another code than 0
 //! refuses the start; `message` and `status` of its answer are what the owner gets to see then.
 //!
-//! Hooks run as the hub's user, in a process group of their own that ends with them at the latest when their time is
-//! over, and without the hub's environment: only what local servers get by default.
+//! Hooks run as the hub's user, in a process group of their own that ends with them, or when their time is over, and without
+//! the hub's environment: only what local servers get by default. What is to outlive a hook makes a session of its own.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{ExitStatus, Stdio};
@@ -22,17 +22,21 @@ use nix::unistd::Pid;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use services::contract::{Env, LOCAL_ENV_KEEP, keep};
-use services::process::resolve;
+use services::process::{child_ended, resolve};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::config::Overrides;
 
 /// Most that a hook may answer, in bytes.
-const MOST_ANSWERED: u64 = 64 << 10;
+const MOST_ANSWERED: usize = 64 << 10;
 /// Most that is logged of what it writes to standard error, in bytes.
-const MOST_LOGGED: u64 = 4 << 10;
+const MOST_LOGGED: usize = 4 << 10;
+/// How much is read at once, in bytes.
+const PART: usize = 8 << 10;
+/// How long is listened to a hook that has ended: what it wrote lies in its pipes, which somebody else may hold open.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How long a hook may take that nothing else bounds.
 pub const LIMIT: Duration = Duration::from_secs(30);
 /// What the owner of a server reads when a hook fails without a message.
@@ -117,21 +121,9 @@ impl Hook<'_> {
         let env = keep(LOCAL_ENV_KEEP, &ProcessEnv);
         let mut child = self.spawn(&env)?;
         let group = Group(self.name, child.id());
-        let (stdin, stdout, stderr) =
-            (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let tell = async {
-            if let Some(mut stdin) = stdin {
-                // A hook need not listen.
-                let _ = stdin.write_all(input.to_string().as_bytes()).await;
-            }
-        };
-        let ((), answer, said) = tokio::join!(
-            tell,
-            all(stdout, MOST_ANSWERED + 1),
-            all(stderr, MOST_LOGGED)
-        );
-        let status = child.wait().await.map_err(|error| error.to_string())?;
+        let (answer, said) = converse(&mut child, input, &group).await;
         group.over();
+        let status = child.wait().await.map_err(|error| error.to_string())?;
         Ok(Ended {
             status,
             answer,
@@ -177,7 +169,7 @@ impl Hook<'_> {
 
 /// What it answers; nothing is an answer, too.
 fn read(answer: &[u8]) -> Result<Answer, String> {
-    if answer.len() as u64 > MOST_ANSWERED {
+    if answer.len() > MOST_ANSWERED {
         return Err(format!("it answers more than {MOST_ANSWERED} bytes"));
     }
     if answer.trim_ascii().is_empty() {
@@ -188,41 +180,86 @@ fn read(answer: &[u8]) -> Result<Answer, String> {
     })
 }
 
-/// Reads all of it, and keeps `most` bytes.
-async fn all(stream: Option<impl AsyncRead + Unpin>, most: u64) -> Vec<u8> {
-    let mut kept = Vec::new();
-    if let Some(mut stream) = stream {
-        let _ = (&mut stream).take(most).read_to_end(&mut kept).await;
-        let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+/// Tells a hook, and listens until it has ended; not to the end of its pipes, which what it has left behind may hold open.
+/// Returns its answer and what it said to standard error.
+async fn converse(child: &mut Child, input: &Value, group: &Group) -> (Vec<u8>, Vec<u8>) {
+    let (mut answer, mut said) = (Vec::new(), Vec::new());
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let tell = async {
+        if let Some(mut stdin) = stdin {
+            // A hook need not listen.
+            let _ = stdin.write_all(input.to_string().as_bytes()).await;
+        }
+    };
+    let pid = child.id().unwrap_or_default();
+    let whole = async {
+        tokio::join!(
+            tell,
+            all(stdout, &mut answer, MOST_ANSWERED + 1),
+            all(stderr, &mut said, MOST_LOGGED)
+        );
+        child_ended(pid).await;
+    };
+    let ended = async {
+        child_ended(pid).await;
+        group.kill();
+        sleep(LAST_WORDS).await;
+    };
+    tokio::select! {
+        () = whole => {}
+        () = ended => {}
     }
-    kept
+    (answer, said)
 }
 
-/// The processes of a hook: killed unless it has ended by itself.
+/// Reads all of it, and keeps `most` bytes. May be dropped half-way: what was read by then is there.
+async fn all(stream: Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8>, most: usize) {
+    let Some(mut stream) = stream else {
+        return;
+    };
+    let mut part = Vec::with_capacity(PART);
+    while stream.read_buf(&mut part).await.is_ok_and(|read| read > 0) {
+        let room = most.saturating_sub(kept.len());
+        kept.extend(part.iter().take(room));
+        part.clear();
+    }
+}
+
+/// The processes of a hook: none of them outlives it, however it ends. Its leader must not be waited for before that, so
+/// that the number is still its own.
 struct Group(&'static str, Option<u32>);
 
 impl Group {
+    fn kill(&self) {
+        if let Some(pid) = self.1.and_then(|pid| i32::try_from(pid).ok()) {
+            // Usually nobody is left.
+            let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+    }
+
+    /// The hook has ended by itself.
     fn over(mut self) {
+        self.kill();
         self.1 = None;
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        let Some(pid) = self.1.and_then(|pid| i32::try_from(pid).ok()) else {
-            return;
-        };
-        tracing::warn!(
-            "Spawner.{} is ended: its time is over, or its start was given up",
-            self.0
-        );
-        // Its leader was not waited for, so that the number is still its own.
-        let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+        if self.1.is_some() {
+            tracing::warn!(
+                "Spawner.{} is ended: its time is over, or its start was given up",
+                self.0
+            );
+            self.kill();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use serde_json::json;
 
     use super::*;
@@ -301,18 +338,53 @@ mod tests {
         let script = format!("sleep 1000 & echo $! > {}; wait", pid_file.display());
         let limit = Duration::from_secs(3);
         assert_eq!(run(&script, limit).await, Err(failed(NO_REASON, 500)));
-        let pid: i32 = std::fs::read_to_string(pid_file)
-            .unwrap()
-            .trim()
-            .parse()
-            .unwrap();
-        // It is gone, or a zombie that nobody has waited for yet.
+        assert_gone(&pid_file).await;
+    }
+
+    /// The process of that file is gone, or a zombie that nobody has waited for yet.
+    async fn assert_gone(pid_file: &Path) {
+        let pid = std::fs::read_to_string(pid_file).unwrap();
         let look = async {
-            let path = format!("/proc/{pid}/stat");
+            let path = format!("/proc/{}/stat", pid.trim());
             while std::fs::read_to_string(&path).is_ok_and(|stat| !stat.contains(") Z ")) {
-                tokio::time::sleep(Duration::from_millis(10)).await;
+                sleep(Duration::from_millis(10)).await;
             }
         };
         timeout(LONG, look).await.unwrap();
+    }
+
+    /// Its pipes stay open, and it has been told more than a pipe holds: neither is waited for.
+    #[tokio::test]
+    async fn what_a_hook_leaves_behind_ends_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let pid_file = dir.path().join("pid");
+        let script = format!(
+            "sleep 1000 & echo $! > {}; echo '{{\"environment\": {{\"A\": \"1\"}}}}'; echo done >&2",
+            pid_file.display()
+        );
+        let command = ["sh".to_owned(), "-c".to_owned(), script];
+        let hook = Hook {
+            name: "pre_spawn_hook",
+            command: &command,
+        };
+        let much = json!("x".repeat(1 << 20));
+        let answer = hook.run(&much, LONG).await.unwrap();
+        assert_eq!(answer.environment["A"], "1");
+        assert_gone(&pid_file).await;
+    }
+
+    #[tokio::test]
+    async fn what_makes_a_session_of_its_own_lives_on_and_is_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let pid_file = dir.path().join("pid").display().to_string();
+        // It holds the hook's pipes open.
+        let script = format!(
+            "setsid sh -c 'echo $$ > {pid_file}; exec sleep 1000' & while [ ! -s {pid_file} ]; do sleep 0.01; done"
+        );
+        assert_eq!(run(&script, LONG).await, Ok(Answer::default()));
+        let pid = std::fs::read_to_string(&pid_file).unwrap();
+        let pid = Pid::from_raw(pid.trim().parse().unwrap());
+        // It is there: whom it was meant for ends it.
+        killpg(pid, Signal::SIGKILL).unwrap();
     }
 }

@@ -6,6 +6,8 @@ use serde_json::Value;
 use super::child::{ChildDeps, Children, Identity, shown_state};
 use super::{Poll, SpawnError, Spawner, StartContext};
 use crate::config::Config;
+use crate::domain::server::ServerRef;
+use crate::domain::user::UserId;
 
 /// Who servers run as, and where.
 #[async_trait]
@@ -75,5 +77,10 @@ impl<R: RunsAs> Spawner for Processes<R> {
 
     async fn trim_outputs(&self) {
         self.children.trim_outputs();
+    }
+
+    /// Homes are the users'; only what servers have written is ours.
+    async fn delete_forever(&self, server: &ServerRef, _owner: UserId) -> Result<(), SpawnError> {
+        self.children.delete_outputs(server)
     }
 }

@@ -15,7 +15,8 @@ use chrono::TimeDelta;
 use futures_util::StreamExt as _;
 use hub::db;
 use hub::domain::lifecycle::{LEASE, ServerState};
-use hub::domain::server::Server;
+use hub::domain::server::{Server, ServerRef};
+use hub::domain::user::UserId;
 use hub::proxy_client::ProxyClient as _;
 use hub::spawner::manager::{
     HubProcess, Manager, StartError, StartOutcome, StartRequest, StopError, StopOutcome,

@@ -1,6 +1,7 @@
 //! Logins of real users of this machine, through the real PAM.
 
 pub(crate) mod accounts;
+mod helper;
 mod made;
 mod sessions;
 

@@ -55,6 +55,15 @@ impl Adopted {
     }
 }
 
+/// Waits until a child of this process has ended, and leaves it for [`Child::wait`](tokio::process::Child::wait): until
+/// then its number is still its own, and its group can be ended without hitting others. May be dropped half-way.
+pub async fn child_ended(pid: u32) {
+    let record = ProcessRecord::read(pid).ok();
+    if let Some(mut child) = record.and_then(|record| adopt(&record)) {
+        child.wait().await;
+    }
+}
+
 #[expect(
     unsafe_code,
     reason = "tokio cannot see that the descriptor stays open as long as it is watched"

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 use hub::config::{Config, SpawnerClass};
@@ -35,8 +36,26 @@ fn spawner(folder: &Path, homes: &str) -> Result<Arc<dyn Spawner>, String> {
     classes.build(deps).map_err(|error| error.to_string())
 }
 
+/// Not every machine lets somebody make process namespaces: containers, hardened kernels. Says so, with the remedy.
+fn require_namespaces() {
+    let mut probe = Command::new("unshare");
+    probe.args(["--pid", "--fork", "--kill-child", "--mount-proc"]);
+    if !nix::unistd::geteuid().is_root() {
+        probe.args(["--user", "--map-current-user"]);
+    }
+    let probed = probe.args(["--", "true"]).output();
+    let probed = probed.unwrap_or_else(|error| panic!("unshare: {error}; install util-linux"));
+    assert!(
+        probed.status.success(),
+        "this machine lets this test make no process namespaces ({}): run it as root, in a container with --privileged, or \
+         where users may make namespaces (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces above 0)",
+        String::from_utf8_lossy(&probed.stderr).trim()
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn it_keeps_the_contract() {
+    require_namespaces();
     let folder = tempfile::tempdir().unwrap();
     let homes = folder.path().display().to_string();
     let (one, again) = (

@@ -11,6 +11,13 @@ fn at(name: &str) -> ServerRef {
     ServerRef::new(Username::stored("mal"), ServerName::stored(name))
 }
 
+/// When all is prepared.
+fn at_last(servers: PathBuf) -> Cgroups {
+    let cgroups = Cgroups::default();
+    cgroups.servers.set(servers).unwrap();
+    cgroups
+}
+
 fn limits(memory: Option<u64>, cpu: Option<f64>) -> Limits {
     Limits { memory, cpu }
 }
@@ -104,7 +111,7 @@ fn steps_of_a_hub_that_may() {
         }
     }
 
-    let cgroups = Cgroups(Ok(servers).into());
+    let cgroups = at_last(servers);
     let folder = cgroups
         .hold(&at("gpu"), 42, limits(Some(1 << 20), None))
         .unwrap();
@@ -145,8 +152,26 @@ fn a_hub_that_may_not_runs_servers_all_the_same() {
         "{refused}"
     );
     assert!(!others.path().join("servers").exists());
-    let cgroups = Cgroups(Err(why).into());
-    assert_eq!(cgroups.hold(&at(""), 42, limits(Some(1), None)), None);
+}
+
+/// What was in the way once need not be the next time, and is said once.
+#[test]
+fn a_hub_that_could_not_tries_again() {
+    let dir = stand_in("cpu pids\n");
+    let own = || Ok(dir.path().join(HUB));
+    let cgroups = Cgroups::default();
+    let told = || cgroups.told.lock().unwrap().clone();
+    let away = || Err("no cgroups of version 2 are mounted".to_owned());
+    assert_eq!(cgroups.servers(away), None);
+    assert_eq!(told(), away().err());
+    assert_eq!(cgroups.servers(own), None);
+    let lacks = told().unwrap();
+    assert!(lacks.ends_with("lacks memory"), "{lacks}");
+    fs::write(dir.path().join("cgroup.controllers"), "cpu memory\n").unwrap();
+    let servers = dir.path().join("servers");
+    assert_eq!(cgroups.servers(own), Some(servers.as_path()));
+    // Once it is known, nobody looks again.
+    assert_eq!(cgroups.servers(away), Some(servers.as_path()));
 }
 
 /// The kernel's own part that needs no limits: who is in, and that nothing is left.
@@ -173,7 +198,7 @@ async fn a_real_cgroup_ends_what_is_left_in_it() {
 #[ignore = "by a flag: needs a cgroup (version 2) of its own with memory and cpu"]
 async fn limits_hold() {
     let servers = prepare(&own().unwrap()).unwrap();
-    let cgroups = Cgroups(Ok(servers).into());
+    let cgroups = at_last(servers);
     // Waits until it is in.
     let script = "read -r go; exec python3 -c 'x = bytearray(300 << 20); print(len(x))'";
     let mut child = Command::new("sh")

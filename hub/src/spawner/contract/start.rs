@@ -18,6 +18,9 @@ use crate::domain::server::ServerRef;
 use crate::domain::user::UserId;
 use crate::spawner::{Commit, CommitError, Placed, Progress, SpawnError, Spawner, StartContext};
 
+/// Row id of whoever owns the suite's servers.
+pub(super) const OWNER: UserId = UserId(1);
+
 /// Commits, or does not.
 #[derive(Debug)]
 pub(super) struct Committing {
@@ -85,7 +88,7 @@ impl Committing {
         };
         let context = StartContext {
             server: at,
-            user_id: UserId(1),
+            user_id: OWNER,
             groups: &[],
             user_options: &Map::new(),
             settings,

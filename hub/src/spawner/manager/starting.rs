@@ -4,7 +4,7 @@ pub(super) mod again;
 mod preparing;
 mod routing;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -71,6 +71,8 @@ pub(super) struct Starting {
 struct RowState {
     epoch: i64,
     placed: Option<Placed>,
+    /// How long this server may take to answer, once that is settled.
+    http_timeout: Option<Duration>,
 }
 
 impl Manager {
@@ -262,7 +264,11 @@ impl Starting {
             manager,
             server,
             start,
-            row: Mutex::new(RowState { epoch, placed }),
+            row: Mutex::new(RowState {
+                epoch,
+                placed,
+                http_timeout: None,
+            }),
         }
     }
 
@@ -313,7 +319,7 @@ impl Starting {
     async fn attempt(&self, token: Option<Token>) -> Result<(), Ended> {
         let patience = match token {
             Some(token) => self.spawn(token).await?,
-            None => self.manager.config.spawner.http_timeout,
+            None => self.recorded_patience().await?,
         };
         let Some(placed) = self.row().placed else {
             return Err(Ended::Failed(
@@ -329,6 +335,12 @@ impl Starting {
         Ok(())
     }
 
+    /// How long a server that an earlier hub has placed may take to answer: as long as its own settings said.
+    async fn recorded_patience(&self) -> Result<Duration, DbError> {
+        let recorded = db::servers::http_timeout(self.manager.db.read(), self.server.id).await?;
+        Ok(recorded.unwrap_or(self.manager.config.spawner.http_timeout))
+    }
+
     /// Runs the server; returns how long it may take to answer.
     async fn spawn(&self, token: Token) -> Result<Duration, Ended> {
         let manager = &self.manager;
@@ -339,10 +351,12 @@ impl Starting {
                 limit.as_secs()
             ))
         };
-        let limit = manager.config.spawner.start_timeout;
+        // What comes before counts as well. Only then is known what this server's own settings say.
+        let (begin, limit) = (Instant::now(), manager.config.spawner.start_timeout);
         let prepared = tokio::time::timeout(limit, self.prepare()).await;
         let prepared = prepared.map_err(|_| late(limit))??;
         let (settings, limit) = (&prepared.settings, prepared.settings.spawner.start_timeout);
+        self.row_mut().http_timeout = Some(settings.spawner.http_timeout);
         let hub = identity::hub_address(&manager.0.deps, settings);
         let mut contract = identity::contract(&manager.0.deps, settings, &self.server.at, token);
         if let Some(id) = db::oauth::client_of_server(manager.db.read(), self.server.id).await? {
@@ -359,7 +373,8 @@ impl Starting {
             commit: self,
             progress: self,
         };
-        match tokio::time::timeout(limit, manager.spawner.start(context)).await {
+        let rest = limit.saturating_sub(begin.elapsed());
+        match tokio::time::timeout(rest, manager.spawner.start(context)).await {
             Ok(Ok(())) => Ok(settings.spawner.http_timeout),
             Ok(Err(SpawnError::Failed(message))) => Err(Ended::Failed(message)),
             Ok(Err(SpawnError::Refused { status, message })) => {
@@ -481,10 +496,11 @@ impl Starting {
     }
 
     fn row(&self) -> RowState {
-        self.row
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.row_mut().clone()
+    }
+
+    fn row_mut(&self) -> MutexGuard<'_, RowState> {
+        self.row.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -501,20 +517,26 @@ impl Progress for Starting {
 #[async_trait]
 impl Commit for Starting {
     async fn commit(&self, placed: &Placed) -> Result<(), CommitError> {
+        let RowState {
+            epoch,
+            http_timeout,
+            ..
+        } = self.row();
         let change = ServerChange {
             target: Some(Some(placed.target.clone())),
             spawner_state: Some(Some(placed.state.clone())),
+            http_timeout,
             ..ServerChange::default()
         };
-        let epoch = self.row().epoch;
         let tx = self.manager.db.write().await?;
         let Some(epoch) = db::servers::step(&tx, self.server.id, epoch, &change).await? else {
             return Err(CommitError::Cancelled);
         };
         tx.commit().await?;
-        *self.row.lock().unwrap_or_else(PoisonError::into_inner) = RowState {
+        *self.row_mut() = RowState {
             epoch,
             placed: Some(placed.clone()),
+            http_timeout,
         };
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! Stopping a server: `ready` or `spawning` → `stopping → stopped`, or → `removing →` gone.
 
-use tokio::time::Instant;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
 
 use super::request::log_name;
 use super::work::Turn;
@@ -10,9 +12,24 @@ use crate::db::{self, DbError, ServerChange};
 use crate::domain::action::StopServer;
 use crate::domain::lifecycle::ServerState;
 use crate::domain::principal::Granted;
-use crate::domain::server::{Server, ServerId};
+use crate::domain::server::{Server, ServerId, ServerRef};
+use crate::domain::user::UserId;
 use crate::event_log::ServerAction;
 use crate::failpoint;
+
+/// How long a spawner may take to do away with what it keeps of a server.
+const FAREWELL: Duration = Duration::from_secs(60);
+
+/// What became of the last step of a stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LastStep {
+    /// It is written.
+    Done,
+    /// Nothing is written yet: the server goes for good, and the spawner has to be told first.
+    Removes,
+    /// Somebody else has the server now.
+    Lost,
+}
 
 /// What is told of a server that lost its tokens, or is removed with what others may do with it.
 fn removed(id: ServerId) -> [Event; 2] {
@@ -52,13 +69,8 @@ impl Manager {
                 }
                 return Ok(Some(server.id));
             }
-            ServerState::Stopped => {
-                if request.remove {
-                    db::servers::delete(&tx, server.id).await?;
-                    tx.commit_and_tell(&self.bus, removed(server.id)).await?;
-                }
-                return Ok(None);
-            }
+            ServerState::Stopped if request.remove => {}
+            ServerState::Stopped => return Ok(None),
             // One that starts has no route yet.
             state => {
                 if !fresh? && state == ServerState::Ready {
@@ -70,10 +82,12 @@ impl Manager {
             true => ServerState::Removing,
             false => ServerState::Stopping,
         };
+        // What has stopped is not used.
+        let runs = server.state != ServerState::Stopped;
         let change = ServerChange {
             state: Some(stopping),
             lease: Some(Some(self.lease(self.clock.now()))),
-            unless_active_since: request.unless_active_since,
+            unless_active_since: request.unless_active_since.filter(|_| runs),
             ..ServerChange::default()
         };
         // The epoch was read in this transaction, so it can only be the precondition that failed.
@@ -86,8 +100,53 @@ impl Manager {
         let id = server.id;
         tx.commit_and_tell(&self.bus, [Event::Server(id)]).await?;
         failpoint::reached("stop.first_step");
-        tokio::spawn(self.clone().run_stop(server, turn));
+        let manager = self.clone();
+        match runs {
+            true => tokio::spawn(manager.run_stop(server, turn)),
+            false => tokio::spawn(manager.run_removal(server, turn)),
+        };
         Ok(Some(id))
+    }
+
+    /// Lets the spawner do away with what it keeps of a server that is deleted for good.
+    pub async fn delete_forever(&self, at: &ServerRef, owner: UserId) {
+        let deleted = timeout(FAREWELL, self.spawner.delete_forever(at, owner)).await;
+        let why = match deleted {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no end after {} s", FAREWELL.as_secs()),
+        };
+        tracing::error!(server = %at, "something is left of server {at}, which is deleted: {why}");
+    }
+
+    /// Forgets a server that had stopped before.
+    async fn run_removal(self, server: Server, mut turn: Turn) {
+        turn.begin(true).await;
+        let name = log_name(&server.at);
+        self.delete_forever(&server.at, server.user_id).await;
+        match self.removed_step(&server).await {
+            Ok(true) => tracing::info!(server = %name, "server {name} is removed"),
+            Ok(false) => tracing::info!(server = %name, "server {name} is in other hands"),
+            Err(error) => {
+                tracing::error!(server = %name, %error, "the removal of server {name} is not recorded");
+            }
+        }
+    }
+
+    async fn removed_step(&self, server: &Server) -> Result<bool, DbError> {
+        let change = ServerChange {
+            state: Some(ServerState::Stopped),
+            lease: Some(None),
+            ..ServerChange::default()
+        };
+        let tx = self.db.write().await?;
+        let step = db::servers::step(&tx, server.id, server.epoch, &change).await?;
+        if step.is_none() {
+            return Ok(false);
+        }
+        db::servers::delete(&tx, server.id).await?;
+        tx.commit_and_tell(&self.bus, removed(server.id)).await?;
+        Ok(true)
     }
 
     /// Does the work of a stop: route first, then the process, then what the server was at the hub.
@@ -106,28 +165,34 @@ impl Manager {
         }
         self.after_stop(&server).await;
         failpoint::reached("stop.ended");
-        let stopped = self.stopped_step(&server).await;
+        let mut stopped = self.stopped_step(&server, false).await;
+        if matches!(stopped, Ok(LastStep::Removes)) {
+            self.delete_forever(&server.at, server.user_id).await;
+            stopped = self.stopped_step(&server, true).await;
+        }
         failpoint::reached("stop.recorded");
-        if !matches!(stopped, Ok(false)) {
+        if !matches!(stopped, Ok(LastStep::Lost)) {
             self.metrics.stop(stopped.is_ok(), begin.elapsed());
         }
         match stopped {
-            Ok(true) => {
+            Ok(LastStep::Done | LastStep::Removes) => {
                 tracing::info!(server = %name, "server {name} is stopped");
                 let now = self.clock.now();
                 self.events
                     .server(ServerAction::Stop, &server.at, now)
                     .await;
             }
-            Ok(false) => tracing::info!(server = %name, "server {name} is in other hands"),
+            Ok(LastStep::Lost) => {
+                tracing::info!(server = %name, "server {name} is in other hands");
+            }
             Err(error) => {
                 tracing::error!(server = %name, %error, "the stop of server {name} is not recorded");
             }
         }
     }
 
-    /// The last step; a server that is to be removed is gone with it.
-    async fn stopped_step(&self, server: &Server) -> Result<bool, DbError> {
+    /// The last step; a server that is to be removed is gone with it, once the spawner was `told`.
+    async fn stopped_step(&self, server: &Server, told: bool) -> Result<LastStep, DbError> {
         let now = self.clock.now();
         let change = ServerChange {
             state: Some(ServerState::Stopped),
@@ -141,12 +206,16 @@ impl Manager {
         let tx = self.db.write().await?;
         // Somebody may have asked for it while it was being stopped.
         let row = db::servers::get(&*tx, server.id).await?;
+        let row = row.filter(|row| row.epoch == server.epoch);
         let remove = row.is_some_and(|row| row.state == ServerState::Removing);
+        if remove && !told {
+            return Ok(LastStep::Removes);
+        }
         if db::servers::step(&tx, server.id, server.epoch, &change)
             .await?
             .is_none()
         {
-            return Ok(false);
+            return Ok(LastStep::Lost);
         }
         identity::revoke(&tx, server).await?;
         db::last_activity::of_users(&tx, &[(server.user_id, now)]).await?;
@@ -154,6 +223,6 @@ impl Manager {
             db::servers::delete(&tx, server.id).await?;
         }
         tx.commit_and_tell(&self.bus, removed(server.id)).await?;
-        Ok(true)
+        Ok(LastStep::Done)
     }
 }

@@ -266,6 +266,16 @@ async fn named_servers() {
         (400, Some("Cannot delete the default server".into()))
     );
     call("DELETE", "gpu").text("junk").send().await.expect(400);
+    // Who runs servers is told of those that go for good, whether they ran or not; of a stop it is not told.
+    let deleted = || hub.spawner.deleted.lock().unwrap().clone();
+    assert_eq!(deleted(), ["alice/cpu"]);
+    call("POST", "gpu").send().await.expect(201);
+    call("DELETE", "gpu").send().await.expect(204);
+    assert_eq!(deleted(), ["alice/cpu"]);
+    let remove = call("DELETE", "gpu").json(&json!({"remove": true}));
+    remove.send().await.expect(204);
+    call("GET", "gpu").send().await.expect(404);
+    assert_eq!(deleted(), ["alice/cpu", "alice/gpu"]);
 }
 
 #[tokio::test]

@@ -201,6 +201,8 @@ async fn a_user_goes_with_all_servers() {
         .await
         .expect(204);
     assert_eq!(hub.proxy.0.lock().unwrap().len(), 0);
+    let deleted = hub.spawner.deleted.lock().unwrap().clone();
+    assert_eq!(deleted, ["alice/", "alice/gpu"]);
     hub.call(&alice, "GET", "/hub/api/user")
         .send()
         .await

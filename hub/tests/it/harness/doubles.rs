@@ -8,6 +8,8 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::http::StatusCode;
 use hub::config::PerServer;
+use hub::domain::server::ServerRef;
+use hub::domain::user::UserId;
 use hub::proxy_client::{KnownRoute, ProxyClient, ProxyError, Route, Routes};
 use hub::spawner::{self, Placed, SpawnError, Spawner, StartContext};
 use hub_types::secret::Token;
@@ -38,6 +40,8 @@ pub(crate) struct SpawnerDouble {
     pub(crate) output: Mutex<Vec<String>>,
     /// What the last start was told: options and settings.
     told: Mutex<Option<(Value, PerServer)>>,
+    /// Servers that were deleted for good.
+    pub(crate) deleted: Mutex<Vec<String>>,
     /// The token of the last start's server.
     token: Mutex<Option<Token>>,
 }
@@ -157,6 +161,11 @@ impl Spawner for SpawnerDouble {
 
     async fn output_tail(&self, _state: &Value, _lines: usize) -> Vec<String> {
         self.output.lock().unwrap().clone()
+    }
+
+    async fn delete_forever(&self, server: &ServerRef, _owner: UserId) -> Result<(), SpawnError> {
+        self.deleted.lock().unwrap().push(server.to_string());
+        Ok(())
     }
 }
 

@@ -185,6 +185,9 @@ impl Spawner for Stuck {
     async fn output_tail(&self, _: &Value, _: usize) -> Vec<String> {
         Vec::new()
     }
+    async fn delete_forever(&self, _: &ServerRef, _: UserId) -> Result<(), SpawnError> {
+        std::future::pending().await
+    }
 }
 
 #[test]
@@ -261,4 +264,94 @@ fn a_removal_goes_on_after_the_hub_crashed() {
             assert_eq!(scene.running(), 0);
         });
     }
+}
+
+/// The spawner is told before the row goes: until then nobody can start it, and the next hub tells it again.
+#[test]
+fn the_removal_of_a_stopped_server_goes_on_after_the_hub_crashed() {
+    let scene = Scene::new("");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let proxy = runtime.block_on(TestProxy::start());
+    let clock = FakeClock::at(SystemClock.now());
+    let output = scene.path("logs/user-alice+gpu.log");
+    let hub = async |name: &str| {
+        let client = proxy.client();
+        scene.hub(name, &client, Arc::new(clock.clone())).await
+    };
+    let begin = async |manager: &Manager, wait: Duration| {
+        let started = manager.start(may_start(at("gpu")), StartRequest::default(), wait);
+        started.await
+    };
+    crashed(async {
+        let manager = hub("first").await;
+        begin(&manager, LONG).await.unwrap();
+        let stopped = manager.stop(may_stop(at("gpu")), StopRequest::default(), LONG);
+        assert_eq!(stopped.await.unwrap(), StopOutcome::Stopped);
+        assert!(output.exists());
+    });
+    crashed(async {
+        let stuck = Arc::new(Stuck);
+        let manager = scene
+            .hub_with("second", proxy.client(), Arc::new(clock.clone()), stuck)
+            .await;
+        let request = StopRequest {
+            remove: true,
+            ..StopRequest::default()
+        };
+        let removed = manager.stop(may_stop(at("gpu")), request, Duration::ZERO);
+        assert_eq!(removed.await.unwrap(), StopOutcome::Pending);
+        let refused = begin(&manager, Duration::ZERO).await.unwrap_err();
+        assert_eq!(refused.to_string(), "alice:gpu is pending stop");
+    });
+    assert!(output.exists());
+    clock.advance(LEASE);
+    runtime.block_on(async {
+        let manager = hub("third").await;
+        manager.adopt_all().await.unwrap();
+        manager.idle().await;
+        assert_eq!(row(&manager, "gpu").await, None);
+    });
+    assert!(!output.exists());
+}
+
+/// What groups, options and hooks have made of it counts, also for a hub that knows none of that any more.
+#[test]
+fn a_start_that_goes_on_has_the_time_that_it_began_with() {
+    let mut scene = Scene::new("gate");
+    let answer = r#"echo '{"spawner_override": {"http_timeout": 299}}'"#;
+    scene.config.spawner.pre_spawn_hook = Some(["sh", "-c", answer].map(ToOwned::to_owned).into());
+    scene.config.spawner.http_timeout = Duration::from_secs(300);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let proxy = runtime.block_on(TestProxy::start());
+    let clock = FakeClock::at(SystemClock.now());
+    crashed(async {
+        let client = proxy.client();
+        let manager = scene.hub("first", &client, Arc::new(clock.clone())).await;
+        start_and_leave(&manager).await;
+        let server = placed(&manager).await;
+        let recorded = db::servers::http_timeout(manager.db.read(), server.id).await;
+        assert_eq!(recorded.unwrap(), Some(Duration::from_secs(299)));
+        eventually("the program runs", async || {
+            (scene.starts().len() == 1).then_some(())
+        })
+        .await;
+        // As if the hook had said so: it is not waited for here.
+        let hurry = db::ServerChange {
+            http_timeout: Some(Duration::from_secs(1)),
+            ..db::ServerChange::default()
+        };
+        let tx = manager.db.write().await.unwrap();
+        let step = db::servers::step(&tx, server.id, server.epoch, &hurry).await;
+        assert!(step.unwrap().is_some());
+        tx.commit().await.unwrap();
+    });
+    clock.advance(LEASE);
+    runtime.block_on(async {
+        let client = proxy.client();
+        let manager = scene.hub("second", &client, Arc::new(clock.clone())).await;
+        manager.adopt_all().await.unwrap();
+        let server = in_state(&manager, ServerState::Stopped).await;
+        let why = server.last_failure.unwrap().message;
+        assert!(why.contains("within 1 s (Spawner.http_timeout)"), "{why}");
+    });
 }

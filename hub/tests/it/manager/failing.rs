@@ -48,6 +48,31 @@ async fn a_start_that_fails_shows_the_last_words_and_leaves_nothing() {
     assert!(!client.routes().await.unwrap().contains_key("/user/alice/"));
 }
 
+/// Hooks and the start itself share the time: a start ends when it is over, whoever has used it up.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_time_of_a_start_counts_once() {
+    let mut scene = Scene::new("");
+    let limit = Duration::from_secs(5);
+    scene.config.spawner.start_timeout = limit;
+    scene.config.spawner.pre_spawn_hook = Some(["sleep", "4"].map(ToOwned::to_owned).into());
+    let proxy = TestProxy::start().await;
+    let stuck = Arc::new(crashed::Stuck);
+    let manager = scene
+        .hub_with("one", proxy.client(), Arc::new(SystemClock), stuck)
+        .await;
+    let begin = std::time::Instant::now();
+    let error = start(&manager).await.unwrap_err().to_string();
+    let took = begin.elapsed();
+    assert!(
+        error.contains("within 5 s (Spawner.start_timeout)"),
+        "{error}"
+    );
+    assert!(
+        took >= limit && took < limit + Duration::from_secs(3),
+        "{took:?}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_start_names_what_to_change() {
     let proxy = TestProxy::start().await;
@@ -174,8 +199,7 @@ async fn the_local_spawner_runs_as_the_system_user_or_says_why_not() {
         .await
         .unwrap();
     tx.commit().await.unwrap();
-    let server =
-        hub::domain::server::ServerRef::new(daemon, hub_types::names::ServerName::default_server());
+    let server = ServerRef::new(daemon, hub_types::names::ServerName::default_server());
     let error = manager
         .start(may_start(server), StartRequest::default(), LONG)
         .await

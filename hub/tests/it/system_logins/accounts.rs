@@ -1,10 +1,14 @@
 //! Users of this machine that a test makes, and PAM services for them. They go when the test ends.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, User};
 
 /// The password of everybody here.
 pub(crate) const RIGHT: &str = "Right horse, battery: ström";
@@ -51,6 +55,66 @@ fn run(program: &str, args: &[&str], input: &str) {
     assert!(done.status.success(), "{program} {args:?}: {said}");
 }
 
+/// Runs a tool; what it cannot do is no failure of a test.
+fn quietly(program: &str, args: &[&str]) {
+    let mut command = Command::new(program);
+    let command = command
+        .args(args)
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    let _ = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+}
+
+/// Whether [`unique`] made this name in a process that was killed: it is gone, and cannot clear up any more.
+fn is_left_over(name: &str) -> bool {
+    let process = name
+        .strip_prefix("hubtest-")
+        .and_then(|rest| rest.split('-').next());
+    process
+        .and_then(|process| process.parse::<u32>().ok())
+        .is_some_and(|process| !Path::new("/proc").join(process.to_string()).exists())
+}
+
+/// The first fields of a file of accounts, of those that are left over.
+fn left_over_in(file: &str) -> Vec<String> {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let names = text.lines().filter_map(|line| line.split(':').next());
+    let names = names.filter(|name| is_left_over(name));
+    names.map(str::to_owned).collect()
+}
+
+/// Ends whatever runs as this user.
+fn end_all_of(user: &str) {
+    let Ok(Some(user)) = User::from_name(user) else {
+        return;
+    };
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let pid = entry.file_name().to_string_lossy().parse::<i32>();
+        let uid = entry.metadata().map(|folder| folder.uid());
+        if let (Ok(pid), Ok(uid)) = (pid, uid)
+            && uid == user.uid.as_raw()
+        {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+    }
+}
+
+/// Removes what killed tests have left on this machine.
+fn sweep() {
+    let _turn = Turn::take();
+    for user in left_over_in("/etc/passwd") {
+        end_all_of(&user);
+        quietly("userdel", &["--force", "--remove", &user]);
+    }
+    for group in left_over_in("/etc/group") {
+        quietly("groupdel", &[&group]);
+    }
+    for entry in fs::read_dir("/etc/pam.d").into_iter().flatten().flatten() {
+        if is_left_over(&entry.file_name().to_string_lossy()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// What a test has made on this machine.
 #[derive(Default)]
 pub(crate) struct Accounts {
@@ -60,12 +124,13 @@ pub(crate) struct Accounts {
 }
 
 impl Accounts {
-    /// Nothing yet. Fails where it could make nothing.
+    /// Nothing yet, and nothing of earlier tests that were killed. Fails where it could make nothing.
     pub(crate) fn new() -> Self {
         assert!(
             nix::unistd::geteuid().is_root(),
             "this test makes users of this machine, for which it must run as root (in a container, for example)"
         );
+        sweep();
         Self::default()
     }
 
@@ -111,7 +176,7 @@ impl Accounts {
     pub(crate) fn service(&mut self, lines: &str) -> String {
         let name = unique();
         let file = PathBuf::from("/etc/pam.d").join(&name);
-        std::fs::write(&file, lines).unwrap();
+        fs::write(&file, lines).unwrap();
         self.services.push(file);
         name
     }
@@ -126,13 +191,6 @@ impl Drop for Accounts {
     fn drop(&mut self) {
         let _turn = Turn::take();
         // What is gone already is no failure of the test.
-        let quietly = |program: &str, args: &[&str]| {
-            let mut command = Command::new(program);
-            let command = command
-                .args(args)
-                .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-            let _ = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
-        };
         for user in &self.users {
             quietly("userdel", &["--force", "--remove", user]);
         }
@@ -140,7 +198,7 @@ impl Drop for Accounts {
             quietly("groupdel", &[group]);
         }
         for service in &self.services {
-            let _ = std::fs::remove_file(service);
+            let _ = fs::remove_file(service);
         }
     }
 }

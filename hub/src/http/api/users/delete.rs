@@ -43,8 +43,16 @@ pub(in crate::http::api) async fn delete(
     }
     refuse_if_used(&state, &user, since)?;
     let stopped = stop_servers(&state, &granted, &user, since).await?;
-    forget(&state, granted, &user, (since, &stopped)).await?;
-    state.authenticator.delete_user(&user.name).await;
+    let servers = forget(&state, granted, &user, (since, &stopped)).await?;
+    // Also when the caller goes away: nobody asks a second time.
+    let done = tokio::spawn(async move {
+        for server in servers {
+            let (at, owner) = (&server.at, server.user_id);
+            state.manager.delete_forever(at, owner).await;
+        }
+        state.authenticator.delete_user(&user.name).await;
+    });
+    let _ = done.await;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -104,13 +112,13 @@ async fn stop_servers(
 }
 
 /// Deletes the row, unless a server was started, or the user seen, meanwhile. That a server was `stopped` here counts as
-/// activity of its user, but not as a reason to keep them.
+/// activity of its user, but not as a reason to keep them. Returns the servers that are gone with it.
 async fn forget(
     state: &AppState,
     _granted: Granted<DeleteUser>,
     user: &User,
     (since, stopped): (Option<DateTime<Utc>>, &[ServerId]),
-) -> Result<(), ApiError> {
+) -> Result<Vec<Server>, ApiError> {
     let tx = state.db.write().await?;
     let servers = servers::of_users(&*tx, &[user.id]).await?;
     if servers
@@ -131,5 +139,6 @@ async fn forget(
         )?;
     }
     users::delete(&tx, user.id).await?;
-    Ok(tx.commit_and_tell(&state.bus, [Event::Identities]).await?)
+    tx.commit_and_tell(&state.bus, [Event::Identities]).await?;
+    Ok(servers)
 }
