@@ -30,20 +30,23 @@ const SQLITE: &[Change] = &[
     change!(3, "role origins", "sqlite/0003_role_origins"),
     change!(4, "stop notices", "sqlite/0004_stop_notices"),
     change!(5, "user lists", "sqlite/0005_user_lists"),
+    change!(6, "user filters", "sqlite/0006_user_filters"),
 ];
 const POSTGRES: &[Change] = &[
     change!(3, "initial", "postgres/0003_initial"),
     change!(4, "stop notices", "postgres/0004_stop_notices"),
     change!(5, "user lists", "postgres/0005_user_lists"),
+    change!(6, "user filters", "postgres/0006_user_filters"),
 ];
 const MYSQL: &[Change] = &[
     change!(3, "initial", "mysql/0003_initial"),
     change!(4, "stop notices", "mysql/0004_stop_notices"),
     change!(5, "user lists", "mysql/0005_user_lists"),
+    change!(6, "user filters", "mysql/0006_user_filters"),
 ];
 
 /// The schema of this program.
-pub(super) const PRESENT: i64 = 5;
+pub(super) const PRESENT: i64 = 6;
 
 /// The table in which sqlx keeps what was done.
 const DONE: &str = "_sqlx_migrations";

@@ -74,6 +74,8 @@ async fn copy(pools: &Pools, path: &Path, now: DateTime<Utc>) -> Result<PathBuf,
 }
 
 #[cfg(test)]
+mod steps;
+#[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
@@ -111,7 +113,7 @@ mod tests {
         let url = old(&folder).await;
         let refused = Db::open(&url).await.unwrap_err().to_string();
         assert!(
-            refused.contains("older hub (migration 1 of 5); run \"hub upgrade-db\"")
+            refused.contains("older hub (migration 1 of 6); run \"hub upgrade-db\"")
                 && refused.contains("--upgrade-db"),
             "{refused}"
         );
@@ -148,12 +150,12 @@ mod tests {
     async fn case_103_a_schema_that_is_not_ours_is_refused_and_left_alone() {
         for (sql, said) in [
             (
-                "UPDATE _sqlx_migrations SET version = 99 WHERE version = 5",
-                "it was written by a newer hub (migration 99; this one knows 5); run that one",
+                "UPDATE _sqlx_migrations SET version = 99 WHERE version = 6",
+                "it was written by a newer hub (migration 99; this one knows 6); run that one",
             ),
             (
-                "UPDATE _sqlx_migrations SET success = FALSE WHERE version = 5",
-                "(migration 5) was interrupted and cannot be taken back",
+                "UPDATE _sqlx_migrations SET success = FALSE WHERE version = 6",
+                "(migration 6) was interrupted and cannot be taken back",
             ),
             (
                 "CREATE TABLE alembic_version (version_num VARCHAR(32))",
@@ -190,12 +192,15 @@ mod tests {
     async fn made_older(url: &DbUrl) {
         drop(Db::open(url).await.unwrap());
         let pools = Pools::open(url).await.unwrap();
-        let index = match url {
-            DbUrl::MySql(_) => "DROP INDEX users_last_activity ON users",
-            _ => "DROP INDEX users_last_activity",
+        let table = match url {
+            DbUrl::MySql(_) => " ON users",
+            _ => "",
         };
-        let noted = "DELETE FROM _sqlx_migrations WHERE version = 5";
-        for older in [index, noted] {
+        for older in [
+            &format!("DROP INDEX users_by_name{table}"),
+            &format!("DROP INDEX users_by_id{table}"),
+            "DELETE FROM _sqlx_migrations WHERE version = 6",
+        ] {
             pools.writer().execute_unprepared(older).await.unwrap();
         }
     }
@@ -245,7 +250,7 @@ mod tests {
             let upgraded = Db::upgrade(url, true, DateTime::UNIX_EPOCH).await;
             assert!(matches!(upgraded, Err(DbError::Taken)), "{upgraded:?}");
             let pools = Pools::open(url).await.unwrap();
-            assert_eq!(schema::look(&pools.writer()).await.unwrap(), Schema::Old(4));
+            assert_eq!(schema::look(&pools.writer()).await.unwrap(), Schema::Old(5));
         }
         drop(alone);
         // The server learns of the end of a connection when it learns of it.
