@@ -49,6 +49,7 @@ use crate::spawner::child::ChildDeps;
 use crate::spawner::manager::{HubProcess, Manager, ManagerDeps, StopRequest};
 use crate::spawner::registry::SpawnerClasses;
 use crate::spawner::{self, Spawner};
+use crate::state::errands::Errands;
 use crate::state::{AppState, Parts};
 use crate::telemetry::Log;
 use crate::{bootstrap, http, lifecycle, tasks, upgrade_command};
@@ -356,6 +357,7 @@ impl Base {
         Ok(AppState::new(Parts {
             routes,
             renderer: Renderer::new(RenderOptions::of(&self.config.jupyterhub))?,
+            errands: Errands::new(Arc::clone(&self.clock)),
             config: self.config,
             db: self.db,
             clock: self.clock,

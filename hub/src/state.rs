@@ -1,5 +1,7 @@
 //! Everything that handlers need, in one value that is cheap to clone.
 
+pub mod errands;
+
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -20,6 +22,7 @@ use crate::proxy_client::ProxyClient;
 use crate::proxy_client::sync::RouteSync;
 use crate::render::Renderer;
 use crate::spawner::manager::Manager;
+use crate::state::errands::Errands;
 
 /// What a shutdown that was asked for through the API shall take with it; `None` means what the configuration says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,6 +66,8 @@ pub struct Parts {
     pub metrics: Metrics,
     /// Pages.
     pub renderer: Renderer,
+    /// What was asked for many at once, and goes on.
+    pub errands: Errands,
     /// Ends this process in order.
     pub shutdown: CancellationToken,
     /// What the shutdown shall take with it.

@@ -374,3 +374,54 @@ async fn tokens_of_the_configuration() {
     }
     assert_eq!(services::list(hub.db.read()).await.unwrap().len(), 1);
 }
+
+/// A restart with the same configuration writes nothing anew: not one row differs, its id included.
+#[tokio::test]
+async fn a_second_start_changes_nothing() {
+    let mut hub = Hub::new().await;
+    let authenticator = &mut hub.config.authenticator;
+    authenticator.admin_users.insert("Mal".into());
+    authenticator.allowed_users = ["zoe".into(), "Wash".into()].into();
+    authenticator.blocked_users.insert("jayne".into());
+    let properties = serde_json::json!({"room": 7}).as_object().cloned();
+    let lab = GroupSpec {
+        users: vec!["zoe".into(), "kaylee".into()],
+        properties: properties.unwrap(),
+    };
+    let jupyterhub = &mut hub.config.jupyterhub;
+    jupyterhub.load_groups.insert("lab".into(), lab);
+    jupyterhub.services.push(ServiceSpec {
+        api_token: Some(Token::from_config(SECRET)),
+        ..ServiceSpec::new("culler")
+    });
+    jupyterhub.service_tokens = vec![(Token::from_config("implicit-1"), "implicit".into())];
+    jupyterhub.api_tokens = vec![(Token::from_config("mals-token"), "Mal".into())];
+    hub.role(RoleSpec {
+        users: names(&["Zoe"]),
+        groups: names(&["lab", "crew"]),
+        services: names(&["culler", "implicit"]),
+        ..role("cull-idle", &["list:users", "read:servers"])
+    });
+    hub.role(RoleSpec {
+        name: ADMIN_ROLE.into(),
+        users: names(&["ada", "mal"]),
+        ..RoleSpec::default()
+    });
+    hub.start().await.unwrap();
+    // What was granted at run time stays, too.
+    hub.token("zoe").await;
+    let first = db::testing::every_row(&hub.db).await;
+    for (table, least) in [
+        ("users", 5),
+        ("role_grants", 5),
+        ("tokens", 4),
+        ("group_members", 2),
+    ] {
+        assert!(first[table].len() >= least, "{table}: {:?}", first[table]);
+    }
+    for _ in 0..2 {
+        hub.clock.advance(TimeDelta::hours(1));
+        hub.start().await.unwrap();
+        assert_eq!(db::testing::every_row(&hub.db).await, first);
+    }
+}

@@ -142,6 +142,11 @@ pub(super) async fn tables(c: &impl ConnectionTrait) -> Result<Vec<String>, DbEr
         }
         other => return Err(unknown(other)),
     };
+    texts(c, sql).await
+}
+
+/// The first column of what is found, which holds texts.
+pub(super) async fn texts(c: &impl ConnectionTrait, sql: &str) -> Result<Vec<String>, DbError> {
     let rows = c
         .query_all_raw(Statement::from_string(c.get_database_backend(), sql))
         .await?;

@@ -31,18 +31,21 @@ const SQLITE: &[Change] = &[
     change!(4, "stop notices", "sqlite/0004_stop_notices"),
     change!(5, "user lists", "sqlite/0005_user_lists"),
     change!(6, "http timeouts", "sqlite/0006_http_timeouts"),
+    change!(7, "user filters", "sqlite/0007_user_filters"),
 ];
 const POSTGRES: &[Change] = &[
     change!(3, "initial", "postgres/0003_initial"),
     change!(4, "stop notices", "postgres/0004_stop_notices"),
     change!(5, "user lists", "postgres/0005_user_lists"),
     change!(6, "http timeouts", "postgres/0006_http_timeouts"),
+    change!(7, "user filters", "postgres/0007_user_filters"),
 ];
 const MYSQL: &[Change] = &[
     change!(3, "initial", "mysql/0003_initial"),
     change!(4, "stop notices", "mysql/0004_stop_notices"),
     change!(5, "user lists", "mysql/0005_user_lists"),
     change!(6, "http timeouts", "mysql/0006_http_timeouts"),
+    change!(7, "user filters", "mysql/0007_user_filters"),
 ];
 
 /// The schema of this program.

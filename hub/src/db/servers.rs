@@ -107,7 +107,7 @@ pub async fn get(c: &impl ConnectionTrait, id: ServerId) -> Result<Option<Server
 ///
 /// # Errors
 /// When the database refuses or is gone.
-pub(super) async fn by_ids(
+pub async fn by_ids(
     c: &impl ConnectionTrait,
     ids: &std::collections::BTreeSet<i64>,
 ) -> Result<std::collections::BTreeMap<i64, Server>, DbError> {

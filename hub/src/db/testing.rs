@@ -1,14 +1,16 @@
 //! Databases for tests: SQLite, or a fresh database on the server that `tests/with-database` started.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use hub_types::env::{EnvSource as _, ProcessEnv};
+use sea_orm::{ConnectionTrait as _, FromQueryResult as _, JsonValue, Statement};
 use sqlx::mysql::MySqlConnection;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Error, Executor as _};
 
 use super::connect::{self, Pools};
-use super::{Db, schema};
+use super::{Db, dialect, schema};
 use crate::config::{DbUrl, ServerUrl};
 
 /// Names the server, and one of its databases, in the form of `db_url`. Without it tests use SQLite.
@@ -95,6 +97,27 @@ pub async fn empty() -> Db {
         DbUrl::Memory
     };
     Db::open(&url).await.expect("an empty database")
+}
+
+/// Every row of every table but sqlx's own, as JSON: what two looks at a database differ in has changed between them.
+///
+/// # Panics
+/// When the database does not do as it should.
+#[expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
+pub async fn every_row(db: &Db) -> BTreeMap<String, Vec<String>> {
+    let c = db.read();
+    let mut found = BTreeMap::new();
+    let tables = dialect::tables(c).await.expect("tables");
+    for table in tables.into_iter().filter(|name| !name.starts_with('_')) {
+        let sql = format!("SELECT * FROM {table}");
+        let all = Statement::from_string(c.get_database_backend(), sql);
+        let rows = JsonValue::find_by_statement(all).all(c).await;
+        let rows = rows.expect("rows");
+        let mut rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
+        rows.sort();
+        found.insert(table, rows);
+    }
+    found
 }
 
 /// Another database of the same server.

@@ -74,6 +74,8 @@ async fn copy(pools: &Pools, path: &Path, now: DateTime<Utc>) -> Result<PathBuf,
 }
 
 #[cfg(test)]
+mod steps;
+#[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
@@ -148,11 +150,11 @@ mod tests {
     async fn case_103_a_schema_that_is_not_ours_is_refused_and_left_alone() {
         for (sql, said) in [
             (
-                "UPDATE _sqlx_migrations SET version = 99 WHERE version = 6",
+                "UPDATE _sqlx_migrations SET version = 99 WHERE version = 7",
                 "it was written by a newer hub (migration 99; this one knows 6); run that one",
             ),
             (
-                "UPDATE _sqlx_migrations SET success = FALSE WHERE version = 6",
+                "UPDATE _sqlx_migrations SET success = FALSE WHERE version = 7",
                 "(migration 6) was interrupted and cannot be taken back",
             ),
             (
@@ -190,12 +192,15 @@ mod tests {
     async fn made_older(url: &DbUrl) {
         drop(Db::open(url).await.unwrap());
         let pools = Pools::open(url).await.unwrap();
-        let index = match url {
-            DbUrl::MySql(_) => "DROP INDEX users_last_activity ON users",
-            _ => "DROP INDEX users_last_activity",
+        let table = match url {
+            DbUrl::MySql(_) => " ON users",
+            _ => "",
         };
-        let noted = "DELETE FROM _sqlx_migrations WHERE version = 6";
-        for older in [index, noted] {
+        for older in [
+            &format!("DROP INDEX users_by_name{table}"),
+            &format!("DROP INDEX users_by_id{table}"),
+            "DELETE FROM _sqlx_migrations WHERE version = 7",
+        ] {
             pools.writer().execute_unprepared(older).await.unwrap();
         }
     }
@@ -245,7 +250,7 @@ mod tests {
             let upgraded = Db::upgrade(url, true, DateTime::UNIX_EPOCH).await;
             assert!(matches!(upgraded, Err(DbError::Taken)), "{upgraded:?}");
             let pools = Pools::open(url).await.unwrap();
-            assert_eq!(schema::look(&pools.writer()).await.unwrap(), Schema::Old(4));
+            assert_eq!(schema::look(&pools.writer()).await.unwrap(), Schema::Old(6));
         }
         drop(alone);
         // The server learns of the end of a connection when it learns of it.

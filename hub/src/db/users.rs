@@ -13,7 +13,7 @@ use sea_orm::{
 use serde_json::Value;
 
 use super::row::users::{ActiveModel, Column, Entity, Model};
-use super::row::{from_json_opt, json, servers};
+use super::row::{auth_states, from_json_opt, json, servers};
 use super::{Db, DbError, Tx, dialect, from_micros, register, to_micros};
 use crate::domain::lifecycle::ServerState;
 use crate::domain::user::{User, UserId};
@@ -54,6 +54,23 @@ pub async fn get(c: &impl ConnectionTrait, id: UserId) -> Result<Option<User>, D
         .as_ref()
         .map(read)
         .transpose()
+}
+
+/// The users with these row ids, in the order of these; those who are gone are left out.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn by_ids(c: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<User>, DbError> {
+    let mut rows = HashMap::with_capacity(ids.len());
+    // In portions: databases bound the number of values in a statement.
+    for chunk in ids.chunks(500) {
+        let these = Entity::find().filter(Column::Id.is_in(chunk.iter().map(|id| id.0)));
+        rows.extend(these.all(c).await?.into_iter().map(|row| (row.id, row)));
+    }
+    ids.iter()
+        .filter_map(|id| rows.get(&id.0))
+        .map(read)
+        .collect()
 }
 
 /// All administrators.
@@ -112,7 +129,6 @@ pub async fn insert(
         created: Set(to_micros(now)),
         last_activity: Set(None),
         user_info: Set(None),
-        auth_state: Set(None),
     };
     tx.changes_users();
     read(&Entity::insert(row).exec_with_returning(&**tx).await?)
@@ -173,8 +189,12 @@ pub async fn set_info(tx: &Tx, id: UserId, info: Option<&Value>) -> Result<(), D
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn auth_state(c: &impl ConnectionTrait, id: UserId) -> Result<Option<Vec<u8>>, DbError> {
-    let query = Entity::find_by_id(id.0).select_only();
-    let row: Option<Option<Vec<u8>>> = query.column(Column::AuthState).into_tuple().one(c).await?;
+    let query = auth_states::Entity::find_by_id(id.0).select_only();
+    let row: Option<Option<Vec<u8>>> = query
+        .column(auth_states::Column::AuthState)
+        .into_tuple()
+        .one(c)
+        .await?;
     Ok(row.flatten())
 }
 
@@ -183,12 +203,12 @@ pub async fn auth_state(c: &impl ConnectionTrait, id: UserId) -> Result<Option<V
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn set_auth_state(tx: &Tx, id: UserId, sealed: Option<Vec<u8>>) -> Result<(), DbError> {
-    let mut change = Entity::update_many()
-        .filter(Column::Id.eq(id.0))
-        .col_expr(Column::AuthState, Expr::value(sealed.clone()));
+    let mut change = auth_states::Entity::update_many()
+        .filter(auth_states::Column::Id.eq(id.0))
+        .col_expr(auth_states::Column::AuthState, Expr::value(sealed.clone()));
     if sealed.is_none() {
         // Most rows hold nothing anyway.
-        change = change.filter(Column::AuthState.is_not_null());
+        change = change.filter(auth_states::Column::AuthState.is_not_null());
     }
     change.exec(&**tx).await?;
     Ok(())
@@ -204,10 +224,10 @@ pub async fn replace_auth_state(
     old: Vec<u8>,
     new: Vec<u8>,
 ) -> Result<(), DbError> {
-    Entity::update_many()
-        .filter(Column::Id.eq(id.0))
-        .filter(Column::AuthState.eq(old))
-        .col_expr(Column::AuthState, Expr::value(new))
+    auth_states::Entity::update_many()
+        .filter(auth_states::Column::Id.eq(id.0))
+        .filter(auth_states::Column::AuthState.eq(old))
+        .col_expr(auth_states::Column::AuthState, Expr::value(new))
         .exec(&**tx)
         .await?;
     Ok(())
@@ -390,7 +410,8 @@ async fn page_of_all(
 }
 
 async fn total(c: &impl ConnectionTrait, filter: &UserFilter) -> Result<u64, DbError> {
-    Ok(chosen(c.get_database_backend(), filter)?.count(c).await?)
+    let query = chosen(c.get_database_backend(), filter)?;
+    Ok(ids_only(query).count(c).await?)
 }
 
 /// The users of a page. Their ids first: what comes before the page is then read from an index alone.
@@ -401,22 +422,20 @@ async fn slice(
     limit: u64,
 ) -> Result<Vec<User>, DbError> {
     let backend = c.get_database_backend();
-    let ids: Vec<i64> = ordered(chosen(backend, filter)?, backend, filter)
-        .select_only()
-        .column(Column::Id)
+    let query = ordered(chosen(backend, filter)?, backend, filter);
+    let ids: Vec<i64> = ids_only(query)
         .offset(offset)
         .limit(limit)
         .into_tuple()
         .all(c)
         .await?;
-    let mut rows = HashMap::with_capacity(ids.len());
-    // In portions: databases bound the number of values in a statement.
-    for chunk in ids.chunks(500) {
-        let these = Entity::find().filter(Column::Id.is_in(chunk.iter().copied()));
-        rows.extend(these.all(c).await?.into_iter().map(|row| (row.id, row)));
-    }
     // Who was deleted in between is left out.
-    ids.iter().filter_map(|id| rows.get(id)).map(read).collect()
+    let ids: Vec<UserId> = ids.into_iter().map(UserId).collect();
+    by_ids(c, &ids).await
+}
+
+fn ids_only(query: Select<Entity>) -> Select<Entity> {
+    query.select_only().column(Column::Id)
 }
 
 /// In the order that the filter says, which an index has.
@@ -462,8 +481,11 @@ fn by_state(backend: DbBackend, state: UserState) -> Expr {
     }
 }
 
+/// Bytes that a name has at most, by far: SQLite refuses to look for much longer texts.
+const LONGEST: usize = 2_048;
+
 fn by_name(part: &str) -> Expr {
-    if part.contains('\0') {
+    if part.contains('\0') || part.len() > LONGEST {
         return dialect::nothing();
     }
     let lowered = sea_orm::sea_query::Func::lower(Expr::col(Column::Name));

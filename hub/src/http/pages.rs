@@ -127,6 +127,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
             &hub("admin/group"),
             get(admin::group::show).post(admin::group::change),
         )
+        .route(&hub("admin/errand"), get(admin::errand::show))
         .route(&hub("admin/roles"), get(admin::roles::list))
         .route(
             &hub("admin/shutdown"),

@@ -2,16 +2,14 @@
 //!
 //! Their token is stored as its hash, like every token that did not come from the configuration.
 
-use hub_types::scope::{Scope, ScopeName};
 use serde_json::{Map, Value};
 use services::spec::ServiceSpec;
 
 use super::{ManagedServices, Service};
 use crate::bus::Event;
-use crate::db::{self, Db, DbError, NewTokenRow, ServiceRow};
+use crate::db::{self, Db, DbError, ServiceRow};
 use crate::domain::action::EditService;
 use crate::domain::principal::Granted;
-use crate::domain::token::TokenOwner;
 
 /// Note of the token that a service was registered with.
 const NOTE: &str = "registered";
@@ -96,17 +94,7 @@ impl ManagedServices {
         }
         let row = db::services::insert(&tx, &name, spec.admin, &stored(&spec)).await?;
         if let Some(token) = &spec.api_token {
-            let new = NewTokenRow {
-                hash: Some(token.hash()),
-                owner: TokenOwner::Service(row.id),
-                server_id: None,
-                client_id: None,
-                code_hash: None,
-                session_id: None,
-                scopes: vec![Scope::all(ScopeName::Inherit)],
-                note: NOTE.to_owned(),
-                expires: None,
-            };
+            let new = super::tokens::row_of(row.id, token, NOTE);
             let inserted = db::tokens::insert(&tx, &new, self.0.clock.now()).await;
             inserted.map_err(|error| match error.is_conflict() {
                 true => RegisterError::TokenTaken,

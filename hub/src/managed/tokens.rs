@@ -98,23 +98,22 @@ impl ServiceTokens {
                 why: format!("there is no row for service {name:?}"),
             })?;
         db::tokens::revoke_of_service(tx, row.id, NOTE).await?;
-        let new = NewTokenRow {
-            hash: Some(token.hash()),
-            owner: TokenOwner::Service(row.id),
-            server_id: None,
-            client_id: None,
-            code_hash: None,
-            session_id: None,
-            scopes: vec![Scope::all(ScopeName::Inherit)],
-            note: NOTE.to_owned(),
-            expires: None,
-        };
+        let new = row_of(row.id, token, NOTE);
         db::tokens::insert(tx, &new, self.clock.now()).await?;
         if let Some(spec) = self.spec(name).filter(ServiceSpec::has_oauth) {
             let client = client(&self.base, &spec, row.id, Some(token.hash()));
             db::oauth::put_client(tx, &client).await?;
         }
         Ok(())
+    }
+}
+
+/// The row of a service's token, which is worth what the service is.
+pub(super) fn row_of(service: ServiceId, token: &Token, note: &str) -> NewTokenRow {
+    let scopes = vec![Scope::all(ScopeName::Inherit)];
+    NewTokenRow {
+        hash: Some(token.hash()),
+        ..NewTokenRow::new(TokenOwner::Service(service), scopes, note)
     }
 }
 

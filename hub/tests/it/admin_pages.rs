@@ -1,5 +1,6 @@
 //! The admin pages in process: what they show to whom, and what their forms do.
 
+mod errands;
 mod groups;
 mod list;
 mod scoped;
@@ -29,6 +30,34 @@ async fn post(hub: &Hub, browser: &Browser, path: &str, fields: &[(&str, &str)])
         .form(&fields)
         .send()
         .await
+}
+
+/// The fields that a question carries in its form.
+fn hidden(asked: &Reply) -> Vec<(String, String)> {
+    let form = asked
+        .body
+        .split("id=\"confirm\"")
+        .nth(1)
+        .expect("a question");
+    let form = form.split("</form>").next().unwrap_or_default();
+    let text = |from: &str, attribute: &str| {
+        let value = from.split(&format!("{attribute}=\"")).nth(1).unwrap();
+        let value = value.split('"').next().unwrap();
+        value.replace("&amp;", "&")
+    };
+    let fields = form.split("type=\"hidden\"").skip(1);
+    fields
+        .map(|field| (text(field, "name"), text(field, "value")))
+        .filter(|(name, _)| name != "_xsrf")
+        .collect()
+}
+
+/// Asks for something, and says yes to the question that comes.
+async fn confirm(hub: &Hub, browser: &Browser, path: &str, fields: &[(&str, &str)]) -> Reply {
+    let asked = post(hub, browser, path, fields).await.expect(200);
+    let answer = hidden(&asked);
+    let answer: Vec<(&str, &str)> = answer.iter().map(|(a, b)| (&**a, &**b)).collect();
+    post(hub, browser, path, &answer).await
 }
 
 /// The users of a list, in its order.
@@ -127,7 +156,10 @@ async fn forms_without_their_token_do_nothing() {
     let admin = hub.log_in("admin").await;
     for (path, fields) in [
         ("/hub/admin", &[("act", "do=start&user=bob&server=")][..]),
-        ("/hub/admin", &[("all", "start"), ("confirmed", "yes")]),
+        (
+            "/hub/admin",
+            &[("all", "start"), ("these", "1.1"), ("confirmed", "yes")],
+        ),
         (
             "/hub/admin",
             &[("action", "delete"), ("user", "zoe"), ("confirmed", "yes")],

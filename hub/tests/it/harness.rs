@@ -31,6 +31,7 @@ use hub::proxy_client::measured::Measured;
 use hub::proxy_client::sync::RouteSync;
 use hub::render::{RenderOptions, Renderer};
 use hub::spawner::manager::{Manager, ManagerDeps};
+use hub::state::errands::Errands;
 use hub::state::{AppState, Parts};
 use hub_types::clock::{Clock, FakeClock};
 use hub_types::paths::BaseUrl;
@@ -254,6 +255,7 @@ impl Hub {
             )
             .only_at(config.own.service_hosts.clone()),
             renderer: Renderer::new(RenderOptions::of(&config.jupyterhub)).unwrap(),
+            errands: Errands::new(Arc::clone(&clock)),
             config,
             db,
             clock,

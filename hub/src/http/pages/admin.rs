@@ -5,13 +5,16 @@
 
 pub(super) mod act;
 pub(super) mod add_users;
+pub(super) mod errand;
 mod filter;
 pub(super) mod group;
 pub(super) mod groups;
+mod jobs;
 mod order;
 pub(super) mod roles;
 mod rows;
 pub(super) mod shutdown;
+mod these;
 pub(super) mod user;
 pub(super) mod user_change;
 pub(super) mod users;
@@ -68,13 +71,16 @@ impl Admin {
         }
     }
 
-    /// Names of the groups that the visitor may see, sorted.
-    fn group_names(&self) -> Vec<String> {
+    /// Names of the groups that the visitor may see, sorted: the first ones that are wanted. They are offered where one can
+    /// be typed, too.
+    fn group_names(&self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
         let may = |scope, name| self.principal.may(&scope, Target::Group(name));
         let groups = self.principal.groups().iter();
         groups
             .map(|(name, _)| name)
+            .filter(|name| wanted(name))
             .filter(|name| may(ScopeName::ListGroups, name) || may(ScopeName::ReadGroupsName, name))
+            .take(MANY)
             .map(ToOwned::to_owned)
             .collect()
     }

@@ -75,7 +75,7 @@ pub struct Pager {
 pub struct UserFilters {
     /// A part of the name.
     pub name: String,
-    /// By servers.
+    /// By servers; empty when the visitor may not see them.
     pub states: Vec<Choice>,
     /// By the flag; empty when the visitor may not see it.
     pub admins: Vec<Choice>,
@@ -121,8 +121,10 @@ pub struct UserRow {
     pub user_url: String,
     /// Whether they administer the hub.
     pub admin: Option<bool>,
-    /// Their groups.
+    /// Their groups, the first ones.
     pub groups: Vec<String>,
+    /// How many more.
+    pub more_groups: usize,
     /// What the server does; none when the visitor may not see it.
     pub state: Option<ServerState>,
     /// Whether its last start failed or it ended by itself.
@@ -154,6 +156,15 @@ pub struct Refusal {
     pub more: usize,
     /// What the hub said.
     pub message: String,
+}
+
+/// An order for many that goes on.
+#[derive(Debug, Clone, Serialize)]
+pub struct UnderWay {
+    /// In words.
+    pub title: String,
+    /// Where it is told how far it has come.
+    pub url: String,
 }
 
 /// What can be done with many users.
@@ -191,8 +202,10 @@ pub struct AdminPage {
     pub action: String,
     /// The users.
     pub rows: Vec<UserRow>,
-    /// Groups that can be chosen.
+    /// Groups that are offered where one is typed, the first ones.
     pub groups: Vec<String>,
+    /// What the visitor ordered and is not done yet.
+    pub under_way: Vec<UnderWay>,
     /// What can be done with those who are selected.
     pub may: BulkActs,
     /// Other pages.
@@ -232,6 +245,31 @@ pub struct ConfirmPage {
     pub cancel_url: String,
 }
 page!(ConfirmPage, "admin-confirm.html");
+
+/// `admin-errand.html`: how far an order for many has come.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ErrandPage {
+    /// What all pages share.
+    #[serde(skip)]
+    pub chrome: Chrome,
+    /// The other admin pages.
+    pub tabs: AdminTabs,
+    /// What it is.
+    pub title: String,
+    /// For how many.
+    pub total: usize,
+    /// For how many it was done or refused.
+    pub looked_at: usize,
+    /// Seconds after which it is looked at again; none when it has ended.
+    pub refresh: Option<u32>,
+    /// What became of it.
+    pub notice: Option<Notice>,
+    /// For whom it went wrong.
+    pub refusals: Vec<Refusal>,
+    /// The list that it was ordered on.
+    pub back: String,
+}
+page!(ErrandPage, "admin-errand.html");
 
 /// `admin-add-users.html`: posts `_xsrf`, `names` (one per line) and `admin` to itself.
 #[derive(Debug, Clone, Default, Serialize)]

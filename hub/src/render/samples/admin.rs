@@ -2,9 +2,9 @@
 
 use super::{at, chrome};
 use crate::render::pages::admin::{
-    AddUsersPage, AdminPage, AdminTabs, BulkActs, Choice, ConfirmPage, GroupPage, GroupRow,
-    GroupsPage, Pager, Refusal, RoleRow, RolesPage, ServerActs, ServerDetails, ShutdownPage,
-    SortLink, UserActs, UserFilters, UserPage, UserRow,
+    AddUsersPage, AdminPage, AdminTabs, BulkActs, Choice, ConfirmPage, ErrandPage, GroupPage,
+    GroupRow, GroupsPage, Pager, Refusal, RoleRow, RolesPage, ServerActs, ServerDetails,
+    ShutdownPage, SortLink, UnderWay, UserActs, UserFilters, UserPage, UserRow,
 };
 use crate::render::pages::{Notice, ServerState};
 use crate::render::{RenderError, Renderer};
@@ -36,6 +36,7 @@ fn row(text: &str, server: &str, state: Option<ServerState>) -> UserRow {
         user_url: format!("/hub/admin/user?name={text}"),
         admin: Some(true),
         groups: vec![format!("lab{text}")],
+        more_groups: 3,
         state,
         failed: is(ServerState::Stopped),
         last_activity: Some(at("2026-11-22T03:30:07Z")),
@@ -100,6 +101,10 @@ fn users(text: &str) -> AdminPage {
             row(text, "", None),
         ],
         groups: vec![text.to_owned()],
+        under_way: vec![UnderWay {
+            title: format!("Stop {text}"),
+            url: format!("/hub/admin/errand?id={text}"),
+        }],
         may: BulkActs {
             start: true,
             stop: true,
@@ -153,6 +158,7 @@ fn user(text: &str) -> UserPage {
         last_activity: None,
         roles: Some(vec![format!("role{text}")]),
         groups: Some(vec![format!("lab{text}")]),
+        more_groups: 3,
         other_groups: vec![text.to_owned()],
         servers: Some(vec![
             server(text, ServerState::Ready),
@@ -241,6 +247,24 @@ fn confirm(text: &str) -> ConfirmPage {
     }
 }
 
+fn errand(text: &str) -> ErrandPage {
+    ErrandPage {
+        chrome: chrome(text),
+        tabs: TABS,
+        title: format!("Add 300 users to the group {text}"),
+        total: 300,
+        looked_at: 120,
+        refresh: Some(3),
+        notice: Some(Notice::error(text)),
+        refusals: vec![Refusal {
+            users: vec![text.to_owned()],
+            more: 3,
+            message: format!("No {text}"),
+        }],
+        back: format!("/hub/admin?group={text}"),
+    }
+}
+
 fn shutdown(text: &str, begun: bool) -> ShutdownPage {
     ShutdownPage {
         chrome: chrome(text),
@@ -271,6 +295,7 @@ pub(super) fn all(renderer: &Renderer, text: &str) -> Rendered {
     vec![
         ("admin", renderer.render(&users(text))),
         ("admin-confirm", renderer.render(&confirm(text))),
+        ("admin-errand", renderer.render(&errand(text))),
         ("admin-add-users", renderer.render(&add_users)),
         ("admin-user", renderer.render(&user(text))),
         ("admin-groups", renderer.render(&groups(text))),
@@ -289,6 +314,7 @@ pub(super) fn minimal(renderer: &Renderer) -> Rendered {
     vec![
         ("admin", renderer.render(&AdminPage::default())),
         ("admin-confirm", renderer.render(&ConfirmPage::default())),
+        ("admin-errand", renderer.render(&ErrandPage::default())),
         ("admin-add-users", renderer.render(&AddUsersPage::default())),
         ("admin-user", renderer.render(&UserPage::default())),
         ("admin-groups", renderer.render(&GroupsPage::default())),

@@ -72,8 +72,11 @@ fn typed(kind: FieldKind, values: &[Value]) -> Result<Option<Value>, String> {
             let on = !off.contains(&trimmed.to_ascii_lowercase().as_str());
             return Ok(Some(on.into()));
         }
+        // A browser sends nothing for a list in which nothing is selected, and an empty text for an empty field.
+        FieldKind::List if texts.iter().all(|text| text.is_empty()) => return Ok(None),
         FieldKind::List => return Ok(Some(texts.into())),
         _ if values.is_empty() => return Ok(None),
+        FieldKind::Words if trimmed.is_empty() => return Ok(None),
         FieldKind::Text => return Ok(Some(first.into())),
         FieldKind::Words => return words(first).map(Some),
         FieldKind::Environment => return environment(first).map(Some),
@@ -186,7 +189,10 @@ mod tests {
             (Boolean, &["False"], Ok(Some(json!(false)))),
             (Text, &[" {username} "], Ok(Some(json!(" {username} ")))),
             (Text, &[], Ok(None)),
-            (List, &[], Ok(Some(json!([])))),
+            (List, &[], Ok(None)),
+            (List, &[""], Ok(None)),
+            (List, &["", "a"], Ok(Some(json!(["", "a"])))),
+            (Words, &[" "], Ok(None)),
             (List, &["a", "b"], Ok(Some(json!(["a", "b"])))),
             (
                 Words,

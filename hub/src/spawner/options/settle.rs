@@ -81,8 +81,7 @@ impl<'a> Settling<'a> {
         for (option, value) in options {
             match spawner.apply_user_options.get(option) {
                 Some(name) => self
-                    .settings
-                    .set(name, value)
+                    .choose(name, value)
                     .map_err(|why| InvalidOptions(format!("{option}: {why}")))?,
                 None if profiles::knows(&spawner.profile_list, option) => {}
                 None => unknown.push(option),
@@ -94,6 +93,20 @@ impl<'a> Settling<'a> {
             tracing::warn!(server = %self.at, "{count} options of {} set nothing: {unknown:?}", self.at);
         }
         Ok(())
+    }
+
+    /// Applies what somebody chose. What they left blank is not chosen: the value of the administrator stays. (An
+    /// administrator's own `null` goes back to the default, and takes a variable away.)
+    fn choose(&mut self, name: &str, value: &Value) -> Result<(), String> {
+        match value {
+            Value::Null => Ok(()),
+            Value::Object(parts) if parts.values().any(Value::is_null) => {
+                let given = parts.iter().filter(|(_, part)| !part.is_null());
+                let given = given.map(|(key, part)| (key.clone(), part.clone()));
+                self.settings.set(name, &Value::Object(given.collect()))
+            }
+            value => self.settings.set(name, value),
+        }
     }
 
     /// Applies what the configuration says, with the placeholders filled in.
@@ -213,6 +226,21 @@ spawner_override = { mem_limit = "2G", cpu_limit = 2 }
             let error = settled(BOTH, &[], &options).unwrap_err();
             assert!(error.starts_with(expected), "{error}");
         }
+    }
+
+    /// A field that was left empty takes no limit and no variable away.
+    #[test]
+    fn what_is_left_blank_changes_nothing() {
+        let blank = json!({"args": null, "memory": null, "env": {"LAB": null, "HOME_OF": null}});
+        let expected = settled(BOTH, &["lab"], &json!({})).unwrap();
+        assert_eq!(expected.spawner.mem_limit, Some(4 << 30));
+        assert_eq!(settled(BOTH, &["lab"], &blank).unwrap(), expected);
+        let some = json!({"env": {"LAB": null, "A": "b"}});
+        let environment = settled(BOTH, &["lab"], &some).unwrap().spawner.environment;
+        assert_eq!(
+            environment.keys().collect::<Vec<_>>(),
+            ["A", "HOME_OF", "LAB"]
+        );
     }
 
     #[test]

@@ -1,7 +1,46 @@
 //! Groups on the admin pages.
 
-use super::{get, post};
+use hub::bus::Event;
+use hub::db::groups;
+
+use super::{get, post, stored};
 use crate::harness::Hub;
+
+/// However many groups there are, pages name the first of them; any can be typed.
+#[tokio::test]
+async fn a_page_names_no_more_groups_than_somebody_reads() {
+    let hub = Hub::start().await;
+    let tx = hub.state.db.write().await.unwrap();
+    let bob = stored::find(&*tx, "bob").await.unwrap().unwrap();
+    for n in 0..500 {
+        let id = groups::ensure_exists(&tx, &format!("class-{n:03}"))
+            .await
+            .unwrap();
+        if n < 250 {
+            groups::add_member(&tx, id, bob.id).await.unwrap();
+        }
+    }
+    tx.commit_and_tell(&hub.state.bus, [Event::Identities])
+        .await
+        .unwrap();
+    let admin = hub.log_in("admin").await;
+    let bob = "/hub/admin/user?name=bob";
+    let page = get(&hub, &admin, bob).await.expect(200).body;
+    assert_eq!(page.matches("<option value=\"class-").count(), 200);
+    assert_eq!(page.matches("value=\"leave\"").count(), 200);
+    // The group lab of the configuration is one more.
+    assert!(page.contains("And 51 more."), "{page}");
+    let list = get(&hub, &admin, "/hub/admin?name_filter=bob").await;
+    let list = list.expect(200).body;
+    assert_eq!(list.matches("<option value=\"class-").count(), 200);
+    assert_eq!(list.matches("<li>class-").count(), 20);
+    assert!(list.contains("<li>and 231 more</li>"), "{list}");
+    post(&hub, &admin, bob, &[("do", "join"), ("group", "class-499")])
+        .await
+        .expect(302);
+    let snapshot = groups::snapshot(hub.state.db.read()).await.unwrap();
+    assert!(snapshot.of_user("bob").contains(&"class-499".to_owned()));
+}
 
 #[tokio::test]
 async fn a_group_from_its_making_to_its_end() {
@@ -29,6 +68,9 @@ async fn a_group_from_its_making_to_its_end() {
         "{}",
         page.body
     );
+    let many = "alice\n".repeat(1_001);
+    let page = send(&[("do", "add"), ("users", &many)]).await.expect(400);
+    assert!(page.body.contains("At most 1000 users"), "{}", page.body);
     let page = get(&hub, &admin, crew).await.expect(200);
     for expected in [
         "Remove alice",

@@ -2,7 +2,7 @@
 
 use hub::domain::lifecycle::ServerState;
 
-use super::{exists, get, listed, post, register, state, with_scopes};
+use super::{confirm, exists, get, listed, post, register, state, with_scopes};
 
 const TEACHER: &[&str] = &[
     "admin-ui",
@@ -35,14 +35,9 @@ async fn a_teacher_sees_and_does_what_concerns_the_class() {
         [""; 0]
     );
     // What they may do.
-    post(
-        &hub,
-        &alice,
-        "/hub/admin",
-        &[("all", "start"), ("confirmed", "yes")],
-    )
-    .await
-    .expect(302);
+    confirm(&hub, &alice, "/hub/admin", &[("all", "start")])
+        .await
+        .expect(302);
     assert_eq!(state(&hub, "bob", "").await, ServerState::Ready);
     assert_eq!(state(&hub, "zoe", "").await, ServerState::Stopped);
     post(
@@ -180,6 +175,31 @@ async fn nobody_learns_by_a_filter_what_they_may_not_see() {
         }
         // Who may list users may see who they are, and that says who is an administrator.
         get(&hub, &alice, "/hub/admin?admin=true").await.expect(200);
+    }
+}
+
+/// Who runs something is told to those who may see servers, and to nobody by a filter.
+#[tokio::test]
+async fn nobody_learns_by_a_filter_who_runs_something() {
+    for (scopes, status) in [
+        (&["admin-ui", "list:users", "read:users"][..], 400),
+        (&["admin-ui", "list:users", "read:servers!group=lab"], 400),
+        (&["admin-ui", "list:users", "read:servers"], 200),
+        (
+            &["admin-ui", "list:users!group=lab", "read:servers!group=lab"],
+            200,
+        ),
+    ] {
+        let hub = with_scopes(scopes).await;
+        let alice = hub.log_in("alice").await;
+        let page = get(&hub, &alice, "/hub/admin").await.expect(200);
+        let offered = page.body.contains("<select name=\"state\"");
+        assert_eq!(offered, status == 200, "{}", page.body);
+        for state in ["active", "ready", "inactive"] {
+            get(&hub, &alice, &format!("/hub/admin?state={state}"))
+                .await
+                .expect(status);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use hub::domain::lifecycle::ServerState;
 
-use super::{exists, get, listed, post, register, state, stored};
+use super::{confirm, exists, get, listed, post, register, state, stored};
 use crate::harness::{Behaviour, Hub};
 
 #[tokio::test]
@@ -94,8 +94,9 @@ async fn all_is_all_that_is_found_and_asks_first() {
         asked.body
     );
     assert!(hub.spawner.starts().is_empty());
-    let yes = |all| [("all", all), ("confirmed", "yes")];
-    let done = post(&hub, &admin, path, &yes("start")).await.expect(302);
+    let done = confirm(&hub, &admin, path, &[("all", "start")])
+        .await
+        .expect(302);
     assert_eq!(done.header("location"), format!("{path}&done=start"));
     hub.state.manager.idle().await;
     assert_eq!(
@@ -113,12 +114,13 @@ async fn all_is_all_that_is_found_and_asks_first() {
         .expect(200);
     assert!(asked.body.contains("Stop 3 servers?"), "{}", asked.body);
     assert!(asked.body.contains("zoe/lab"), "{}", asked.body);
-    post(&hub, &admin, "/hub/admin?name_filter=zack", &yes("stop"))
+    let zack = "/hub/admin?name_filter=zack";
+    confirm(&hub, &admin, zack, &[("all", "stop")])
         .await
         .expect(302);
     assert_eq!(state(&hub, "zack", "").await, ServerState::Stopped);
     assert_eq!(state(&hub, "zoe", "lab").await, ServerState::Ready);
-    post(&hub, &admin, "/hub/admin", &yes("stop"))
+    confirm(&hub, &admin, "/hub/admin", &[("all", "stop")])
         .await
         .expect(302);
     hub.state.manager.idle().await;
@@ -213,7 +215,11 @@ async fn one_user_is_renamed_promoted_and_put_into_groups() {
     let page = get(&hub, &admin, "/hub/admin/user?name=zoe")
         .await
         .expect(200);
-    assert!(page.body.contains("<option>lab</option>"), "{}", page.body);
+    assert!(
+        page.body.contains("<option value=\"lab\">"),
+        "{}",
+        page.body
+    );
     let fields = [
         ("do", "save"),
         ("name", "zoey"),

@@ -10,7 +10,7 @@ use super::{
 use crate::bus::Event;
 use crate::db::groups;
 use crate::domain::action::EditGroup;
-use crate::domain::principal::{Granted, Principal};
+use crate::domain::principal::Principal;
 use crate::http::error::ApiError;
 use crate::http::extract::{Auth, JsonBody};
 use crate::state::AppState;
@@ -21,9 +21,7 @@ pub(in crate::http::api) async fn add(
     Path(name): Path<String>,
     body: JsonBody,
 ) -> Result<Json<GroupModel>, ApiError> {
-    let granted = caller.require::<EditGroup>(name)?;
-    may_change(&state)?;
-    edit(&state, &caller, &granted, body, Edit::Add).await
+    edit(&state, &caller, name, body, Edit::Add).await
 }
 
 pub(in crate::http::api) async fn remove(
@@ -32,9 +30,7 @@ pub(in crate::http::api) async fn remove(
     Path(name): Path<String>,
     body: JsonBody,
 ) -> Result<Json<GroupModel>, ApiError> {
-    let granted = caller.require::<EditGroup>(name)?;
-    may_change(&state)?;
-    edit(&state, &caller, &granted, body, Edit::Remove).await
+    edit(&state, &caller, name, body, Edit::Remove).await
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -46,11 +42,13 @@ enum Edit {
 async fn edit(
     state: &AppState,
     caller: &Principal,
-    granted: &Granted<EditGroup>,
+    name: String,
     body: JsonBody,
     edit: Edit,
 ) -> Result<Json<GroupModel>, ApiError> {
+    let granted = caller.require::<EditGroup>(name)?;
     let name = granted.subject();
+    may_change(state)?;
     // First of all: a mistake in the body is told only for groups that there are.
     if groups::find(state.db.read(), name).await?.is_none() {
         return Err(no_such_group(name));

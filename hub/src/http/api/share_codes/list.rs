@@ -4,10 +4,8 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::super::page::{Asked, PageRequest};
-use super::super::shares::find_server;
-use super::super::users;
+use super::super::shares::list::{readable_owner, readable_server};
 use crate::db::{ShareCodesOf, share_codes};
-use crate::domain::action::{ReadOwnersShares, ReadServerShares};
 use crate::http::error::ApiError;
 use crate::http::extract::{Auth, ServerPath, UserPath};
 use crate::http::view;
@@ -19,9 +17,8 @@ pub(in crate::http::api) async fn of_owner(
     UserPath(owner): UserPath,
     asked: Asked,
 ) -> Result<Response, ApiError> {
-    caller.require::<ReadOwnersShares>(owner.as_str().to_owned())?;
-    let owner = users::find(&state, &owner).await?;
-    answer(&state, Some(ShareCodesOf::Owner(owner.id)), &asked.page()?).await
+    let owner = readable_owner(&state, &caller, &owner).await?;
+    answer(&state, Some(ShareCodesOf::Owner(owner)), &asked.page()?).await
 }
 
 pub(in crate::http::api) async fn of_server(
@@ -30,10 +27,8 @@ pub(in crate::http::api) async fn of_server(
     ServerPath(at): ServerPath,
     asked: Asked,
 ) -> Result<Response, ApiError> {
-    let granted = caller.require::<ReadServerShares>(at)?;
-    let server = find_server(&state, granted.subject()).await?;
-    let which = server.map(|server| ShareCodesOf::Server(server.id));
-    answer(&state, which, &asked.page()?).await
+    let server = readable_server(&state, &caller, at).await?;
+    answer(&state, server.map(ShareCodesOf::Server), &asked.page()?).await
 }
 
 async fn answer(

@@ -1,21 +1,23 @@
 //! `/hub/admin/add-users`: registers users from a list, one name per line.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use axum::http::StatusCode;
 use axum::response::Response;
 use hub_types::scope::ScopeName;
+use tracing::Instrument as _;
 
 use super::super::context::found;
 use super::super::error_page::PageError;
 use super::super::form::{Form, RawForm, STALE};
-use super::act::words;
+use super::errand::{self, CROWDED, PATIENCE, PORTION};
 use super::{Admin, tabs};
 use crate::domain::membership::may_make_admins;
 use crate::http::api::acts;
-use crate::http::error::ApiError;
 use crate::render::pages::admin::AddUsersPage;
 use crate::render::pages::{Notice, NoticeKind};
+use crate::state::errands::{Errand, Report, Task};
 
 /// Most names at once, as in the API.
 const MAX_NAMES: usize = 1_000;
@@ -78,48 +80,82 @@ pub(in crate::http::pages) async fn add(
         page.notice = wrong.map(Notice::error);
         return admin.page(StatusCode::BAD_REQUEST, &page);
     }
-    let (added, refused) = register(&admin, &names, page.admin).await;
-    let Some((_, first)) = refused.first() else {
-        return Ok(found(&admin.url("", &[("done", "add")])));
+    let Some(errand) = begin(&admin, names, page.admin) else {
+        page.notice = Some(Notice::error(CROWDED));
+        return admin.page(StatusCode::TOO_MANY_REQUESTS, &page);
     };
-    let status = if added > 0 {
-        StatusCode::OK
-    } else {
-        first.status()
-    };
-    let told = format!("Added: {added}. Not added: {}.", refused.len());
-    page.notice = Some(match added {
-        0 => Notice::error(told),
-        _ => Notice {
-            kind: NoticeKind::Warn,
-            text: told,
-        },
-    });
-    let left: Vec<&str> = refused.iter().map(|(name, _)| name.as_str()).collect();
-    page.names = left.join("\n");
-    page.errors = refused
-        .iter()
-        .map(|(name, error)| (name.clone(), words(error)))
-        .collect();
-    admin.page(status, &page)
+    let report = errand.wait(PATIENCE).await;
+    if report.ended.is_none() {
+        return Ok(found(&errand::url(&admin, &errand)));
+    }
+    if errand::is_whole(&errand, &report) {
+        return Ok(found(&errand::next(&errand)));
+    }
+    let status = errand::status(&report);
+    admin.page(status, &told(page, report))
 }
 
-/// One after the other: how many were added, and why others were not.
-async fn register(
-    admin: &Admin,
-    names: &[String],
-    as_admins: bool,
-) -> (usize, Vec<(String, ApiError)>) {
-    let (mut added, mut refused) = (0, Vec::new());
-    for name in names {
-        match acts::create_user(&admin.state, &admin.principal, name, as_admins).await {
-            Ok(()) => added += 1,
-            Err(error) => refused.push((name.clone(), error)),
-        }
+/// The page that says who was not added.
+fn told(page: AddUsersPage, report: Report) -> AddUsersPage {
+    let text = format!(
+        "Added: {}. Not added: {}.",
+        report.done,
+        report.refused.len()
+    );
+    let left: Vec<&str> = report.refused.iter().map(|one| one.whom.as_str()).collect();
+    AddUsersPage {
+        notice: Some(match report.done {
+            0 => Notice::error(text),
+            _ => Notice {
+                kind: NoticeKind::Warn,
+                text,
+            },
+        }),
+        names: left.join("\n"),
+        errors: report
+            .refused
+            .into_iter()
+            .map(|one| (one.whom, one.why))
+            .collect(),
+        ..page
     }
-    let who = admin.principal.owner.name();
-    tracing::info!("{who} added {added} of {} users", names.len());
-    (added, refused)
+}
+
+/// Registers them one after the other, whoever still waits for it; `None` when too much goes on.
+fn begin(admin: &Admin, names: Vec<String>, as_admins: bool) -> Option<Arc<Errand>> {
+    let task = Task {
+        title: match names.len() {
+            1 => "Add 1 user".to_owned(),
+            count => format!("Add {count} users"),
+        },
+        word: "add",
+        back: admin.url("", &[]),
+        total: names.len(),
+    };
+    let begun = admin.state.errands.begin(&admin.principal.owner, task)?;
+    let (errand, state) = (begun.errand(), admin.state.clone());
+    let mut caller = admin.principal.clone();
+    let work = async move {
+        for portion in names.chunks(PORTION) {
+            match errand::by_now(&state, &caller).await {
+                Ok(now) => caller = now,
+                Err(error) => {
+                    errand::refuse(&begun, portion.iter().cloned(), &error);
+                    continue;
+                }
+            }
+            for name in portion {
+                let done = match errand::going_on(&state) {
+                    Ok(()) => acts::create_user(&state, &caller, name, as_admins).await,
+                    Err(error) => Err(error),
+                };
+                errand::note(&begun, name.clone(), done);
+            }
+        }
+        errand::log(&caller, &begun);
+    };
+    tokio::spawn(work.in_current_span());
+    Some(errand)
 }
 
 #[cfg(test)]

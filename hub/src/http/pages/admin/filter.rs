@@ -73,18 +73,21 @@ pub(super) struct Sees {
     admin: bool,
     activity: bool,
     groups: bool,
+    servers: bool,
 }
 
 impl Sees {
     pub(super) fn of(caller: &Principal) -> Self {
         use ScopeName::{
-            ReadRolesUsers, ReadUsers, ReadUsersActivity, ReadUsersGroups, ReadUsersName,
+            ReadRolesUsers, ReadServers, ReadUsers, ReadUsersActivity, ReadUsersGroups,
+            ReadUsersName,
         };
         let any = |scopes: &[ScopeName]| scopes.iter().any(|scope| covers_list(caller, scope));
         Self {
             admin: any(&[ReadUsers, ReadUsersName, ReadRolesUsers]),
             activity: any(&[ReadUsers, ReadUsersActivity]),
             groups: any(&[ReadUsers, ReadUsersGroups]),
+            servers: any(&[ReadServers]),
         }
     }
 }
@@ -156,7 +159,8 @@ impl Listing {
                 .clamp(1, sizes.max.max(1)),
             default_limit: sizes.default,
         };
-        let unseen = listing.admin.is_some() && !sees.admin
+        let unseen = listing.state.is_some() && !sees.servers
+            || listing.admin.is_some() && !sees.admin
             || listing.activity.is_some() && !sees.activity
             || listing.group.is_some() && !sees.groups;
         if unseen {
@@ -346,7 +350,10 @@ impl Listing {
         let sort = self.sort();
         UserFilters {
             name: self.name.clone().unwrap_or_default(),
-            states: choices(&states),
+            states: match sees.servers {
+                true => choices(&states),
+                false => Vec::new(),
+            },
             admins: if sees.admin {
                 choices(&admins)
             } else {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::super::context::found;
 use super::super::error_page::PageError;
 use super::super::form::{Form, RawForm, STALE};
-use super::act::words;
+use super::errand::words;
 use super::user::json;
 use super::{Admin, MANY, done, tabs};
 use crate::domain::action::{DeleteGroup, EditGroup};
@@ -16,6 +16,9 @@ use crate::http::api::acts;
 use crate::http::error::ApiError;
 use crate::render::pages::Notice;
 use crate::render::pages::admin::{ConfirmPage, GroupPage};
+
+/// Most names at once, as in the list of new users.
+const MAX_NAMES: usize = 1_000;
 
 /// `GET`.
 pub(in crate::http::pages) async fn show(admin: Admin) -> Result<Response, PageError> {
@@ -117,6 +120,10 @@ async fn apply(admin: &Admin, name: &str, form: &RawForm) -> Result<&'static str
                 .collect();
             if users.is_empty() {
                 return Err(ApiError::bad_request("Write one name per line."));
+            }
+            if users.len() > MAX_NAMES {
+                let text = format!("At most {MAX_NAMES} users at once: nobody was added.");
+                return Err(ApiError::bad_request(text));
             }
             acts::change_members(state, caller, name, &users, true).await?;
             Ok("join")

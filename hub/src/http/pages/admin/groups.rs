@@ -8,7 +8,7 @@ use hub_types::scope::{ScopeName, Target};
 use super::super::context::found;
 use super::super::error_page::PageError;
 use super::super::form::{Form, RawForm, STALE};
-use super::act::words;
+use super::errand::words;
 use super::{Admin, done, tabs};
 use crate::http::api::acts;
 use crate::render::pages::Notice;

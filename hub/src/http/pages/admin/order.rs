@@ -3,6 +3,7 @@
 use hub_types::names::{ServerName, Username};
 use url::form_urlencoded;
 
+use super::these;
 use crate::domain::server::ServerRef;
 use crate::http::pages::form::RawForm;
 
@@ -44,8 +45,10 @@ pub(super) enum Whom {
     Server(ServerRef),
     /// These users.
     Users(Vec<String>),
-    /// Everybody whom the filters of the list let through.
+    /// Everybody whom the filters of the list let through: a question, never an answer.
     Everybody,
+    /// Those of everybody who stood in the question: row ids of servers that are stopped, of users whose servers are started.
+    These(Vec<i64>),
 }
 
 /// An order.
@@ -59,7 +62,8 @@ pub(super) struct Order {
 const MAX_USERS: usize = 1_000;
 
 impl Order {
-    /// Reads a form: the button of a row (`act`), everybody (`all`), or what is selected (`action`, `user`, `group`).
+    /// Reads a form: the button of a row (`act`), everybody (`all`, with `these` when it was asked who that is), or what is
+    /// selected (`action`, `user`, `group`).
     ///
     /// # Errors
     /// What is missing.
@@ -73,7 +77,10 @@ impl Order {
                 "stop" => Deed::Stop,
                 _ => return Err(unknown()),
             };
-            let whom = Whom::Everybody;
+            let whom = match form.field("these") {
+                None => Whom::Everybody,
+                Some(rows) => Whom::These(these::read(rows).ok_or_else(unknown)?),
+            };
             return Ok(Self { deed, whom });
         }
         let mut users: Vec<String> = form.all("user").map(ToOwned::to_owned).collect();
@@ -94,7 +101,13 @@ impl Order {
 
     /// Whether it is asked once more before it is done.
     pub(super) fn needs_confirmation(&self) -> bool {
-        matches!(self.deed, Deed::Delete | Deed::Remove) || self.whom == Whom::Everybody
+        matches!(self.deed, Deed::Delete | Deed::Remove)
+            || matches!(self.whom, Whom::Everybody | Whom::These(_))
+    }
+
+    /// Whether a form with this order, when it says that it was confirmed, may be acted on.
+    pub(super) fn says_whom(&self) -> bool {
+        self.whom != Whom::Everybody
     }
 }
 
@@ -180,6 +193,12 @@ mod tests {
                 true,
             ),
             (
+                &[("all", "stop"), ("these", "7.1")],
+                Deed::Stop,
+                Whom::These(vec![7, 8]),
+                true,
+            ),
+            (
                 &[
                     ("action", "stop"),
                     ("user", "b"),
@@ -222,6 +241,7 @@ mod tests {
             &[("action", "burn"), ("user", "a")],
             &[("action", "add_to_group"), ("user", "a"), ("group", " ")],
             &[("all", "delete")],
+            &[("all", "stop"), ("these", "everybody")],
             &[("act", "do=delete&user=a")],
             &[("act", "delete")],
         ] {

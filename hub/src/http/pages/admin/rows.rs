@@ -14,6 +14,9 @@ use crate::domain::server::{Server, ServerRef};
 use crate::render::pages::ServerState;
 use crate::render::pages::admin::{ServerActs, UserRow};
 
+/// How many groups of a user a row names.
+const GROUPS: usize = 20;
+
 /// How forms name a server.
 pub(super) fn key(at: &ServerRef) -> String {
     query(&[("user", at.user.as_str()), ("server", at.name.as_str())])
@@ -93,6 +96,8 @@ fn of_user(admin: &Admin, model: &UserModel) -> Vec<UserRow> {
     first.user_url = admin.url("/user", &[("name", user.as_str())]);
     first.admin = model.admin;
     first.groups = model.groups.clone().unwrap_or_default();
+    first.more_groups = first.groups.len().saturating_sub(GROUPS);
+    first.groups.truncate(GROUPS);
     first.last_activity = model.last_activity.flatten();
     let own = admin.principal.username() == Some(&user);
     first.may_delete = !own

@@ -1,5 +1,7 @@
 //! `GET /hub/admin/user?name=…`: one user, with their servers, the options and the last output of each.
 
+use std::collections::HashSet;
+
 use axum::http::StatusCode;
 use axum::response::Response;
 use hub_types::names::{ServerName, Username};
@@ -11,7 +13,7 @@ use serde_json::Value;
 use super::super::error_page::PageError;
 use super::rows::{acts as server_acts, key, state_of, way_in};
 use super::users::LOOK_AGAIN;
-use super::{Admin, done, tabs};
+use super::{Admin, MANY, done, tabs};
 use crate::db::{servers, users};
 use crate::domain::action::{DeleteUser, EditUser, ReadServerOutput, ReadUser};
 use crate::domain::membership::may_make_admins;
@@ -73,10 +75,15 @@ pub(super) async fn page(
 /// What is known of the user, without their servers.
 fn about(admin: &Admin, model: UserModel) -> UserPage {
     let may = may(admin, &model);
-    let groups = model.groups.clone();
-    let others = admin.group_names().into_iter().filter(|name| {
+    let own: HashSet<&str> = model.groups.iter().flatten().map(String::as_str).collect();
+    let others = admin.group_names(|name| {
         let editable = admin.principal.may(&ScopeName::Groups, Target::Group(name));
-        editable && !groups.iter().flatten().any(|own| own == name)
+        may.groups && editable && !own.contains(name)
+    });
+    let more_groups = own.len().saturating_sub(MANY);
+    let groups = model.groups.map(|mut groups| {
+        groups.truncate(MANY);
+        groups
     });
     UserPage {
         chrome: admin.chrome(),
@@ -86,12 +93,9 @@ fn about(admin: &Admin, model: UserModel) -> UserPage {
         created: model.created.flatten(),
         last_activity: model.last_activity.flatten(),
         roles: model.roles,
-        other_groups: if may.groups {
-            others.collect()
-        } else {
-            Vec::new()
-        },
+        other_groups: others,
         groups,
+        more_groups,
         info: model
             .user_info
             .flatten()

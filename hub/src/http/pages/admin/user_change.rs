@@ -8,7 +8,8 @@ use super::super::context::found;
 use super::super::error_page::PageError;
 use super::super::form::{Form, RawForm, STALE};
 use super::Admin;
-use super::act::{carry_out, job, words};
+use super::errand::{one, words};
+use super::jobs::Job;
 use super::order::{Order, Whom};
 use super::user::{named, page};
 use crate::http::api::acts;
@@ -92,7 +93,6 @@ async fn server(admin: &Admin, name: &str, form: &RawForm) -> Result<&'static st
     if at.user.as_str() != name || order.needs_confirmation() {
         return Err(ApiError::bad_request("That is for another page."));
     }
-    let outcome = carry_out(admin, &order.deed, vec![job(at)]).await;
-    outcome.only()?;
+    one(&admin.state, &admin.principal, &order.deed, &Job::of(at)).await?;
     Ok(order.deed.word())
 }

@@ -8,10 +8,10 @@ use super::super::context::found;
 use super::super::error_page::PageError;
 use super::filter::{Listing, Sees, Sizes};
 use super::rows::rows;
-use super::{Admin, done, tabs};
+use super::{Admin, done, errand, tabs};
 use crate::db::{servers, users};
 use crate::http::api::acts;
-use crate::render::pages::admin::{AdminPage, BulkActs, Refusal};
+use crate::render::pages::admin::{AdminPage, BulkActs, Refusal, UnderWay};
 use crate::render::pages::{Notice, ServerState};
 
 /// After how many seconds a list is looked at again on which a server starts or stops.
@@ -64,7 +64,8 @@ pub(super) async fn page(
     let models = acts::user_models(state, caller, &found.users, &known).await?;
     let rows = rows(admin, models, &known);
     let pending = |state| matches!(state, ServerState::Spawning | ServerState::Stopping);
-    let waits = rows.iter().any(|row| row.state.is_some_and(pending));
+    let under_way = under_way(admin);
+    let waits = !under_way.is_empty() || rows.iter().any(|row| row.state.is_some_and(pending));
     let path = admin.url("", &[]);
     let sees = Sees::of(caller);
     let page = AdminPage {
@@ -73,7 +74,8 @@ pub(super) async fn page(
         filters: listing.fields(sizes(admin), sees),
         sorts: listing.sorts(&path, sees),
         action: listing.url(&path),
-        groups: admin.group_names(),
+        groups: admin.group_names(|_| true),
+        under_way,
         may: may(admin),
         pager: listing.pager(&path, found.users.len(), found.total),
         refresh: waits.then_some(LOOK_AGAIN),
@@ -82,6 +84,16 @@ pub(super) async fn page(
         refusals,
     };
     admin.page(status, &page)
+}
+
+/// What the visitor ordered and is not done yet.
+fn under_way(admin: &Admin) -> Vec<UnderWay> {
+    let going = admin.state.errands.under_way(&admin.principal.owner);
+    let shown = going.iter().map(|errand| UnderWay {
+        title: errand.task.title.clone(),
+        url: errand::url(admin, errand),
+    });
+    shown.collect()
 }
 
 /// What can be done with many: for whom is asked for each.

@@ -89,9 +89,11 @@ pub struct UserPage {
     pub last_activity: Option<DateTime<Utc>>,
     /// Their roles; none when the visitor may not see them.
     pub roles: Option<Vec<String>>,
-    /// Their groups; none when the visitor may not see them.
+    /// Their groups, the first ones; none when the visitor may not see them.
     pub groups: Option<Vec<String>>,
-    /// Groups that they can be added to.
+    /// How many more.
+    pub more_groups: usize,
+    /// Groups that they can be added to, the first ones.
     pub other_groups: Vec<String>,
     /// Their servers; none when the visitor may not see them.
     pub servers: Option<Vec<ServerDetails>>,

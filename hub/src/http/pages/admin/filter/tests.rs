@@ -8,6 +8,7 @@ const ALL: Sees = Sees {
     admin: true,
     activity: true,
     groups: true,
+    servers: true,
 };
 
 fn read(query: &str) -> Result<Listing, String> {
@@ -56,8 +57,10 @@ fn nobody_filters_by_what_they_do_not_see() {
         admin: false,
         activity: false,
         groups: false,
+        servers: false,
     };
     for query in [
+        "state=active",
         "admin=true",
         "activity=1d",
         "group=lab",
@@ -69,6 +72,7 @@ fn nobody_filters_by_what_they_do_not_see() {
     }
     let fields = read("").unwrap().fields(SIZES_HERE, nothing);
     assert!(fields.admins.is_empty() && fields.activities.is_empty() && fields.group.is_none());
+    assert!(fields.states.is_empty());
 }
 
 #[test]
