@@ -132,7 +132,9 @@ async fn two_students_of_one_machine_have_servers_of_their_own() {
     for name in [&ada, &grace] {
         accounts.change("chmod", &["700", &format!("/home/{name}")]);
     }
-    let stack = class(&service, &group, &Singleuser::find()).start().await;
+    // It holds the program's files until the servers have ended.
+    let singleuser = Singleuser::find();
+    let stack = class(&service, &group, &singleuser).start().await;
     let (mut ada, mut grace, ()) = tokio::join!(
         Student::comes(&stack, &ada),
         Student::comes(&stack, &grace),
