@@ -135,7 +135,9 @@ async fn a_long_order_tells_how_far_it_has_come_to_whom_it_concerns() {
     ] {
         assert!(page.body.contains(expected), "{expected}: {}", page.body);
     }
-    assert!(!page.body.contains("refresh"), "{}", page.body);
+    for gone in ["data-refresh", "http-equiv"] {
+        assert!(!page.body.contains(gone), "{gone}: {}", page.body);
+    }
     let list = get(&hub, &admin, "/hub/admin").await.expect(200);
     assert!(!list.body.contains("Under way"), "{}", list.body);
     get(&hub, &admin, "/hub/admin/errand?id=x")
