@@ -7,18 +7,75 @@ use hub_types::names::Username;
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, Order, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, Order,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, SelectModel,
+    Selector,
 };
 use serde_json::Value;
 
-use super::row::users::{ActiveModel, Column, Entity, Model};
+use super::row::users::{ActiveModel, Column, Entity};
 use super::row::{from_json_opt, json, servers};
 use super::{Db, DbError, Tx, dialect, from_micros, register, to_micros};
 use crate::domain::lifecycle::ServerState;
 use crate::domain::user::{User, UserId};
 
-fn read(row: &Model) -> Result<User, DbError> {
+/// What of a row makes a [`User`]: all but what is kept of logins, which can be long and is wanted by few.
+#[derive(Debug, FromQueryResult)]
+struct Row {
+    id: i64,
+    name: String,
+    admin: bool,
+    created: i64,
+    last_activity: Option<i64>,
+    user_info: Option<String>,
+}
+
+/// These users, without what is kept of their logins.
+fn rows(query: Select<Entity>) -> Selector<SelectModel<Row>> {
+    query
+        .select_only()
+        .columns([
+            Column::Id,
+            Column::Name,
+            Column::Admin,
+            Column::Created,
+            Column::LastActivity,
+            Column::UserInfo,
+        ])
+        .into_model()
+}
+
+/// The names of these users, by row id.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub(super) async fn names_of(
+    c: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<HashMap<i64, String>, DbError> {
+    let (ids, mut names) = (ids.into_iter().collect::<Vec<_>>(), HashMap::new());
+    // In portions: databases bound the number of values in a statement.
+    for chunk in ids.chunks(500) {
+        let query = Entity::find()
+            .filter(Column::Id.is_in(chunk.iter().copied()))
+            .select_only()
+            .columns([Column::Id, Column::Name]);
+        names.extend(query.into_tuple::<(i64, String)>().all(c).await?);
+    }
+    Ok(names)
+}
+
+/// The row id of the user called `name`.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub(super) async fn id_of(c: &impl ConnectionTrait, name: &str) -> Result<Option<i64>, DbError> {
+    let query = Entity::find().filter(dialect::is(Column::Name, name));
+    let query = query.select_only().column(Column::Id);
+    Ok(query.into_tuple().one(c).await?)
+}
+
+fn read(row: &Row) -> Result<User, DbError> {
     Ok(User {
         id: UserId(row.id),
         name: Username::stored(row.name.clone()),
@@ -34,8 +91,7 @@ fn read(row: &Model) -> Result<User, DbError> {
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn find(c: &impl ConnectionTrait, name: &str) -> Result<Option<User>, DbError> {
-    Entity::find()
-        .filter(dialect::is(Column::Name, name))
+    rows(Entity::find().filter(dialect::is(Column::Name, name)))
         .one(c)
         .await?
         .as_ref()
@@ -48,7 +104,7 @@ pub async fn find(c: &impl ConnectionTrait, name: &str) -> Result<Option<User>, 
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn get(c: &impl ConnectionTrait, id: UserId) -> Result<Option<User>, DbError> {
-    Entity::find_by_id(id.0)
+    rows(Entity::find_by_id(id.0))
         .one(c)
         .await?
         .as_ref()
@@ -61,8 +117,8 @@ pub async fn get(c: &impl ConnectionTrait, id: UserId) -> Result<Option<User>, D
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn admins(c: &impl ConnectionTrait) -> Result<Vec<User>, DbError> {
-    let rows = Entity::find().filter(Column::Admin.eq(true)).all(c).await?;
-    rows.iter().map(read).collect()
+    let found = rows(Entity::find().filter(Column::Admin.eq(true)));
+    found.all(c).await?.iter().map(read).collect()
 }
 
 /// The names of all users, in the order of their registration.
@@ -115,7 +171,15 @@ pub async fn insert(
         auth_state: Set(None),
     };
     tx.changes_users();
-    read(&Entity::insert(row).exec_with_returning(&**tx).await?)
+    let inserted = Entity::insert(row).exec(&**tx).await?;
+    Ok(User {
+        id: UserId(inserted.last_insert_id),
+        name: name.clone(),
+        admin,
+        created: from_micros(to_micros(now)),
+        last_activity: None,
+        user_info: None,
+    })
 }
 
 /// Deletes a user with everything that belongs to them.
@@ -194,23 +258,27 @@ pub async fn set_auth_state(tx: &Tx, id: UserId, sealed: Option<Vec<u8>>) -> Res
     Ok(())
 }
 
-/// Replaces `old` by `new`, unless something else is kept by now.
+/// Replaces `old` by `new`, unless something else is kept by now: whether it was replaced.
 ///
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn replace_auth_state(
     tx: &Tx,
     id: UserId,
-    old: Vec<u8>,
-    new: Vec<u8>,
-) -> Result<(), DbError> {
-    Entity::update_many()
+    old: Option<Vec<u8>>,
+    new: Option<Vec<u8>>,
+) -> Result<bool, DbError> {
+    let is_old = match old {
+        Some(old) => Column::AuthState.eq(old),
+        None => Column::AuthState.is_null(),
+    };
+    let replaced = Entity::update_many()
         .filter(Column::Id.eq(id.0))
-        .filter(Column::AuthState.eq(old))
+        .filter(is_old)
         .col_expr(Column::AuthState, Expr::value(new))
         .exec(&**tx)
         .await?;
-    Ok(())
+    Ok(replaced.rows_affected == 1)
 }
 
 /// Which users by what their servers do.
@@ -380,12 +448,11 @@ async fn page_of_all(
         return Ok(UserPage { users, total });
     };
     let order = if descending { Order::Desc } else { Order::Asc };
-    let rows = Entity::find()
+    let query = Entity::find()
         .filter(Column::Id.between(*first, *last))
-        .order_by(Column::Id, order)
-        .all(db.read())
-        .await?;
-    let users = rows.iter().map(read).collect::<Result<_, _>>()?;
+        .order_by(Column::Id, order);
+    let found = rows(query).all(db.read()).await?;
+    let users = found.iter().map(read).collect::<Result<_, _>>()?;
     Ok(UserPage { users, total })
 }
 
@@ -409,14 +476,15 @@ async fn slice(
         .into_tuple()
         .all(c)
         .await?;
-    let mut rows = HashMap::with_capacity(ids.len());
+    let mut found = HashMap::with_capacity(ids.len());
     // In portions: databases bound the number of values in a statement.
     for chunk in ids.chunks(500) {
-        let these = Entity::find().filter(Column::Id.is_in(chunk.iter().copied()));
-        rows.extend(these.all(c).await?.into_iter().map(|row| (row.id, row)));
+        let these = rows(Entity::find().filter(Column::Id.is_in(chunk.iter().copied())));
+        found.extend(these.all(c).await?.into_iter().map(|row| (row.id, row)));
     }
     // Who was deleted in between is left out.
-    ids.iter().filter_map(|id| rows.get(id)).map(read).collect()
+    let users = ids.iter().filter_map(|id| found.get(id));
+    users.map(read).collect()
 }
 
 /// In the order that the filter says, which an index has.
