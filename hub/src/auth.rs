@@ -49,6 +49,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use hub_types::names::Username;
 use hub_types::secret::Token;
 use serde_json::Value;
@@ -94,7 +95,8 @@ pub struct AuthModel {
     pub allowed: Option<bool>,
     /// What the provider says of the person.
     pub user_info: Option<Value>,
-    /// All groups of the person; `None` when the authenticator does not know. Counts with `manage_groups` only.
+    /// All groups of the person; `None` when the authenticator does not know right now: they stay as they are. Counts with
+    /// `manage_groups` only.
     pub groups: Option<BTreeSet<String>>,
     /// What is to be kept of the login, such as tokens of a provider: encrypted, and only with `enable_auth_state`. `None`
     /// at a login forgets what was kept; when a login is refreshed it leaves that as it is.
@@ -178,7 +180,7 @@ pub trait Authenticator: Send + Sync + std::fmt::Debug {
         true
     }
 
-    /// Whether [`AuthModel::groups`] is ever known: `manage_groups` needs that.
+    /// Whether [`AuthModel::groups`] is ever known: `manage_groups` needs that, else nobody comes in.
     fn says_groups(&self) -> bool {
         false
     }
@@ -273,6 +275,7 @@ pub trait Authenticator: Send + Sync + std::fmt::Debug {
         &self,
         name: &Username,
         _state: Option<&Value>,
+        _now: DateTime<Utc>,
     ) -> Result<Refreshed, AuthUnavailable> {
         self.refresh(name).await
     }
@@ -281,6 +284,12 @@ pub trait Authenticator: Send + Sync + std::fmt::Debug {
     /// page that the hub has itself cannot be among them.
     fn pages(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// Which login a request for one of its [`pages`](Self::pages) belongs to, by what came with it: as
+    /// [`PageAnswer::Away`] called it. What the browser remembers of that one is handed over. None: the request begins one.
+    fn login_of<'a>(&self, _request: &'a PageRequest) -> Option<&'a str> {
+        None
     }
 
     /// Answers a request for one of its [`pages`](Self::pages). Anybody may send one, with whatever it says.
@@ -318,6 +327,13 @@ pub trait Authenticator: Send + Sync + std::fmt::Debug {
 
     /// A server has stopped, or its start has failed.
     async fn post_stop(&self, _at: &ServerRef) {}
+}
+
+/// The names of groups in a setting. One that is blank, as a template leaves it that was not filled in, names no group: it must
+/// neither be looked for nor make a rule of a setting that says nothing.
+fn groups_named(setting: &BTreeSet<String>) -> BTreeSet<String> {
+    let named = setting.iter().filter(|name| !name.trim().is_empty());
+    named.cloned().collect()
 }
 
 /// Compares a typed password with the configured one, in time that tells nothing of either.

@@ -4,17 +4,19 @@
 //! for a role are exact. What was made at run time beside it stays.
 
 mod roles;
+mod spelling;
 mod tokens;
 
 use chrono::{DateTime, Utc};
 use hub_types::names::{GroupName, InvalidName, ServiceName, Username};
 
+use self::spelling::Spelling;
 use crate::auth::identities::Identities;
-use crate::auth::login::policy;
+use crate::auth::{AuthUnavailable, Authenticator};
 use crate::bus::Event;
 use crate::config::Config;
 use crate::db::{self, Db, DbError, Tx, groups, services, sessions, users};
-use crate::domain::login::{LoginPolicy, new_name};
+use crate::domain::login::new_name;
 use crate::domain::token::TokenOwner;
 use crate::domain::user::UserId;
 
@@ -44,6 +46,9 @@ pub enum BootstrapError {
         /// The names.
         missing: String,
     },
+    /// The authenticator cannot say how a name is spelled.
+    #[error(transparent)]
+    Spelling(#[from] AuthUnavailable),
     /// The database refused.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -52,7 +57,7 @@ pub enum BootstrapError {
 /// What all steps work with.
 struct Step<'a> {
     config: &'a Config,
-    policy: LoginPolicy,
+    names: Spelling,
     tx: &'a Tx,
     now: DateTime<Utc>,
 }
@@ -60,17 +65,21 @@ struct Step<'a> {
 /// Writes everything in one transaction, then tells `identities` the configured secrets.
 ///
 /// # Errors
-/// When a name is invalid or unknown, or the database refuses; nothing has been written then.
+/// When a name is invalid or unknown, when `authenticator` cannot say how it is spelled, or when the database refuses; nothing
+/// has been written then.
 pub async fn sync(
     config: &Config,
+    authenticator: &dyn Authenticator,
     db: &Db,
     identities: &Identities,
     now: DateTime<Utc>,
 ) -> Result<(), BootstrapError> {
+    // It may ask a directory: nobody waits for the database meanwhile.
+    let names = Spelling::of(config, authenticator).await?;
     let tx = db.write().await?;
     let step = Step {
         config,
-        policy: policy(config),
+        names,
         tx: &tx,
         now,
     };
@@ -128,7 +137,7 @@ impl Step<'_> {
                 .await?;
         }
         for name in &authenticator.blocked_users {
-            if let Some(user) = users::find(&**self.tx, &self.policy.normalise(name)).await? {
+            if let Some(user) = users::find(&**self.tx, &self.names.normalise(name)).await? {
                 self.lock_out(user.id).await?;
             }
         }
@@ -159,7 +168,7 @@ impl Step<'_> {
 
     /// The user of this name, who is registered when there is none, and made an administrator when `admin`.
     async fn user(&self, place: &str, name: &str, admin: bool) -> Result<UserId, BootstrapError> {
-        let name = self.policy.normalise(name);
+        let name = self.names.normalise(name);
         match users::find(&**self.tx, &name).await? {
             Some(user) => {
                 if admin && !user.admin {

@@ -120,7 +120,8 @@ pub async fn run(
     tokio::spawn(give_way(alone));
     let hub = &config.jupyterhub;
     let (listener, port) = listen::bind(&hub.hub_bind_url, hub.hub_socket_mode, &db).await?;
-    let base = Base::lay(config, env, db, (&secret, metrics), port, shutdown).await?;
+    let at = (port, plugins);
+    let base = Base::lay(config, env, db, (&secret, metrics), at, shutdown).await?;
     let launcher = base.launcher.clone();
     let hub = Hub::assemble(base, plugins).await?;
     let reloader = reload::Reloader {
@@ -177,6 +178,7 @@ struct Base {
     clock: Arc<dyn Clock>,
     cookies: CookieKeys,
     identities: Identities,
+    authenticator: Arc<dyn Authenticator>,
     metrics: Metrics,
     events: EventLog,
     launcher: PathBuf,
@@ -193,7 +195,7 @@ impl Base {
         env: &'static ProcessEnv,
         db: Db,
         (secret, metrics): (&[u8; 32], Metrics),
-        port: u16,
+        (port, plugins): (u16, &Plugins),
         shutdown: CancellationToken,
     ) -> anyhow::Result<Self> {
         let launcher = std::env::current_exe().context("cannot find the hub's own program")?;
@@ -213,7 +215,9 @@ impl Base {
             Arc::clone(&config.jupyterhub.custom_scopes),
             resolution,
         );
-        bootstrap::sync(&config, &db, &identities, clock.now()).await?;
+        let authenticator = plugins.authenticators.build(&config, launcher.clone());
+        let authenticator = authenticator.map_err(|error| anyhow::anyhow!("{error}"))?;
+        bootstrap::sync(&config, &*authenticator, &db, &identities, clock.now()).await?;
         let events = EventLog::open(config.own.event_log.as_deref());
         Ok(Self {
             events: events.context("[hub] event_log cannot be written")?,
@@ -227,6 +231,7 @@ impl Base {
             clock,
             cookies,
             identities,
+            authenticator,
             port,
             shutdown,
         })
@@ -411,10 +416,7 @@ impl Hub {
             clients,
             runner: proxy,
         } = base.proxy(&plugins.proxies)?;
-        let authenticator = plugins
-            .authenticators
-            .build(&base.config, base.launcher.clone());
-        let authenticator = authenticator.map_err(|error| anyhow::anyhow!("{error}"))?;
+        let authenticator = Arc::clone(&base.authenticator);
         let spawner = base.spawner(&plugins.spawners)?;
         let (public_origin, is_new) = match &proxy {
             Some(proxy) => {

@@ -1,6 +1,7 @@
 // A real OpenID provider (npm's oidc-provider) to log in at: `node openid-provider.mjs MODULE` listens on a port that the
 // system chooses and prints its issuer. It describes itself only once it was told its client: POST /set, with JSON of
-// `redirect_uri` and `alg`. Each time it is told, it signs with new keys.
+// `redirect_uri`, `alg` and, if an access token is not to last an hour, `seconds`. Each time it is told, it signs with new
+// keys. POST /groups, with JSON of names and lists, says who is in which group from then on.
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import http from 'node:http';
 import { pathToFileURL } from 'node:url';
@@ -12,7 +13,9 @@ const key = (kind, options) => {
   return { ...privateKey.export({ format: 'jwk' }), kid: randomUUID(), use: 'sig' };
 };
 
-// Whoever comes is who they say; zoe is of the crew, and jayne's address is not verified.
+let groups = { zoe: ['crew'] };
+
+// Whoever comes is who they say; jayne's address is not verified.
 const findAccount = (_, id) => ({
   accountId: id,
   claims: () => ({
@@ -20,17 +23,21 @@ const findAccount = (_, id) => ({
     preferred_username: id,
     email: `${id}@ship.example`,
     email_verified: id !== 'jayne',
-    groups: id === 'zoe' ? ['crew'] : [],
+    groups: groups[id] ?? [],
   }),
 });
 
 let answer = (_, response) => response.writeHead(503).end();
 
 const server = http.createServer(async (request, response) => {
-  if (request.url !== '/set') return answer(request, response);
+  if (!['/set', '/groups'].includes(request.url)) return answer(request, response);
   let body = '';
   for await (const part of request) body += part;
-  const { redirect_uri, alg } = JSON.parse(body);
+  if (request.url === '/groups') {
+    groups = JSON.parse(body);
+    return response.writeHead(204).end();
+  }
+  const { redirect_uri, alg, seconds } = JSON.parse(body);
   const provider = new Provider(issuer, {
     clients: [{
       client_id: 'hub',
@@ -49,6 +56,8 @@ const server = http.createServer(async (request, response) => {
       groups: ['groups'],
     },
     features: { revocation: { enabled: true } },
+    ttl: { AccessToken: seconds ?? 3600 },
+    rotateRefreshToken: true,
     findAccount,
   });
   answer = provider.callback();

@@ -3,6 +3,9 @@
 //! XChaCha20-Poly1305 with a random nonce; the user's id is authenticated with it, so that what was taken from one row
 //! opens in no other. The first key encrypts, all decrypt; what an older key opened is encrypted anew when it is read, so
 //! that a key can be left out after a while.
+//!
+//! Who works on what was read (a refresh may take long) says what that was when it is written back: what a login has
+//! written meanwhile, here or at another hub, stays ([`AuthStates::replace`]).
 
 use std::sync::Arc;
 
@@ -19,6 +22,21 @@ use crate::domain::user::{User, UserId};
 /// What everything that is sealed begins with: how it was sealed.
 const FORMAT: u8 = 1;
 const NONCE: usize = 24;
+
+/// What is kept of a login, as it was read at some time.
+#[derive(Clone, Default, PartialEq)]
+pub struct Remembered {
+    /// What is kept; `None` when nothing is, or when no key opens it.
+    pub state: Option<Value>,
+    /// What the row holds.
+    sealed: Option<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Remembered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Remembered([secret])")
+    }
+}
 
 /// Reads and writes what is kept of logins. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -57,8 +75,16 @@ impl AuthStates {
     /// # Errors
     /// When the database refuses or is gone.
     pub async fn of(&self, user: &User) -> Result<Option<Value>, DbError> {
+        Ok(self.read(user).await?.state)
+    }
+
+    /// The same, for who will write something in its place.
+    ///
+    /// # Errors
+    /// When the database refuses or is gone.
+    pub async fn read(&self, user: &User) -> Result<Remembered, DbError> {
         let Some(sealed) = users::auth_state(self.db.read(), user.id).await? else {
-            return Ok(None);
+            return Ok(Remembered::default());
         };
         let Some((state, key)) = open(&self.keys, user.id, &sealed) else {
             let name = &user.name;
@@ -67,16 +93,22 @@ impl AuthStates {
                 _ => "it was encrypted with another key, or is damaged",
             };
             tracing::warn!("the auth_state of {name} cannot be read: {why}");
-            return Ok(None);
+            let (state, sealed) = (None, Some(sealed));
+            return Ok(Remembered { state, sealed });
         };
+        let mut sealed = Some(sealed);
         if key > 0
             && let Some(anew) = self.sealed(user.id, &state)
         {
             let tx = self.db.write().await?;
-            users::replace_auth_state(&tx, user.id, sealed, anew).await?;
+            let (old, new) = (sealed.clone(), Some(anew));
+            if users::replace_auth_state(&tx, user.id, old, new.clone()).await? {
+                sealed = new;
+            }
             tx.commit().await?;
         }
-        Ok(Some(state))
+        let state = Some(state);
+        Ok(Remembered { state, sealed })
     }
 
     fn sealed(&self, user: UserId, state: &Value) -> Option<Vec<u8>> {
@@ -90,6 +122,29 @@ impl AuthStates {
     pub async fn write(&self, tx: &Tx, user: UserId, state: Option<&Value>) -> Result<(), DbError> {
         let sealed = state.and_then(|state| self.sealed(user, state));
         users::set_auth_state(tx, user, sealed).await
+    }
+
+    /// Whether `read` is what is kept still.
+    ///
+    /// # Errors
+    /// When the database refuses or is gone.
+    pub async fn is_still(&self, user: UserId, read: &Remembered) -> Result<bool, DbError> {
+        Ok(users::auth_state(self.db.read(), user).await? == read.sealed)
+    }
+
+    /// Keeps `state` in the place of what was `read`, unless something else is kept by now: whether it is kept.
+    ///
+    /// # Errors
+    /// When the database refuses or is gone.
+    pub async fn replace(
+        &self,
+        tx: &Tx,
+        user: UserId,
+        read: &Remembered,
+        state: &Value,
+    ) -> Result<bool, DbError> {
+        let sealed = self.sealed(user, state);
+        users::replace_auth_state(tx, user, read.sealed.clone(), sealed).await
     }
 }
 
@@ -198,6 +253,23 @@ mod tests {
         new.write(&tx, mal.id, None).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(users::auth_state(db.read(), mal.id).await.unwrap(), None);
+        // Who read what is not kept any more writes nothing in its place.
+        let write = async |read: &Remembered, state: Value| {
+            let tx = db.write().await.unwrap();
+            let written = new.replace(&tx, mal.id, read, &state).await.unwrap();
+            tx.commit().await.unwrap();
+            written
+        };
+        let nothing = new.read(&mal).await.unwrap();
+        assert!(write(&nothing, json!(1)).await);
+        assert!(!write(&nothing, json!(2)).await);
+        let one = new.read(&mal).await.unwrap();
+        assert_eq!(one.state, Some(json!(1)));
+        assert!(new.is_still(mal.id, &one).await.unwrap());
+        assert!(!new.is_still(mal.id, &nothing).await.unwrap());
+        assert!(write(&one, json!(3)).await);
+        assert!(!write(&one, json!(4)).await);
+        assert_eq!(new.of(&mal).await.unwrap(), Some(json!(3)));
         // Without a key nothing is kept, rather than in clear.
         let tx = db.write().await.unwrap();
         states(&db, &[])

@@ -15,6 +15,7 @@
 //! that a directory that is away is [`AuthUnavailable`] and never a refusal.
 
 mod beside;
+mod pages;
 #[cfg(test)]
 mod tests;
 
@@ -77,6 +78,7 @@ pub async fn check(authenticator: &dyn Authenticator, subject: &Subject) -> Vec<
     };
     let mut clauses = suite.logins();
     clauses.extend(suite.beside_logins());
+    clauses.extend(suite.of_pages());
     let mut broken = Vec::new();
     for (clause, kept) in clauses {
         if let Err(why) = kept.await {
@@ -154,12 +156,18 @@ impl Suite<'_> {
         if model.name != form.username {
             return Err(format!("{:?} became {:?}", form.username, model.name));
         }
+        self.sensible(&model)
+    }
+
+    /// What is said beside the name.
+    fn sensible(&self, model: &AuthModel) -> Kept {
         if model.groups.is_some() && !self.authenticator.says_groups() {
             return Err("says_groups() is false, and groups are said".to_owned());
         }
-        match &model.user_info {
-            None | Some(Value::Object(_)) => Ok(()),
-            Some(other) => Err(format!("user_info is no object: {other}")),
+        match (&model.user_info, &model.auth_state) {
+            (None | Some(Value::Object(_)), None | Some(Value::Object(_))) => Ok(()),
+            (None | Some(Value::Object(_)), Some(_)) => Err("auth_state is no object".to_owned()),
+            (Some(other), _) => Err(format!("user_info is no object: {other}")),
         }
     }
 

@@ -1,5 +1,7 @@
 //! The hub's own cookies: names, keys, attributes.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use cookie::{Cookie, CookieJar, SameSite, time::Duration};
 use hmac::Mac as _;
@@ -7,6 +9,7 @@ use hub_types::names::ServiceName;
 use hub_types::paths::BaseUrl;
 use hub_types::secret::{Token, TokenHash};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::domain::session;
@@ -19,7 +22,8 @@ pub const HOST_LOGIN_COOKIE: &str = "__Host-jupyterhub-hub-login";
 pub const SESSION_COOKIE: &str = "jupyterhub-session-id";
 /// Holds the XSRF token of the hub's pages.
 pub const XSRF_COOKIE: &str = "_xsrf";
-/// What a browser remembers of a login that happens elsewhere. The name is oauthenticator's.
+/// What a browser remembers of logins that happen elsewhere: how the names of these cookies begin, of which each login has
+/// one. The name is oauthenticator's.
 pub const STATE_COOKIE: &str = "oauthenticator-state";
 /// The same in `__Host-` mode: no page of another host can have a browser end a login that it did not begin.
 pub const HOST_STATE_COOKIE: &str = "__Host-oauthenticator-state";
@@ -184,6 +188,14 @@ impl RequestCookies {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Every name that begins so, with its value.
+    pub fn beginning<'a>(&'a self, start: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.0
+            .iter()
+            .filter(move |(name, _)| name.starts_with(start))
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The first value that came under `name`.
     #[must_use]
     pub fn first(&self, name: &str) -> Option<&str> {
@@ -218,9 +230,9 @@ pub fn login_cookie(host_prefix: bool) -> &'static str {
     }
 }
 
-/// The name of the cookie that remembers a login that happens elsewhere, in this mode.
+/// How the names of the cookies begin that remember logins that happen elsewhere, in this mode.
 #[must_use]
-pub fn state_cookie(host_prefix: bool) -> &'static str {
+pub fn state_cookies(host_prefix: bool) -> &'static str {
     if host_prefix {
         HOST_STATE_COOKIE
     } else {
@@ -228,8 +240,21 @@ pub fn state_cookie(host_prefix: bool) -> &'static str {
     }
 }
 
+/// The name of the cookie that remembers one login that happens elsewhere. What a login is called comes from strangers, too:
+/// a hash of it can stand in a name.
+#[must_use]
+pub fn state_cookie(host_prefix: bool, login: &str) -> String {
+    let hash = hex::encode(Sha256::digest(login));
+    format!("{}-{}", state_cookies(host_prefix), &hash[..16])
+}
+
 impl CookieStyle {
-    fn cookie(&self, name: &'static str, value: String, path: String) -> Cookie<'static> {
+    fn cookie(
+        &self,
+        name: impl Into<Cow<'static, str>>,
+        value: String,
+        path: String,
+    ) -> Cookie<'static> {
         Cookie::build((name, value))
             .path(path)
             .http_only(true)
@@ -272,13 +297,15 @@ impl CookieStyle {
         cookie
     }
 
-    /// What is remembered of a login that happens elsewhere, for `max_age`; nothing if that is zero.
+    /// What is remembered under this [name](state_cookie) of a login that happens elsewhere, for `max_age`; nothing if that is
+    /// zero.
     #[must_use]
-    pub fn state(&self, value: String, max_age: TimeDelta) -> Cookie<'static> {
-        let mut cookie = match self.host_prefix {
-            false => self.cookie(STATE_COOKIE, value, self.base.hub()),
-            true => self.cookie(HOST_STATE_COOKIE, value, "/".to_owned()),
+    pub fn state(&self, name: String, value: String, max_age: TimeDelta) -> Cookie<'static> {
+        let path = match self.host_prefix {
+            false => self.base.hub(),
+            true => "/".to_owned(),
         };
+        let mut cookie = self.cookie(name, value, path);
         cookie.set_secure(self.secure || self.host_prefix);
         cookie.set_max_age(Duration::seconds(max_age.num_seconds()));
         if max_age.is_zero() {
@@ -407,9 +434,14 @@ mod tests {
             host_prefix: true,
             ..style
         };
-        let text = host.state("v".into(), TimeDelta::hours(1)).to_string();
+        let name = state_cookie(true, "one");
+        let text = host
+            .state(name, "v".into(), TimeDelta::hours(1))
+            .to_string();
+        assert_ne!(state_cookie(true, "one"), state_cookie(true, "another"));
         for part in [
-            "__Host-oauthenticator-state=v",
+            "__Host-oauthenticator-state-",
+            "=v;",
             "HttpOnly",
             "SameSite=Lax",
             "Secure",

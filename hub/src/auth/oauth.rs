@@ -5,6 +5,7 @@
 //! * `flow`: the way there and back; `refresh`: whether it still holds;
 //! * `settings`: what is known before anybody logs in;
 //! * `discovery`, `id_token`: OpenID Connect;
+//! * `turns`: how many are asked about at once;
 //! * `github`, `gitlab`: who is in which organization or project;
 //! * `refusal`: what people are told who do not come in.
 //!
@@ -21,8 +22,10 @@ mod person;
 mod refresh;
 mod refusal;
 mod settings;
+mod turns;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use hub_types::names::Username;
 use serde_json::Value;
 
@@ -33,6 +36,7 @@ use self::gitlab::GitLab;
 use self::outbound::{Outbound, Trouble};
 use self::person::Info;
 use self::settings::{Endpoints, Settings};
+use self::turns::Turns;
 use super::page::{PageAnswer, PageRequest, Refused};
 use super::system_users::SystemUsers;
 use super::{AddUserError, AuthModel, AuthUnavailable, Authenticator, LoginForm, Refreshed, Way};
@@ -60,6 +64,7 @@ pub struct OAuthUsers {
     vendor: Vendor,
     google: GoogleOAuthenticator,
     outbound: Outbound,
+    turns: Turns,
     /// For the `Local…` classes.
     accounts: Option<SystemUsers>,
     begin: String,
@@ -83,6 +88,7 @@ impl OAuthUsers {
             vendor,
             google: config.google.clone(),
             outbound: Outbound::new(!config.oauth.validate_server_cert),
+            turns: Turns::default(),
             accounts: (accounts == Accounts::System).then(|| SystemUsers::new(config)),
             begin: config.jupyterhub.base_url().hub_path(BEGIN),
         }
@@ -262,12 +268,20 @@ impl Authenticator for OAuthUsers {
         &self,
         name: &Username,
         state: Option<&Value>,
+        now: DateTime<Utc>,
     ) -> Result<Refreshed, AuthUnavailable> {
-        self.refreshed(name, state).await
+        let busy = |_| AuthUnavailable("too many are asked about at once".to_owned());
+        let _turn = self.turns.refresh().await.map_err(busy)?;
+        self.refreshed(name, state, now).await
     }
 
     fn pages(&self) -> &'static [&'static str] {
         &[BEGIN, CALLBACK]
+    }
+
+    fn login_of<'a>(&self, request: &'a PageRequest) -> Option<&'a str> {
+        let comes_back = request.page == CALLBACK;
+        request.argument("state").filter(|_| comes_back)
     }
 
     async fn page(&self, request: &PageRequest) -> PageAnswer {

@@ -1,7 +1,8 @@
 //! Pages of an authenticator's own, for logins that happen elsewhere: what it is asked, and what it may answer.
 //!
 //! An authenticator knows no cookies and no HTTP: what the browser is to remember between two pages ([`PageAnswer::Away`])
-//! is signed by the hub, kept in a cookie of this browser for [`KEPT`], and handed back once ([`PageRequest::kept`]).
+//! is signed by the hub, kept in a cookie of this browser for [`KEPT`], and handed back once ([`PageRequest::kept`]). Each
+//! login has a cookie of its own: people open several tabs, and every one of them may lead to a login.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -21,8 +22,8 @@ pub struct PageRequest {
     pub page: String,
     /// The query and the form, in the order in which they came; the first of a name counts.
     pub arguments: Vec<(String, String)>,
-    /// What the browser was told to remember by [`PageAnswer::Away`]. The hub made it, but perhaps for another login: what
-    /// came with the request must be compared with it.
+    /// What the browser was told to remember by [`PageAnswer::Away`] of the login that
+    /// [`Authenticator::login_of`](super::Authenticator::login_of) names. What came with the request must be compared with it.
     pub kept: Option<Value>,
     /// Under which URL the browser knows the hub, with the base URL: `https://host/hub/`.
     pub hub_url: String,
@@ -65,6 +66,8 @@ pub enum PageAnswer {
         to: String,
         /// What it remembers.
         keep: Kept,
+        /// What this login is called, among those that the browser has begun.
+        login: String,
     },
     /// It is this person, who comes in if a rule of the hub says so.
     Person {
@@ -102,6 +105,8 @@ pub enum Fault {
     Answer,
     /// What was asked elsewhere does not answer: 503.
     Away,
+    /// Nobody was asked yet, and the same request may be sent again: 503. What the browser remembers stays.
+    Busy,
 }
 
 /// Why nobody comes in.

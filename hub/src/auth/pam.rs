@@ -18,7 +18,9 @@ use hub_types::names::Username;
 use tokio::time::{Instant, sleep_until};
 
 use super::system_users::{SystemUsers, is_system_name};
-use super::{AddUserError, AuthModel, AuthUnavailable, Authenticator, LoginForm, Refreshed};
+use super::{
+    AddUserError, AuthModel, AuthUnavailable, Authenticator, LoginForm, Refreshed, groups_named,
+};
 use crate::config::{Config, PamAuthenticator};
 use crate::domain::server::ServerRef;
 use helper::{Helper, Question, Task, Verdict};
@@ -52,7 +54,8 @@ impl PamUsers {
     /// By the sections `[PAMAuthenticator]` and `[LocalAuthenticator]`; `program` is the hub's own binary.
     #[must_use]
     pub fn new(config: &Config, program: &Path) -> Self {
-        let settings = config.pam.clone();
+        let mut settings = config.pam.clone();
+        settings.admin_groups = groups_named(&settings.admin_groups);
         let at_once = usize::try_from(settings.executor_threads).unwrap_or(1);
         Self {
             users: SystemUsers::new(config),

@@ -12,13 +12,17 @@ use moka::future::Cache;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout;
 
-use super::Refreshed;
+use super::auth_state::Remembered;
 use super::login::{Login, LoginError};
+use super::{AuthUnavailable, Refreshed};
 use crate::db::DbError;
 use crate::domain::user::{User, UserId};
 
 /// How many users are remembered.
 const CAPACITY: u64 = 50_000;
+
+/// How often one refresh asks at most, when logins come in between.
+const QUESTIONS: usize = 3;
 
 /// How long a request waits for the authenticator before it goes on with what was known.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -132,34 +136,65 @@ impl Login {
         asked.unwrap_or_else(|_| Ok(known.holds()))
     }
 
-    /// What the authenticator says now.
-    async fn refreshed(&self, user: &User, known: &Known) -> Result<bool, DbError> {
-        Ok(match self.asked_again(user).await? {
-            Ok(Refreshed::Unchanged) => true,
+    /// What the authenticator says now. When a login has left something else meanwhile, here or at another hub, the answer
+    /// was to an old question, and another is asked.
+    async fn refreshed(
+        &self,
+        user: &User,
+        known: &Known,
+        before: Option<Answered>,
+    ) -> Result<bool, DbError> {
+        for _ in 0..QUESTIONS {
+            let (read, said) = self.asked_again(user).await?;
+            if known.last() != before {
+                break;
+            }
+            if let Some(holds) = self.heard(user, known, (&read, said)).await? {
+                return Ok(holds);
+            }
+        }
+        Ok(known.holds())
+    }
+
+    /// Takes over what the authenticator said when this was `read`, and says whether the login holds; `None` when something
+    /// else is kept by now.
+    async fn heard(
+        &self,
+        user: &User,
+        known: &Known,
+        (read, said): (&Remembered, Result<Refreshed, AuthUnavailable>),
+    ) -> Result<Option<bool>, DbError> {
+        let states = self.auth_states();
+        Ok(match said {
+            Ok(Refreshed::Unchanged) => Some(true),
             Ok(Refreshed::Tokens(state)) => {
                 let tx = self.db().write().await?;
-                self.auth_states().write(&tx, user.id, Some(&state)).await?;
+                let kept = states.replace(&tx, user.id, read, &state).await?;
                 tx.commit().await?;
-                known.holds()
+                kept.then(|| known.holds())
             }
-            Ok(Refreshed::New(model)) => {
-                match self.take(user, &model).await {
-                    Ok(()) => {}
-                    Err(LoginError::Db(error)) => return Err(error),
-                    Err(error) => tracing::error!("{} is left as it was: {error}", user.name),
+            Ok(Refreshed::New(model)) => match self.take(user, read, &model).await {
+                Ok(taken) => taken.then_some(true),
+                Err(LoginError::Db(error)) => return Err(error),
+                Err(error) => {
+                    tracing::error!("{} is left as it was: {error}", user.name);
+                    Some(true)
                 }
-                true
+            },
+            // Another hub may have been given tokens for those that were shown, which are good for nothing then.
+            Ok(Refreshed::Gone(_))
+                if states.are_kept() && !states.is_still(user.id, read).await? =>
+            {
+                None
             }
             Ok(Refreshed::Gone(why)) => {
                 tracing::warn!("the login of {} does not hold any more: {why}", user.name);
-                false
+                Some(false)
             }
             Err(error) => {
-                tracing::error!(
-                    "the login of {} cannot be checked again: {error}",
-                    user.name
-                );
-                known.holds()
+                let name = &user.name;
+                tracing::error!("the login of {name} cannot be checked again: {error}");
+                Some(known.holds())
             }
         })
     }
@@ -173,7 +208,7 @@ async fn ask_again(
     _turn: OwnedMutexGuard<()>,
 ) -> Result<bool, DbError> {
     let (at, before) = (login.clock().now(), known.last());
-    let holds = login.refreshed(&user, &known).await?;
+    let holds = login.refreshed(&user, &known, before).await?;
     // Somebody who has logged in again meanwhile is not turned away by an answer to an older question.
     if known.last() == before {
         known.set(at, holds);
@@ -182,100 +217,4 @@ async fn ask_again(
 }
 
 #[cfg(test)]
-mod tests {
-    use async_trait::async_trait;
-    use hub_types::clock::FakeClock;
-    use hub_types::names::Username;
-    use tokio::sync::Notify;
-
-    use super::*;
-    use crate::auth::{AuthModel, AuthUnavailable, Authenticator, LoginForm};
-    use crate::bus::Bus;
-    use crate::config::Config;
-
-    /// Lets in everybody, and does not answer when asked again until it is told to.
-    #[derive(Debug, Default)]
-    struct Hangs {
-        asked: Notify,
-        answers: Notify,
-    }
-
-    #[async_trait]
-    impl Authenticator for Hangs {
-        fn class(&self) -> &'static str {
-            "hangs"
-        }
-
-        fn refreshes(&self) -> bool {
-            true
-        }
-
-        async fn authenticate(
-            &self,
-            name: &str,
-            _: &LoginForm,
-        ) -> Result<Option<AuthModel>, AuthUnavailable> {
-            let name = name.to_owned();
-            Ok(Some(AuthModel {
-                name,
-                ..AuthModel::default()
-            }))
-        }
-
-        async fn refresh(&self, _: &Username) -> Result<Refreshed, AuthUnavailable> {
-            self.asked.notify_one();
-            self.answers.notified().await;
-            Ok(Refreshed::Gone("left".to_owned()))
-        }
-    }
-
-    #[tokio::test]
-    async fn while_the_authenticator_hangs_one_request_waits_and_no_other() {
-        let mut config = Config::default();
-        config.authenticator.allow_all = Some(true);
-        let (hangs, clock) = (
-            Arc::new(Hangs::default()),
-            FakeClock::at(DateTime::UNIX_EPOCH),
-        );
-        let login = Login::new(
-            crate::db::testing::empty().await,
-            Bus::default(),
-            Arc::new(clock.clone()),
-            Arc::new(config),
-            Arc::<Hangs>::clone(&hangs),
-        );
-        let user = login.check(&LoginForm::new("mal", "x")).await.unwrap();
-        clock.advance(TimeDelta::seconds(301));
-        let (asks, who) = (login.clone(), user.clone());
-        let first = tokio::spawn(async move { asks.still_holds(&who, false).await });
-        hangs.asked.notified().await;
-        // The database is asked nothing by these: they come back at once, or never.
-        for _ in 0..3 {
-            assert!(login.still_holds(&user, false).await.unwrap());
-        }
-        // The request that waits is given up; the answer is not lost.
-        first.abort();
-        assert!(first.await.unwrap_err().is_cancelled());
-        hangs.answers.notify_one();
-        let gone = async {
-            while login.still_holds(&user, false).await.unwrap() {
-                tokio::task::yield_now().await;
-            }
-        };
-        timeout(Duration::from_secs(60), gone).await.unwrap();
-    }
-
-    #[test]
-    fn when_the_authenticator_is_asked_again() {
-        let at = |seconds| DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
-        let age = Duration::from_secs(300);
-        for (then, now, due) in [
-            (0, 0, false),
-            (0, 299, false),
-            (0, 300, true),
-            (10, 9, true),
-        ] {
-            assert_eq!(is_due(at(then), at(now), age), due, "{then} {now}");
-        }
-    }
-}
+mod tests;

@@ -16,7 +16,7 @@ use tokio::process::{ChildStderr, Command};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{AddUserError, AuthUnavailable};
+use super::{AddUserError, AuthUnavailable, groups_named};
 use crate::config::Config;
 
 /// How long a look-up may take.
@@ -71,7 +71,7 @@ impl SystemUsers {
     pub fn new(config: &Config) -> Self {
         let local = &config.local_users;
         Self {
-            allowed_groups: local.allowed_groups.clone(),
+            allowed_groups: groups_named(&local.allowed_groups),
             create: local.create_system_users,
             command: local.add_user_cmd.clone(),
             uids: local.uids.clone(),

@@ -160,7 +160,7 @@ fn make_room(counts: &mut HashMap<Key, Count>, now: DateTime<Utc>) {
 }
 
 /// What stands for one customer: the address, of IPv6 the /64.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();

@@ -47,7 +47,7 @@ async fn users(step: &Step<'_>, spec: &RoleSpec) -> Result<(), BootstrapError> {
     let names = |names: &Vec<String>| -> BTreeSet<String> {
         names
             .iter()
-            .map(|name| step.policy.normalise(name))
+            .map(|name| step.names.normalise(name))
             .collect()
     };
     let listed = spec.users.as_ref().map(names);
@@ -68,7 +68,7 @@ async fn users(step: &Step<'_>, spec: &RoleSpec) -> Result<(), BootstrapError> {
 /// Administrators are exactly those of the configuration, once `load_roles` lists the users of `admin`.
 async fn administrators(step: &Step<'_>, mut listed: BTreeSet<String>) -> Result<(), DbError> {
     let more = &step.config.authenticator.admin_users;
-    listed.extend(more.iter().map(|name| step.policy.normalise(name)));
+    listed.extend(more.iter().map(|name| step.names.normalise(name)));
     for user in users::admins(&**step.tx).await? {
         if !listed.contains(user.name.as_str()) {
             users::set_admin(step.tx, user.id, false).await?;

@@ -5,7 +5,11 @@ use hub_types::clock::{Clock as _, FakeClock};
 use hub_types::scope::{Scope, ScopeName, Target};
 use hub_types::secret::Token;
 
+use async_trait::async_trait;
+
 use super::*;
+use crate::auth::null::Nobody;
+use crate::auth::{AuthModel, LoginForm};
 use crate::bus::Bus;
 use crate::config::{GroupSpec, RoleSpec, ServiceSpec};
 use crate::db::NewTokenRow;
@@ -19,6 +23,7 @@ struct Hub {
     clock: FakeClock,
     identities: Identities,
     config: Config,
+    authenticator: Arc<dyn Authenticator>,
 }
 
 impl Hub {
@@ -31,6 +36,7 @@ impl Hub {
             clock,
             identities,
             config: Config::default(),
+            authenticator: Arc::new(Nobody),
         }
     }
 
@@ -38,7 +44,8 @@ impl Hub {
     async fn start(&mut self) -> Result<(), BootstrapError> {
         self.identities = identities(&self.db, &self.clock);
         let now = self.clock.now();
-        sync(&self.config, &self.db, &self.identities, now).await
+        let authenticator = &*self.authenticator;
+        sync(&self.config, authenticator, &self.db, &self.identities, now).await
     }
 
     async fn who(&self, secret: &Token) -> Option<Principal> {
@@ -436,4 +443,90 @@ async fn a_second_start_changes_nothing() {
         hub.start().await.unwrap();
         assert_eq!(every_row(&hub.db).await, first);
     }
+}
+
+/// Knows people by two names, as a directory does, unless it is away.
+#[derive(Debug)]
+struct Directory {
+    away: bool,
+}
+
+#[async_trait]
+impl Authenticator for Directory {
+    fn class(&self) -> &'static str {
+        "directory"
+    }
+
+    fn respells(&self) -> bool {
+        true
+    }
+
+    async fn normalise(&self, name: String) -> Result<String, AuthUnavailable> {
+        match self.away {
+            true => Err(AuthUnavailable("it is away".to_owned())),
+            false => Ok(name.trim_start_matches("ship\\").to_owned()),
+        }
+    }
+
+    async fn authenticate(
+        &self,
+        _: &str,
+        _: &LoginForm,
+    ) -> Result<Option<AuthModel>, AuthUnavailable> {
+        Ok(None)
+    }
+}
+
+#[tokio::test]
+async fn names_of_the_configuration_are_spelled_as_at_a_login() {
+    let mut hub = Hub::new().await;
+    hub.authenticator = Arc::new(Directory { away: false });
+    let (auth, own) = (&mut hub.config.authenticator, &mut hub.config.jupyterhub);
+    auth.username_map = [("captain".to_owned(), "ship\\mal".to_owned())].into();
+    auth.admin_users = ["Captain".to_owned()].into();
+    auth.allowed_users = ["SHIP\\Zoe".to_owned()].into();
+    auth.blocked_users = ["Ship\\Jayne".to_owned()].into();
+    let crew = GroupSpec {
+        users: vec![" ship\\Kaylee ".to_owned()],
+        ..GroupSpec::default()
+    };
+    own.load_groups = [("crew".to_owned(), crew)].into();
+    let secret = |name: &str| Token::from_config(format!("{name}-secret-123456"));
+    own.api_tokens = ["Zoe", "jayne"]
+        .map(|name| (secret(name), format!("ship\\{name}")))
+        .into();
+    hub.role(RoleSpec {
+        users: names(&["SHIP\\wash"]),
+        ..role("pilot", &["list:users"])
+    });
+    hub.role(RoleSpec {
+        name: ADMIN_ROLE.into(),
+        users: names(&["SHIP\\INARA"]),
+        ..RoleSpec::default()
+    });
+    hub.start().await.unwrap();
+    let mut all = users::names(hub.db.read()).await.unwrap();
+    all.sort();
+    assert_eq!(all, ["inara", "kaylee", "mal", "wash", "zoe"]);
+    for (name, admin) in [("mal", true), ("inara", true), ("zoe", false)] {
+        assert_eq!(hub.is_admin(name).await, admin, "{name}");
+    }
+    let members = groups::snapshot(hub.db.read()).await.unwrap();
+    assert_eq!(members.of_user("kaylee"), ["crew"]);
+    assert!(hub.may("wash", ScopeName::ListUsers).await);
+    assert!(hub.who(&secret("Zoe")).await.is_some());
+    assert!(hub.who(&secret("jayne")).await.is_none());
+
+    // Whoever is blocked by another name loses what they had, and nothing is guessed while nobody can say.
+    let token = hub.token("zoe").await;
+    let blocked = &mut hub.config.authenticator;
+    blocked.allowed_users.clear();
+    blocked.blocked_users.insert("ship\\ZOE".to_owned());
+    hub.authenticator = Arc::new(Directory { away: true });
+    let away = hub.start().await.unwrap_err().to_string();
+    assert!(away.contains("it is away"), "{away}");
+    assert!(hub.who(&token).await.is_some());
+    hub.authenticator = Arc::new(Directory { away: false });
+    hub.start().await.unwrap();
+    assert!(hub.who(&token).await.is_none());
 }

@@ -74,7 +74,7 @@ async fn of_services(step: &Step<'_>) -> Result<BTreeMap<TokenOwner, Vec<Token>>
 async fn of_users(step: &Step<'_>) -> Result<BTreeMap<TokenOwner, Vec<Token>>, BootstrapError> {
     let mut found: BTreeMap<TokenOwner, Vec<Token>> = BTreeMap::new();
     for (token, name) in &step.config.jupyterhub.api_tokens {
-        if step.policy.blocked.contains(&step.policy.normalise(name)) {
+        if step.names.blocks(name) {
             tracing::warn!(
                 "api_tokens has a token of {name}, who is in blocked_users: it does not work"
             );

@@ -11,7 +11,7 @@ use sea_orm::{
 use serde_json::{Map, Value};
 
 use super::dialect::{is, one_of};
-use super::row::{from_json, group_members, groups, json, users};
+use super::row::{from_json, group_members, groups, json};
 use super::{DbError, Tx};
 use crate::domain::user::{Groups, UserId};
 
@@ -32,19 +32,7 @@ pub async fn snapshot(c: &impl ConnectionTrait) -> Result<Groups, DbError> {
         .collect();
     let rows = group_members::Entity::find().all(c).await?;
     let ids: BTreeSet<i64> = rows.iter().map(|row| row.user_id).collect();
-    let ids: Vec<i64> = ids.into_iter().collect();
-    let mut users: BTreeMap<i64, String> = BTreeMap::new();
-    // In portions: databases bound the number of values in a statement.
-    for chunk in ids.chunks(500) {
-        let query = users::Entity::find().filter(users::Column::Id.is_in(chunk.iter().copied()));
-        users.extend(
-            query
-                .all(c)
-                .await?
-                .into_iter()
-                .map(|row| (row.id, row.name)),
-        );
-    }
+    let users = super::users::names_of(c, ids).await?;
     for row in rows {
         if let (Some(group), Some(user)) = (names.get(&row.group_id), users.get(&row.user_id)) {
             members

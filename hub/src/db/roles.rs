@@ -7,8 +7,8 @@ use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::dialect::is;
-use super::row::{from_json, group_members, groups, json, role_grants, roles, services, users};
-use super::{DbError, Tx};
+use super::row::{from_json, group_members, groups, json, role_grants, roles, services};
+use super::{DbError, Tx, users};
 use crate::domain::role::{Origin, Role};
 use crate::domain::token::{ServiceId, TokenOwner};
 use crate::domain::user::UserId;
@@ -75,9 +75,8 @@ pub async fn holders(
     let (mut in_users, mut in_groups, mut in_services) = (Vec::new(), Vec::new(), Vec::new());
     // In portions: databases bound the number of values in a statement.
     for chunk in grants.chunks(500) {
-        let ids = users::Column::Id.is_in(chunk.iter().filter_map(|grant| grant.user_id));
-        let rows = users::Entity::find().filter(ids).all(c).await?;
-        in_users.extend(rows.into_iter().map(|row| row.name));
+        let ids = chunk.iter().filter_map(|grant| grant.user_id);
+        in_users.extend(users::names_of(c, ids).await?.into_values());
         let ids = groups::Column::Id.is_in(chunk.iter().filter_map(|grant| grant.group_id));
         let rows = groups::Entity::find().filter(ids).all(c).await?;
         in_groups.extend(rows.into_iter().map(|row| row.name));
@@ -364,10 +363,7 @@ impl Holder {
     /// Row id of the holder of this name.
     async fn find(self, tx: &Tx, name: &str) -> Result<Option<i64>, DbError> {
         Ok(match self {
-            Holder::User => {
-                let query = users::Entity::find().filter(is(users::Column::Name, name));
-                query.one(&**tx).await?.map(|row| row.id)
-            }
+            Holder::User => users::id_of(&**tx, name).await?,
             Holder::Group => {
                 let query = groups::Entity::find().filter(is(groups::Column::Name, name));
                 query.one(&**tx).await?.map(|row| row.id)

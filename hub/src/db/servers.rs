@@ -13,13 +13,13 @@ use serde_json::{Map, Value};
 
 use super::dialect::is;
 use super::row::servers::{ActiveModel, Column, Entity, Model};
-use super::row::{from_json, from_json_opt, json, users};
-use super::{DbError, Tx, from_micros, to_micros};
+use super::row::{from_json, from_json_opt, json};
+use super::{DbError, Tx, from_micros, to_micros, users};
 use crate::domain::lifecycle::{Lease, ServerState};
 use crate::domain::server::{Failure, Notice, Server, ServerId, ServerRef};
 use crate::domain::user::UserId;
 
-fn read((row, owner): (Model, Option<users::Model>)) -> Result<Server, DbError> {
+fn read((row, owner): (Model, Option<String>)) -> Result<Server, DbError> {
     let owner = owner
         .ok_or_else(|| DbError::inconsistent("servers", format!("row {} has no user", row.id)))?;
     let state = ServerState::parse(&row.state).ok_or_else(|| {
@@ -31,7 +31,7 @@ fn read((row, owner): (Model, Option<users::Model>)) -> Result<Server, DbError> 
     Ok(Server {
         id: ServerId(row.id),
         user_id: UserId(row.user_id),
-        at: ServerRef::new(Username::stored(owner.name), ServerName::stored(row.name)),
+        at: ServerRef::new(Username::stored(owner), ServerName::stored(row.name)),
         display_name: row.display_name,
         state,
         epoch: row.epoch,
@@ -55,17 +55,7 @@ fn read((row, owner): (Model, Option<users::Model>)) -> Result<Server, DbError> 
 /// Rows with their owners. (Two queries at most: users are few beside their servers' fields.)
 async fn with_owners(c: &impl ConnectionTrait, rows: Vec<Model>) -> Result<Vec<Server>, DbError> {
     let ids: std::collections::BTreeSet<i64> = rows.iter().map(|row| row.user_id).collect();
-    let mut owners = std::collections::BTreeMap::new();
-    let ids: Vec<i64> = ids.into_iter().collect();
-    for chunk in ids.chunks(500) {
-        for owner in users::Entity::find()
-            .filter(users::Column::Id.is_in(chunk.iter().copied()))
-            .all(c)
-            .await?
-        {
-            owners.insert(owner.id, owner);
-        }
-    }
+    let owners = users::names_of(c, ids).await?;
     rows.into_iter()
         .map(|row| {
             let owner = owners.get(&row.user_id).cloned();
@@ -79,19 +69,16 @@ async fn with_owners(c: &impl ConnectionTrait, rows: Vec<Model>) -> Result<Vec<S
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn find(c: &impl ConnectionTrait, at: &ServerRef) -> Result<Option<Server>, DbError> {
-    let Some(owner) = users::Entity::find()
-        .filter(is(users::Column::Name, at.user.as_str()))
-        .one(c)
-        .await?
-    else {
+    let Some(owner) = users::id_of(c, at.user.as_str()).await? else {
         return Ok(None);
     };
     let row = Entity::find()
-        .filter(Column::UserId.eq(owner.id))
+        .filter(Column::UserId.eq(owner))
         .filter(is(Column::Name, at.name.as_str()))
         .one(c)
         .await?;
-    row.map(|row| read((row, Some(owner)))).transpose()
+    let owner = Some(at.user.as_str().to_owned());
+    row.map(|row| read((row, owner))).transpose()
 }
 
 /// The server with this row id.

@@ -39,17 +39,7 @@ async fn complete(c: &impl ConnectionTrait, rows: Vec<Model>) -> Result<Vec<Shar
         rows.iter().filter_map(column).collect()
     };
     let servers = super::servers::by_ids(c, &ids(|row| Some(row.server_id))).await?;
-    let mut users: BTreeMap<i64, String> = BTreeMap::new();
-    for chunk in chunks(ids(|row| row.user_id)) {
-        let found = users::Entity::find().filter(users::Column::Id.is_in(chunk));
-        users.extend(
-            found
-                .all(c)
-                .await?
-                .into_iter()
-                .map(|row| (row.id, row.name)),
-        );
-    }
+    let users = super::users::names_of(c, ids(|row| row.user_id)).await?;
     let mut groups: BTreeMap<i64, String> = BTreeMap::new();
     for chunk in chunks(ids(|row| row.group_id)) {
         let found = groups::Entity::find().filter(groups::Column::Id.is_in(chunk));

@@ -18,6 +18,36 @@ use super::{Db, DbError, Tx, dialect, from_micros, register, to_micros};
 use crate::domain::lifecycle::ServerState;
 use crate::domain::user::{User, UserId};
 
+/// The names of these users, by row id.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub(super) async fn names_of(
+    c: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<HashMap<i64, String>, DbError> {
+    let (ids, mut names) = (ids.into_iter().collect::<Vec<_>>(), HashMap::new());
+    // In portions: databases bound the number of values in a statement.
+    for chunk in ids.chunks(500) {
+        let query = Entity::find()
+            .filter(Column::Id.is_in(chunk.iter().copied()))
+            .select_only()
+            .columns([Column::Id, Column::Name]);
+        names.extend(query.into_tuple::<(i64, String)>().all(c).await?);
+    }
+    Ok(names)
+}
+
+/// The row id of the user called `name`.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub(super) async fn id_of(c: &impl ConnectionTrait, name: &str) -> Result<Option<i64>, DbError> {
+    let query = Entity::find().filter(dialect::is(Column::Name, name));
+    let query = query.select_only().column(Column::Id);
+    Ok(query.into_tuple().one(c).await?)
+}
+
 fn read(row: &Model) -> Result<User, DbError> {
     Ok(User {
         id: UserId(row.id),
@@ -78,8 +108,8 @@ pub async fn by_ids(c: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<User
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn admins(c: &impl ConnectionTrait) -> Result<Vec<User>, DbError> {
-    let rows = Entity::find().filter(Column::Admin.eq(true)).all(c).await?;
-    rows.iter().map(read).collect()
+    let found = Entity::find().filter(Column::Admin.eq(true));
+    found.all(c).await?.iter().map(read).collect()
 }
 
 /// The names of all users, in the order of their registration.
@@ -131,7 +161,15 @@ pub async fn insert(
         user_info: Set(None),
     };
     tx.changes_users();
-    read(&Entity::insert(row).exec_with_returning(&**tx).await?)
+    let inserted = Entity::insert(row).exec(&**tx).await?;
+    Ok(User {
+        id: UserId(inserted.last_insert_id),
+        name: name.clone(),
+        admin,
+        created: from_micros(to_micros(now)),
+        last_activity: None,
+        user_info: None,
+    })
 }
 
 /// Deletes a user with everything that belongs to them.
@@ -214,23 +252,27 @@ pub async fn set_auth_state(tx: &Tx, id: UserId, sealed: Option<Vec<u8>>) -> Res
     Ok(())
 }
 
-/// Replaces `old` by `new`, unless something else is kept by now.
+/// Replaces `old` by `new`, unless something else is kept by now: whether it was replaced.
 ///
 /// # Errors
 /// When the database refuses or is gone.
 pub async fn replace_auth_state(
     tx: &Tx,
     id: UserId,
-    old: Vec<u8>,
-    new: Vec<u8>,
-) -> Result<(), DbError> {
-    auth_states::Entity::update_many()
+    old: Option<Vec<u8>>,
+    new: Option<Vec<u8>>,
+) -> Result<bool, DbError> {
+    let is_old = match old {
+        Some(old) => auth_states::Column::AuthState.eq(old),
+        None => auth_states::Column::AuthState.is_null(),
+    };
+    let replaced = auth_states::Entity::update_many()
         .filter(auth_states::Column::Id.eq(id.0))
-        .filter(auth_states::Column::AuthState.eq(old))
+        .filter(is_old)
         .col_expr(auth_states::Column::AuthState, Expr::value(new))
         .exec(&**tx)
         .await?;
-    Ok(())
+    Ok(replaced.rows_affected == 1)
 }
 
 /// Which users by what their servers do.
@@ -400,12 +442,11 @@ async fn page_of_all(
         return Ok(UserPage { users, total });
     };
     let order = if descending { Order::Desc } else { Order::Asc };
-    let rows = Entity::find()
+    let query = Entity::find()
         .filter(Column::Id.between(*first, *last))
-        .order_by(Column::Id, order)
-        .all(db.read())
-        .await?;
-    let users = rows.iter().map(read).collect::<Result<_, _>>()?;
+        .order_by(Column::Id, order);
+    let found = query.all(db.read()).await?;
+    let users = found.iter().map(read).collect::<Result<_, _>>()?;
     Ok(UserPage { users, total })
 }
 

@@ -63,6 +63,12 @@ pub fn verify(
     String::from_utf8(URL_SAFE_NO_PAD.decode(encoded).ok()?).ok()
 }
 
+/// When a value says that it was signed, in seconds. Nothing of it is checked.
+#[must_use]
+pub fn signed_at(text: &str) -> Option<i64> {
+    text.trim_matches('"').split('|').nth(1)?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

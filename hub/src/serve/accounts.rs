@@ -31,6 +31,9 @@ impl Accounts {
             if !is_last() {
                 return;
             }
+            // As at a login. When nobody can say how it is spelled, nobody can make the account either.
+            let spelled = state.authenticator.normalise(name.as_str().to_owned());
+            let name = spelled.await.map_or(name, Username::stored);
             if let Err(error) = state.authenticator.add_user(&name).await {
                 tracing::error!("{name} has no account: {error}");
             }

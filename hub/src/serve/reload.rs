@@ -60,7 +60,9 @@ impl Reloader {
         check_commands(&config, self.env, &self.launcher).map_err(|error| error.to_string())?;
         // Who logs in meanwhile is judged by the new rules.
         let changing = rules.changing().await;
-        bootstrap::sync(&config, &state.db, &state.identities, state.clock.now())
+        let authenticator = &*state.authenticator;
+        let (db, now) = (&state.db, state.clock.now());
+        bootstrap::sync(&config, authenticator, db, &state.identities, now)
             .await
             .map_err(|error| error.to_string())?;
         rules.replace(Arc::clone(&config));

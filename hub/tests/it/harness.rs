@@ -190,7 +190,10 @@ impl Hub {
             Arc::clone(&config.jupyterhub.custom_scopes),
             TimeDelta::seconds(30),
         );
-        hub::bootstrap::sync(&config, &db, &identities, clock.now())
+        let authenticator = AuthenticatorClasses::default()
+            .build(&config, launcher())
+            .unwrap();
+        hub::bootstrap::sync(&config, &*authenticator, &db, &identities, clock.now())
             .await
             .unwrap();
         let addresses = Arc::new(Addresses {
@@ -211,9 +214,6 @@ impl Hub {
         let client: Arc<dyn ProxyClient> = Arc::<ProxyDouble>::clone(&proxy);
         let metrics = Metrics::new(&MetricsOptions::default()).unwrap();
         let client: Arc<dyn ProxyClient> = Arc::new(Measured::new(client, metrics.clone()));
-        let authenticator = AuthenticatorClasses::default()
-            .build(&config, launcher())
-            .unwrap();
         let manager = Manager::new(ManagerDeps {
             db: db.clone(),
             bus: bus.clone(),

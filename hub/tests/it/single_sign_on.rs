@@ -1,8 +1,12 @@
 //! Logins at a provider, against a stand-in for each vendor ([`stand_in`]): who comes in, who does not, and what they are
 //! told. A real OpenID provider is met in `tests/`.
 
+mod crowds;
+mod every_vendor;
 mod kept;
 mod stand_in;
+mod tabs;
+mod trusted;
 mod vendors;
 
 use hub::config::{Accounts, AuthenticatorClass, Config, Provider};
@@ -53,12 +57,26 @@ async fn leave(hub: &Hub, next: &str) -> Reply {
     hub.request("GET", &path).header("host", HOST).send().await
 }
 
-/// Comes back with what the browser remembers.
-async fn come_back(hub: &Hub, to: &url::Url, kept: Option<&str>) -> Reply {
+/// The cookie by which the browser remembers a login that it has begun: name and value. The value is empty when it is to be
+/// forgotten.
+fn remembered(reply: &Reply) -> Option<(String, String)> {
+    let of_state = |(name, _): &(String, String)| name.starts_with("oauthenticator-state-");
+    let (name, rest) = reply.set_cookies().into_iter().find(of_state)?;
+    let value = rest.split(';').next().unwrap_or_default();
+    Some((name, value.to_owned()))
+}
+
+/// The same, as the browser sends it.
+fn kept(reply: &Reply) -> Option<String> {
+    remembered(reply).map(|(name, value)| format!("{name}={value}"))
+}
+
+/// Comes back with these cookies.
+async fn come_back(hub: &Hub, to: &url::Url, cookies: Option<&str>) -> Reply {
     let path = format!("{}?{}", to.path(), to.query().unwrap_or_default());
     let call = hub.request("GET", &path).header("host", HOST);
-    let call = match kept {
-        Some(kept) => call.header("cookie", &format!("oauthenticator-state={kept}")),
+    let call = match cookies {
+        Some(cookies) => call.header("cookie", cookies),
         None => call,
     };
     call.send().await
@@ -68,7 +86,7 @@ async fn come_back(hub: &Hub, to: &url::Url, kept: Option<&str>) -> Reply {
 async fn log_in(hub: &Hub, at: &StandIn) -> Reply {
     let left = leave(hub, "?next=%2Fhub%2Ftoken").await.expect(302);
     let back = at.visit(left.header("location")).await;
-    come_back(hub, &back, left.cookie("oauthenticator-state").as_deref()).await
+    come_back(hub, &back, kept(&left).as_deref()).await
 }
 
 fn allow_all(config: &mut Config) {
@@ -96,7 +114,7 @@ async fn a_provider_that_describes_itself_may_be_away_and_may_change_its_keys() 
     let mut back = at.visit(left.header("location")).await;
     back.query_pairs_mut()
         .append_pair("iss", "https://evil.example");
-    let mixed = come_back(&hub, &back, left.cookie("oauthenticator-state").as_deref()).await;
+    let mixed = come_back(&hub, &back, kept(&left).as_deref()).await;
     assert_out(
         &mixed,
         400,
@@ -118,28 +136,29 @@ async fn only_the_browser_that_began_a_login_ends_it() {
     let at = StandIn::start(json!({"login": "mal", "id": 7})).await;
     let hub = hub(Provider::GitHub, &at, allow_all).await;
     let left = leave(&hub, "").await.expect(302);
-    let kept = left.cookie("oauthenticator-state").unwrap();
+    let (name, value) = remembered(&left).unwrap();
+    let kept = format!("{name}={value}");
     let whole = left.set_cookies();
-    let (_, attributes) = whole
-        .iter()
-        .find(|(name, _)| name == "oauthenticator-state")
-        .unwrap();
+    let (_, attributes) = whole.iter().find(|(other, _)| *other == name).unwrap();
     for part in ["HttpOnly", "SameSite=Lax", "Path=/hub/", "Max-Age=3600"] {
         assert!(attributes.contains(part), "{attributes}");
     }
     assert_eq!(left.header("cache-control"), "no-store");
     let back = at.visit(left.header("location")).await;
-    let other = leave(&hub, "")
-        .await
-        .cookie("oauthenticator-state")
-        .unwrap();
-    let login_cookie = "2|1:0|10:1|x|y|z";
+    let (other, of_other) = remembered(&leave(&hub, "").await).unwrap();
     for (case, kept) in [
         ("no cookie", None),
-        ("the cookie of another login", Some(other.as_str())),
-        ("a forged cookie", Some(login_cookie)),
+        (
+            "the cookie of another login",
+            Some(format!("{other}={of_other}")),
+        ),
+        (
+            "the same under this one's name",
+            Some(format!("{name}={of_other}")),
+        ),
+        ("a forged cookie", Some(format!("{name}=2|1:0|10:1|x|y|z"))),
     ] {
-        let reply = come_back(&hub, &back, kept).await;
+        let reply = come_back(&hub, &back, kept.as_deref()).await;
         assert_out(&reply, 400, "was not begun in this browser", case);
     }
     // An error of somebody's choice is not shown either.
@@ -187,7 +206,14 @@ async fn only_the_browser_that_began_a_login_ends_it() {
     let left = leave(&hub, "").await;
     let back = at.visit(left.header("location")).await;
     hub.clock.advance(chrono::TimeDelta::seconds(3601));
-    let late = come_back(&hub, &back, left.cookie("oauthenticator-state").as_deref()).await;
+    let late = come_back(
+        &hub,
+        &back,
+        remembered(&left)
+            .map(|(name, value)| format!("{name}={value}"))
+            .as_deref(),
+    )
+    .await;
     assert_out(&late, 400, "too long ago", "an hour later");
 }
 
@@ -204,7 +230,7 @@ async fn people_go_where_they_were_going_on_this_host() {
     ] {
         let left = leave(&hub, next).await.expect(302);
         let back = at.visit(left.header("location")).await;
-        let come = come_back(&hub, &back, left.cookie("oauthenticator-state").as_deref()).await;
+        let come = come_back(&hub, &back, kept(&left).as_deref()).await;
         assert_eq!(come.header("location"), to, "{next}");
     }
     let long = leave(&hub, &format!("?next=%2F{}", "x".repeat(4000))).await;

@@ -238,7 +238,8 @@ async fn groups_of_the_machine_allow_and_make_administrators() {
         config.authenticator.allow_all = None;
         config.authenticator.manage_groups = true;
         config.local_users.allowed_groups = [class.clone(), "no-such-group".to_owned()].into();
-        config.pam.admin_groups = [staff.clone()].into();
+        // A blank one is none: it must not be looked for.
+        config.pam.admin_groups = [staff.clone(), " ".to_owned()].into();
     })
     .await;
     assert_eq!(login(&hub, &member, RIGHT).await, 302);

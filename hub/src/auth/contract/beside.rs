@@ -1,5 +1,6 @@
 //! Clauses on what an authenticator is asked beside logins: names, rules of its own, registering, servers.
 
+use chrono::Utc;
 use hub_types::names::{ServerName, Username};
 
 use super::{Clause, HOSTILE, Kept, Suite, text};
@@ -108,20 +109,24 @@ impl Suite<'_> {
         Ok(())
     }
 
+    /// As the hub asks: with what was kept of a login just now.
     async fn refreshed(&self) -> Kept {
-        for name in names(&self.subject.right) {
-            match self.authenticator.refresh(&name).await {
-                Ok(Refreshed::Gone(why)) => return Err(format!("{name} is gone: {why}")),
-                Ok(Refreshed::New(model)) if model.name != name.as_str() => {
+        for form in &self.subject.right {
+            let name = Username::stored(form.username.as_str());
+            let kept = self.ask(form).await?.and_then(|model| model.auth_state);
+            let asked = self
+                .authenticator
+                .refresh_with(&name, kept.as_ref(), Utc::now());
+            match asked.await.map_err(|error| text(&error))? {
+                Refreshed::Gone(why) => return Err(format!("{name} is gone: {why}")),
+                Refreshed::New(model) if model.name != name.as_str() => {
                     return Err(format!("{name} became {:?}", model.name));
                 }
-                Ok(Refreshed::New(model))
-                    if model.groups.is_some() && !self.authenticator.says_groups() =>
-                {
-                    return Err("says_groups() is false, and groups are said".to_owned());
+                Refreshed::New(model) => self.sensible(&model)?,
+                Refreshed::Tokens(state) if !state.is_object() => {
+                    return Err("what is kept of a login is no object".to_owned());
                 }
-                Ok(_) => {}
-                Err(error) => return Err(text(&error)),
+                Refreshed::Unchanged | Refreshed::Tokens(_) => {}
             }
         }
         Ok(())
@@ -133,7 +138,11 @@ impl Suite<'_> {
         }
         for name in HOSTILE.iter().copied().chain([NOBODY]) {
             let name = Username::stored(name);
-            match self.authenticator.refresh(&name).await {
+            match self
+                .authenticator
+                .refresh_with(&name, None, Utc::now())
+                .await
+            {
                 Ok(Refreshed::Gone(_)) | Err(_) => {}
                 Ok(other) => return Err(format!("{name:?}: {other:?}")),
             }

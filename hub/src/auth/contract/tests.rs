@@ -9,9 +9,10 @@ use super::*;
 use crate::auth::dictionary::{Dictionary, hash_password};
 use crate::auth::dummy::Dummy;
 use crate::auth::null::Nobody;
+use crate::auth::oauth::OAuthUsers;
 use crate::auth::shared_password::SharedPassword;
-use crate::auth::{AddUserError, Refreshed};
-use crate::config::Config;
+use crate::auth::{AddUserError, PageAnswer, PageRequest, Refreshed, Refused};
+use crate::config::{Accounts, Config, Provider};
 use crate::domain::server::ServerRef;
 
 const WRONG: &str = "not a password";
@@ -62,6 +63,33 @@ async fn every_built_in_authenticator_keeps_the_contract() {
     }
 }
 
+/// Where people log in elsewhere nobody can here; what is asked beside that must be answered all the same.
+#[tokio::test]
+async fn every_built_in_provider_keeps_the_contract() {
+    // Nobody listens there.
+    let nowhere = Some("http://127.0.0.1:1/".parse().unwrap());
+    let mut config = Config::default();
+    config.oauth.client_id = Some("the-hub".to_owned());
+    config.oauth.authorize_url.clone_from(&nowhere);
+    config.oauth.token_url.clone_from(&nowhere);
+    config.oauth.userdata_url.clone_from(&nowhere);
+    config.oidc.issuer = Some("http://127.0.0.1:1".to_owned());
+    config.authenticator.enable_auth_state = true;
+    for provider in [
+        Provider::Generic,
+        Provider::Oidc,
+        Provider::GitHub,
+        Provider::GitLab,
+        Provider::Google,
+    ] {
+        for accounts in [Accounts::Hub, Accounts::System] {
+            let authenticator = OAuthUsers::new(&config, provider, accounts);
+            let broken = check(&authenticator, &subject(&[])).await;
+            assert!(broken.is_empty(), "{provider:?} {accounts:?}: {broken:#?}");
+        }
+    }
+}
+
 /// What is wrong with an authenticator that is right otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
@@ -83,6 +111,11 @@ enum Fault {
     RegistersOnce,
     NoServer,
     FormElsewhere,
+    State,
+    LeadsNowhere,
+    OddPages,
+    OpenPage,
+    AnyPage,
 }
 
 /// Knows `mal`, with this fault. The password stands in a field that may be shown.
@@ -109,6 +142,7 @@ impl Faulty {
             .to_owned(),
             groups: self.is(Fault::Groups).then(|| ["crew".to_owned()].into()),
             user_info: self.is(Fault::Info).then(|| "a text".into()),
+            auth_state: self.is(Fault::State).then(|| "a text".into()),
             ..AuthModel::default()
         }
     }
@@ -129,6 +163,30 @@ impl Authenticator for Faulty {
 
     fn refreshes(&self) -> bool {
         true
+    }
+
+    fn logout_redirect_url(&self) -> Option<String> {
+        self.is(Fault::LeadsNowhere)
+            .then(|| "//elsewhere".to_owned())
+    }
+
+    fn pages(&self) -> &'static [&'static str] {
+        match self.0 {
+            Fault::OddPages => &["back/../home"],
+            Fault::OpenPage => &["back"],
+            _ => &[],
+        }
+    }
+
+    async fn page(&self, request: &PageRequest) -> PageAnswer {
+        match self.0 {
+            Fault::OpenPage | Fault::AnyPage => PageAnswer::Person {
+                model: Box::new(self.model("mal")),
+                next: None,
+                otherwise: String::new(),
+            },
+            _ => PageAnswer::Refused(Refused::not_found(&request.page)),
+        }
     }
 
     fn opens(&self, _: bool, _: &LoginForm) -> bool {
@@ -220,6 +278,11 @@ async fn what_is_broken_is_found() {
         ),
         (Fault::NoServer, Some("servers start and stop")),
         (Fault::FormElsewhere, Some("whoever logs in elsewhere")),
+        (Fault::State, Some("who is right comes in")),
+        (Fault::LeadsNowhere, Some("where people are sent")),
+        (Fault::OddPages, Some("its pages are paths")),
+        (Fault::OpenPage, Some("whoever brings nothing of a login")),
+        (Fault::AnyPage, Some("whoever brings nothing of a login")),
     ] {
         let broken = check(&Faulty(fault, None), &subject).await;
         let found = |clause: &str| {

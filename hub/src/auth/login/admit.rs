@@ -5,19 +5,13 @@ use std::collections::BTreeSet;
 use hub_types::names::{GroupName, Username};
 
 use super::{Login, LoginError, LoginRefusal, Newcomers};
+use crate::auth::auth_state::Remembered;
 use crate::auth::rules::Rules;
 use crate::auth::{AddUserError, AuthModel, AuthUnavailable};
 use crate::bus::Event;
 use crate::db::{Tx, groups, users};
 use crate::domain::login::{Known, LoginPolicy, Refusal};
 use crate::domain::user::User;
-
-/// When an authenticator said something of a user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Said {
-    AtLogin,
-    Later,
-}
 
 impl Login {
     pub(super) async fn admit(
@@ -48,7 +42,10 @@ impl Login {
             Some(user) => user,
             None => users::insert(&tx, &username, admin.unwrap_or(false), now).await?,
         };
-        let user = self.write(tx, user, (model, Said::AtLogin), admin).await?;
+        // As in JupyterHub, what was kept of a login does not outlive the setting.
+        let state = model.auth_state.as_ref().filter(|_| self.states.are_kept());
+        self.states.write(&tx, user.id, state).await?;
+        let user = self.write(tx, user, model, admin).await?;
         self.freshness.renew(user.id, now).await;
         Ok(user)
     }
@@ -95,12 +92,12 @@ impl Login {
             })
     }
 
-    /// Writes what is known of a user now.
+    /// Writes what is known of a user now, beside what is kept of the login.
     async fn write(
         &self,
         tx: Tx,
         user: User,
-        (model, said): (&AuthModel, Said),
+        model: &AuthModel,
         admin: Option<bool>,
     ) -> Result<User, LoginError> {
         let mut changed = admin.is_some_and(|admin| admin != user.admin);
@@ -110,17 +107,10 @@ impl Login {
         if model.user_info.is_some() {
             users::set_info(&tx, user.id, model.user_info.as_ref()).await?;
         }
-        if self.rules.now().config.authenticator.manage_groups {
-            let names = self.groups_of(&user, model)?;
+        if self.rules.now().config.authenticator.manage_groups
+            && let Some(names) = self.groups_of(&user, model)?
+        {
             changed |= groups::set_of_user(&tx, user.id, &names).await?;
-        }
-        match &model.auth_state {
-            None if said == Said::Later => {}
-            // As in JupyterHub, what was kept of a login does not outlive the setting.
-            state => {
-                let state = state.as_ref().filter(|_| self.states.are_kept());
-                self.states.write(&tx, user.id, state).await?;
-            }
         }
         tx.commit_and_tell(&self.bus, changed.then_some(Event::Identities))
             .await?;
@@ -130,9 +120,17 @@ impl Login {
         })
     }
 
-    /// The groups that the authenticator names, without those that cannot be.
-    fn groups_of(&self, user: &User, model: &AuthModel) -> Result<BTreeSet<String>, LoginError> {
+    /// The groups that the authenticator names, without those that cannot be. One that knows groups, but not those of this
+    /// user right now, leaves them as they are. Source: JupyterHub's `auth_to_user`.
+    fn groups_of(
+        &self,
+        user: &User,
+        model: &AuthModel,
+    ) -> Result<Option<BTreeSet<String>>, LoginError> {
         let Some(groups) = &model.groups else {
+            if self.authenticator.says_groups() {
+                return Ok(None);
+            }
             let class = self.authenticator.class();
             let why =
                 format!("[Authenticator] manage_groups is on, but {class} says nothing of groups");
@@ -145,21 +143,31 @@ impl Login {
         for name in bad {
             tracing::warn!("{} is in a group that cannot be: {name:?}", user.name);
         }
-        Ok(good)
+        Ok(Some(good))
     }
 
-    /// Takes over what is known of a user now, without a login.
+    /// Takes over what is known of a user now, without a login, by what was `read` when the authenticator was asked: whether
+    /// that is so. What a login has left meanwhile is newer.
     pub(in crate::auth) async fn take(
         &self,
         user: &User,
+        read: &Remembered,
         model: &AuthModel,
-    ) -> Result<(), LoginError> {
+    ) -> Result<bool, LoginError> {
+        let kept = self.states.are_kept();
+        if kept && !self.states.is_still(user.id, read).await? {
+            return Ok(false);
+        }
         let tx = self.db.write().await?;
         let Some(user) = users::get(&*tx, user.id).await? else {
-            return Ok(());
+            return Ok(true);
         };
-        self.write(tx, user, (model, Said::Later), model.admin)
-            .await
-            .map(drop)
+        if let Some(state) = model.auth_state.as_ref().filter(|_| kept)
+            && !self.states.replace(&tx, user.id, read, state).await?
+        {
+            return Ok(false);
+        }
+        self.write(tx, user, model, model.admin).await?;
+        Ok(true)
     }
 }

@@ -2,6 +2,7 @@
 //! their login.
 
 use super::{Login, LoginError, LoginRefusal, NewSession, Newcomers};
+use crate::auth::auth_state::Remembered;
 use crate::auth::{AuthModel, AuthUnavailable, Refreshed};
 use crate::db::DbError;
 use crate::domain::login::Refusal;
@@ -31,24 +32,36 @@ impl Login {
         self.session(user).await
     }
 
-    /// What has become of a user, as the authenticator says with what was kept of the login. Somebody whom a rule on what a
-    /// provider says had let in, and now no rule does, is gone.
+    /// What has become of a user, as the authenticator says with what is kept of the login; and what that was. Somebody
+    /// whom a rule on what a provider says had let in, and now no rule does, is gone.
     ///
     /// # Errors
     /// When the database refuses or is gone; inside, when nobody can say.
     pub(in crate::auth) async fn asked_again(
         &self,
         user: &User,
+    ) -> Result<(Remembered, Result<Refreshed, AuthUnavailable>), DbError> {
+        let read = match self.states.are_kept() {
+            true => self.states.read(user).await?,
+            false => Remembered::default(),
+        };
+        let now = self.clock.now();
+        let said = self
+            .authenticator
+            .refresh_with(&user.name, read.state.as_ref(), now);
+        let said = match said.await {
+            Ok(Refreshed::New(model)) => self.judged_again(user, model).await?,
+            other => other,
+        };
+        Ok((read, said))
+    }
+
+    /// By the rules of now.
+    async fn judged_again(
+        &self,
+        user: &User,
+        model: AuthModel,
     ) -> Result<Result<Refreshed, AuthUnavailable>, DbError> {
-        let state = match self.states.are_kept() {
-            true => self.states.of(user).await?,
-            false => None,
-        };
-        let said = self.authenticator.refresh_with(&user.name, state.as_ref());
-        let model = match said.await {
-            Ok(Refreshed::New(model)) => model,
-            other => return Ok(other),
-        };
         let rules = self.rules.now();
         let policy = match rules.policy_for(&*self.authenticator).await {
             Ok(policy) => policy,

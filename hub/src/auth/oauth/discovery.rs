@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use url::Url;
 
-use super::id_token::{BadToken, Expected, Jwk, verify};
+use super::id_token::{BadToken, Expected, Jwk, Nonce, verify};
 use super::outbound::{Outbound, Trouble};
 use super::settings::Endpoints;
 
@@ -133,7 +133,7 @@ impl Discovery {
         &self,
         outbound: &Outbound,
         token: &str,
-        expected: (&str, &str, chrono::DateTime<chrono::Utc>),
+        expected: (&str, Nonce<'_>, chrono::DateTime<chrono::Utc>),
     ) -> Result<Map<String, Value>, NotProven> {
         let (audience, nonce, now) = expected;
         let expected = Expected {

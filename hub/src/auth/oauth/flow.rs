@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::exchange::{self, Login, TokenResponse};
+use super::id_token::Nonce;
 use super::person::Info;
 use super::settings::Endpoints;
 use super::{CALLBACK, OAuthUsers, Vendor, from_id_token, refusal};
@@ -47,6 +48,7 @@ impl OAuthUsers {
         Ok(PageAnswer::Away {
             to: to.into(),
             keep: Kept(keep),
+            login: state,
         })
     }
 
@@ -54,7 +56,7 @@ impl OAuthUsers {
     pub(super) async fn callback(&self, request: &PageRequest) -> Result<PageAnswer, Refused> {
         let service = &self.settings.service;
         let kept = request.kept.as_ref();
-        let kept = kept.ok_or_else(|| refusal::state("the browser began no login"))?;
+        let kept = kept.ok_or_else(|| refusal::state("the browser began no such login"))?;
         let remembered = |name: &str| kept.get(name).and_then(Value::as_str);
         let state = remembered("state").unwrap_or_default();
         // First of all: a link of somebody else must not even show an error of its choice.
@@ -72,6 +74,8 @@ impl OAuthUsers {
         let (None, Some(code)) = (error, code) else {
             return Err(refusal::sent_back(service, error));
         };
+        let turn = self.turns.login(request.from).await;
+        let _turn = turn.map_err(|_| refusal::busy(service))?;
         let callback = remembered("callback").and_then(|url| Url::parse(url).ok());
         let login = Login {
             state,
@@ -119,7 +123,7 @@ impl OAuthUsers {
                     let why = "no ID token; is \"openid\" in scope?".to_owned();
                     refusal::answer(service, why)
                 })?;
-                let nonce = login.nonce.unwrap_or_default();
+                let nonce = Nonce::Of(login.nonce.unwrap_or_default());
                 let expected = (self.settings.client_id.as_str(), nonce, now);
                 let proven = discovery.prove(&self.outbound, id, expected).await;
                 let proven = proven.map_err(|error| refusal::not_proven(service, &error))?;

@@ -36,7 +36,7 @@ impl GitHub {
         !self.organizations.is_empty()
     }
 
-    /// The address that is shown to nobody, if we may see it.
+    /// The address that is shown to nobody, if we may see it and GitHub has verified it; else that it has not.
     pub(super) async fn complete(
         &self,
         outbound: &Outbound,
@@ -55,11 +55,13 @@ impl GitHub {
         let said = outbound.get(&url, access(token)).await?.success()?.json()?;
         let addresses = said.as_array().map(Vec::as_slice).unwrap_or_default();
         let is = |address: &Value, what: &str| address.get(what) == Some(&Value::Bool(true));
-        let own = addresses
-            .iter()
-            .find(|address| is(address, "primary") && is(address, "verified"));
-        if let Some(own) = own.and_then(|own| own.get("email")) {
-            info.insert("email".to_owned(), own.clone());
+        let own = addresses.iter().find(|address| is(address, "primary"));
+        if let Some(own) = own {
+            let verified = is(own, "verified");
+            info.insert("email_verified".to_owned(), verified.into());
+            if let Some(address) = own.get("email").filter(|_| verified) {
+                info.insert("email".to_owned(), address.clone());
+            }
         }
         Ok(())
     }

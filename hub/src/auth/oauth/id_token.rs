@@ -41,6 +41,24 @@ pub enum BadToken {
     Expired,
 }
 
+/// What an ID token must say of the login that it belongs to.
+#[derive(Debug, Clone, Copy)]
+pub enum Nonce<'a> {
+    /// Of a login: this.
+    Of(&'a str),
+    /// Of a refresh: nothing, or what the token of the login said (OpenID Connect Core 1.0, section 12.2).
+    AsBefore(Option<&'a str>),
+}
+
+impl Nonce<'_> {
+    fn fits(self, said: Option<&str>) -> bool {
+        match self {
+            Self::Of(nonce) => said == Some(nonce),
+            Self::AsBefore(nonce) => said.is_none() || said == nonce,
+        }
+    }
+}
+
 /// What an ID token must say.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected<'a> {
@@ -49,7 +67,7 @@ pub struct Expected<'a> {
     /// For whom: our client id.
     pub audience: &'a str,
     /// For which login.
-    pub nonce: &'a str,
+    pub nonce: Nonce<'a>,
     /// When it is looked at.
     pub now: DateTime<Utc>,
 }
@@ -229,7 +247,9 @@ fn claims(claims: &Map<String, Value>, expected: &Expected<'_>) -> Result<(), Ba
     if later("nbf") {
         return Err(BadToken::Claim("nbf"));
     }
-    if text(claims, "nonce") != Some(expected.nonce) {
+    let nonce = claims.get("nonce").filter(|nonce| !nonce.is_null());
+    let said = nonce.and_then(Value::as_str);
+    if said.is_some() != nonce.is_some() || !expected.nonce.fits(said) {
         return Err(BadToken::Claim("nonce"));
     }
     match text(claims, "sub") {

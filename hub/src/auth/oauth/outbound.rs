@@ -1,5 +1,5 @@
-//! What is asked of a provider: bounded in time, size and number. No URL with its query, and nothing that was sent or
-//! answered, gets into an error.
+//! What is asked of a provider: bounded in time and size (and in number, by `turns`). No URL with its query, and nothing
+//! that was sent or answered, gets into an error.
 
 use std::time::Duration;
 
@@ -7,18 +7,12 @@ use oauth2::{HttpRequest, HttpResponse};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, LINK};
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
-use tokio::sync::Semaphore;
-use tokio::time::timeout;
 use url::Url;
 
 /// How long a provider may take to be reached.
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// How long a question may wait for its turn.
-const TURN: Duration = Duration::from_secs(15);
-/// How many questions are on their way at once: strangers can make the hub ask.
-const AT_ONCE: usize = 32;
 /// The longest answer, in bytes.
 const LONGEST: usize = 1 << 20;
 
@@ -28,6 +22,11 @@ pub(super) enum Trouble {
     /// Nobody answers.
     #[error("{host} does not answer: {why}")]
     Silent { host: String, why: String },
+    /// It cannot show that it is who it should be.
+    #[error(
+        "{host} shows a certificate that is not trusted ({why}): add its authority to those of this machine, or to the file that SSL_CERT_FILE names, or, only to try things out, set [OAuthenticator] validate_server_cert = false"
+    )]
+    Untrusted { host: String, why: String },
     /// The answer is not a success.
     #[error("{host} answers with status {status}")]
     Status { host: String, status: u16 },
@@ -94,7 +93,6 @@ impl Answer {
 pub(super) struct Outbound {
     /// Or why there is none.
     http: Result<Client, String>,
-    turns: Semaphore,
 }
 
 impl Outbound {
@@ -111,7 +109,6 @@ impl Outbound {
             .build();
         Self {
             http: built.map_err(|error| describe(&error)),
-            turns: Semaphore::new(AT_ONCE),
         }
     }
 
@@ -135,14 +132,16 @@ impl Outbound {
             why,
         };
         let http = self.http.as_ref().map_err(|why| silent(why.clone()))?;
-        let turn = timeout(TURN, self.turns.acquire()).await;
-        let Ok(Ok(_turn)) = turn else {
-            return Err(silent("too many logins at once".to_owned()));
-        };
         let request =
             reqwest::Request::try_from(request).map_err(|error| silent(describe(&error)))?;
         let sent = http.execute(request).await;
-        let mut reply = sent.map_err(|error| silent(describe(&error)))?;
+        let mut reply = sent.map_err(|error| match untrusted(&error) {
+            Some(why) => Trouble::Untrusted {
+                host: host.clone(),
+                why,
+            },
+            None => silent(describe(&error)),
+        })?;
         let mut body = Vec::new();
         while let Some(part) = reply
             .chunk()
@@ -178,6 +177,22 @@ impl Outbound {
 
 fn host(url: &Url) -> String {
     url.host_str().unwrap_or_default().to_owned()
+}
+
+/// What is wrong with the certificate, if that is what is wrong.
+fn untrusted(error: &reqwest::Error) -> Option<String> {
+    let mut cause: &(dyn std::error::Error + 'static) = error;
+    loop {
+        if let Some(rustls::Error::InvalidCertificate(why)) = cause.downcast_ref() {
+            return Some(why.to_string());
+        }
+        // An error of the system shows the cause of the one that it wraps, not that one.
+        let wrapped = cause.downcast_ref::<std::io::Error>();
+        cause = match wrapped.and_then(std::io::Error::get_ref) {
+            Some(wrapped) => wrapped,
+            None => cause.source()?,
+        };
+    }
 }
 
 /// What went wrong, without the URL: it may hold a token.

@@ -43,11 +43,19 @@ pub(super) fn scopes(token: &TokenResponse) -> Vec<String> {
 }
 
 /// Whether the provider has verified the address; `None` when it does not say.
-fn is_verified(info: &Info) -> Option<bool> {
-    let said = info
-        .get("email_verified")
-        .or_else(|| info.get("verified_email"))?;
-    Some(*said == json!(true) || *said == json!("true"))
+fn is_verified(provider: Provider, info: &Info) -> Option<bool> {
+    let said = ["email_verified", "verified_email"]
+        .iter()
+        .find_map(|name| info.get(*name));
+    // GitLab says when. Some let people in before they have confirmed the address.
+    let when = info
+        .get("confirmed_at")
+        .filter(|_| provider == Provider::GitLab);
+    match (said, when) {
+        (Some(said), _) => Some(*said == json!(true) || *said == json!("true")),
+        (None, Some(when)) => Some(!when.is_null()),
+        (None, None) => None,
+    }
 }
 
 /// Whether a text is one address and nothing else: no display name, no second `@`, nothing that cannot be seen.
@@ -68,9 +76,15 @@ pub(super) fn name(
     info: &Info,
 ) -> Result<String, Refused> {
     let (service, claim) = (&settings.service, settings.claim.as_str());
+    let by_address = claim == "email";
+    let said = is_verified(settings.provider, info);
     let name = match info.get(claim) {
         Some(Value::String(name)) if !name.is_empty() => name.clone(),
         Some(Value::Number(number)) => number.to_string(),
+        _ if by_address && said == Some(false) => {
+            let login = info.get("login").and_then(Value::as_str);
+            return Err(refusal::unverified(service, login.unwrap_or_default()));
+        }
         _ => {
             let keys: Vec<&str> = info.keys().map(String::as_str).collect();
             let why = format!(
@@ -80,12 +94,11 @@ pub(super) fn name(
             return Err(refusal::answer(service, why));
         }
     };
-    let by_address = claim == "email";
     if by_address && !is_address(&name) {
         let why = "the e-mail address is none".to_owned();
         return Err(refusal::barred(&settings.not_allowed, &name, why));
     }
-    let verified = match (settings.provider, is_verified(info)) {
+    let verified = match (settings.provider, said) {
         // Whoever speaks of these must say so.
         (Provider::Google, said) => said == Some(true),
         (Provider::Oidc, said) => !by_address || said == Some(true),

@@ -1,10 +1,15 @@
 //! Whether a login at a provider still holds: its access token is tried, then its refresh token. Source: oauthenticator
 //! 17.4's `refresh_user`; the rules on organizations, groups and verified addresses are looked at again, too.
+//!
+//! With OpenID Connect what is said now counts: a claim that is not said any more, such as groups, is gone.
 
+use chrono::{DateTime, Utc};
 use hub_types::names::Username;
 use serde_json::Value;
 
+use super::discovery::Discovery;
 use super::exchange::{self, TokenResponse};
+use super::id_token::{Nonce, unchecked};
 use super::outbound::Trouble;
 use super::person::Info;
 use super::settings::Endpoints;
@@ -25,6 +30,7 @@ impl OAuthUsers {
         &self,
         name: &Username,
         state: Option<&Value>,
+        now: DateTime<Utc>,
     ) -> Result<Refreshed, AuthUnavailable> {
         let Some(state) = state else {
             let why = "nothing is kept of it: they have to log in again";
@@ -41,11 +47,11 @@ impl OAuthUsers {
         let token = state.get("token_response").and_then(Value::as_object);
         let mut asked = Asked::Over;
         if let Some(token) = token.filter(|_| endpoints.userdata.is_some()) {
-            asked = self.asked(&endpoints, token.clone(), state).await?;
+            asked = self.asked(&endpoints, token.clone(), (state, now)).await?;
         }
         if let (Asked::Over, Some(old)) = (&asked, refresh_token(state)) {
             asked = match self.renewed(&endpoints, (old, state)).await? {
-                Ok(token) => match self.asked(&endpoints, token.clone(), state).await {
+                Ok(token) => match self.asked(&endpoints, token.clone(), (state, now)).await {
                     Ok(asked) => asked,
                     // Whatever comes next: the token before may be good for nothing any more.
                     Err(unavailable) => {
@@ -93,7 +99,12 @@ impl OAuthUsers {
         tracing::error!("{name} has new tokens, and is not asked about: {unavailable}");
         let known = state.get(self.settings.state_key);
         let info = known.and_then(Value::as_object).cloned();
-        let kept = person::state(&self.settings, token, &info.unwrap_or_default());
+        let mut token = token.clone();
+        // The one that was proven, not one that perhaps was not.
+        if let Some(proven) = id_token(state) {
+            token.insert("id_token".to_owned(), proven.into());
+        }
+        let kept = person::state(&self.settings, &token, &info.unwrap_or_default());
         Refreshed::Tokens(Value::Object(kept))
     }
 
@@ -102,41 +113,79 @@ impl OAuthUsers {
         &self,
         endpoints: &Endpoints,
         token: TokenResponse,
-        state: &Value,
+        (state, now): (&Value, DateTime<Utc>),
     ) -> Result<Asked, AuthUnavailable> {
-        if endpoints.userdata.is_none() {
-            // With OpenID Connect an answer to a refresh may leave out what was proven before.
-            let before = state
-                .get(self.settings.state_key)
-                .and_then(Value::as_object);
-            let info = match (&self.vendor, before) {
-                (Vendor::Oidc(_), Some(before)) => Ok(before.clone()),
-                _ => from_id_token(&token, &self.settings.client_id),
-            };
-            let info = info.map_err(AuthUnavailable)?;
-            return Ok(Asked::Known(Box::new((token, info))));
-        }
-        match self.userdata(endpoints, &token).await {
-            Ok(info) => Ok(self.same_person(token, info, state)),
-            Err(error) if error.is_refusal() => Ok(Asked::Over),
-            Err(error) => Err(AuthUnavailable(error.to_string())),
-        }
+        let more = match endpoints.userdata {
+            None => None,
+            Some(_) => match self.userdata(endpoints, &token).await {
+                Ok(info) => Some(info),
+                Err(error) if error.is_refusal() => return Ok(Asked::Over),
+                Err(error) => return Err(AuthUnavailable(error.to_string())),
+            },
+        };
+        let info = match (&self.vendor, more) {
+            (Vendor::Oidc(discovery), more) => {
+                let before = state.get(self.settings.state_key);
+                let Some(before) = before.and_then(Value::as_object) else {
+                    return Ok(Asked::Over);
+                };
+                let signed = match new_id_token(&token, state) {
+                    Some(id) => Some(self.proven_again(discovery, id, (before, now)).await?),
+                    None => None,
+                };
+                let same = |info: &Info| info.get("sub") == before.get("sub");
+                if !signed.iter().chain(&more).all(same) {
+                    return Ok(Asked::Over);
+                }
+                let proven = id_token(state).and_then(|id| unchecked(id).ok());
+                let proven = proven.unwrap_or_else(|| before.clone());
+                self.said_now(more, signed, (proven, before))
+            }
+            (_, Some(info)) => info,
+            (_, None) => {
+                from_id_token(&token, &self.settings.client_id).map_err(AuthUnavailable)?
+            }
+        };
+        Ok(Asked::Known(Box::new((token, info))))
     }
 
-    /// With OpenID Connect: what was proven at the login, with what is said now of the same person.
-    fn same_person(&self, token: TokenResponse, info: Info, state: &Value) -> Asked {
-        let before = state
-            .get(self.settings.state_key)
-            .and_then(Value::as_object);
-        match (&self.vendor, before) {
-            (Vendor::Oidc(_), Some(before)) if info.get("sub") == before.get("sub") => {
-                let mut whole = before.clone();
-                whole.extend(info);
-                Asked::Known(Box::new((token, whole)))
+    /// The claims of an ID token that came with a refresh.
+    async fn proven_again(
+        &self,
+        discovery: &Discovery,
+        id: &str,
+        (before, now): (&Info, DateTime<Utc>),
+    ) -> Result<Info, AuthUnavailable> {
+        let nonce = Nonce::AsBefore(before.get("nonce").and_then(Value::as_str));
+        let expected = (self.settings.client_id.as_str(), nonce, now);
+        let proven = discovery.prove(&self.outbound, id, expected).await;
+        proven.map_err(|error| AuthUnavailable(error.to_string()))
+    }
+
+    /// With OpenID Connect: what is said of somebody now, when asked (`more`) and `signed`, if it is. What was `proven` at the
+    /// login stands where nothing is signed now. A token of a refresh may leave out who it is (OpenID Connect Core 1.0,
+    /// section 12.2): that is as `before`.
+    fn said_now(
+        &self,
+        more: Option<Info>,
+        signed: Option<Info>,
+        (proven, before): (Info, &Info),
+    ) -> Info {
+        let mut whole: Info = match (more, signed) {
+            // What is signed wins, as at the login; but what is old does not win over what is new.
+            (more, Some(signed)) => more.into_iter().flatten().chain(signed).collect(),
+            (more, None) => proven
+                .into_iter()
+                .chain(more.into_iter().flatten())
+                .collect(),
+        };
+        let own = self.settings.claim.as_str();
+        for name in [own, "nonce", "email_verified", "verified_email"] {
+            if let (None, Some(value)) = (whole.get(name), before.get(name)) {
+                whole.insert(name.to_owned(), value.clone());
             }
-            (Vendor::Oidc(_), _) => Asked::Over,
-            _ => Asked::Known(Box::new((token, info))),
         }
+        whole
     }
 
     async fn known(
@@ -160,6 +209,17 @@ impl OAuthUsers {
 fn refresh_token(state: &Value) -> Option<&str> {
     let token = state.get("refresh_token").and_then(Value::as_str);
     token.filter(|token| !token.is_empty())
+}
+
+/// The ID token that was proven last.
+fn id_token(state: &Value) -> Option<&str> {
+    state.get("token_response")?.get("id_token")?.as_str()
+}
+
+/// The ID token of an answer, if it is another than before.
+fn new_id_token<'a>(token: &'a TokenResponse, state: &Value) -> Option<&'a str> {
+    let id = token.get("id_token").and_then(Value::as_str);
+    id.filter(|id| id_token(state) != Some(id))
 }
 
 /// A provider that gives no other refresh token leaves the old one good, and one that says nothing of scopes has left them

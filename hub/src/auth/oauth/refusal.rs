@@ -15,9 +15,9 @@ fn refused(fault: Fault, text: String, why: String) -> Refused {
     }
 }
 
-/// The browser did not begin this login, or too long ago, or began another since.
+/// The browser did not begin this login, or too long ago, or has ended it already.
 pub(super) fn state(why: &str) -> Refused {
-    let text = "This sign-in was not begun in this browser, or too long ago, or another was begun since. Sign in again.";
+    let text = "This sign-in was not begun in this browser, or too long ago, or it is over already. Sign in again.";
     refused(Fault::Request, text.to_owned(), why.to_owned())
 }
 
@@ -44,6 +44,13 @@ pub(super) fn sent_back(service: &str, error: Option<&str>) -> Refused {
     }
 }
 
+/// The provider was not asked: too many are asked about already.
+pub(super) fn busy(service: &str) -> Refused {
+    let text =
+        format!("Too many people sign in with {service} right now. Reload this page in a moment.");
+    refused(Fault::Busy, text, "too many logins at once".to_owned())
+}
+
 fn away(service: &str, why: String) -> Refused {
     let text = format!("{service} does not answer right now. Try again in a moment.");
     refused(Fault::Away, text, why)
@@ -53,6 +60,12 @@ fn away(service: &str, why: String) -> Refused {
 pub(super) fn trouble(service: &str, trouble: &Trouble) -> Refused {
     match trouble {
         Trouble::Silent { .. } => away(service, trouble.to_string()),
+        Trouble::Untrusted { .. } => {
+            let text = format!(
+                "This hub does not trust the certificate of {service}, and has asked nothing there. Tell the administrator of this hub."
+            );
+            refused(Fault::Answer, text, trouble.to_string())
+        }
         Trouble::Status { status, .. } if *status >= 500 || *status == 429 => {
             away(service, trouble.to_string())
         }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hub_types::secret::Token;
 use url::Url;
 
+use crate::auth::groups_named;
 use crate::config::{Accounts, Config, Provider, TokenGoes};
 
 /// Where a provider is asked.
@@ -83,8 +84,8 @@ impl Settings {
             groups_key: auth
                 .manage_groups
                 .then(|| groups_key(config, kind.state_key)),
-            allowed_groups: oauth.allowed_groups.clone(),
-            admin_groups: oauth.admin_groups.clone(),
+            allowed_groups: groups_named(&oauth.allowed_groups),
+            admin_groups: groups_named(&oauth.admin_groups),
             allowed_scopes: oauth.allowed_scopes.clone(),
             allow_all: config.allow_all(),
             kept: auth.enable_auth_state,

@@ -6,7 +6,8 @@ use hub_types::names::ServerName;
 use super::*;
 use crate::config::DbUrl;
 use crate::db::servers::{NewServer, ServerChange};
-use crate::db::{groups, last_activity, servers, testing};
+use crate::db::{groups, last_activity, roles, servers, testing};
+use crate::domain::server::ServerRef;
 
 /// Users with every mixture of what can be asked for.
 const USERS: u32 = 48;
@@ -268,4 +269,46 @@ async fn pages_are_read_from_an_index() {
             }
         }
     }
+}
+
+/// What is kept of logins can be long, and is wanted by few: nothing but what asks for it reads it.
+#[tokio::test]
+async fn nobody_reads_what_is_kept_of_logins_beside() {
+    let db = testing::empty().await;
+    let known = registered(&db).await;
+    let (first, tx) = (&known[2].user, db.write().await.unwrap());
+    set_auth_state(&tx, first.id, Some(vec![7; 1000]))
+        .await
+        .unwrap();
+    // Whoever reads the column from now on fails.
+    let renamed = "ALTER TABLE users RENAME COLUMN auth_state TO gone";
+    tx.execute_unprepared(renamed).await.unwrap();
+    tx.commit().await.unwrap();
+    let c = db.read();
+    assert!(auth_state(c, first.id).await.is_err());
+    let name = first.name.as_str();
+    assert_eq!(find(c, name).await.unwrap().as_ref(), Some(first));
+    assert_eq!(get(c, first.id).await.unwrap().as_ref(), Some(first));
+    assert!(!admins(c).await.unwrap().is_empty());
+    let named = UserFilter {
+        name_contains: Some("user".to_owned()),
+        order: UserOrder::LastActivity,
+        ..UserFilter::default()
+    };
+    for filter in [UserFilter::default(), named] {
+        let page = page(&db, &filter, 0, 10).await.unwrap();
+        assert_eq!(page.users.len(), 10);
+    }
+    assert!(
+        !groups::snapshot(c)
+            .await
+            .unwrap()
+            .of_user("User_29")
+            .is_empty()
+    );
+    let at = ServerRef::new(first.name.clone(), ServerName::default_server());
+    let server = servers::find(c, &at).await.unwrap().unwrap();
+    assert_eq!(server.at, at);
+    assert_eq!(servers::of_users(c, &[first.id]).await.unwrap().len(), 1);
+    roles::holders(c, "nobody").await.unwrap();
 }

@@ -52,14 +52,19 @@ pub(super) fn contract(
             cpu_limit: spawner.cpu_limit,
             cpu_guarantee: spawner.cpu_guarantee,
         },
-        notebook_dir: spawner.notebook_dir.clone().unwrap_or_default(),
-        default_url: spawner.default_url.clone().unwrap_or_default(),
+        notebook_dir: template(spawner.notebook_dir.as_deref()),
+        default_url: template(spawner.default_url.as_deref()),
         debug: spawner.debug,
         disable_user_config: spawner.disable_user_config,
         environment: spawner.environment.clone(),
         subdomain: deps.addresses.user_origin(&server.user),
         ..ServerContract::new(token, server.user.clone(), server.name.clone(), listen)
     }
+}
+
+/// A text that may hold `{username}`, which was `%U` up to JupyterHub 0.8.
+fn template(text: Option<&str>) -> String {
+    text.unwrap_or_default().replace("%U", "{username}")
 }
 
 /// What bare filters stand for in scopes of a server. They are resolved here, not expanded: any catalogue will do.

@@ -8,7 +8,7 @@ use super::stand_in::StandIn;
 use super::{hub, log_in};
 use crate::harness::{Hub, Reply};
 
-fn keep(config: &mut Config) {
+pub(super) fn keep(config: &mut Config) {
     config.authenticator.enable_auth_state = true;
     config.authenticator.admin_users = ["captain".to_owned()].into();
     config.crypt_keeper.keys = vec![CryptKey::parse(&"5a".repeat(32)).unwrap()];
@@ -22,7 +22,7 @@ fn of_crew(config: &mut Config) {
 const MEMBER: &str = "/api/v3/orgs/ship/teams/crew/members/mal";
 
 /// What the API says is kept of a user.
-async fn state(hub: &Hub, user: &str) -> Value {
+pub(super) async fn state(hub: &Hub, user: &str) -> Value {
     let token = hub
         .token("captain", &["admin:auth_state", "read:users:name"])
         .await;
@@ -37,7 +37,7 @@ async fn state(hub: &Hub, user: &str) -> Value {
 }
 
 /// The home page, for the browser that has logged in.
-async fn home(hub: &Hub, login: &Reply) -> u16 {
+pub(super) async fn home(hub: &Hub, login: &Reply) -> u16 {
     let cookies: Vec<String> = ["jupyterhub-hub-login", "jupyterhub-session-id"]
         .iter()
         .map(|name| format!("{name}={}", login.cookie(name).unwrap()))
@@ -145,4 +145,97 @@ async fn nothing_is_kept_unless_that_is_wanted() {
     assert_eq!(state(&off, "mal").await, Value::Null);
     off.clock.advance(TimeDelta::seconds(301));
     assert_eq!(home(&off, &login).await, 200, "nobody is asked again");
+}
+
+/// A provider that nobody can ask who somebody is: what it says stands in its ID tokens, and a refresh brings another.
+#[tokio::test]
+async fn an_openid_login_is_refreshed_by_the_id_token_that_comes_with_it() {
+    let at = StandIn::start(json!({"sub": "u-7"})).await;
+    let of_crew = json!({"preferred_username": "mal", "groups": ["crew"]});
+    at.change(|world| {
+        world.has_userinfo = false;
+        world.proves_again = true;
+        world.claims = of_crew.clone();
+    });
+    let hub = hub(Provider::Oidc, &at, |config| {
+        keep(config);
+        config.authenticator.manage_groups = true;
+        config.oauth.allowed_groups = ["crew".to_owned()].into();
+    })
+    .await;
+    let login = log_in(&hub, &at).await.expect(302);
+    let later = async |claims: Value| {
+        hub.clock.advance(TimeDelta::seconds(301));
+        at.change(|world| {
+            world.now = hub_now(&hub);
+            world.claims = claims;
+        });
+        home(&hub, &login).await
+    };
+    let nonce = state(&hub, "mal").await["oidc_user"]["nonce"].clone();
+    assert_eq!(later(of_crew.clone()).await, 200);
+    let kept = state(&hub, "mal").await;
+    assert_eq!(
+        kept["oidc_user"]["nonce"], nonce,
+        "for the refresh after this"
+    );
+    // A token that proves nothing changes nothing, but the tokens that came with it are kept.
+    for bad in [
+        json!({"aud": "other"}),
+        json!({"nonce": "other"}),
+        json!({"exp": 0}),
+    ] {
+        assert_eq!(later(bad).await, 200);
+        assert_eq!(state(&hub, "mal").await["oidc_user"], kept["oidc_user"]);
+    }
+    assert_ne!(
+        state(&hub, "mal").await["refresh_token"],
+        kept["refresh_token"]
+    );
+    // No member any more, whether no groups are said or others; and one again.
+    for gone in [json!([]), json!(["passengers"]), Value::Null] {
+        let claims = json!({"preferred_username": "mal", "groups": gone});
+        assert_eq!(later(claims).await, 302, "{gone}");
+        assert_eq!(
+            later(of_crew.clone()).await,
+            302,
+            "whoever is gone logs in again"
+        );
+        let again = log_in(&hub, &at).await.expect(302);
+        assert_eq!(home(&hub, &again).await, 200);
+    }
+    // One that says nothing of who it is leaves that as it was.
+    assert_eq!(later(json!({"groups": ["crew"]})).await, 200);
+    assert_eq!(
+        state(&hub, "mal").await["oidc_user"]["preferred_username"],
+        "mal"
+    );
+    assert_eq!(
+        later(json!({"sub": "u-8", "groups": ["crew"]})).await,
+        302,
+        "somebody else"
+    );
+}
+
+/// What is not said any more does not count any more.
+#[tokio::test]
+async fn groups_that_a_provider_leaves_out_are_gone() {
+    let person = json!({"sub": "u-7", "preferred_username": "mal", "groups": ["crew"]});
+    let at = StandIn::start(person).await;
+    let hub = hub(Provider::Oidc, &at, |config| {
+        keep(config);
+        config.authenticator.manage_groups = true;
+        config.oauth.allowed_groups = ["crew".to_owned()].into();
+    })
+    .await;
+    let login = log_in(&hub, &at).await.expect(302);
+    hub.clock.advance(TimeDelta::seconds(301));
+    assert_eq!(home(&hub, &login).await, 200);
+    at.change(|world| world.person.as_object_mut().unwrap().remove("groups"));
+    hub.clock.advance(TimeDelta::seconds(301));
+    assert_eq!(home(&hub, &login).await, 302);
+}
+
+fn hub_now(hub: &Hub) -> i64 {
+    hub.state.clock.now().timestamp()
 }

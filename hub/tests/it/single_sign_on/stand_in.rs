@@ -34,8 +34,16 @@ pub(crate) struct World {
     pub(crate) denies: bool,
     /// Nothing but the login works.
     pub(crate) down: bool,
+    /// Whether it has verified the address of whoever logs in, where it tells only when asked for addresses (GitHub).
+    pub(crate) verified: bool,
+    /// It takes codes, and never says what they are worth.
+    pub(crate) hangs: bool,
     /// What ID tokens say beside, or otherwise.
     pub(crate) claims: Value,
+    /// Whether it describes a place where one can ask who somebody is (OpenID Connect).
+    pub(crate) has_userinfo: bool,
+    /// Whether a refresh brings an ID token.
+    pub(crate) proves_again: bool,
     /// The hub's time, for ID tokens.
     pub(crate) now: i64,
     /// The key that signs, and its name.
@@ -85,7 +93,11 @@ impl StandIn {
             members: BTreeMap::new(),
             denies: false,
             down: false,
+            verified: true,
+            hangs: false,
             claims: json!({}),
+            has_userinfo: true,
+            proves_again: false,
             now: 0,
             key: (new_key(), "first".to_owned()),
             codes: BTreeMap::new(),
@@ -134,9 +146,15 @@ async fn answer(
     body: Bytes,
 ) -> Response {
     let issuer = stand_in.issuer();
-    let mut world = stand_in.world.lock().unwrap();
     let path = uri.path().to_owned();
-    world.asked.push(format!("{method} {path}"));
+    let hangs = stand_in.change(|world| {
+        world.asked.push(format!("{method} {path}"));
+        world.hangs && path == "/token"
+    });
+    if hangs {
+        std::future::pending::<()>().await;
+    }
+    let mut world = stand_in.world.lock().unwrap();
     let query = pairs(uri.query().unwrap_or_default());
     let form = pairs(std::str::from_utf8(&body).unwrap());
     match path.as_str() {
@@ -149,7 +167,9 @@ async fn answer(
         "/oauth/token" | "/oauth2/v4/token" | "/token" => {
             world.token(&form, &headers, &issuer, 400)
         }
-        "/.well-known/openid-configuration" => json_of(200, &described(&issuer)),
+        "/.well-known/openid-configuration" => {
+            json_of(200, &described(&issuer, world.has_userinfo))
+        }
         "/jwks" => json_of(
             200,
             &json!({"keys": [{"kty": "RSA", "n": 7}, world.public_key()]}),
@@ -158,12 +178,13 @@ async fn answer(
     }
 }
 
-fn described(issuer: &str) -> Value {
+fn described(issuer: &str, has_userinfo: bool) -> Value {
+    let userinfo = has_userinfo.then(|| format!("{issuer}/me"));
     json!({
         "issuer": issuer,
         "authorization_endpoint": format!("{issuer}/authorize"),
         "token_endpoint": format!("{issuer}/token"),
-        "userinfo_endpoint": format!("{issuer}/me"),
+        "userinfo_endpoint": userinfo,
         "jwks_uri": format!("{issuer}/jwks"),
     })
 }
@@ -236,7 +257,8 @@ impl World {
             "scope": self.scope,
             "refresh_token": refresh,
         });
-        if nonce.is_some() {
+        let renewed = self.proves_again && of("grant_type") == "refresh_token";
+        if nonce.is_some() || renewed {
             said["id_token"] = self.id_token(issuer, nonce.as_deref()).into();
         }
         json_of(200, &said)
@@ -244,9 +266,12 @@ impl World {
 
     fn id_token(&self, issuer: &str, nonce: Option<&str>) -> String {
         let mut claims = json!({
-            "iss": issuer, "aud": CLIENT, "sub": self.person["sub"], "nonce": nonce,
+            "iss": issuer, "aud": CLIENT, "sub": self.person["sub"],
             "iat": self.now, "exp": self.now + 300,
         });
+        if let Some(nonce) = nonce {
+            claims["nonce"] = nonce.into();
+        }
         for (name, value) in self.claims.as_object().unwrap() {
             claims[name] = value.clone();
         }
@@ -280,7 +305,7 @@ impl World {
                 200,
                 &json!([
                     {"email": "old@ship.example", "primary": false, "verified": true},
-                    {"email": "mal@ship.example", "primary": true, "verified": true},
+                    {"email": "mal@ship.example", "primary": true, "verified": self.verified},
                 ]),
             ),
             "/api/v3/user/teams" if page.is_empty() => {

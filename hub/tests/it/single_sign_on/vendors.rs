@@ -6,7 +6,7 @@ use hub_types::secret::Token;
 use serde_json::{Value, json};
 
 use super::stand_in::{StandIn, World};
-use super::{allow_all, assert_out, hub, log_in};
+use super::{allow_all, assert_out, hub, log_in, remembered};
 
 /// What came of a login: who is in, and whether as an administrator; or the status, and a part of what is said.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,11 +48,8 @@ async fn run(provider: Provider, person: &Value, rows: &[Row]) {
             }
         }
         // Either way, what was remembered has been used up.
-        assert_eq!(
-            reply.cookie("oauthenticator-state").as_deref(),
-            Some(""),
-            "{case}"
-        );
+        let value = remembered(&reply).map(|(_, value)| value);
+        assert_eq!(value.as_deref(), Some(""), "{case}");
     }
 }
 

@@ -89,7 +89,7 @@ impl Signer {
 const EXPECTED: Expected<'_> = Expected {
     issuer: "https://id.example",
     audience: "hub",
-    nonce: "n0nce",
+    nonce: Nonce::Of("n0nce"),
     now: DateTime::UNIX_EPOCH,
 };
 
@@ -225,4 +225,26 @@ fn every_claim_is_looked_at() {
     };
     let token = signer.sign(&json!({"alg": "EdDSA"}), &good());
     assert_eq!(verify(&token, &keys, &later), Err(BadToken::Expired));
+}
+
+#[test]
+fn a_token_of_a_refresh_says_nothing_of_the_login_or_the_same() {
+    let signer = Signer::ed();
+    let keys = keys(&[signer.public("own")]);
+    let wrong = Some(BadToken::Claim("nonce"));
+    for (said, before, expected) in [
+        (json!("n0nce"), Some("n0nce"), None),
+        (Value::Null, Some("n0nce"), None),
+        (Value::Null, None, None),
+        (json!("other"), Some("n0nce"), wrong.clone()),
+        (json!("n0nce"), None, wrong.clone()),
+        (json!(7), Some("n0nce"), wrong),
+    ] {
+        let mut claims = good();
+        claims["nonce"] = said;
+        let token = signer.sign(&json!({"alg": "EdDSA"}), &claims);
+        let nonce = Nonce::AsBefore(before);
+        let found = verify(&token, &keys, &Expected { nonce, ..EXPECTED });
+        assert_eq!(found.err(), expected, "{claims} {before:?}");
+    }
 }

@@ -79,6 +79,30 @@ fn what_somebody_is_called() {
             json!({"email": "mal@ship.example"}),
             Ok("mal@ship.example"),
         ),
+        (
+            Provider::GitLab,
+            true,
+            json!({"email": "mal@ship.example", "confirmed_at": "2012-05-23T09:05:22Z"}),
+            Ok("mal@ship.example"),
+        ),
+        (
+            Provider::GitLab,
+            true,
+            json!({"email": "mal@ship.example", "confirmed_at": null}),
+            person,
+        ),
+        (
+            Provider::GitHub,
+            true,
+            json!({"login": "mal", "email": null, "email_verified": false}),
+            person,
+        ),
+        (
+            Provider::GitHub,
+            true,
+            json!({"login": "mal", "email": null}),
+            answer,
+        ),
         (Provider::Generic, true, mail(json!(false)), person),
         (Provider::Generic, true, mail(json!("no")), person),
         (Provider::Generic, true, json!({"email": "mal"}), person),
@@ -232,5 +256,20 @@ fn what_is_kept_and_where_groups_are_in_it() {
         "no.such",
     ] {
         assert!(found(nothing).is_empty(), "{nothing}");
+    }
+}
+
+#[test]
+fn a_blank_group_is_no_rule() {
+    let blank = || ["".to_owned(), " ".to_owned()].into();
+    let settings = settings(Provider::Generic, |config| {
+        config.oauth.admin_groups = blank();
+        config.oauth.allowed_groups = blank();
+    });
+    let token = object(json!({}));
+    for own in [["".to_owned()], ["crew".to_owned()]] {
+        let own = own.into();
+        assert_eq!(admin(&settings, Some(&own)), None, "administrators stay");
+        assert!(!allowed(&settings, &token, Some(&own)));
     }
 }

@@ -78,7 +78,7 @@ fn filled_in(config: &Config, state: &mut State) {
     let (folder, page) = (old(&spawner.notebook_dir), old(&spawner.default_url));
     for (name, found) in [("notebook_dir", folder), ("default_url", page)] {
         if found {
-            let message = "holds %U, which nothing fills in any more; write {username}";
+            let message = "holds %U, an old way of writing the user's name; write {username}";
             state.warn("Spawner", name, message);
         }
     }
