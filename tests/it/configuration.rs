@@ -133,8 +133,9 @@ async fn check_config_says_whether_the_hub_would_start() {
     .await;
     assert_eq!(exit.status.code(), Some(64), "{}", exit.output);
     assert!(
-        exit.output
-            .contains("error: [JupyterHub] pid_file /nowhere/pid: its folder"),
+        exit.output.contains(
+            "error: --JupyterHub.pid_file: [JupyterHub] pid_file /nowhere/pid: its folder"
+        ),
         "{}",
         exit.output
     );
