@@ -3,8 +3,8 @@
 //! Reads take any connection ([`Db::read`]); writes go through a [`Tx`], which is rolled back unless it is committed.
 //! There is one writer at a time, whatever the database: SQLite's transactions begin `IMMEDIATE`, those of servers with a
 //! lock, so that none fails half-way, and what it has looked up still holds when it commits. Writers to a file that wait for
-//! each other share a commit (`group_commit`): what one has written, the next one's transaction sees, and [`Db::read`] does not
-//! before the disk has it. Look-ups return `Option`:
+//! each other share a commit (`group_commit`): what one has written, the next one's transaction sees, and [`Db::read`] only once
+//! the disk has it; who learns of it in a transaction that is dropped finds it with [`Db::read`], too. Look-ups return `Option`:
 //! what absence means is the caller's business.
 //!
 //! SQLite, PostgreSQL and MariaDB (MySQL) are served by the same queries; what they say differently is in `dialect`.
@@ -123,10 +123,12 @@ impl Db {
             found => schema::refuse_old(found)?,
         }
         let health = pools.health(url);
+        let writers = Writers::default();
+        let shared = (!health.is_of_server()).then(|| writers.clone());
         Ok(Self {
-            readers: Bounded::each(pools.readers(), health.clone()),
+            readers: Bounded::each(pools.readers(), health.clone(), shared),
             writer: pools.writer(),
-            writers: Writers::default(),
+            writers,
             health,
             commits: Arc::default(),
             register: Register::default(),

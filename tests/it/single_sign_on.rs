@@ -239,7 +239,7 @@ async fn a_login_at_a_real_openid_provider_is_renewed_until_its_grant_is_taken_b
         .await;
         assert_ne!(new["refresh_token"], last["refresh_token"], "it is rotated");
         assert_ne!(new["id_token"], last["id_token"], "and proven again");
-        assert_eq!(new["oidc_user"]["sub"], "id-of-zoe");
+        assert_eq!(new["oidc_user"]["sub"], "zoe");
         seen.push(new);
     }
     // Who leaves the group is out; a login after they have come back holds for the tabs that were out, too.

@@ -19,7 +19,7 @@ let groups = { zoe: ['crew'] };
 const findAccount = (_, id) => ({
   accountId: id,
   claims: () => ({
-    sub: `id-of-${id}`,
+    sub: id,
     preferred_username: id,
     email: `${id}@ship.example`,
     email_verified: id !== 'jayne',

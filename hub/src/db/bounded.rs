@@ -16,7 +16,7 @@ use sea_orm::{
 use tokio::time::timeout;
 
 use super::connect::{ACQUIRE, BUSY_TIMEOUT};
-use super::group_commit::Spoilt;
+use super::group_commit::{Spoilt, Writers};
 use super::place::Place;
 use super::{DbError, error};
 
@@ -164,16 +164,20 @@ pub struct Bounded<C> {
     begun: bool,
     /// Set when a statement fails in a way that may have undone more than itself.
     spoilt: Option<Spoilt>,
+    /// Who may have told of what is not there for readers yet.
+    writers: Option<Writers>,
 }
 
 impl<C> Bounded<C> {
-    /// Each statement stands for itself: none is begun while the server is away.
-    pub(super) fn each(inner: C, health: Health) -> Self {
+    /// Each statement stands for itself: none is begun while the server is away, and it sees all that the `writers` have told
+    /// anybody.
+    pub(super) fn each(inner: C, health: Health, writers: Option<Writers>) -> Self {
         Self {
             inner: Arc::new(inner),
             health,
             begun: false,
             spoilt: None,
+            writers,
         }
     }
 
@@ -184,6 +188,7 @@ impl<C> Bounded<C> {
             health,
             begun: true,
             spoilt,
+            writers: None,
         }
     }
 
@@ -197,6 +202,9 @@ impl<C> Bounded<C> {
 
     async fn run<T>(&self, work: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
         if !self.begun {
+            if let Some(writers) = &self.writers {
+                writers.settled().await;
+            }
             return self.health.begin(work).await;
         }
         let done = self.health.go_on(work).await;
@@ -216,6 +224,7 @@ impl<C> Clone for Bounded<C> {
             health: self.health.clone(),
             begun: self.begun,
             spoilt: self.spoilt.clone(),
+            writers: self.writers.clone(),
         }
     }
 }

@@ -5,7 +5,8 @@
 //! all that have written since. Where nobody waits that is the same writer, at once.
 //!
 //! Each writer has a savepoint of its own: what it drops is undone, and nothing else. Nobody hears "done" before the disk has
-//! it. An error that may have undone more than one statement (a full disk, an unreadable file) ends the whole group: all of it
+//! it. Who has only looked, and goes without a commit, may tell of what the group has written: so the group ends with it, and
+//! [`Writers::settled`] lets no reader miss what was told. An error that may have undone more than one statement (a full disk, an unreadable file) ends the whole group: all of it
 //! is undone, and each of its writers hears of that error.
 
 use std::sync::{Arc, OnceLock};
@@ -14,7 +15,7 @@ use sea_orm::{
     ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode,
     TransactionOptions, TransactionTrait as _,
 };
-use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
+use tokio::sync::{Mutex, OwnedMutexGuard, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
 use super::bounded::{TURN, ending, late, whole};
@@ -32,8 +33,20 @@ type Done = Result<(), DbErr>;
 pub(super) type Spoilt = Arc<OnceLock<DbErr>>;
 
 /// The queue of those who write to a file.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Writers(Arc<Mutex<Group>>);
+#[derive(Debug, Clone)]
+pub(super) struct Writers {
+    group: Arc<Mutex<Group>>,
+    seen: watch::Receiver<bool>,
+}
+
+impl Default for Writers {
+    fn default() -> Self {
+        let group = Group::default();
+        let seen = group.seen.subscribe();
+        let group = Arc::new(Mutex::new(group));
+        Self { group, seen }
+    }
+}
 
 /// Who has written since the last commit.
 #[derive(Debug, Default)]
@@ -42,6 +55,8 @@ struct Group {
     open: Option<DatabaseTransaction>,
     /// Those who wait for the commit.
     members: Vec<oneshot::Sender<Done>>,
+    /// Whether somebody who did not commit has seen what they have written.
+    seen: watch::Sender<bool>,
 }
 
 impl Group {
@@ -81,6 +96,7 @@ impl Group {
     }
 
     fn tell(&mut self, done: &Done) {
+        self.seen.send_replace(false);
         for member in self.members.drain(..) {
             // Who does not listen any more has no use for it.
             let _ = member.send(done.clone());
@@ -113,14 +129,25 @@ impl Writers {
         writer: &DatabaseConnection,
     ) -> Result<(DatabaseTransaction, Turn), DbErr> {
         let until = Instant::now() + TURN;
-        let group = timeout_at(until, Arc::clone(&self.0).lock_owned());
+        let group = timeout_at(until, Arc::clone(&self.group).lock_owned());
         let mut turn = Turn::new(group.await.map_err(|_| late())?);
+        if *turn.group.seen.borrow() {
+            // Its members hear how it went.
+            let _ = turn.group.commit().await;
+        }
         if turn.group.open.is_none() {
             let open = timeout_at(until, turn.group.open(writer));
             open.await.unwrap_or_else(|_| Err(late()))?;
         }
         let own = turn.group.join().await?;
         Ok((own, turn))
+    }
+
+    /// Waits until whatever was seen by somebody who did not commit is there for readers, or undone: one of those who
+    /// wait for the commit is next.
+    pub(super) async fn settled(&self) {
+        // An error would say that the writers are gone, and all they have told with them.
+        let _ = self.seen.clone().wait_for(|seen| !seen).await;
     }
 }
 
@@ -129,6 +156,8 @@ impl Writers {
 pub(super) struct Turn {
     group: OwnedMutexGuard<Group>,
     spoilt: Spoilt,
+    /// Whether it waits for the commit of the group.
+    waits: bool,
 }
 
 impl Turn {
@@ -136,6 +165,7 @@ impl Turn {
         Self {
             group,
             spoilt: Arc::default(),
+            waits: false,
         }
     }
 
@@ -157,6 +187,7 @@ impl Turn {
         }
         let (member, mut told) = oneshot::channel();
         self.group.members.push(member);
+        self.waits = true;
         let writers = Arc::clone(OwnedMutexGuard::mutex(&self.group));
         drop(self);
         let mut second = tokio::select! {
@@ -179,6 +210,8 @@ impl Drop for Turn {
         } else if self.group.members.is_empty() {
             // Nobody would end it, and other programs wait for the file.
             self.group.open = None;
+        } else if !self.waits {
+            self.group.seen.send_replace(true);
         }
     }
 }
@@ -284,6 +317,30 @@ mod tests {
         two.commit().await.unwrap();
         one.await.unwrap().unwrap();
         assert!(is_there(&db, "one").await && is_there(&db, "two").await);
+    }
+
+    /// "It is being started already", say, and then one asks how far that is.
+    #[tokio::test]
+    async fn what_was_seen_by_who_does_not_commit_is_there_for_readers() {
+        let (folder, db) = db().await;
+        for (queue, name) in [(false, "nobody is next"), (true, "somebody is next")] {
+            let one = begun(&db, name).await;
+            let two = queued(&db).await;
+            let one = tokio::spawn(one.commit());
+            let two = two.await.unwrap().unwrap();
+            assert!(settings::get(&*two, name).await.unwrap().is_some());
+            let next = match queue {
+                true => Some(queued(&db).await),
+                false => None,
+            };
+            drop(two);
+            assert!(is_there(&db, name).await, "{name}");
+            one.await.unwrap().unwrap();
+            if let Some(next) = next {
+                drop(next.await.unwrap().unwrap());
+            }
+        }
+        assert!(is_free(folder.path()).await);
     }
 
     /// SQLite may undo a whole transaction then, by itself.

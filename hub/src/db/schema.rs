@@ -49,7 +49,7 @@ const MYSQL: &[Change] = &[
 ];
 
 /// The schema of this program.
-pub(super) const PRESENT: i64 = 6;
+pub(super) const PRESENT: i64 = 7;
 
 /// The table in which sqlx keeps what was done.
 const DONE: &str = "_sqlx_migrations";

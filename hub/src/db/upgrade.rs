@@ -113,7 +113,7 @@ mod tests {
         let url = old(&folder).await;
         let refused = Db::open(&url).await.unwrap_err().to_string();
         assert!(
-            refused.contains("older hub (migration 1 of 6); run \"hub upgrade-db\"")
+            refused.contains("older hub (migration 1 of 7); run \"hub upgrade-db\"")
                 && refused.contains("--upgrade-db"),
             "{refused}"
         );
@@ -151,11 +151,11 @@ mod tests {
         for (sql, said) in [
             (
                 "UPDATE _sqlx_migrations SET version = 99 WHERE version = 7",
-                "it was written by a newer hub (migration 99; this one knows 6); run that one",
+                "it was written by a newer hub (migration 99; this one knows 7); run that one",
             ),
             (
                 "UPDATE _sqlx_migrations SET success = FALSE WHERE version = 7",
-                "(migration 6) was interrupted and cannot be taken back",
+                "(migration 7) was interrupted and cannot be taken back",
             ),
             (
                 "CREATE TABLE alembic_version (version_num VARCHAR(32))",

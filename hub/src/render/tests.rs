@@ -204,6 +204,29 @@ fn every_static_file_exists_and_the_page_is_light() {
     }
 }
 
+/// A script reads a page again with the token of a form only; without one it would load the whole page again and again.
+#[test]
+fn what_looks_again_by_itself_has_the_token_for_it() {
+    let mut seen = 0;
+    for (name, html) in samples::all(&renderer(), "ada") {
+        let tags = tags(&html.unwrap());
+        if !tags
+            .iter()
+            .any(|tag| tag.attribute("data-refresh").is_some())
+        {
+            continue;
+        }
+        seen += 1;
+        let holds = tags.iter().any(|tag| {
+            tag.attribute("data-xsrf")
+                .is_some_and(|token| !token.is_empty())
+                || tag.attribute("name").as_deref() == Some("_xsrf")
+        });
+        assert!(holds, "{name}: no token");
+    }
+    assert!(seen > 3, "{seen} samples wait for something");
+}
+
 #[test]
 fn forms_carry_the_xsrf_token_and_fields_have_labels() {
     for (name, html) in samples::all(&renderer(), "ada") {

@@ -133,6 +133,8 @@ return all.length;
 
 const FOCUS_SEEN: &str = r"
 const { all, seen, unseen } = window.tabs;
+// The link past the navigation lies over the rest as long as it has the focus.
+document.activeElement?.blur();
 // A list that looks again by itself may have been replaced meanwhile.
 return { missed: all.filter((e) => e.isConnected && !seen.has(e)).map((e) => e.outerHTML.slice(0, 200)), unseen };
 ";
@@ -154,7 +156,9 @@ return [...document.querySelectorAll('*')].filter(inline).map((e) => e.outerHTML
 
 /// What moves for longer than a moment.
 const MOVING: &str = r"
-const moves = (a) => a.playState === 'running' && !(a.effect.getComputedTiming().endTime < 100);
+// What is folded away does not move on until somebody opens it.
+const shown = (a) => a.effect.target.checkVisibility();
+const moves = (a) => a.playState === 'running' && shown(a) && !(a.effect.getComputedTiming().endTime < 100);
 return document.getAnimations().filter(moves).map((a) => a.effect.target.outerHTML.slice(0, 160));
 ";
 

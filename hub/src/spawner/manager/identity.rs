@@ -1,5 +1,6 @@
 //! What a server is at the hub: its token, its OAuth client, its environment.
 
+use hub_types::names::Username;
 use hub_types::paths::server_client_id;
 use hub_types::scope::{Catalogue, Filter, FilterKind, Scope, ScopeName};
 use hub_types::secret::{Token, TokenHash};
@@ -52,8 +53,8 @@ pub(super) fn contract(
             cpu_limit: spawner.cpu_limit,
             cpu_guarantee: spawner.cpu_guarantee,
         },
-        notebook_dir: template(spawner.notebook_dir.as_deref()),
-        default_url: template(spawner.default_url.as_deref()),
+        notebook_dir: named(spawner.notebook_dir.as_deref(), &server.user),
+        default_url: named(spawner.default_url.as_deref(), &server.user),
         debug: spawner.debug,
         disable_user_config: spawner.disable_user_config,
         environment: spawner.environment.clone(),
@@ -62,9 +63,9 @@ pub(super) fn contract(
     }
 }
 
-/// A text that may hold `{username}`, which was `%U` up to JupyterHub 0.8.
-fn template(text: Option<&str>) -> String {
-    text.unwrap_or_default().replace("%U", "{username}")
+/// A text in which `%U` may stand for the user, as up to JupyterHub 0.8; `{username}` is filled in by now.
+fn named(text: Option<&str>, user: &Username) -> String {
+    text.unwrap_or_default().replace("%U", user.as_str())
 }
 
 /// What bare filters stand for in scopes of a server. They are resolved here, not expanded: any catalogue will do.

@@ -177,7 +177,10 @@ async fn case_118_nobody_is_allowed_unless_a_rule_says_so() {
             .expect(403);
     }
     let log = hub.log.text();
-    assert!(log.contains("Authenticator.allow_all"), "{log}");
+    assert!(
+        log.contains("Authenticator.allowed_users and allow_all"),
+        "{log}"
+    );
 }
 
 #[tokio::test]
