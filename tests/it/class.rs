@@ -1,12 +1,5 @@
 //! `docs/howto/a-class-on-one-machine.md`, followed as it stands: its commands and files, with real users of this machine.
 
-#[path = "../../hub/tests/it/system_logins/accounts.rs"]
-#[expect(
-    dead_code,
-    reason = "the hub's own tests use all of it; here is the same machine"
-)]
-#[expect(clippy::unwrap_used, reason = "tests fail by panicking")]
-mod accounts;
 mod machine;
 mod page;
 

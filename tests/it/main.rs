@@ -2,10 +2,6 @@
 #![expect(clippy::expect_used, reason = "tests fail by panicking")]
 
 #[path = "../../hub/tests/it/system_logins/accounts.rs"]
-#[expect(
-    dead_code,
-    reason = "the hub's own tests use all of it; here is the same machine"
-)]
 #[expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod accounts;
 mod bad_input;

@@ -397,9 +397,9 @@ mod tests {
                     let tx = begun(&db, &format!("s{n}")).await;
                     // Every third changes its mind, and some are given up half-way.
                     if n % 3 == 0 {
-                        drop(tx)
+                        drop(tx);
                     } else {
-                        tx.commit().await.unwrap()
+                        tx.commit().await.unwrap();
                     }
                 })
             })

@@ -34,11 +34,7 @@ async fn post(hub: &Hub, browser: &Browser, path: &str, fields: &[(&str, &str)])
 
 /// The fields that a question carries in its form.
 fn hidden(asked: &Reply) -> Vec<(String, String)> {
-    let form = asked
-        .body
-        .split("id=\"confirm\"")
-        .nth(1)
-        .expect("a question");
+    let form = asked.body.split("id=\"confirm\"").nth(1).unwrap();
     let form = form.split("</form>").next().unwrap_or_default();
     let text = |from: &str, attribute: &str| {
         let value = from.split(&format!("{attribute}=\"")).nth(1).unwrap();

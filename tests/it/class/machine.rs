@@ -10,8 +10,8 @@ use std::time::Duration;
 use e2e::{Client, Process, Sandbox, Visitor, eventually_some, programs};
 use regex::Regex;
 
-use super::accounts::{Accounts, RIGHT, Turn, unique};
 use super::page::Page;
+use crate::accounts::{Accounts, RIGHT, Turn, unique};
 
 pub(super) const WAIT: Duration = Duration::from_secs(90);
 

@@ -1,6 +1,6 @@
 //! Clauses on what an authenticator is asked beside logins: names, rules of its own, registering, servers.
 
-use chrono::Utc;
+use hub_types::clock::{Clock as _, SystemClock};
 use hub_types::names::{ServerName, Username};
 
 use super::{Clause, HOSTILE, Kept, Suite, text};
@@ -116,7 +116,7 @@ impl Suite<'_> {
             let kept = self.ask(form).await?.and_then(|model| model.auth_state);
             let asked = self
                 .authenticator
-                .refresh_with(&name, kept.as_ref(), Utc::now());
+                .refresh_with(&name, kept.as_ref(), SystemClock.now());
             match asked.await.map_err(|error| text(&error))? {
                 Refreshed::Gone(why) => return Err(format!("{name} is gone: {why}")),
                 Refreshed::New(model) if model.name != name.as_str() => {
@@ -140,7 +140,7 @@ impl Suite<'_> {
             let name = Username::stored(name);
             match self
                 .authenticator
-                .refresh_with(&name, None, Utc::now())
+                .refresh_with(&name, None, SystemClock.now())
                 .await
             {
                 Ok(Refreshed::Gone(_)) | Err(_) => {}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::Utc;
+use hub_types::clock::{Clock as _, SystemClock};
 use url::Url;
 
 use super::{Clause, HOSTILE, Kept, Suite};
@@ -26,7 +26,7 @@ fn request(page: &str, value: Option<&str>) -> PageRequest {
         hub_url: "http://hub.example/hub/".to_owned(),
         next: None,
         from: None,
-        now: Utc::now(),
+        now: SystemClock.now(),
     }
 }
 

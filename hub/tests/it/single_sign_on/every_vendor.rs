@@ -95,7 +95,7 @@ fn vendors() -> [Vendor; 5] {
             person: || json!({"username": "mal", "id": 7, "email": "mal@ship.example"}),
             name: "mal",
             by_group: |config| {
-                config.gitlab.allowed_gitlab_groups = ["ship/crew".to_owned()].into()
+                config.gitlab.allowed_gitlab_groups = ["ship/crew".to_owned()].into();
             },
             member: |world, joins| {
                 let path = "/api/v4/groups/ship%2Fcrew/members/all/7";
