@@ -90,6 +90,8 @@ fn commands(config: &Config, env: &dyn EnvSource, launcher: &Path, findings: &mu
         // The users of the spawner "local" may have a PATH of their own.
         findings.warn("[Spawner] cmd: no server can start:", why);
     }
+    let doubts = spawner::search_path::doubts(config, env, launcher);
+    findings.warnings.extend(doubts);
     let path = env.get_nonempty(hub_types::env::PATH);
     let ours = config.jupyterhub.proxy_class == CONFIGURABLE_HTTP_PROXY;
     if let Some(program) = config

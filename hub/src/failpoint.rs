@@ -1,8 +1,9 @@
 //! Places at which a debug build of the hub can be made to die, so that tests see what the next hub makes of what is left.
 //!
 //! `HUB_FAILPOINT=stop.unrouted` in the environment: the process ends, as by `kill -9`, the first time it gets there.
-//! Release builds have none of this. The points are those of a server's life where something has just become true
-//! (a row, a process, a route) and the next thing has not: see the calls of [`reached`].
+//! Release builds have none of this. The points are those of a server's life, and of an upgrade of the database, where
+//! something has just become true (a row, a process, a route, a schema) and the next thing has not: see the calls of
+//! [`reached`].
 //!
 //! A switch of its own rather than a cargo feature: the tests run debug builds anyway, and must not have to build the hub
 //! a second time.

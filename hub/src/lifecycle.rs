@@ -3,16 +3,26 @@
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+/// Signals that end nothing: what they mean is for whoever takes them.
+#[derive(Debug)]
+pub struct Signals {
+    /// SIGHUP, not even when a terminal is closed.
+    pub hangups: Signal,
+    /// SIGUSR1.
+    pub questions: Signal,
+}
+
 /// Cancels `shutdown` at the first SIGINT or SIGTERM; at the second the process ends with exit code 1.
-///
-/// SIGHUP ends nothing, not even when a terminal is closed: what it means is for whoever takes the signals returned.
 ///
 /// # Errors
 /// When the handlers cannot be installed.
-pub fn on_signals(shutdown: CancellationToken) -> std::io::Result<Signal> {
+pub fn on_signals(shutdown: CancellationToken) -> std::io::Result<Signals> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let hangup = signal(SignalKind::hangup())?;
+    let signals = Signals {
+        hangups: signal(SignalKind::hangup())?,
+        questions: signal(SignalKind::user_defined1())?,
+    };
     tokio::spawn(async move {
         let mut next = async || {
             tokio::select! {
@@ -29,5 +39,5 @@ pub fn on_signals(shutdown: CancellationToken) -> std::io::Result<Signal> {
         );
         std::process::exit(1);
     });
-    Ok(hangup)
+    Ok(signals)
 }

@@ -10,6 +10,7 @@ mod listen;
 pub(crate) mod only_hub;
 mod pid_file;
 mod reload;
+mod status;
 
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
@@ -91,7 +92,7 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let begin = Instant::now();
     let shutdown = CancellationToken::new();
-    let hangups = lifecycle::on_signals(shutdown.clone()).context("cannot handle signals")?;
+    let signals = lifecycle::on_signals(shutdown.clone()).context("cannot handle signals")?;
     let config = Arc::new(told.config);
     if !config.any_allow_config() {
         tracing::warn!(
@@ -133,9 +134,15 @@ pub async fn run(
         proxy: hub.proxy.clone(),
         accounts: hub.accounts.clone(),
     };
-    let reloading = tokio::spawn(reloader.run(hangups));
+    let teller = status::Teller {
+        state: hub.state.clone(),
+        begin,
+    };
+    let reloading = tokio::spawn(reloader.run(signals.hangups));
+    let telling = tokio::spawn(teller.run(signals.questions));
     let served = hub.serve(listener, begin, welcome).await;
     reloading.abort();
+    telling.abort();
     served
 }
 
@@ -202,6 +209,9 @@ impl Base {
         check_commands(&config, env, &launcher)?;
         if let Some(why) = spawner::missing_command(&config, env, &launcher) {
             tracing::warn!("[Spawner] cmd: no server can start: {why}");
+        }
+        for doubt in spawner::search_path::doubts(&config, env, &launcher) {
+            tracing::warn!("{doubt}");
         }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (bus, cookies) = (Bus::default(), CookieKeys::new(secret));

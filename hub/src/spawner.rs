@@ -2,6 +2,7 @@
 //!
 //! * [`Spawner`]: one way of running servers; its state is JSON, so that any hub process can go on with it;
 //! * `local`, `simple`: processes of this machine, with or without system users;
+//! * [`search_path`]: whether somebody else may decide which programs servers find;
 //! * [`options`]: what people choose for their servers; [`hooks`]: commands at the steps of their lives;
 //! * [`manager`]: the life of every server: steps in the database, token, OAuth client, route, progress.
 //!
@@ -21,6 +22,7 @@ pub mod options;
 mod port;
 mod processes;
 pub mod registry;
+pub mod search_path;
 mod simple;
 mod template;
 

@@ -21,6 +21,7 @@ pub(crate) fn refusal(headers: &HeaderMap, status: StatusCode, message: &str) ->
         let body = ErrorBody {
             status: status.as_u16(),
             message: Some(message.to_owned()),
+            ..ErrorBody::default()
         };
         (
             "application/json",

@@ -3,7 +3,7 @@
 use std::os::unix::process::ExitStatusExt as _;
 use std::time::Duration;
 
-use e2e::{Exit, Sandbox, Stack, StackBuilder, eventually, ports};
+use e2e::{Exit, Sandbox, Stack, StackBuilder, eventually, eventually_some, ports};
 use serde_json::json;
 
 const WAIT: Duration = Duration::from_secs(60);
@@ -182,7 +182,24 @@ async fn a_server_that_ends_at_once_is_reported_with_its_exit_code() {
         .config("[Spawner]\ncmd = ['sh', '-c', 'echo no disk space >&2; exit 9']\nargs = []")
         .start()
         .await;
-    spawn_fails(&stack, &["9"]).await;
+    spawn_fails(&stack, &["9", "no disk space"]).await;
+    // Whoever may start it reads in the API what it wrote; whoever may only look how it is does not.
+    let api = stack.api();
+    let failed = eventually_some(WAIT, "the next start has failed", async || {
+        let reply = api.post("/users/mal/server", &json!({})).await;
+        (reply.status == 500).then_some(reply)
+    })
+    .await;
+    assert_eq!(failed.json()["output"], json!(["no disk space"]));
+    let looker = api.new_token("mal", &["read:servers!user=mal"]).await;
+    let starter = api.new_token("mal", &["servers!user=mal"]).await;
+    for (token, reads) in [(starter, true), (looker, false)] {
+        let client = stack.client().token(&token);
+        let path = "/hub/api/users/mal/server/progress";
+        let told = client.get(path).await.expect(200).body;
+        assert!(told.contains("Spawn failed"), "{told}");
+        assert_eq!(told.contains("no disk space"), reads, "{told}");
+    }
 }
 
 /// A spawn as a visitor sees it fail: an error page with these words; and what the API says about it afterwards.

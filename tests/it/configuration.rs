@@ -1,9 +1,17 @@
 //! What people have: a `jupyterhub_config.py`, a database of JupyterHub, a hub that is not to be restarted.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use e2e::{Sandbox, Stack, eventually, peers, programs};
 use nix::sys::signal::Signal;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 const WAIT: Duration = Duration::from_secs(60);
 
@@ -40,7 +48,7 @@ async fn sighup_reads_the_configuration_again() {
         .config("[Authenticator]\nallow_all = false\nallow_existing_users = false\nallowed_users = ['mal']")
         .start()
         .await;
-    let base = std::fs::read_to_string(stack.data("hub.toml")).expect("the harness wrote it");
+    let base = fs::read_to_string(stack.data("hub.toml")).expect("the harness wrote it");
     stack.visitor().login("mal", "x").await;
     assert_ne!(stack.visitor().try_login("zoe", "x").await.status, 302);
     let token = stack.api().new_token("mal", &[]).await;
@@ -89,6 +97,81 @@ async fn sighup_reads_the_configuration_again() {
     assert_ne!(stack.visitor().try_login("zoe", "x").await.status, 302);
 }
 
+/// Writes a file that only we can read, in the place of an old one.
+fn put(folder: &Path, name: &str, text: &str) {
+    let new = folder.join(format!("{name}.new"));
+    fs::write(&new, text).expect("our own folder");
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o600)).expect("our own file");
+    fs::rename(new, folder.join(name)).expect("our own file");
+}
+
+/// Puts a new certificate with its key where the last one was.
+fn new_certificate(folder: &Path) -> CertificateDer<'static> {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]);
+    let made = made.expect("a certificate");
+    put(folder, "key.pem", &made.signing_key.serialize_pem());
+    put(folder, "cert.pem", &made.cert.pem());
+    made.cert.der().clone()
+}
+
+/// Whether whoever trusts this certificate alone can come in.
+async fn is_shown(stack: &Stack, certificate: &CertificateDer<'static>) -> bool {
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.clone()).expect("a certificate");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let port = stack.client().url("/").port().expect("a port");
+    let stream = TcpStream::connect(("127.0.0.1", port)).await;
+    let name = ServerName::try_from("localhost").expect("a name");
+    let connector = TlsConnector::from(Arc::new(config));
+    let stream = stream.expect("the proxy listens");
+    connector.connect(name, stream).await.is_ok()
+}
+
+/// `certbot renew --deploy-hook "kill -HUP …"`: nobody has to know that there is a proxy.
+#[tokio::test]
+async fn sighup_reaches_the_proxy_which_reads_its_certificates_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path().display();
+    let old = new_certificate(folder.path());
+    let stack = Stack::builder()
+        .without_python()
+        .args(&[
+            &format!("--ssl-cert={at}/cert.pem"),
+            &format!("--ssl-key={at}/key.pem"),
+        ])
+        .start()
+        .await;
+    assert!(stack.url().starts_with("https://"), "{}", stack.url());
+    assert!(is_shown(&stack, &old).await);
+    let text = fs::read_to_string(stack.data("hub.toml")).expect("the harness wrote it");
+    let told = "SIGHUP: the proxy reads its certificates again";
+
+    let new = new_certificate(folder.path());
+    assert!(!is_shown(&stack, &new).await);
+    reload(&stack, &text, told).await;
+    eventually(WAIT, "the new certificate is shown", async || {
+        is_shown(&stack, &new).await
+    })
+    .await;
+    assert!(!is_shown(&stack, &old).await);
+
+    // Files that do not fit change nothing.
+    put(folder.path(), "cert.pem", "not a certificate");
+    reload(&stack, &text, told).await;
+    eventually(WAIT, "the proxy says so", async || {
+        let log = fs::read_to_string(stack.data("logs/proxy.log")).unwrap_or_default();
+        assert!(log.contains("SIGHUP: going on"), "{log}");
+        log.contains("going on with the old certificates")
+    })
+    .await;
+    assert!(is_shown(&stack, &new).await);
+}
+
 #[tokio::test]
 async fn a_jupyterhub_config_py_is_enough() {
     let stack = Stack::builder().python_config().start().await;
@@ -121,9 +204,7 @@ async fn check_config_says_whether_the_hub_would_start() {
     ] {
         assert!(exit.output.contains(said), "{said}: {}", exit.output);
     }
-    let made: Vec<_> = std::fs::read_dir(sandbox.data())
-        .expect("a folder")
-        .collect();
+    let made: Vec<_> = fs::read_dir(sandbox.data()).expect("a folder").collect();
     assert_eq!(made.len(), 1, "{made:?}");
 
     let exit = run(
@@ -163,7 +244,7 @@ async fn a_database_of_jupyterhub_is_recognised_and_left_untouched() {
     let made = sandbox.start("python", python).wait(WAIT).await;
     assert!(made.status.success(), "{}", made.output);
     let file = sandbox.data().join("jupyterhub.sqlite");
-    let before = std::fs::read(&file).expect("JupyterHub made it");
+    let before = fs::read(&file).expect("JupyterHub made it");
     sandbox.write(
         "jupyterhub_config.py",
         "c.JupyterHub.authenticator_class = 'dummy'\nc.JupyterHub.port = 0\nc.JupyterHub.hub_port = 0\n\
@@ -184,7 +265,7 @@ async fn a_database_of_jupyterhub_is_recognised_and_left_untouched() {
         exit.output
     );
     assert!(exit.output.contains("db_url"), "{}", exit.output);
-    let after = std::fs::read(&file).expect("it is still there");
+    let after = fs::read(&file).expect("it is still there");
     assert!(before == after, "the file has changed");
     for beside in ["jupyterhub.sqlite-wal", "jupyterhub.sqlite-shm"] {
         assert!(!sandbox.data().join(beside).exists(), "{beside}");

@@ -3,7 +3,7 @@
 use e2e::Stack;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use regex::Regex;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// What every attempt carries: a line with it must be the hub's.
 const MARK: &str = "INJECTED";
@@ -92,12 +92,13 @@ async fn attack(stack: &Stack, text: &str) {
     visitor.login("mal", "x").await;
 }
 
-#[tokio::test]
-async fn case_121_nobody_writes_lines_of_the_log() {
-    let config = "[JupyterHub]\nlog_level = 'DEBUG'\nallow_named_servers = true\n\
-                  [ConfigurableHTTPProxy]\nlog_level = 'debug'";
+/// A talkative stack that was attacked.
+async fn attacked(config: &str) -> Stack {
+    let talkative = "[JupyterHub]\nlog_level = 'DEBUG'\nallow_named_servers = true\n\
+                     [ConfigurableHTTPProxy]\nlog_level = 'debug'";
     let stack = Stack::builder()
         .without_python()
+        .config(talkative)
         .config(config)
         .start()
         .await;
@@ -105,6 +106,16 @@ async fn case_121_nobody_writes_lines_of_the_log() {
     for text in attacks() {
         attack(&stack, &text).await;
     }
+    stack
+}
+
+fn is_odd(c: char) -> bool {
+    c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c)
+}
+
+#[tokio::test]
+async fn case_121_nobody_writes_lines_of_the_log() {
+    let stack = attacked("").await;
     let own = Regex::new(r"^\[[DIWEC] \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \S+ [^\]]+\] ")
         .expect("a pattern");
     let (log, mut marked) = (stack.log(), 0);
@@ -115,10 +126,7 @@ async fn case_121_nobody_writes_lines_of_the_log() {
             line.len()
         );
         assert!(!line.starts_with("[I 2026-01-01"), "{line}");
-        let odd = line
-            .chars()
-            .find(|c| c.is_control() || ('\u{2028}'..='\u{202e}').contains(c));
-        assert_eq!(odd, None, "{line:?}");
+        assert_eq!(line.chars().find(|c| is_odd(*c)), None, "{line:?}");
         if line.contains(MARK) {
             assert!(own.is_match(line), "{line:?}");
             marked += 1;
@@ -133,4 +141,37 @@ async fn case_121_nobody_writes_lines_of_the_log() {
         assert!(!line.starts_with("[I 2026-01-01"), "{line}");
         assert!(!line.contains('\u{1b}'), "{line:?}");
     }
+}
+
+/// The longest text of an object, in characters.
+const LONGEST_TEXT: usize = 4_000;
+
+/// The same of a log that programs read: each line is one object, in which nobody else has put anything.
+#[tokio::test]
+async fn case_121_nobody_writes_objects_of_a_log_of_json() {
+    let stack = attacked("[hub]\nlog_format = 'json'").await;
+    let (log, mut marked) = (stack.log(), 0);
+    for line in log.lines() {
+        assert_eq!(line.chars().find(|c| is_odd(*c)), None, "{line:?}");
+        let event: Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:.400}"));
+        let event = event.as_object().expect("an object");
+        for key in ["time", "level", "name", "module", "line", "message"] {
+            assert!(event.contains_key(key), "{key}: {line:.400}");
+        }
+        assert_eq!(event["name"], "JupyterHub", "{line:.400}");
+        for (key, value) in event {
+            let text = value.as_str().unwrap_or_default();
+            assert!(text.chars().count() <= LONGEST_TEXT, "{key}: {line:.400}");
+            assert!(!key.contains(MARK), "{line:.400}");
+            // Nor is one of its texts more than a line, but for what the hub itself breaks.
+            let own = |rest: &str| rest.trim_start().starts_with("[I 2026-01-01");
+            assert!(!text.lines().skip(1).any(own), "{key}: {line:.400}");
+            marked += usize::from(text.contains(MARK));
+        }
+    }
+    assert!(
+        marked > 10,
+        "attempts are seen in the log, but only {marked} are"
+    );
 }

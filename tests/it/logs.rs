@@ -1,7 +1,10 @@
-//! The log as programs read it.
+//! The log as programs read it, and what is written there for who asks.
 
-use e2e::Stack;
+use e2e::{Stack, eventually};
+use nix::sys::signal::Signal;
 use serde_json::Value;
+
+use crate::fleet::{WAIT, demo_servers};
 
 #[tokio::test]
 async fn a_log_of_json_says_to_which_request_a_line_belongs() {
@@ -33,4 +36,32 @@ async fn a_log_of_json_says_to_which_request_a_line_belongs() {
             "{id}: {lines:#?}"
         );
     }
+}
+
+#[tokio::test]
+async fn sigusr1_asks_how_the_hub_is_and_ends_nothing() {
+    let mut stack = Stack::builder()
+        .without_python()
+        .config(&demo_servers())
+        .start()
+        .await;
+    stack.api().start_server("kim").await;
+    let process = format!("process {}, up for 00:", stack.hub().id());
+    for times in 1..=2 {
+        stack.hub().signal(Signal::SIGUSR1);
+        eventually(WAIT, "the hub says how it is", async || {
+            stack.log().matches("SIGUSR1: servers: ").count() == times
+        })
+        .await;
+        let log = stack.log();
+        for line in [
+            &*process,
+            "SIGUSR1: at work on: servers ",
+            "SIGUSR1: servers: spawning 0, ready 1, stopping 0, removing 0; users: ",
+        ] {
+            assert_eq!(log.matches(line).count(), times, "{line}: {log}");
+        }
+        stack.client().get("hub/health").await.expect(200);
+    }
+    assert!(stack.stop_hub().await.status.success());
 }

@@ -55,5 +55,6 @@ mod subdomains;
 mod system_users;
 mod templates;
 mod tokens;
+mod upgrade;
 mod upstream_suite;
 mod whoami;

@@ -83,6 +83,10 @@ async fn admin_access_lets_admins_into_servers_and_nobody_else() {
         visitor.login(name, "x").await;
         let page = visitor.open("user/inara/").await;
         assert_eq!(page.status, status, "{name}: {page:#?}");
+        // "As a courtesy, you should make sure your users know if admin_access is enabled."
+        let home = visitor.get("hub/home").await.expect(200);
+        let told = "Administrators of this hub can open your servers.";
+        assert!(home.body.contains(told), "{name}: {}", home.body);
     }
     assert!(
         stack

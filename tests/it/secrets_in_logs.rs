@@ -1,7 +1,9 @@
-//! What opens a door is in no log of hub and proxy (security case 17): everything that carries a secret happens once
-//! between real processes, at the most talkative level, and then the logs are searched.
+//! What opens a door is in no log of hub and proxy (security case 17), and in no arguments of a program, which everybody on
+//! the machine can read (case 94): everything that carries a secret happens once between real processes, at the most talkative
+//! level, and then the logs and the command lines of all that ran are searched.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -67,14 +69,14 @@ impl Secrets {
         }
     }
 
-    /// Those that are in the log, as they are or encoded for a URL.
-    fn in_log<'a>(&'a self, log: &'a str) -> Vec<&'a str> {
-        let decoded = percent_decode_str(log).decode_utf8_lossy();
+    /// Those that are in a text, as they are or encoded for a URL.
+    fn seen_in<'a>(&'a self, text: &'a str) -> Vec<&'a str> {
+        let decoded = percent_decode_str(text).decode_utf8_lossy();
         let seen = |secret: &str| {
             let encoded = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
-            [log, &decoded]
+            [text, &decoded]
                 .iter()
-                .any(|log| log.contains(secret) || log.contains(&encoded))
+                .any(|text| text.contains(secret) || text.contains(&encoded))
         };
         let found = self.0.iter().map(String::as_str);
         found.filter(|secret| seen(secret)).collect()
@@ -149,8 +151,28 @@ async fn everywhere(client: &Client, token: &str, cookie: &str) {
     }
 }
 
+/// How often is looked what runs.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// The command lines of everything of the stack that runs while `what` happens, one each.
+async fn watched<T>(stack: &Stack, what: impl Future<Output = T>) -> (T, BTreeSet<String>) {
+    let mut what = std::pin::pin!(what);
+    let mut lines = BTreeSet::new();
+    loop {
+        let running = stack.sandbox().running();
+        lines.extend(running.iter().map(|process| process.argv.join(" ")));
+        if let Ok(done) = tokio::time::timeout(LOOK, &mut what).await {
+            return (done, lines);
+        }
+    }
+}
+
 /// A secret of the configuration.
 const OF_OLD: &str = "a-secret-of-the-old-service-0123456789";
+
+/// Two of the hub's environment.
+const CRYPT_KEY: &str = "5a00112233445566778899aabbccddeeff00112233445566778899aabbccdd5a";
+const PROXY_TOKEN: &str = "a-token-between-hub-and-proxy-0123456789";
 
 /// A hub and a proxy that say all they can, and every kind of client.
 async fn talkative() -> Stack {
@@ -164,8 +186,11 @@ async fn talkative() -> Stack {
             "[JupyterHub]\nlog_level = 'DEBUG'\n\
              [ConfigurableHTTPProxy]\ncommand = [{hub:?}, 'proxy', '--access-log', 'text']\n\
              [[JupyterHub.services]]\nname = 'old'\nurl = 'http://127.0.0.1:1'\ncookie_auth = true\n\
-             api_token = {OF_OLD:?}\n"
+             api_token = {OF_OLD:?}\n\
+             [Authenticator]\nenable_auth_state = true\n"
         ))
+        .env("JUPYTERHUB_CRYPT_KEY", CRYPT_KEY)
+        .env("CONFIGPROXY_AUTH_TOKEN", PROXY_TOKEN)
         .start()
         .await;
     for name in ["whoami", "mine"] {
@@ -181,7 +206,9 @@ async fn a_day(stack: &Stack) -> Secrets {
     let (api, mut visitor) = (stack.api(), stack.visitor());
     let keys = std::fs::read_to_string(stack.data("jupyterhub_cookie_secret"));
     let password = "a password that is right";
-    for secret in [api.token(), OF_OLD, keys.expect("a file").trim(), password] {
+    let keys = keys.expect("a file");
+    let known = [api.token(), OF_OLD, CRYPT_KEY, PROXY_TOKEN];
+    for secret in known.into_iter().chain([keys.trim(), password]) {
         secrets.add(secret);
     }
     visitor.login("mal", password).await;
@@ -215,7 +242,7 @@ async fn a_day(stack: &Stack) -> Secrets {
 #[tokio::test]
 async fn nothing_secret_is_in_the_logs_of_hub_and_proxy() {
     let stack = talkative().await;
-    let secrets = a_day(&stack).await;
+    let (secrets, lines) = watched(&stack, a_day(&stack)).await;
     let count = secrets.0.len();
     assert!(count > 20, "only {count} secrets were part of it");
 
@@ -228,7 +255,15 @@ async fn nothing_secret_is_in_the_logs_of_hub_and_proxy() {
     for (name, log) in [("hub", &hub), ("proxy", &proxy)] {
         let said = "/hub/api/authorizations/token/[secret]";
         assert!(log.contains(said), "the {name} does not say {said}");
-        let found = secrets.in_log(log);
+        let found = secrets.seen_in(log);
         assert_eq!(found, Vec::<&str>::new(), "in the log of the {name}");
+    }
+    // Those of the hub, of the proxy, of a managed service and of a server are among them.
+    for program in [" proxy ", " whoami", "jupyterhub-singleuser"] {
+        let ran = lines.iter().any(|line| line.contains(program));
+        assert!(ran, "{program}: {lines:#?}");
+    }
+    for line in &lines {
+        assert_eq!(secrets.seen_in(line), Vec::<&str>::new(), "in {line}");
     }
 }

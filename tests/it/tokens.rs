@@ -1,6 +1,6 @@
 //! API tokens at the real single-user server, through the proxy.
 
-use e2e::{Notebook, Stack, programs};
+use e2e::{Notebook, Running, Stack, programs};
 use reqwest::Method;
 
 use crate::spec;
@@ -162,7 +162,7 @@ async fn a_server_sees_the_contracts_environment_and_nothing_else() {
     stack.api().start_server("mal").await;
     let servers = stack.sandbox().servers_of("mal");
     assert_eq!(servers.len(), 1, "{servers:#?}");
-    let names: Vec<_> = servers[0].env.keys().map(String::as_str).collect();
+    let names = names_of(&servers[0]);
     let expected = [
         "HOME",
         "JPY_API_TOKEN",
@@ -190,4 +190,80 @@ async fn a_server_sees_the_contracts_environment_and_nothing_else() {
         "USER",
     ];
     assert_eq!(names, expected);
+}
+
+/// The names of a program's variables.
+fn names_of(program: &Running) -> Vec<&str> {
+    program.env.keys().map(String::as_str).collect()
+}
+
+/// What the hub alone has, and what other programs keep in the environment of whoever starts them.
+const SENTINELS: [&str; 20] = [
+    "CONFIGPROXY_AUTH_TOKEN",
+    "JPY_COOKIE_SECRET",
+    "JUPYTERHUB_CRYPT_KEY",
+    "JUPYTERHUB_DB_URL",
+    "DATABASE_URL",
+    "PGPASSWORD",
+    "OAUTH_CLIENT_SECRET",
+    "GITHUB_CLIENT_SECRET",
+    "GITLAB_CLIENT_SECRET",
+    "GOOGLE_CLIENT_SECRET",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AZURE_CLIENT_SECRET",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "GITHUB_TOKEN",
+    "KUBECONFIG",
+    "SSH_AUTH_SOCK",
+    "MYSQL_PWD",
+    "SMTP_PASSWORD",
+    "CANARY",
+];
+
+/// Security case 89, for the programs that the hub runs beside servers.
+#[tokio::test]
+async fn case_89_a_managed_service_has_nothing_of_the_hubs_environment() {
+    // As hex it is a value that each of them takes.
+    let sentinel = "5e4717e1".repeat(8);
+    let mut stack = Stack::builder()
+        .config(&spec::whoami())
+        .config("[Spawner]\nenv_keep = ['CANARY']\n");
+    for name in SENTINELS {
+        stack = stack.env(name, &sentinel);
+    }
+    let stack = stack.start().await;
+    stack.service_is_up("whoami").await;
+    let running = stack.sandbox().running();
+    let is_service = |program: &&Running| program.env.contains_key("JUPYTERHUB_SERVICE_NAME");
+    let services: Vec<_> = running.iter().filter(is_service).collect();
+    assert_eq!(services.len(), 1, "{running:#?}");
+    let values: Vec<_> = services[0].env.values().collect();
+    assert!(
+        values.iter().all(|value| !value.contains(&sentinel)),
+        "{values:#?}"
+    );
+    let expected = [
+        "JPY_API_TOKEN",
+        "JUPYTERHUB_API_TOKEN",
+        "JUPYTERHUB_API_URL",
+        "JUPYTERHUB_BASE_URL",
+        "JUPYTERHUB_CLIENT_ID",
+        "JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED",
+        "JUPYTERHUB_HOST",
+        "JUPYTERHUB_OAUTH_ACCESS_SCOPES",
+        "JUPYTERHUB_OAUTH_CALLBACK_URL",
+        "JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES",
+        "JUPYTERHUB_OAUTH_SCOPES",
+        "JUPYTERHUB_PUBLIC_HUB_URL",
+        "JUPYTERHUB_PUBLIC_URL",
+        "JUPYTERHUB_SERVER_NAME",
+        "JUPYTERHUB_SERVICE_NAME",
+        "JUPYTERHUB_SERVICE_PREFIX",
+        "JUPYTERHUB_SERVICE_URL",
+        "JUPYTERHUB_USER",
+        "LANG",
+        "PATH",
+    ];
+    assert_eq!(names_of(services[0]), expected);
 }

@@ -288,7 +288,7 @@ impl Stack {
     async fn await_url(&mut self) {
         let before = self.url.clone();
         let running =
-            Regex::new(r#"JupyterHub is now running at (http://[^\s"]+)"#).expect("a pattern");
+            Regex::new(r#"JupyterHub is now running at (https?://[^\s"]+)"#).expect("a pattern");
         let hub = &mut self.hub;
         // The log of an earlier run of the same sandbox is in front.
         let seen = before.is_empty();

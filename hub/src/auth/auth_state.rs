@@ -132,6 +132,19 @@ impl AuthStates {
         Ok(users::auth_state(self.db.read(), user).await? == read.sealed)
     }
 
+    /// The same as of this transaction: nobody changes it before its end.
+    ///
+    /// # Errors
+    /// When the database refuses or is gone.
+    pub async fn is_still_in(
+        &self,
+        tx: &Tx,
+        user: UserId,
+        read: &Remembered,
+    ) -> Result<bool, DbError> {
+        Ok(users::auth_state(&**tx, user).await? == read.sealed)
+    }
+
     /// Keeps `state` in the place of what was `read`, unless something else is kept by now: whether it is kept.
     ///
     /// # Errors

@@ -111,6 +111,11 @@ impl Authenticator for Dictionary {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use futures_util::FutureExt as _;
+    use futures_util::future::join_all;
+
     use super::*;
 
     /// As cheap as argon2 can be.
@@ -165,6 +170,43 @@ mod tests {
         // Three of four, as of those who are there.
         assert!((2_700..3_300).contains(&dear), "{dear}");
         assert!(names.iter().all(|name| cost(name) == cost(name)));
+    }
+
+    /// Security case 120: whoever guesses makes the hub work, but not more than it can.
+    #[tokio::test]
+    async fn case_120_no_more_is_hashed_at_once_than_fits() {
+        let users = [("mal".to_owned(), cheap("serenity"))];
+        let dictionary = Dictionary::new(&Settings {
+            users: users.into(),
+        });
+        let (right, unknown) = (
+            LoginForm::new("mal", "serenity"),
+            LoginForm::new("jayne", "serenity"),
+        );
+        assert_eq!(dictionary.at_once.available_permits(), AT_ONCE);
+        let all = u32::try_from(AT_ONCE).unwrap();
+        let turns = Arc::clone(&dictionary.at_once).acquire_many_owned(all);
+        let turns = turns.await.unwrap();
+        let mut waiting: Vec<_> = (0..WAITING)
+            .map(|_| dictionary.authenticate("mal", &right))
+            .collect();
+        // However long they wait: all turns are taken.
+        for _ in 0..3 {
+            for one in &mut waiting {
+                assert_eq!(one.now_or_never().map(|said| said.is_ok()), None);
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        for (name, form) in [("mal", &right), ("jayne", &unknown)] {
+            let late = dictionary.authenticate(name, form).now_or_never();
+            assert!(matches!(late, Some(Err(_))), "{name}: {late:?}");
+        }
+        drop(turns);
+        for one in join_all(waiting).await {
+            assert!(one.unwrap().is_some(), "whoever waited is answered");
+        }
+        let after = dictionary.authenticate("mal", &right).await;
+        assert!(after.unwrap().is_some(), "there is room again");
     }
 
     #[tokio::test]

@@ -27,11 +27,33 @@ const QUESTIONS: usize = 3;
 /// How long a request waits for the authenticator before it goes on with what was known.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How soon is asked again after nobody could answer.
+const RETRY: Duration = Duration::from_secs(30);
+
 /// What was answered last, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Answered {
     at: DateTime<Utc>,
     holds: bool,
+    /// Whether that was an answer; else it is what was known before.
+    answered: bool,
+}
+
+impl Answered {
+    /// Whether it is too old.
+    fn is_due(&self, now: DateTime<Utc>, age: Duration) -> bool {
+        let age = if self.answered { age } else { age.min(RETRY) };
+        is_due(self.at, now, age)
+    }
+}
+
+/// What came of a question.
+enum Heard {
+    Holds(bool),
+    /// Nobody could say.
+    Nothing,
+    /// Something else is kept by now than what was asked about.
+    Outdated,
 }
 
 /// What is known of one user's login.
@@ -61,8 +83,8 @@ impl Known {
         }
     }
 
-    fn set(&self, at: DateTime<Utc>, holds: bool) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Answered { at, holds });
+    fn set(&self, last: Answered) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
     }
 }
 
@@ -83,7 +105,11 @@ impl Freshness {
 
     /// Notes that somebody has just logged in.
     pub(super) async fn renew(&self, user: UserId, at: DateTime<Utc>) {
-        self.of(user).await.set(at, true);
+        self.of(user).await.set(Answered {
+            at,
+            holds: true,
+            answered: true,
+        });
     }
 }
 
@@ -108,7 +134,7 @@ impl Login {
         let known = self.freshness().of(user.id).await;
         let is_known = || {
             let now = self.clock().now();
-            known.last().filter(|last| !is_due(last.at, now, age))
+            known.last().filter(|last| !last.is_due(now, age))
         };
         if let Some(last) = is_known().filter(|_| !ask) {
             return Ok(last.holds);
@@ -137,64 +163,69 @@ impl Login {
     }
 
     /// What the authenticator says now. When a login has left something else meanwhile, here or at another hub, the answer
-    /// was to an old question, and another is asked.
+    /// was to an old question, and another is asked. `None` when nobody could say.
     async fn refreshed(
         &self,
         user: &User,
         known: &Known,
         before: Option<Answered>,
-    ) -> Result<bool, DbError> {
+    ) -> Result<Option<bool>, DbError> {
         for _ in 0..QUESTIONS {
             let (read, said) = self.asked_again(user).await?;
             if known.last() != before {
                 break;
             }
-            if let Some(holds) = self.heard(user, known, (&read, said)).await? {
-                return Ok(holds);
+            match self.heard(user, known, (&read, said)).await? {
+                Heard::Holds(holds) => return Ok(Some(holds)),
+                Heard::Nothing => return Ok(None),
+                Heard::Outdated => {}
             }
         }
-        Ok(known.holds())
+        Ok(Some(known.holds()))
     }
 
-    /// Takes over what the authenticator said when this was `read`, and says whether the login holds; `None` when something
-    /// else is kept by now.
+    /// Takes over what the authenticator said when this was `read`, and says whether the login holds.
     async fn heard(
         &self,
         user: &User,
         known: &Known,
         (read, said): (&Remembered, Result<Refreshed, AuthUnavailable>),
-    ) -> Result<Option<bool>, DbError> {
+    ) -> Result<Heard, DbError> {
         let states = self.auth_states();
         Ok(match said {
-            Ok(Refreshed::Unchanged) => Some(true),
+            Ok(Refreshed::Unchanged) => Heard::Holds(true),
             Ok(Refreshed::Tokens(state)) => {
                 let tx = self.db().write().await?;
                 let kept = states.replace(&tx, user.id, read, &state).await?;
                 tx.commit().await?;
-                kept.then(|| known.holds())
+                match kept {
+                    true => Heard::Holds(known.holds()),
+                    false => Heard::Outdated,
+                }
             }
             Ok(Refreshed::New(model)) => match self.take(user, read, &model).await {
-                Ok(taken) => taken.then_some(true),
+                Ok(true) => Heard::Holds(true),
+                Ok(false) => Heard::Outdated,
                 Err(LoginError::Db(error)) => return Err(error),
                 Err(error) => {
                     tracing::error!("{} is left as it was: {error}", user.name);
-                    Some(true)
+                    Heard::Holds(true)
                 }
             },
             // Another hub may have been given tokens for those that were shown, which are good for nothing then.
             Ok(Refreshed::Gone(_))
                 if states.are_kept() && !states.is_still(user.id, read).await? =>
             {
-                None
+                Heard::Outdated
             }
             Ok(Refreshed::Gone(why)) => {
                 tracing::warn!("the login of {} does not hold any more: {why}", user.name);
-                Some(false)
+                Heard::Holds(false)
             }
             Err(error) => {
                 let name = &user.name;
                 tracing::error!("the login of {name} cannot be checked again: {error}");
-                Some(known.holds())
+                Heard::Nothing
             }
         })
     }
@@ -208,10 +239,15 @@ async fn ask_again(
     _turn: OwnedMutexGuard<()>,
 ) -> Result<bool, DbError> {
     let (at, before) = (login.clock().now(), known.last());
-    let holds = login.refreshed(&user, &known, before).await?;
+    let heard = login.refreshed(&user, &known, before).await?;
+    let (holds, answered) = (heard.unwrap_or_else(|| known.holds()), heard.is_some());
     // Somebody who has logged in again meanwhile is not turned away by an answer to an older question.
     if known.last() == before {
-        known.set(at, holds);
+        known.set(Answered {
+            at,
+            holds,
+            answered,
+        });
     }
     Ok(holds)
 }

@@ -176,6 +176,20 @@ fn what_protects_little_is_warned_of() {
 }
 
 #[test]
+fn a_path_of_servers_that_means_different_folders_is_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let env = BTreeMap::from([("PATH".to_owned(), ".:/usr/bin:/bin".to_owned())]);
+    let found = look(&good(folder.path()), &env, Path::new("/usr/bin/hub"));
+    assert_eq!(found.problems, [""; 0]);
+    let start = "[Spawner] env_keep: PATH of servers holds \".\", which is relative";
+    let warnings = &found.warnings;
+    assert!(
+        warnings.len() == 1 && warnings[0].starts_with(start),
+        "{warnings:?}"
+    );
+}
+
+#[test]
 fn a_proxy_in_front_on_this_machine_is_to_be_named() {
     let folder = tempfile::tempdir().unwrap();
     let mut config = good(folder.path());

@@ -89,6 +89,9 @@ pub(super) struct Serve {
     #[arg(long, value_name = "PATH")]
     base_url: Option<String>,
 
+    #[command(flatten)]
+    tls: Tls,
+
     /// File to write the process id to.
     #[arg(long, value_name = "FILE")]
     pid_file: Option<String>,
@@ -133,10 +136,46 @@ impl Serve {
         let upgrade = self.upgrade_db.then(|| "true".to_owned());
         address_flags(&self.bind_url, &self.ip, &self.port, &self.base_url)
             .into_iter()
+            .chain(self.tls.flags())
             .chain(flag("pid_file", &self.pid_file, "--pid-file"))
             .chain(flag("db_url", &memory, "--no-db"))
             .chain(flag("upgrade_db", &upgrade, "--upgrade-db"))
             .collect()
+    }
+}
+
+/// Flags about TLS. The hidden ones are JupyterHub's, too: what their traits say of them is said at the start.
+#[derive(Debug, Args)]
+struct Tls {
+    /// Certificate of the public address: a PEM file, with the chain.
+    #[arg(long, value_name = "FILE")]
+    ssl_cert: Option<String>,
+
+    /// Its key: a PEM file that is private to the hub's user.
+    #[arg(long, value_name = "FILE")]
+    ssl_key: Option<String>,
+
+    /// Does nothing, as in JupyterHub.
+    #[arg(long, hide = true)]
+    no_ssl: bool,
+
+    /// Make the certificates of internal TLS: not there yet.
+    #[arg(long, hide = true)]
+    generate_certs: bool,
+}
+
+impl Tls {
+    fn flags(&self) -> impl Iterator<Item = Flag> {
+        let no_ssl = self.no_ssl.then(|| "true".to_owned());
+        let generate = self.generate_certs.then(|| "true".to_owned());
+        [
+            flag("ssl_cert", &self.ssl_cert, "--ssl-cert"),
+            flag("ssl_key", &self.ssl_key, "--ssl-key"),
+            flag("confirm_no_ssl", &no_ssl, "--no-ssl"),
+            flag("generate_certs", &generate, "--generate-certs"),
+        ]
+        .into_iter()
+        .flatten()
     }
 }
 
@@ -188,6 +227,10 @@ struct Logging {
     /// Log everything: --log-level DEBUG.
     #[arg(long, conflicts_with = "log_level")]
     debug: bool,
+
+    /// JupyterHub's; refused with what to write instead.
+    #[arg(long, value_name = "FILE", hide = true)]
+    log_file: Option<String>,
 }
 
 impl Logging {
@@ -196,6 +239,7 @@ impl Logging {
         flag("log_level", &self.log_level, "--log-level")
             .into_iter()
             .chain(flag("log_level", &debug, "--debug"))
+            .chain(flag("extra_log_file", &self.log_file, "--log-file"))
     }
 }
 

@@ -3,7 +3,7 @@ use std::ffi::OsString;
 use clap::CommandFactory as _;
 
 use super::*;
-use crate::config::load::Flag;
+use crate::config::load::{Flag, assemble};
 
 fn run(line: &str) -> Result<Command, Exit> {
     parse(
@@ -62,6 +62,14 @@ fn serving_is_what_happens_without_a_subcommand() {
             "JupyterHub.log_level=WARN (--log-level)",
         ),
         ("--pid-file p", "JupyterHub.pid_file=p (--pid-file)"),
+        ("--ssl-cert=c", "JupyterHub.ssl_cert=c (--ssl-cert)"),
+        ("--ssl-key k", "JupyterHub.ssl_key=k (--ssl-key)"),
+        ("--no-ssl", "JupyterHub.confirm_no_ssl=true (--no-ssl)"),
+        ("--log-file l", "JupyterHub.extra_log_file=l (--log-file)"),
+        (
+            "--generate-certs",
+            "JupyterHub.generate_certs=true (--generate-certs)",
+        ),
         (
             "--Spawner.cmd='[\"a\"]'",
             "Spawner.cmd=[\"a\"] (--Spawner.cmd)",
@@ -98,6 +106,34 @@ fn long_flags_refine_short_ones() {
         .map(|flag| flag.value.as_str())
         .collect();
     assert_eq!(names, ["http://:3", "1", "2"]);
+}
+
+/// Flags of JupyterHub that do nothing here: one line each, which says so.
+#[test]
+fn what_a_flag_does_not_do_is_said() {
+    let load = |line| {
+        let Ok(Command::Serve(sources)) = run(line) else {
+            panic!("{line}")
+        };
+        let env = std::collections::BTreeMap::<String, String>::new();
+        let folder = std::path::Path::new("/");
+        assemble(None, &sources.flags, folder, &env, &OwnClasses::default())
+    };
+    let warnings = load("--no-ssl").unwrap().warnings;
+    let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    let said = "--no-ssl: [JupyterHub] confirm_no_ssl is ignored: it has no effect";
+    assert!(
+        warnings.iter().any(|line| line.starts_with(said)),
+        "{warnings:?}"
+    );
+    for (line, said) in [
+        ("--log-file=x", "hub > hub.log 2>&1"),
+        ("--generate-certs", "ssl_cert and ssl_key"),
+    ] {
+        let error = load(line).unwrap_err().to_string();
+        assert!(error.starts_with("--") && error.contains(said), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
 }
 
 #[test]

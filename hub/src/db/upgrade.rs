@@ -10,6 +10,7 @@ use super::connect::Pools;
 use super::schema::{self, Schema};
 use super::{Db, DbError, damage, private_file};
 use crate::config::DbUrl;
+use crate::failpoint;
 
 /// What an upgrade did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,16 +47,21 @@ impl Db {
         }
         damage::refuse(url, &pools).await?;
         let _alone = pools.alone(With::Nobody).await?;
-        if found == Schema::New {
+        let Schema::Old(old) = found else {
             schema::make(&pools).await?;
             return Ok(Upgrade::Made);
-        }
+        };
         let backup = match url {
             DbUrl::Sqlite(path) => Some(copy(&pools, path, now).await?),
             _ if without_backup => None,
             _ => return Err(DbError::NoBackup),
         };
-        schema::migrate(&pools, schema::PRESENT).await?;
+        failpoint::reached("upgrade.copied");
+        // One at a time: each is permanent by itself, and an upgrade that is killed between two of them can be repeated.
+        for version in old + 1..=schema::PRESENT {
+            schema::migrate(&pools, version).await?;
+            failpoint::reached(&format!("upgrade.{version}"));
+        }
         Ok(Upgrade::Changed { backup })
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use hub_types::names::Username;
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr};
+use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr, SelectStatement};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, Order, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
@@ -110,6 +110,19 @@ pub async fn by_ids(c: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<User
 pub async fn admins(c: &impl ConnectionTrait) -> Result<Vec<User>, DbError> {
     let found = Entity::find().filter(Column::Admin.eq(true));
     found.all(c).await?.iter().map(read).collect()
+}
+
+/// Whether there is an administrator besides this user.
+///
+/// # Errors
+/// When the database refuses or is gone.
+pub async fn has_admin_beside(c: &impl ConnectionTrait, id: UserId) -> Result<bool, DbError> {
+    let query = Entity::find()
+        .filter(Column::Admin.eq(true))
+        .filter(Column::Id.ne(id.0))
+        .select_only()
+        .column(Column::Id);
+    Ok(query.into_tuple::<i64>().one(c).await?.is_some())
 }
 
 /// The names of all users, in the order of their registration.
@@ -367,7 +380,7 @@ pub struct UserPage {
     pub total: u64,
 }
 
-fn with_servers(backend: DbBackend, states: &[ServerState]) -> sea_orm::sea_query::SelectStatement {
+fn with_servers(backend: DbBackend, states: &[ServerState]) -> SelectStatement {
     let mut owners = servers::Entity::find()
         .select_only()
         .column(servers::Column::UserId)
@@ -493,6 +506,13 @@ fn ordered(query: Select<Entity>, backend: DbBackend, filter: &UserFilter) -> Se
     }
 }
 
+/// The ids of those with these names. By itself the list is looked up name by name; as one of two conditions MariaDB would
+/// compare it with every row.
+fn named(backend: DbBackend, names: &[String]) -> Result<SelectStatement, DbError> {
+    let query = Entity::find().filter(dialect::one_of(backend, Column::Name, names)?);
+    Ok(QueryTrait::into_query(ids_only(query)))
+}
+
 /// The users that a filter lets through, in no order yet.
 fn chosen(backend: DbBackend, filter: &UserFilter) -> Result<Select<Entity>, DbError> {
     let mut these = Condition::all()
@@ -506,7 +526,7 @@ fn chosen(backend: DbBackend, filter: &UserFilter) -> Result<Select<Entity>, DbE
     }
     if let Some(only) = &filter.only {
         let reached = Condition::any()
-            .add(dialect::one_of(backend, Column::Name, &only.users)?)
+            .add(Column::Id.in_subquery(named(backend, &only.users)?))
             .add(Column::Id.in_subquery(super::groups::members_of(backend, &only.groups)?));
         these = these.add(reached);
     }

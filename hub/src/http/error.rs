@@ -30,6 +30,8 @@ pub struct ApiError {
     status: StatusCode,
     message: Option<String>,
     retry_after: Option<HeaderValue>,
+    /// What a server wrote whose start failed.
+    output: Vec<String>,
 }
 
 impl ApiError {
@@ -39,6 +41,7 @@ impl ApiError {
             status,
             message: Some(message.into()),
             retry_after: None,
+            output: Vec::new(),
         }
     }
 
@@ -49,6 +52,7 @@ impl ApiError {
             status,
             message: None,
             retry_after: None,
+            output: Vec::new(),
         }
     }
 
@@ -130,6 +134,7 @@ impl IntoResponse for ApiError {
         let body = ErrorBody {
             status: self.status.as_u16(),
             message: self.message,
+            output: self.output,
         };
         let mut response = (self.status, Json(body)).into_response();
         if let Some(value) = self.retry_after {
@@ -204,6 +209,11 @@ impl From<StartError> for ApiError {
             },
             StartError::Closing => Self {
                 retry_after: Some(RETRY_AFTER),
+                ..Self::new(status, error.to_string())
+            },
+            // Who may start a server may read why that failed.
+            StartError::Failed(ref failure) => Self {
+                output: failure.output.clone(),
                 ..Self::new(status, error.to_string())
             },
             error => Self::new(status, error.to_string()),

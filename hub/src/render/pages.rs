@@ -63,6 +63,8 @@ pub struct LogoutPage {
     /// What all pages share.
     #[serde(skip)]
     pub chrome: Chrome,
+    /// Whether the visitor's servers stop with the session.
+    pub servers_stop: bool,
 }
 page!(LogoutPage, "logout.html");
 

@@ -110,6 +110,7 @@ fn home(text: &str, state: ServerState) -> HomePage {
     HomePage {
         chrome: chrome(text),
         default_server: card(text, state),
+        admins_can_enter: true,
         ..HomePage::default()
     }
 }
@@ -447,6 +448,7 @@ fn everybodys(renderer: &Renderer, text: &str) -> Vec<(&'static str, Result<Stri
             "logout",
             renderer.render(&LogoutPage {
                 chrome: anonymous(text),
+                servers_stop: true,
             }),
         ),
         (

@@ -25,6 +25,10 @@ use crate::failpoint;
 /// Longest output file of a server, in bytes.
 const MAX_OUTPUT: u64 = 4 << 20;
 
+/// What other people may not do with new files of a system user's server: write to them, as after a login. Not what the hub has:
+/// a service of systemd, a shell and a container each start it with another one, and a user's files would depend on that.
+const UMASK: u32 = 0o022;
+
 /// What processes of this machine are started with.
 #[derive(Debug, Clone)]
 pub struct ChildDeps {
@@ -177,6 +181,8 @@ impl Children {
             argv: local_spawner.through_shell(command),
             env: contract.to_env(context.hub),
             cwd: Some(identity.home),
+            // Without a user of their own, servers are the hub's user in this, too.
+            umask: identity.run_as.as_ref().map(|_| UMASK),
             run_as: identity.run_as,
             ..LaunchPlan::new(Vec::new(), output)
         }

@@ -48,6 +48,7 @@ use crate::spawner::Spawner;
 
 pub use hubs::HubProcess;
 pub use progress::{Listener, MAX_LISTENERS};
+pub(crate) use report::OUTPUT;
 pub use request::{StartError, StartOutcome, StartRequest, StopError, StopOutcome, StopRequest};
 pub use starting::again::Again;
 
@@ -207,6 +208,12 @@ impl Manager {
     #[must_use]
     pub fn listener(&self, server: ServerId) -> Option<Listener> {
         self.0.listeners.join(server)
+    }
+
+    /// How many servers this process works on.
+    #[must_use]
+    pub fn busy(&self) -> usize {
+        self.0.work.count()
     }
 
     /// Waits until this process works on no server any more.

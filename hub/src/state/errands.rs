@@ -13,8 +13,10 @@ use tokio::sync::watch;
 
 use crate::domain::principal::Owner;
 
-/// Most errands at the same time.
+/// Most errands for many at the same time.
 const AT_ONCE: usize = 16;
+/// Most of them that one person may have: the others have places left.
+const OWN: usize = 4;
 /// Most that are told of, those that have ended included.
 const KEPT: usize = 64;
 /// How long one that has ended is told of.
@@ -106,18 +108,27 @@ impl Errands {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins one; `None` when too many go on already.
+    /// Begins one; `None` when it is for many, and too many of those go on already.
     #[must_use]
     pub fn begin(&self, owner: &Owner, task: Task) -> Option<Begun> {
         let now = self.clock.now();
         let mut all = self.all();
         all.retain(|errand| errand.ended().is_none_or(|ended| now - ended < TOLD_FOR));
-        if all.iter().filter(|one| one.ended().is_none()).count() >= AT_ONCE {
+        // One act is no more than a request to the API would be.
+        let is_many = |errand: &&Arc<Errand>| errand.task.total > 1 && errand.ended().is_none();
+        let own = all.iter().filter(is_many).filter(|one| one.owner.is(owner));
+        if task.total > 1 && (own.count() >= OWN || all.iter().filter(is_many).count() >= AT_ONCE) {
             return None;
         }
         while all.len() >= KEPT {
-            let ended = all.iter().position(|errand| errand.ended().is_some())?;
-            all.remove(ended);
+            let ended = |errand: &Arc<Errand>| errand.ended().is_some();
+            let single = |errand: &Arc<Errand>| errand.task.total == 1 && ended(errand);
+            // What became of many is worth more.
+            let oldest = all.iter().position(single);
+            let Some(oldest) = oldest.or_else(|| all.iter().position(ended)) else {
+                break;
+            };
+            all.remove(oldest);
         }
         let errand = Arc::new(Errand {
             id: random_urlsafe::<16>(),
@@ -138,6 +149,13 @@ impl Errands {
             .iter()
             .find(|errand| errand.id == id && errand.owner.is(owner));
         found.cloned()
+    }
+
+    /// How many are not done yet.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        let all = self.all();
+        all.iter().filter(|one| one.ended().is_none()).count()
     }
 
     /// What is still done for somebody, the oldest first.
@@ -242,17 +260,41 @@ mod tests {
         assert!(errands.find(&id, &owner(1)).is_none());
     }
 
+    /// Nobody who has much done for many keeps others from stopping one server.
+    #[test]
+    fn for_one_there_is_always_a_place_and_it_takes_none_of_those_for_many() {
+        let errands = Errands::new(Arc::new(FakeClock::at(DateTime::UNIX_EPOCH)));
+        let many = errands
+            .begin(&owner(1), task())
+            .unwrap()
+            .errand()
+            .id
+            .clone();
+        let going: Vec<_> = (0..3)
+            .map(|_| errands.begin(&owner(1), task()).unwrap())
+            .collect();
+        for _ in 0..2 * KEPT {
+            let one = Task { total: 1, ..task() };
+            assert!(errands.begin(&owner(1), one).is_some());
+        }
+        assert!(errands.find(&many, &owner(1)).is_some());
+        drop(going);
+    }
+
     #[test]
     fn there_are_so_many_and_no_more() {
         let errands = Errands::new(Arc::new(FakeClock::at(DateTime::UNIX_EPOCH)));
-        let begin = || errands.begin(&owner(1), task());
-        let mut going: Vec<_> = (0..AT_ONCE).map(|_| begin().unwrap()).collect();
-        assert!(begin().is_none());
+        let begin = |whose: usize| errands.begin(&owner(i64::try_from(whose).unwrap()), task());
+        let mut going: Vec<_> = (0..OWN).map(|_| begin(0).unwrap()).collect();
+        assert!(begin(0).is_none());
+        going.extend((OWN..AT_ONCE).map(|n| begin(n / OWN).unwrap()));
+        assert!(begin(AT_ONCE).is_none());
         for _ in 0..2 * KEPT {
             going.pop();
-            going.push(begin().unwrap());
+            going.push(begin(AT_ONCE / OWN - 1).unwrap());
         }
         assert_eq!(errands.all().len(), KEPT);
-        assert_eq!(errands.under_way(&owner(1)).len(), AT_ONCE);
+        assert_eq!(errands.under_way(&owner(0)).len(), OWN);
+        assert_eq!(errands.count(), AT_ONCE);
     }
 }

@@ -35,8 +35,8 @@ async function show(url) {
   // Scripts read pages of the hub with the token only: others on this host have none.
   const headers = { Accept: "text/html", "X-XSRFToken": filters.dataset.xsrf };
   const reply = await fetch(url, { headers, cache: "no-store", redirect: "manual" });
-  if (reply.type === "opaqueredirect") {
-    location.reload(); // logged out meanwhile
+  if (reply.type === "opaqueredirect" || reply.status === 403) {
+    location.reload(); // logged out meanwhile, or in again
     return false;
   }
   const page = new DOMParser().parseFromString(await reply.text(), "text/html");

@@ -26,5 +26,6 @@ mod shares_seen;
 pub(crate) mod sharing;
 mod tokens;
 mod traces;
+mod user_info;
 mod users;
 mod wire;

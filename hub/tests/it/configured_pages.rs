@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use hub::domain::lifecycle::ServerState;
 use hub_types::names::ServerName;
 
-use crate::harness::Hub;
+use crate::harness::{Behaviour, Browser, Hub};
+use crate::home_pages::{get, post, row};
 
 #[tokio::test]
 async fn a_logo_templates_and_variables_of_ones_own() {
@@ -128,4 +130,98 @@ async fn a_stopped_server_may_answer_as_of_old_and_start_by_itself() {
         .send()
         .await
         .expect(503);
+}
+
+async fn state(hub: &Hub, user: &str, name: &str) -> ServerState {
+    row(hub, user, name).await.unwrap().state
+}
+
+/// Starts servers of alice, one of which never answers, and one of bob; logs alice out.
+async fn alice_leaves(hub: &Hub, leaves: impl AsyncFnOnce(&Browser)) {
+    let (alice, bob) = (hub.log_in("alice").await, hub.log_in("bob").await);
+    for (browser, path) in [(&alice, "alice"), (&alice, "alice/lab"), (&bob, "bob")] {
+        let path = format!("/hub/spawn/{path}");
+        get(hub, browser, &path).await.expect(302);
+    }
+    hub.state.manager.idle().await;
+    hub.spawner.next(Behaviour::Hangs);
+    get(hub, &alice, "/hub/spawn/alice/gpu").await;
+    for (name, expected) in [
+        ("", ServerState::Ready),
+        ("lab", ServerState::Ready),
+        ("gpu", ServerState::Spawning),
+    ] {
+        assert_eq!(state(hub, "alice", name).await, expected, "{name}");
+    }
+    leaves(&alice).await;
+    assert_eq!(get(hub, &alice, "/hub/home").await.status, 302, "is out");
+    assert_eq!(state(hub, "bob", "").await, ServerState::Ready);
+}
+
+#[tokio::test]
+async fn a_logout_stops_the_servers_where_that_is_wanted() {
+    let with =
+        async |stops: bool| Hub::with(|config| config.jupyterhub.shutdown_on_logout = stops).await;
+    let logout = async |hub: &Hub, browser: &Browser| {
+        let reply = get(hub, browser, "/hub/logout").await.expect(302);
+        assert_eq!(reply.header("location"), "/hub/login");
+    };
+    let hub = with(false).await;
+    alice_leaves(&hub, async |browser| logout(&hub, browser).await).await;
+    assert_eq!(state(&hub, "alice", "").await, ServerState::Ready);
+    assert_eq!(state(&hub, "alice", "gpu").await, ServerState::Spawning);
+
+    let hub = with(true).await;
+    alice_leaves(&hub, async |browser| logout(&hub, browser).await).await;
+    hub.state.manager.idle().await;
+    for name in ["", "lab", "gpu"] {
+        let state = state(&hub, "alice", name).await;
+        assert_eq!(state, ServerState::Stopped, "{name}");
+    }
+    assert_eq!(hub.spawner.running(), 1, "bob's");
+    // Whoever ends all sessions at once as well; a stranger ends nothing.
+    let hub = with(true).await;
+    let everywhere = async |browser: &Browser| {
+        let stranger = hub.request("GET", "/hub/logout").send().await.expect(302);
+        assert!(stranger.set_cookies().is_empty(), "{stranger:?}");
+        assert_eq!(state(&hub, "alice", "").await, ServerState::Ready);
+        post(&hub, browser, "/hub/logout", &[]).await.expect(302);
+    };
+    alice_leaves(&hub, everywhere).await;
+    hub.state.manager.idle().await;
+    assert_eq!(hub.spawner.running(), 1, "bob's");
+}
+
+#[tokio::test]
+async fn where_people_go_who_do_not_say() {
+    // Before their server runs, and while it does.
+    for (redirects, default_url, expected) in [
+        (true, None, ["/hub/spawn", "/user/alice/"]),
+        (false, None, ["/hub/home", "/hub/home"]),
+        (true, Some(""), ["/hub/spawn", "/user/alice/"]),
+        (true, Some("/hub/token"), ["/hub/token", "/hub/token"]),
+        (false, Some("/services/x/?a=b"), ["/services/x/?a=b"; 2]),
+    ] {
+        let hub = Hub::with(|config| {
+            config.jupyterhub.redirect_to_server = redirects;
+            config.jupyterhub.default_url = default_url.map(ToOwned::to_owned);
+        })
+        .await;
+        let alice = hub.log_in("alice").await;
+        for (runs, expected) in [false, true].into_iter().zip(expected) {
+            let case = format!("{redirects} {default_url:?} {runs}");
+            if runs {
+                get(&hub, &alice, "/hub/spawn/alice").await.expect(302);
+                hub.state.manager.idle().await;
+            }
+            for path in ["/hub/", "/hub/login"] {
+                let reply = get(&hub, &alice, path).await.expect(302);
+                assert_eq!(reply.header("location"), expected, "{case} {path}");
+                // Who says is asked nothing.
+                let path = format!("{path}?next=%2Fhub%2Fhome%3Fx");
+                let reply = get(&hub, &alice, &path).await.expect(302);
+                assert_eq!(reply.header("location"), "/hub/home?x", "{case} {path}");
+            }
+        }
+    }
 }

@@ -41,7 +41,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use call::{Call, Reply};
-pub(crate) use doubles::{Behaviour, ProxyDouble, SpawnerDouble};
+pub(crate) use doubles::{Behaviour, ProxyDouble, SpawnerDouble, TELLING};
 
 use crate::scene::launcher;
 use crate::watch::Seen;
@@ -191,6 +191,7 @@ impl Hub {
             TimeDelta::seconds(30),
         );
         let authenticator = AuthenticatorClasses::default()
+            .with(TELLING)
             .build(&config, launcher())
             .unwrap();
         hub::bootstrap::sync(&config, &*authenticator, &db, &identities, clock.now())

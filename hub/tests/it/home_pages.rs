@@ -256,6 +256,26 @@ async fn a_restart_that_fails_says_why() {
     assert!(home.contains("The last start failed: "), "{home}");
 }
 
+/// Whoever holds the role `admin` can open every server. The page says so where there is somebody, and where `admin_access`
+/// says that there may be.
+#[tokio::test]
+async fn people_are_told_that_administrators_can_open_their_servers() {
+    let told = async |hub: &Hub, user: &str| {
+        let browser = hub.log_in(user).await;
+        let page = get(hub, &browser, "/hub/home").await.expect(200).body;
+        page.contains("Administrators of this hub can open your servers.")
+    };
+    let hub = Hub::start().await;
+    assert!(told(&hub, "alice").await, "there is one");
+    assert!(!told(&hub, "admin").await, "who is the only one");
+    let hub = Hub::with(|config| config.authenticator.admin_users.clear()).await;
+    assert!(!told(&hub, "alice").await, "there is none");
+    let hub = hub
+        .restart(|config| config.jupyterhub.admin_access = true)
+        .await;
+    assert!(told(&hub, "alice").await, "admin_access is on");
+}
+
 /// What forbids the start is known before the stop: the server goes on.
 #[tokio::test]
 async fn a_restart_that_cannot_be_stops_nothing() {
@@ -284,6 +304,10 @@ async fn a_restart_that_cannot_be_stops_nothing() {
     let again = post(&hub, &alice, path, form).await.expect(302);
     assert_eq!(again.header("location"), "/user/alice/");
     assert_eq!(hub.spawner.starts()["alice/"], 2);
+    // With the options of the server that ran.
+    let (options, settings) = hub.spawner.told();
+    assert_eq!(options, body["user_options"]);
+    assert_eq!(settings.spawner.mem_limit, Some(1 << 30));
 
     let hub = hub
         .restart(|config| config.jupyterhub.active_server_limit = 1)

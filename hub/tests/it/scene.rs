@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use chrono::DateTime;
 use hub::addresses::Addresses;
+use hub::auth::Authenticator;
 use hub::auth::null::Nobody;
 use hub::bus::Bus;
 use hub::config::{Config, SpawnerClass};
@@ -150,6 +151,7 @@ pub(crate) fn addresses() -> Arc<Addresses> {
 pub(crate) struct Scene {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) config: Config,
+    pub(crate) authenticator: Arc<dyn Authenticator>,
     database: TestDatabase,
 }
 
@@ -174,6 +176,7 @@ impl Scene {
         Self {
             dir,
             config,
+            authenticator: Arc::new(Nobody),
             database,
         }
     }
@@ -245,7 +248,7 @@ impl Scene {
             addresses: addresses(),
             config: Arc::new(self.config.clone()),
             spawner,
-            authenticator: Arc::new(Nobody),
+            authenticator: Arc::clone(&self.authenticator),
             proxy,
             metrics: Metrics::new(&MetricsOptions::default()).unwrap(),
             events: EventLog::default(),

@@ -4,6 +4,7 @@
 mod crowds;
 mod every_vendor;
 mod kept;
+mod settings;
 mod stand_in;
 mod tabs;
 mod trusted;

@@ -14,6 +14,7 @@ use hub::spawner::registry::SpawnerClasses;
 use hub::spawner::{self, Spawner};
 use hub_types::clock::SystemClock;
 use hub_types::names::{ServerName, Username};
+use nix::sys::stat::{Mode, umask};
 
 use crate::scene::{Scene, TestProxy, eventually, may_start, may_stop, record};
 use crate::system_logins::accounts::Accounts;
@@ -131,6 +132,8 @@ async fn case_88_to_90_a_server_is_its_user_and_nothing_of_the_hub() {
             spawner_of(&scene),
         )
         .await;
+    // Another one than servers shall have, which the hub's own files do not depend on.
+    umask(Mode::from_bits_truncate(0o002));
     for user in &users {
         scene.register(user).await;
         let pid = record(&running(&scene, &manager, user).await).pid;
@@ -154,6 +157,7 @@ async fn case_88_to_90_a_server_is_its_user_and_nothing_of_the_hub() {
                 .to_str(),
             Some(&*home)
         );
+        assert_eq!(status(pid, "Umask"), ["0022"]);
 
         // 89: nothing of the hub's environment that was not meant for it.
         let environ =

@@ -13,4 +13,7 @@ pub struct ErrorBody {
     /// What went wrong, for a person; never a secret and never a stack trace.
     #[serde(default)]
     pub message: Option<String>,
+    /// The last lines that a server wrote whose start failed, where there are any. Not in JupyterHub.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub output: Vec<String>,
 }

@@ -19,6 +19,7 @@ pub(super) fn refusal(
         let body = ErrorBody {
             status: status.as_u16(),
             message: Some(message.to_owned()),
+            ..ErrorBody::default()
         };
         return (status, look::PRIVATE, Json(body)).into_response();
     }

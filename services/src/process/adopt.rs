@@ -58,8 +58,14 @@ impl Adopted {
 /// Waits until a child of this process has ended, and leaves it for [`Child::wait`](tokio::process::Child::wait): until
 /// then its number is still its own, and its group can be ended without hitting others. May be dropped half-way.
 pub async fn child_ended(pid: u32) {
-    let record = ProcessRecord::read(pid).ok();
-    if let Some(mut child) = record.and_then(|record| adopt(&record)) {
+    // What cannot be looked at, for want of descriptors, say, has not ended for that.
+    let record = loop {
+        match ProcessRecord::read(pid) {
+            Ok(record) => break record,
+            Err(_) => tokio::time::sleep(POLL).await,
+        }
+    };
+    if let Some(mut child) = adopt(&record) {
         child.wait().await;
     }
 }

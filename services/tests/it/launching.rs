@@ -244,6 +244,48 @@ async fn another_user_gets_exactly_its_groups_and_no_privilege() {
     assert_eq!(std::fs::metadata(scene.path("log")).unwrap().uid(), 0);
 }
 
+/// Who cannot take on the groups of somebody else must not run as them with groups of the hub.
+#[tokio::test]
+async fn case_88_nothing_runs_when_groups_cannot_be_given_up() {
+    let scene = Scene::new();
+    std::fs::set_permissions(scene.path(""), PermissionsExt::from_mode(0o777)).unwrap();
+    let ran = scene.path("ran");
+    let mut plan = scene.sh(&format!("touch {}", ran.display()));
+    plan.run_as = Some(RunAs {
+        uid: 65_534,
+        gid: 65_533,
+        groups: vec![65_533],
+    });
+    let mut weak = launcher().to_owned();
+    // Only root may change groups; here it starts the launcher without that right.
+    if nix::unistd::geteuid().is_root() {
+        scene.run(&plan).await.unwrap().wait().await;
+        assert!(ran.exists(), "with all rights it runs: {}", scene.log());
+        std::fs::remove_file(&ran).unwrap();
+        weak = scene.path("weak");
+        let script = format!(
+            "#!/bin/sh\nexec setpriv --bounding-set=-setgid --inh-caps=-setgid -- {} \"$@\"\n",
+            launcher().display()
+        );
+        std::fs::write(&weak, script).unwrap();
+        std::fs::set_permissions(&weak, PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    let held = hold(&weak, &plan).await.unwrap();
+    let record = held.record().clone();
+    match held.release().await {
+        Err(LaunchError::Failed(Failure::Identity { uid, step, .. })) => {
+            assert_eq!((uid, &*step), (65_534, "setgroups"));
+        }
+        other => panic!("{other:?}"),
+    }
+    eventually("launcher gone", || {
+        (poll(&record) != Liveness::Alive).then_some(())
+    })
+    .await;
+    assert!(!ran.exists());
+    assert_eq!(scene.log(), "");
+}
+
 #[tokio::test]
 async fn a_program_is_adopted_after_its_parent_is_gone() {
     // The child outlives the runtime that started it, as it outlives a killed hub.

@@ -68,6 +68,16 @@ async fn restarts(stack: &Stack, name: &str) -> u64 {
         .expect("a number")
 }
 
+/// How often a service was started again, as the page of services says it.
+fn restarts_on(page: &str, name: &str) -> u64 {
+    let cell = Regex::new(&format!(
+        r#"(?s)id="service-{name}">.*?data-label="Restarts"><div>(\d+)</div>"#
+    ))
+    .expect("a pattern");
+    let found = cell.captures(page).expect("a cell");
+    found[1].parse().expect("a number")
+}
+
 /// Each wait is twice the one before, give or take a fifth, up to a minute.
 fn waits_double(waits: &[f64], name: &str) {
     assert!(waits.len() >= 3, "{name}: {waits:?}");
@@ -147,7 +157,12 @@ async fn output_is_for_administrators(stack: &Stack) {
         "{}",
         users.body
     );
+    let before = restarts(stack, "at-once").await;
     let page = admin.get("hub/admin/services").await.expect(200);
+    // It may have been started once more meanwhile.
+    let counts = before..=restarts(stack, "at-once").await;
+    let shown = restarts_on(&page.body, "at-once");
+    assert!(counts.contains(&shown), "{shown} of {counts:?}");
     for text in [
         "my token is ",
         "exited with code 7",

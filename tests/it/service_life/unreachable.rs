@@ -1,4 +1,5 @@
-//! Ten external services that do not answer: the hub does not wait for any of them.
+//! Ten external services that do not answer, a provider of logins that does not, a program that is not there: the hub waits for
+//! none of them.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -51,6 +52,51 @@ async fn case_102_nobody_waits_for_services_that_are_away() {
         assert_eq!(model["status"], "external", "{model:#}");
         assert_ne!(model["answers"], true, "{model:#}");
     }
+}
+
+/// Whoever checks logins takes connections and says nothing, and servers would be a program that is not there.
+#[tokio::test]
+async fn case_102_nobody_waits_for_a_provider_or_a_program_that_is_away() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let provider = silent.local_addr().expect("bound");
+    let config = format!(
+        "
+[JupyterHub]
+authenticator_class = \"oidc\"
+[oidc]
+issuer = \"http://{provider}\"
+client_id = \"hub\"
+client_secret = \"the-hubs-secret\"
+login_service = \"the ship\"
+[Spawner]
+cmd = [\"no-such-program\"]"
+    );
+    let begin = Instant::now();
+    let stack = Stack::builder()
+        .without_python()
+        .config(&config)
+        .start()
+        .await;
+    let page = stack.client().get("hub/login").await.expect(200);
+    let took = begin.elapsed();
+    assert!(page.body.contains("the ship"), "{}", page.body);
+    // A request to the provider would be given 15 s.
+    assert!(took < Duration::from_secs(14), "{took:?}");
+    let log = stack.log();
+    for said in ["no server can start", "no-such-program"] {
+        assert!(log.contains(said), "{said}: {log}");
+    }
+    // Who waits for the provider holds up nobody.
+    let waiting = stack.client();
+    let waiting = tokio::spawn(async move { waiting.get("hub/oauth_login").await.status });
+    let asked = tokio::task::spawn_blocking(move || silent.accept());
+    let _kept = asked.await.expect("no panic").expect("the hub asks");
+    for _ in 0..20 {
+        let begin = Instant::now();
+        stack.client().get("hub/login").await.expect(200);
+        assert!(begin.elapsed() < Duration::from_secs(5));
+    }
+    waiting.abort();
 }
 
 /// As people feel it; on a machine that has nothing else to do.

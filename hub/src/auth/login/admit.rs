@@ -104,8 +104,10 @@ impl Login {
         if let (true, Some(admin)) = (changed, admin) {
             users::set_admin(&tx, user.id, admin).await?;
         }
-        if model.user_info.is_some() {
-            users::set_info(&tx, user.id, model.user_info.as_ref()).await?;
+        let info = model.user_info.as_ref();
+        if info.is_some() && info != user.user_info.as_ref() {
+            users::set_info(&tx, user.id, info).await?;
+            changed = true;
         }
         if self.rules.now().config.authenticator.manage_groups
             && let Some(names) = self.groups_of(&user, model)?
@@ -116,6 +118,7 @@ impl Login {
             .await?;
         Ok(User {
             admin: admin.unwrap_or(user.admin),
+            user_info: model.user_info.clone().or(user.user_info),
             ..user
         })
     }
@@ -155,10 +158,10 @@ impl Login {
         model: &AuthModel,
     ) -> Result<bool, LoginError> {
         let kept = self.states.are_kept();
-        if kept && !self.states.is_still(user.id, read).await? {
+        let tx = self.db.write().await?;
+        if kept && !self.states.is_still_in(&tx, user.id, read).await? {
             return Ok(false);
         }
-        let tx = self.db.write().await?;
         let Some(user) = users::get(&*tx, user.id).await? else {
             return Ok(true);
         };

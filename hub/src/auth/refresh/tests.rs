@@ -15,9 +15,11 @@ use crate::bus::Bus;
 use crate::config::{Config, CryptKey};
 use crate::db::{groups, users};
 
-/// Lets in everybody, and does not answer when asked again until it is told to.
+/// Lets in everybody. When asked again it is away the first time, or does not answer until it is told to, and then says that
+/// they have left.
 #[derive(Debug, Default)]
 struct Hangs {
+    away: AtomicU64,
     asked: Notify,
     answers: Notify,
 }
@@ -45,29 +47,50 @@ impl Authenticator for Hangs {
     }
 
     async fn refresh(&self, _: &Username) -> Result<Refreshed, AuthUnavailable> {
+        if self.away.swap(0, Ordering::SeqCst) > 0 {
+            return Err(AuthUnavailable("away".to_owned()));
+        }
         self.asked.notify_one();
         self.answers.notified().await;
         Ok(Refreshed::Gone("left".to_owned()))
     }
 }
 
-#[tokio::test]
-async fn while_the_authenticator_hangs_one_request_waits_and_no_other() {
+/// Somebody who has logged in there, and is to be asked about again.
+async fn due(hangs: &Arc<Hangs>) -> (Login, User, FakeClock) {
     let mut config = Config::default();
     config.authenticator.allow_all = Some(true);
-    let (hangs, clock) = (
-        Arc::new(Hangs::default()),
-        FakeClock::at(DateTime::UNIX_EPOCH),
-    );
+    let clock = FakeClock::at(DateTime::UNIX_EPOCH);
     let login = Login::new(
         crate::db::testing::empty().await,
         Bus::default(),
         Arc::new(clock.clone()),
         Arc::new(config),
-        Arc::<Hangs>::clone(&hangs),
+        Arc::<Hangs>::clone(hangs),
     );
     let user = login.check(&LoginForm::new("mal", "x")).await.unwrap();
     clock.advance(TimeDelta::seconds(301));
+    (login, user, clock)
+}
+
+#[tokio::test]
+async fn nobody_who_can_be_asked_is_no_answer_for_long() {
+    let hangs = Arc::new(Hangs::default());
+    hangs.away.store(1, Ordering::SeqCst);
+    hangs.answers.notify_one();
+    let (login, user, clock) = due(&hangs).await;
+    for seconds in [0, 29] {
+        clock.advance(TimeDelta::seconds(seconds));
+        assert!(login.still_holds(&user, false).await.unwrap(), "{seconds}");
+    }
+    clock.advance(TimeDelta::seconds(1));
+    assert!(!login.still_holds(&user, false).await.unwrap());
+}
+
+#[tokio::test]
+async fn while_the_authenticator_hangs_one_request_waits_and_no_other() {
+    let hangs = Arc::new(Hangs::default());
+    let (login, user, _) = due(&hangs).await;
     let (asks, who) = (login.clone(), user.clone());
     let first = tokio::spawn(async move { asks.still_holds(&who, false).await });
     hangs.asked.notified().await;

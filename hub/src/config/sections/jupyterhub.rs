@@ -238,7 +238,8 @@ pub struct JupyterHub {
     pub default_url: Option<String>,
     /// Whether `/` leads a user with a running server there.
     pub redirect_to_server: bool,
-    /// Whether administrators may enter users' servers (deprecated: grant `access:servers`).
+    /// Whether users are told that administrators may enter their servers, even while there is none (deprecated: the role
+    /// `admin` holds `access:servers` in any case).
     pub admin_access: bool,
     /// How much is logged.
     pub log_level: LogLevel,

@@ -53,12 +53,14 @@ pub(super) static AUTHENTICATOR: Class = class! {
         whitelist: Names => authenticator.allowed_users,
             "write allowed_users; an empty list no longer means everybody, which is allow_all = true";
     }
+    later {
+        manage_roles "Whether the authenticator decides the roles of users. Let it manage groups (manage_groups), and give roles to groups in [[JupyterHub.load_roles]].";
+        reset_managed_roles_on_startup "Whether roles that the authenticator gave are taken back at the start. Those that groups have in [[JupyterHub.load_roles]] are exact at every start.";
+    }
     refused {
         delete_invalid_users "users whose names could not be taken today go on; delete those you do not want through the API";
         post_auth_hook "this hub runs no Python; rename users with username_map, and allow them with allowed_users and blocked_users";
         reconcile_auth_state_hook "this hub runs no Python; what a login brings replaces what the login before brought";
-        manage_roles "let the authenticator manage groups (manage_groups), and give roles to groups in [[JupyterHub.load_roles]]";
-        reset_managed_roles_on_startup "no authenticator manages roles here: give roles to groups in [[JupyterHub.load_roles]], whose holders are exact at every start";
     }
 };
 

@@ -118,7 +118,7 @@ pub(super) static JUPYTERHUB: Class = class! {
         redirect_to_server: Bool => jupyterhub.redirect_to_server,
             "Whether / leads a user whose server runs there, rather than to the home page.";
         admin_access: Bool => jupyterhub.admin_access,
-            "Whether administrators may enter users' servers. Better: grant the scope access:servers in a role.";
+            "Whether users are told that administrators may enter their servers, even while there is no administrator. They may in any case: the role admin holds access:servers.";
         log_level: Level => jupyterhub.log_level,
             "How much is logged.";
         debug_db: Bool => jupyterhub.debug_db,
@@ -160,11 +160,12 @@ pub(super) static JUPYTERHUB: Class = class! {
     }
     later {
         external_ssl_authorities "Certificate authorities of your own for internal TLS.";
-        generate_certs "Makes the certificates of internal TLS, then exits.";
+        generate_certs "Makes the certificates of internal TLS, then exits; those of the public address are ssl_cert and ssl_key.";
         internal_certs_location "Folder of the certificates of internal TLS.";
         internal_ssl "Whether hub, proxy, servers and services talk TLS to each other.";
         recreate_internal_certs "Whether certificates of internal TLS are renewed at start.";
         trusted_alt_names "Further names in certificates of internal TLS.";
+        user_redirect_hook "Decides where /hub/user-redirect/ leads: a hook, and this hub runs no Python. It leads to the user's own server.";
     }
     refused {
         allow_existing_invalid_named_servers "there are none: names of servers have been checked from the first version on";
@@ -186,7 +187,6 @@ pub(super) static JUPYTERHUB: Class = class! {
         show_config "it belongs on the command line: --show-config";
         show_config_json "it belongs on the command line: --show-config-json";
         tornado_settings "it configures Python's web server, which is not used here";
-        user_redirect_hook "this hub runs no Python; /hub/user-redirect/ leads to the user's own server";
         statsd_host "JupyterHub 6 has no statsd; metrics are at /hub/metrics";
         statsd_port "JupyterHub 6 has no statsd; metrics are at /hub/metrics";
         statsd_prefix "JupyterHub 6 has no statsd; metrics are at /hub/metrics";

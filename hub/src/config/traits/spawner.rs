@@ -78,9 +78,7 @@ pub(super) static SPAWNER: Class = class! {
     later {
         ssl_alt_names "Further names in the server's certificate.";
         ssl_alt_names_include_local "Whether the server's certificate names localhost.";
-    }
-    refused {
-        progress_ready_hook "this hub runs no Python; the last event of a start cannot be changed";
+        progress_ready_hook "Changes the last event of a start: a hook, and this hub runs no Python.";
     }
 };
 

@@ -290,6 +290,7 @@ async fn nobody_reads_what_is_kept_of_logins_beside() {
     assert_eq!(find(c, name).await.unwrap().as_ref(), Some(first));
     assert_eq!(get(c, first.id).await.unwrap().as_ref(), Some(first));
     assert!(!admins(c).await.unwrap().is_empty());
+    assert!(has_admin_beside(c, first.id).await.unwrap());
     let named = UserFilter {
         name_contains: Some("user".to_owned()),
         order: UserOrder::LastActivity,

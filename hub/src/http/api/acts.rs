@@ -91,6 +91,9 @@ pub(in crate::http) async fn start(
     Ok(())
 }
 
+/// How long a server that is forgotten is waited for: most are gone at once, and then the list says so.
+const FORGOTTEN: Duration = Duration::from_secs(5);
+
 /// `DELETE /users/:user/servers/:server`; does not wait for it. With `remove` the server is forgotten too.
 pub(in crate::http) async fn stop(
     state: &AppState,
@@ -99,7 +102,8 @@ pub(in crate::http) async fn stop(
     remove: bool,
 ) -> Result<(), ApiError> {
     let body = JsonBody::of(remove.then(|| json!({ "remove": true })));
-    servers::stop::within(state, caller, at, (None, body), Duration::ZERO).await?;
+    let wait = if remove { FORGOTTEN } else { Duration::ZERO };
+    servers::stop::within(state, caller, at, (None, body), wait).await?;
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use super::error_page::PageError;
 use super::form::{Form, RawForm, STALE};
 use super::manage::lifecycle;
 use super::server_card::card;
-use crate::db::{NewServer, servers};
+use crate::db::{DbError, NewServer, servers, users};
 use crate::domain::action::StartServer;
 use crate::domain::server::slug::free_name;
 use crate::domain::server::{Server, ServerRef};
@@ -58,10 +58,19 @@ async fn page(
             .map(|server| card(user, &server.at, Some(server)))
             .collect(),
         named_server_limit_per_user: named.most,
+        admins_can_enter: admins_can_enter(user, owner).await?,
         new_server,
         notice,
     };
     user.page(status, &page)
+}
+
+/// Whether somebody else can open the visitor's servers as an administrator. The role `admin` lets all of them in; where
+/// `admin_access` is set, people are told before there is one.
+async fn admins_can_enter(user: &PageUser, owner: &User) -> Result<bool, DbError> {
+    let state = &user.state;
+    Ok(state.config.jupyterhub.admin_access
+        || users::has_admin_beside(state.db.read(), owner.id).await?)
 }
 
 async fn stale(user: &PageUser, new_server: NewServerForm) -> Result<Response, PageError> {

@@ -50,13 +50,17 @@ pub(super) async fn everywhere(user: PageUser, form: RawForm) -> Result<Response
 /// The way out, once the session has ended: cookies are cleared, servers stopped if the configuration says so.
 async fn gone(visitor: &Visitor) -> Result<Response, PageError> {
     let elsewhere = visitor.state.authenticator.logout_redirect_url();
+    let servers_stop = visitor.state.config.jupyterhub.shutdown_on_logout;
     let mut response = if let Some(url) = elsewhere {
         found(&url)
     } else if visitor.state.config.authenticator.auto_login {
         // The login page would log them in again at once.
         let stranger = visitor.stranger();
-        let chrome = stranger.chrome();
-        stranger.page(StatusCode::OK, &LogoutPage { chrome })?
+        let page = LogoutPage {
+            chrome: stranger.chrome(),
+            servers_stop,
+        };
+        stranger.page(StatusCode::OK, &page)?
     } else {
         found(&visitor.base().hub_path("login"))
     };
@@ -66,7 +70,7 @@ async fn gone(visitor: &Visitor) -> Result<Response, PageError> {
     {
         add_cookie(response.headers_mut(), &cookie.to_string());
     }
-    if visitor.state.config.jupyterhub.shutdown_on_logout {
+    if servers_stop {
         stop_all(visitor).await?;
     }
     Ok(response)

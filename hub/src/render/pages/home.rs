@@ -81,6 +81,8 @@ pub struct HomePage {
     pub named_servers: Vec<ServerCard>,
     /// How many of them there may be; 0 for any number.
     pub named_server_limit_per_user: u64,
+    /// Whether there are administrators who can open the visitor's servers: people are told so.
+    pub admins_can_enter: bool,
     /// Content of the form for one more.
     pub new_server: NewServerForm,
     /// What has just happened.

@@ -1,6 +1,12 @@
 //! What a start reports: its events, in the words of JupyterHub 6.1.
 
 use hub_types::progress::ProgressEvent;
+use serde_json::Map;
+
+use crate::domain::server::Failure;
+
+/// Where the last event of a failed start has the last lines of the server's output. Not in JupyterHub.
+pub(crate) const OUTPUT: &str = "output";
 
 /// The start was asked for.
 pub(super) fn requested() -> ProgressEvent {
@@ -45,11 +51,16 @@ pub(super) fn ready(url: &str) -> ProgressEvent {
 }
 
 /// It failed.
-pub(super) fn failed(message: &str) -> ProgressEvent {
+pub(super) fn failed(failure: &Failure) -> ProgressEvent {
+    let mut extra = Map::new();
+    if !failure.output.is_empty() {
+        extra.insert(OUTPUT.to_owned(), failure.output.clone().into());
+    }
     ProgressEvent {
         progress: 100,
         failed: true,
-        message: format!("Spawn failed: {message}"),
+        message: format!("Spawn failed: {}", failure.message),
+        extra,
         ..ProgressEvent::default()
     }
 }
@@ -82,7 +93,11 @@ mod tests {
                 r#"{"progress":100,"ready":true,"message":"Server ready at /user/alice/","html_message":"Server ready at <a href=\"/user/alice/\">/user/alice/</a>","url":"/user/alice/"}"#,
             ),
             (
-                failed("HTTP 418: error (teapot says no)"),
+                failed(&Failure {
+                    message: "HTTP 418: error (teapot says no)".into(),
+                    output: Vec::new(),
+                    status: 418,
+                }),
                 r#"{"progress":100,"failed":true,"message":"Spawn failed: HTTP 418: error (teapot says no)"}"#,
             ),
         ] {

@@ -552,7 +552,7 @@ impl Manager {
         start: i64,
         (failure, gone): (Failure, bool),
     ) -> Result<bool, DbError> {
-        let event = report::failed(&failure.message);
+        let event = report::failed(&failure);
         let change = after_failure(failure, gone);
         let tx = self.db.write().await?;
         if db::servers::step(&tx, server.id, row.epoch, &change)

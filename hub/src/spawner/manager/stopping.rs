@@ -44,7 +44,7 @@ impl Manager {
         request: &StopRequest,
     ) -> Result<Option<ServerId>, StopError> {
         let at = granted.subject();
-        if request.remove && at.name.is_default() {
+        if request.remove && at.name.is_default() && !request.owner_goes {
             return Err(StopError::DefaultServer);
         }
         let fresh = match request.unless_active_since {
@@ -109,7 +109,7 @@ impl Manager {
     }
 
     /// Lets the spawner do away with what it keeps of a server that is deleted for good.
-    pub async fn delete_forever(&self, at: &ServerRef, owner: UserId) {
+    async fn delete_forever(&self, at: &ServerRef, owner: UserId) {
         let deleted = timeout(FAREWELL, self.spawner.delete_forever(at, owner)).await;
         let why = match deleted {
             Ok(Ok(())) => return,

@@ -61,6 +61,11 @@ impl Work {
         self.map().contains_key(&server)
     }
 
+    /// How many servers this process works on.
+    pub(super) fn count(&self) -> usize {
+        self.map().len()
+    }
+
     /// Waits until there is no work.
     pub(super) async fn idle(&self) {
         loop {
@@ -120,6 +125,7 @@ mod tests {
         let (work, server) = (Work::default(), ServerId(1));
         let running = work.announce(server);
         drop(work.announce(server));
+        assert_eq!(work.count(), 1);
         assert!(work.is_busy(server) && !running.cancelled().is_cancelled());
         let next = work.announce(server);
         drop(running);

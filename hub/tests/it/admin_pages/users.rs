@@ -291,6 +291,13 @@ async fn a_server_with_its_options_failure_and_output() {
     let hub = Hub::start().await;
     let admin = hub.log_in("admin").await;
     let bob = "/hub/admin/user?name=bob";
+    // Started once with options, which hold for the starts below.
+    let options = serde_json::json!({"image": "<r-base>"});
+    let token = hub.token("bob", &["inherit"]).await;
+    let server = |method| hub.call(&token, method, "/hub/api/users/bob/server");
+    let body = serde_json::json!({"user_options": options});
+    server("POST").json(&body).send().await.expect(201);
+    server("DELETE").send().await.expect(204);
     hub.spawner
         .next(Behaviour::Fails("no image for bob".into()));
     let start = [("act", "do=start&user=bob&server=")];
@@ -308,9 +315,11 @@ async fn a_server_with_its_options_failure_and_output() {
     let done = post(&hub, &admin, bob, &start).await.expect(302);
     assert_eq!(done.header("location"), format!("{bob}&done=start"));
     assert_eq!(state(&hub, "bob", "").await, ServerState::Ready);
+    assert_eq!(hub.spawner.told().0, options);
     let page = get(&hub, &admin, bob).await.expect(200);
     for expected in [
         "first &lt;line&gt;\nlast line",
+        "&#34;image&#34;: &#34;&lt;r-base&gt;&#34;",
         "href=\"/user/bob/\"",
         "do=stop",
     ] {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use hub::db::{servers, tokens};
+use hub::db::{servers, tokens, users};
 use hub::domain::lifecycle::ServerState;
 use hub::domain::server::ServerRef;
 use hub_types::names::{ServerName, Username};
@@ -109,4 +109,52 @@ async fn a_start_that_was_written_goes_on_whenever_the_client_went_away() {
         }
     }
     panic!("the request never ends");
+}
+
+/// Deletes users, each with a server, and goes away ever later, until one deletion is answered. How many were gone unheard.
+async fn deleted_unheard(hub: &Hub, admin: &str, round: usize) -> usize {
+    let mut unheard = 0;
+    for turns in 1..MOST_TURNS {
+        let name = format!("user{round}-{turns}");
+        let body = json!({"usernames": [name]});
+        let call = hub.call(admin, "POST", "/hub/api/users").json(&body);
+        call.send().await.expect(201);
+        let path = format!("/hub/api/users/{name}");
+        let call = hub.call(admin, "POST", &format!("{path}/server"));
+        call.send().await.expect(201);
+        let answer = hub.call(admin, "DELETE", &path).gone_after(turns).await;
+        let at = ServerRef::new(Username::stored(&*name), ServerName::default_server());
+        let gone = eventually("either nothing was begun, or all is gone", || async {
+            let user = users::find(hub.state.db.read(), &name).await.unwrap();
+            let row = servers::find(hub.state.db.read(), &at).await.unwrap();
+            let told = hub
+                .spawner
+                .deleted
+                .lock()
+                .unwrap()
+                .contains(&at.to_string());
+            assert!(user.is_some() || told, "{name} is free too early");
+            let untouched = row.is_some_and(|row| row.state == ServerState::Ready);
+            (user.is_none() || untouched).then_some(user.is_none())
+        })
+        .await;
+        if let Some(status) = answer {
+            assert_eq!((status, gone), (StatusCode::NO_CONTENT, true));
+            return unheard;
+        }
+        unheard += usize::from(gone);
+    }
+    panic!("the request never ends");
+}
+
+/// The name is free for others only when the spawner has done away with all that went by it.
+#[tokio::test]
+async fn a_user_goes_with_what_is_left_of_their_servers_whenever_the_client_went_away() {
+    let hub = Hub::start().await;
+    let admin = hub.token("admin", &["inherit"]).await;
+    let mut round = 0;
+    while deleted_unheard(&hub, &admin, round).await == 0 {
+        round += 1;
+        assert!(round < MOST_ROUNDS, "no request was abandoned late");
+    }
 }

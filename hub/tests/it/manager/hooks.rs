@@ -1,7 +1,12 @@
-//! Commands at the steps of a server's life.
+//! Commands at the steps of a server's life, and what the authenticator is told of it.
+
+use std::io::Write as _;
+use std::path::PathBuf;
 
 use hub::auth::auth_state::AuthStates;
+use hub::auth::{AuthModel, AuthUnavailable, Authenticator, LoginForm};
 use hub::config::CryptKey;
+use serde_json::json;
 
 use super::*;
 
@@ -165,4 +170,115 @@ async fn one_hook_is_told_what_is_kept_of_the_login() {
     assert_eq!(notes[0]["auth_state"], state);
     // The other learns of it what the first one made of it, and no more.
     assert_eq!(notes[1].get("auth_state"), None);
+}
+
+/// Notes what it is told of servers where the hooks note it, and may refuse them.
+#[derive(Debug)]
+struct Recording {
+    notes: PathBuf,
+    refuses: bool,
+}
+
+impl Recording {
+    fn note(&self, told: &str, at: &ServerRef) {
+        let mut options = std::fs::OpenOptions::new();
+        let notes = options.create(true).append(true).open(&self.notes);
+        let note = json!({"hook": told, "at": at.to_string()});
+        writeln!(notes.unwrap(), "{note}").unwrap();
+    }
+}
+
+#[async_trait]
+impl Authenticator for Recording {
+    fn class(&self) -> &'static str {
+        "recording"
+    }
+
+    async fn authenticate(
+        &self,
+        _: &str,
+        _: &LoginForm,
+    ) -> Result<Option<AuthModel>, AuthUnavailable> {
+        Ok(None)
+    }
+
+    async fn pre_spawn(&self, at: &ServerRef) -> Result<(), String> {
+        self.note("pre_spawn", at);
+        match self.refuses {
+            true => Err("your session cannot be opened".to_owned()),
+            false => Ok(()),
+        }
+    }
+
+    async fn post_stop(&self, at: &ServerRef) {
+        self.note("post_stop", at);
+    }
+}
+
+fn recorded(scene: &mut Scene, refuses: bool) {
+    let hook = command(scene);
+    let spawner = &mut scene.config.spawner;
+    (spawner.pre_spawn_hook, spawner.post_stop_hook) = (hook.clone(), hook);
+    let notes = scene.path("notes");
+    scene.authenticator = Arc::new(Recording { notes, refuses });
+}
+
+/// What was noted, without what the hooks alone are told.
+fn told(scene: &Scene) -> Vec<String> {
+    let said = |note: &Value| {
+        let words = [&note["hook"], &note["at"]].map(|word| word.as_str().unwrap_or_default());
+        words.join(" ").trim_end().to_owned()
+    };
+    notes(scene).iter().map(said).collect()
+}
+
+/// An authenticator that opens sessions for servers, as PAM does, is told of every start and of every end.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_authenticator_is_told_before_all_and_after_all() {
+    let mut scene = Scene::new("");
+    recorded(&mut scene, false);
+    let proxy = TestProxy::start().await;
+    let manager = scene
+        .hub("one", &proxy.client(), Arc::new(SystemClock))
+        .await;
+    let whole = [
+        "pre_spawn alice/",
+        "pre_spawn_hook",
+        "post_stop_hook",
+        "post_stop alice/",
+    ];
+    assert_eq!(start(&manager).await.unwrap(), StartOutcome::Ready);
+    assert_eq!(told(&scene), whole[..2]);
+    assert_eq!(stop(&manager).await.unwrap(), StopOutcome::Stopped);
+    assert_eq!(told(&scene), whole);
+    // One that ends by itself has ended, too.
+    assert_eq!(start(&manager).await.unwrap(), StartOutcome::Ready);
+    kill(record(&row(&manager, "").await.unwrap()).pid);
+    eventually("the authenticator is told of the end", async || {
+        manager.poll_servers().await.unwrap();
+        (told(&scene) == [whole, whole].concat()).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_authenticator_refuses_is_not_started() {
+    let mut scene = Scene::new("");
+    recorded(&mut scene, true);
+    let proxy = TestProxy::start().await;
+    let manager = scene
+        .hub("one", &proxy.client(), Arc::new(SystemClock))
+        .await;
+    let error = start(&manager).await.unwrap_err();
+    assert!(
+        error.to_string().contains("your session cannot be opened"),
+        "{error}"
+    );
+    let server = row(&manager, "").await.unwrap();
+    assert_eq!(
+        (server.state, scene.starts().len()),
+        (ServerState::Stopped, 0)
+    );
+    let after = ["pre_spawn alice/", "post_stop_hook", "post_stop alice/"];
+    assert_eq!(told(&scene), after, "no hook is asked about the start");
 }

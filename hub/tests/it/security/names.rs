@@ -4,8 +4,10 @@ mod input;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hub::config::AuthenticatorClass;
 use hub_types::names::{ServerName, Username, escape};
 use hub_types::paths::{BaseUrl, server_client_id, server_full_name};
+use hub_types::secret::Token;
 use serde_json::{Value, json};
 
 use super::{admin, count, database, send_login_form};
@@ -194,6 +196,36 @@ async fn case_58_one_person_one_name() {
             .await
             .expect(403);
     }
+    hub.is_well().await;
+}
+
+/// An administrator's name wants the administrators' password, whatever it looks like.
+#[tokio::test]
+async fn case_58_a_password_of_administrators_goes_with_every_spelling() {
+    let theirs = "a-word-for-administrators-and-nobody-else";
+    let hub = Watched::with(|config| {
+        config.jupyterhub.authenticator_class = AuthenticatorClass::SharedPassword;
+        config.authenticator.allow_all = Some(true);
+        config.authenticator.admin_users.insert("Caf\u{c9}".into());
+        config.shared_password.user_password = Some(Token::from_config(PASSWORD));
+        config.shared_password.admin_password = Some(Token::from_config(theirs));
+    })
+    .await;
+    for (forms, is_theirs) in [
+        (&["ADMIN", "admin", " Admin ", "\u{ff21}dmin"][..], true),
+        (&["caf\u{e9}", "CAFE\u{301}"], true),
+        (&["ALICE", "\u{3000}alice"], false),
+    ] {
+        for form in forms {
+            for (password, right) in [(PASSWORD, !is_theirs), (theirs, is_theirs)] {
+                let status = if right { 302 } else { 403 };
+                let reply = send_login_form(&hub, "x=y", "", form, password).await;
+                assert_eq!(reply.status, status, "{form:?} {password}");
+            }
+        }
+    }
+    let admins = count(&hub, "SELECT COUNT(*) FROM users WHERE admin").await;
+    assert_eq!(admins, 2, "and no other was made");
     hub.is_well().await;
 }
 

@@ -44,6 +44,16 @@ pub(crate) struct World {
     pub(crate) has_userinfo: bool,
     /// Whether a refresh brings an ID token.
     pub(crate) proves_again: bool,
+    /// Whether a login brings one that is none of OpenID Connect.
+    pub(crate) proves: bool,
+    /// Whether codes are worth something to those alone who asked for them (PKCE). If not, it knows nothing of that.
+    pub(crate) pkce: bool,
+    /// Whether a token must be shown in the URL.
+    pub(crate) token_in_url: bool,
+    /// What the form for a token must hold beside.
+    pub(crate) token_wants: Option<(&'static str, &'static str)>,
+    /// What the query must hold of whoever asks who somebody is.
+    pub(crate) userdata_wants: Option<(&'static str, &'static str)>,
     /// The hub's time, for ID tokens.
     pub(crate) now: i64,
     /// The key that signs, and its name.
@@ -98,6 +108,11 @@ impl StandIn {
             claims: json!({}),
             has_userinfo: true,
             proves_again: false,
+            proves: false,
+            pkce: true,
+            token_in_url: false,
+            token_wants: None,
+            userdata_wants: None,
             now: 0,
             key: (new_key(), "first".to_owned()),
             codes: BTreeMap::new(),
@@ -192,9 +207,13 @@ fn described(issuer: &str, has_userinfo: bool) -> Value {
 impl World {
     fn authorize(&mut self, query: &BTreeMap<String, String>) -> Response {
         let of = |name: &str| query.get(name).cloned().unwrap_or_default();
+        let challenged = match self.pkce {
+            true => of("code_challenge_method") == "S256",
+            false => !query.keys().any(|name| name.starts_with("code_challenge")),
+        };
         let right = of("client_id") == CLIENT
             && of("response_type") == "code"
-            && of("code_challenge_method") == "S256"
+            && challenged
             && of("state").len() >= 32;
         if !right {
             return json_of(400, &json!({"error": "invalid_request"}));
@@ -235,9 +254,19 @@ impl World {
         if !(by_header || by_form) {
             return json_of(refused, &json!({"error": "invalid_client"}));
         }
+        if self
+            .token_wants
+            .is_some_and(|(name, value)| of(name) != value)
+        {
+            return json_of(refused, &json!({"error": "invalid_request"}));
+        }
         let nonce = match of("grant_type").as_str() {
             "authorization_code" => {
-                let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(of("code_verifier")));
+                let verifier = of("code_verifier");
+                let challenge = match self.pkce {
+                    true => URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)),
+                    false => verifier,
+                };
                 match self.codes.remove(&of("code")) {
                     Some((meant, nonce, to)) if meant == challenge && to == of("redirect_uri") => {
                         nonce
@@ -258,7 +287,7 @@ impl World {
             "refresh_token": refresh,
         });
         let renewed = self.proves_again && of("grant_type") == "refresh_token";
-        if nonce.is_some() || renewed {
+        if nonce.is_some() || renewed || self.proves {
             said["id_token"] = self.id_token(issuer, nonce.as_deref()).into();
         }
         json_of(200, &said)
@@ -292,14 +321,23 @@ impl World {
         let shown = headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok());
-        let token = shown.and_then(|value| value.strip_prefix("Bearer "));
+        let in_header = shown.and_then(|value| value.strip_prefix("Bearer "));
+        let token = match self.token_in_url {
+            true => query.get("access_token").map(String::as_str),
+            false => in_header,
+        };
         if !token.is_some_and(|token| self.tokens.contains(token)) {
             return json_of(401, &json!({"message": "Bad credentials"}));
         }
-        let page = query.get("page").map_or("", String::as_str);
+        let of = |name: &str| query.get(name).map_or("", String::as_str);
+        let page = of("page");
         match path {
             "/api/v3/user" | "/api/v4/user" | "/oauth2/v1/userinfo" | "/me" => {
-                json_of(200, &self.person)
+                let wants = self.userdata_wants;
+                match wants.is_some_and(|(name, value)| of(name) != value) {
+                    true => json_of(400, &json!({"message": "What do you want?"})),
+                    false => json_of(200, &self.person),
+                }
             }
             "/api/v3/user/emails" => json_of(
                 200,

@@ -10,18 +10,18 @@ use super::{allow_all, assert_out, hub, log_in, remembered};
 
 /// What came of a login: who is in, and whether as an administrator; or the status, and a part of what is said.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Outcome {
+pub(super) enum Outcome {
     In(&'static str, bool),
     Out(u16, &'static str),
 }
-use Outcome::{In, Out};
+pub(super) use Outcome::{In, Out};
 
 const NOT_ALLOWED: Outcome = Out(403, "not currently authorized to use this hub");
 
 /// A row of a table: what it shows, how the hub is configured, how the provider behaves, what comes of it.
-type Row = (&'static str, fn(&mut Config), fn(&mut World), Outcome);
+pub(super) type Row = (&'static str, fn(&mut Config), fn(&mut World), Outcome);
 
-async fn run(provider: Provider, person: &Value, rows: &[Row]) {
+pub(super) async fn run(provider: Provider, person: &Value, rows: &[Row]) {
     for (case, configure, behave, expected) in rows {
         let at = StandIn::start(person.clone()).await;
         let hub = hub(provider, &at, *configure).await;
@@ -53,7 +53,7 @@ async fn run(provider: Provider, person: &Value, rows: &[Row]) {
     }
 }
 
-fn nothing<T>(_: &mut T) {}
+pub(super) fn nothing<T>(_: &mut T) {}
 
 fn groups_under(config: &mut Config, key: &str) {
     config.authenticator.manage_groups = true;
@@ -243,10 +243,9 @@ async fn github() {
             In("mal@ship.example", false),
         ),
         (
-            "teams as groups",
+            "granted scopes as groups",
             |config| {
                 config.oauth.scope = Some(vec!["read:org".to_owned()]);
-                config.github.populate_teams_in_auth_state = true;
                 config.authenticator.manage_groups = true;
                 config.oauth.auth_state_groups_key = Some("scope".to_owned());
                 config.oauth.allowed_groups = ["read:org".to_owned()].into();

@@ -108,7 +108,8 @@ fn warn(config: &Config, state: &mut State) {
         state.warn(
             "JupyterHub",
             "admin_access",
-            "is an old setting: grant the scope access:servers in [[JupyterHub.load_roles]]",
+            "is an old setting: administrators may enter servers without it (the role admin holds access:servers), and users are \
+             told so; for others, grant that scope in [[JupyterHub.load_roles]]",
         );
     }
     match config.jupyterhub.authenticator_class {

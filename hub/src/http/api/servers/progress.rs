@@ -1,4 +1,5 @@
-//! `GET /users/:name/server[s/:server]/progress`: the progress of a start as Server-Sent Events.
+//! `GET /users/:name/server[s/:server]/progress`: the progress of a start as Server-Sent Events. The last one of a start that
+//! failed has the last lines of the server's output (`output`) for those who may start it.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -15,11 +16,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::log_name;
 use crate::db::{servers, users};
-use crate::domain::action::ReadServer;
+use crate::domain::action::{ReadServer, StartServer};
 use crate::domain::lifecycle::ServerState;
 use crate::http::error::ApiError;
 use crate::http::extract::{Auth, ServerPath};
-use crate::spawner::manager::Listener;
+use crate::spawner::manager::{Listener, OUTPUT};
 use crate::state::AppState;
 
 /// How often an empty line keeps the connection alive. Source: JupyterHub 6.1.
@@ -34,6 +35,8 @@ pub(in crate::http::api) async fn progress(
 ) -> Result<Response, ApiError> {
     let granted = caller.require::<ReadServer>(at)?;
     let at = granted.subject();
+    // What a server wrote is for those who could have it started, not for all who may look how it is.
+    let with_output = caller.require::<StartServer>(at.clone()).is_ok();
     let server = servers::find(state.db.read(), at).await?;
     let idle = || ApiError::bad_request(format!("{} is not starting...", log_name(at)));
     let Some(server) = server else {
@@ -60,6 +63,10 @@ pub(in crate::http::api) async fn progress(
         let first = events.next().await.ok_or_else(idle)?;
         events = Box::pin(stream::once(async move { first }).chain(events));
     }
+    let events: Events = match with_output {
+        true => events,
+        false => Box::pin(events.map(without_output)),
+    };
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-cache"),
@@ -71,6 +78,11 @@ pub(in crate::http::api) async fn progress(
         Body::from_stream(lines(events, state.shutdown.clone(), Some(place))),
     )
         .into_response())
+}
+
+fn without_output(mut event: ProgressEvent) -> ProgressEvent {
+    event.extra.remove(OUTPUT);
+    event
 }
 
 struct Lines {

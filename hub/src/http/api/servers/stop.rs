@@ -54,6 +54,7 @@ pub(in crate::http::api) async fn within(
     let request = StopRequest {
         remove,
         unless_active_since: since,
+        ..StopRequest::default()
     };
     let known = servers::find(state.db.read(), &at).await?;
     if !remove && known.is_some_and(|server| server.state.pending() == Some(Pending::Stop)) {

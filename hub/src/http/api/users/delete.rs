@@ -13,7 +13,7 @@ use crate::db::{servers, users};
 use crate::domain::action::DeleteUser;
 use crate::domain::lifecycle::ServerState;
 use crate::domain::principal::Granted;
-use crate::domain::server::{Server, ServerId};
+use crate::domain::server::ServerId;
 use crate::domain::user::User;
 use crate::http::error::ApiError;
 use crate::http::extract::{Auth, IfInactiveSince, UserPath};
@@ -42,18 +42,44 @@ pub(in crate::http::api) async fn delete(
         ));
     }
     refuse_if_used(&state, &user, since)?;
-    let stopped = stop_servers(&state, &granted, &user, since).await?;
-    let servers = forget(&state, granted, &user, (since, &stopped)).await?;
-    // Also when the caller goes away: nobody asks a second time.
-    let done = tokio::spawn(async move {
-        for server in servers {
-            let (at, owner) = (&server.at, server.user_id);
-            state.manager.delete_forever(at, owner).await;
-        }
-        state.authenticator.delete_user(&user.name).await;
-    });
-    let _ = done.await;
+    // To the end also when the caller goes away: nobody asks a second time.
+    let all = tokio::spawn(async move { whole(&state, granted, &user, since).await });
+    all.await.unwrap_or_else(|error| {
+        Err(ApiError::internal(format!(
+            "the deletion of a user ended half-way: {error}"
+        )))
+    })?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// The name is free for others only when nothing is left of the servers that went by it. Source: JupyterHub's order.
+async fn whole(
+    state: &AppState,
+    granted: Granted<DeleteUser>,
+    user: &User,
+    since: Option<DateTime<Utc>>,
+) -> Result<(), ApiError> {
+    let stopped = end_servers(state, &granted, user, stop_if(since)).await?;
+    let user = &still_unused(state, user, (since, &stopped)).await?;
+    end_servers(state, &granted, user, with_owner()).await?;
+    forget(state, granted, user).await?;
+    state.authenticator.delete_user(&user.name).await;
+    Ok(())
+}
+
+fn stop_if(unless_active_since: Option<DateTime<Utc>>) -> StopRequest {
+    StopRequest {
+        unless_active_since,
+        ..StopRequest::default()
+    }
+}
+
+fn with_owner() -> StopRequest {
+    StopRequest {
+        remove: true,
+        owner_goes: true,
+        ..StopRequest::default()
+    }
 }
 
 fn still_stopping(user: &User) -> ApiError {
@@ -79,46 +105,56 @@ fn refuse_if_used(
     }
 }
 
-/// Stops what runs, on the same condition; says what was stopped.
-async fn stop_servers(
+/// Stops what runs, or removes all; says which servers those were.
+async fn end_servers(
     state: &AppState,
     _granted: &Granted<DeleteUser>,
     user: &User,
-    since: Option<DateTime<Utc>>,
+    request: StopRequest,
 ) -> Result<Vec<ServerId>, ApiError> {
-    let all = servers::of_users(state.db.read(), &[user.id]).await?;
-    let active: Vec<Server> = all
-        .into_iter()
-        .filter(|server| server.state != ServerState::Stopped)
-        .collect();
-    let stopped = active.iter().map(|server| server.id).collect();
-    let request = StopRequest {
-        remove: false,
-        unless_active_since: since,
-    };
-    let stops = active.into_iter().map(|server| {
+    let mut servers = servers::of_users(state.db.read(), &[user.id]).await?;
+    servers.retain(|server| request.remove || server.state != ServerState::Stopped);
+    let ended = servers.iter().map(|server| server.id).collect();
+    let ends = servers.into_iter().map(|server| {
         let permission = Granted::by_hub(
             server.at,
-            "who may delete a user may stop the user's servers",
+            "who may delete a user may end the user's servers",
         );
         state.manager.stop(permission, request.clone(), STOP_WAIT)
     });
-    for outcome in futures_util::future::join_all(stops).await {
+    for outcome in futures_util::future::join_all(ends).await {
         if outcome? == StopOutcome::Pending {
             return Err(still_stopping(user));
         }
     }
-    Ok(stopped)
+    Ok(ended)
 }
 
-/// Deletes the row, unless a server was started, or the user seen, meanwhile. That a server was `stopped` here counts as
-/// activity of its user, but not as a reason to keep them. Returns the servers that are gone with it.
+/// The last look before something is lost. That a server was `stopped` here counts as activity of its user, but not as a
+/// reason to keep them.
+async fn still_unused(
+    state: &AppState,
+    user: &User,
+    (since, stopped): (Option<DateTime<Utc>>, &[ServerId]),
+) -> Result<User, ApiError> {
+    let servers = servers::of_users(state.db.read(), &[user.id]).await?;
+    let own_stops = servers
+        .iter()
+        .filter(|server| stopped.contains(&server.id))
+        .filter_map(|server| server.last_activity);
+    let known = users::get(state.db.read(), user.id).await?;
+    let known = known.ok_or_else(|| ApiError::silent(StatusCode::NOT_FOUND))?;
+    let since = since.map(|since| own_stops.fold(since, Ord::max));
+    refuse_if_used(state, &known, since)?;
+    Ok(known)
+}
+
+/// Deletes the row, unless a server was started meanwhile.
 async fn forget(
     state: &AppState,
     _granted: Granted<DeleteUser>,
     user: &User,
-    (since, stopped): (Option<DateTime<Utc>>, &[ServerId]),
-) -> Result<Vec<Server>, ApiError> {
+) -> Result<(), ApiError> {
     let tx = state.db.write().await?;
     let servers = servers::of_users(&*tx, &[user.id]).await?;
     if servers
@@ -127,18 +163,7 @@ async fn forget(
     {
         return Err(still_stopping(user));
     }
-    let own_stops = servers
-        .iter()
-        .filter(|server| stopped.contains(&server.id))
-        .filter_map(|server| server.last_activity);
-    if let Some(now_known) = users::get(&*tx, user.id).await? {
-        refuse_if_used(
-            state,
-            &now_known,
-            since.map(|since| own_stops.fold(since, Ord::max)),
-        )?;
-    }
     users::delete(&tx, user.id).await?;
     tx.commit_and_tell(&state.bus, [Event::Identities]).await?;
-    Ok(servers)
+    Ok(())
 }

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::config::load::{Loaded, OwnClasses, TOML_FILE, assemble};
@@ -265,4 +265,61 @@ fn whoever_a_rule_on_the_provider_allows_can_log_in() {
         &env,
     );
     assert!(!named.allow_existing_users() && named.any_allow_config());
+}
+
+type List = fn(&Config) -> &BTreeSet<String>;
+
+const ORGANIZATIONS: List = |config| &config.github.allowed_organizations;
+const GROUPS: List = |config| &config.gitlab.allowed_gitlab_groups;
+const PROJECTS: List = |config| &config.gitlab.allowed_project_ids;
+const OF_SYSTEM: List = |config| &config.local_users.allowed_groups;
+const USERS: List = |config| &config.authenticator.allowed_users;
+
+/// Lists under old names: the class that is used, the section and the name; and where the list belongs.
+const OLD_LISTS: &[(&str, List)] = &[
+    (
+        "github GitHubOAuthenticator github_organization_whitelist",
+        ORGANIZATIONS,
+    ),
+    (
+        "local-github LocalGitHubOAuthenticator github_organization_whitelist",
+        ORGANIZATIONS,
+    ),
+    ("gitlab GitLabOAuthenticator gitlab_group_whitelist", GROUPS),
+    (
+        "gitlab GitLabOAuthenticator gitlab_project_id_whitelist",
+        PROJECTS,
+    ),
+    ("pam LocalAuthenticator group_whitelist", OF_SYSTEM),
+    ("pam PAMAuthenticator group_whitelist", OF_SYSTEM),
+    ("local-google LocalAuthenticator group_whitelist", OF_SYSTEM),
+    ("github Authenticator whitelist", USERS),
+    ("github GitHubOAuthenticator whitelist", USERS),
+    ("pam PAMAuthenticator whitelist", USERS),
+];
+
+/// Security case 118 (CVE-2020-26250: lists under their old names were passed over, and everybody came in): such a list is a
+/// list all the same, and an empty one allows nobody.
+#[test]
+fn case_118_lists_under_old_names_restrict() {
+    let env = [("OAUTH_CLIENT_ID", "hub")];
+    for (case, list) in OLD_LISTS {
+        let [class, section, name] = case.split(' ').collect::<Vec<_>>()[..] else {
+            panic!("{case}")
+        };
+        let written = |items: &str| format!("[{section}]\n{name} = [{items}]\n");
+        let one = config(class, &written("'42'"), &env);
+        assert_eq!(*list(&one), BTreeSet::from(["42".to_owned()]), "{case}");
+        assert!(one.any_allow_config() && !one.allow_all(), "{case}");
+        let none = config(class, &written(""), &env);
+        let anybody = none.any_allow_config() || none.allow_all() || none.allow_existing_users();
+        assert!(!anybody, "{case}, empty");
+    }
+    // One that cannot be followed is not passed over.
+    let google = "[GoogleOAuthenticator]\ngoogle_group_whitelist = { 'a.example' = ['b'] }\n";
+    let found = problems("google", google, &env);
+    assert!(
+        found.contains("google_group_whitelist cannot be set here"),
+        "{found}"
+    );
 }
