@@ -75,7 +75,8 @@ class Hub(life.Hub):
         """The cookies of a browser in which `admin` has logged in."""
         jar = http.cookiejar.CookieJar()
         browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
-        url = f"http://127.0.0.1:{self.port}/hub/login"
+        # The page after a login is the visitor's server otherwise.
+        url = f"http://127.0.0.1:{self.port}/hub/login?next=%2Fhub%2Fhome"
         browser.open(url).read()
         fields = {"username": "admin", "password": "x"}
         fields["_xsrf"] = next(cookie.value for cookie in jar if cookie.name == "_xsrf")

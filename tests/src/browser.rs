@@ -27,6 +27,9 @@ pub struct Browser {
     _sandbox: Sandbox,
 }
 
+/// How often the browser is started: on a busy machine it ends at once now and then, before it has opened anything.
+const STARTS: usize = 3;
+
 impl Browser {
     /// Starts the driver and the browser.
     ///
@@ -52,11 +55,18 @@ impl Browser {
             rest.split_once('.')?.0.parse::<u16>().ok()
         })
         .await;
-        let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities(&sandbox, args))
-            .connect(&format!("http://127.0.0.1:{port}"))
-            .await
-            .unwrap_or_else(|error| panic!("no browser: {error}\n{}", driver.output()));
+        let mut failed = Vec::new();
+        let client = loop {
+            let connect = ClientBuilder::new(HttpConnector::new())
+                .capabilities(capabilities(&sandbox, args))
+                .connect(&format!("http://127.0.0.1:{port}"));
+            match connect.await {
+                Ok(client) => break client,
+                Err(error) => failed.push(error.to_string()),
+            }
+            let output = driver.output();
+            assert!(failed.len() < STARTS, "no browser: {failed:#?}\n{output}");
+        };
         Self {
             client,
             _driver: driver,
