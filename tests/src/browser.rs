@@ -27,7 +27,8 @@ pub struct Browser {
     _sandbox: Sandbox,
 }
 
-/// How often the browser is started: on a busy machine it ends at once now and then, before it has opened anything.
+/// How often the browser is started. Debian's Chromium 148 crashes before it has opened anything about once in 120 starts
+/// (seen with two cores and three starts at a time); nothing of ours has run by then.
 const STARTS: usize = 3;
 
 impl Browser {
@@ -57,10 +58,11 @@ impl Browser {
         .await;
         let mut failed = Vec::new();
         let client = loop {
-            let connect = ClientBuilder::new(HttpConnector::new())
-                .capabilities(capabilities(&sandbox, args))
-                .connect(&format!("http://127.0.0.1:{port}"));
-            match connect.await {
+            let connected = ClientBuilder::new(HttpConnector::new())
+                .capabilities(capabilities(&sandbox, failed.len(), args))
+                .connect(&format!("http://127.0.0.1:{port}"))
+                .await;
+            match connected {
                 Ok(client) => break client,
                 Err(error) => failed.push(error.to_string()),
             }
@@ -221,11 +223,10 @@ impl Browser {
     }
 }
 
-fn capabilities(sandbox: &Sandbox, more: &[String]) -> Map<String, Value> {
-    let profile = format!(
-        "--user-data-dir={}",
-        sandbox.dir().join("profile").display()
-    );
+/// A profile for each start, so that nothing of a browser that ended is found by the next.
+fn capabilities(sandbox: &Sandbox, start: usize, more: &[String]) -> Map<String, Value> {
+    let profile = sandbox.dir().join(format!("profile-{start}"));
+    let profile = format!("--user-data-dir={}", profile.display());
     let mut args: Vec<String> = [
         "--headless=new",
         "--no-sandbox",
