@@ -169,6 +169,10 @@ async fn serve_loaded(
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
+    // Requests, servers' processes and looks into /proc need more than the usual 1,024; programs that we start may not.
+    if let Some(before) = hub_proxy::raise_descriptors() {
+        services::process::give_children_descriptors(before);
+    }
     let told = Told {
         config: loaded.config,
         sources,

@@ -165,8 +165,8 @@ pub trait Spawner: Send + Sync + std::fmt::Debug {
     async fn trim_outputs(&self) {}
 
     /// Does away with what is kept for the next start of a server: it, or its owner, is deleted for good. A mere stop does not
-    /// call this. The server has stopped, and is not started meanwhile. May be called again for the same server; has a
-    /// minute, and may be dropped half-way.
+    /// call this. The server has stopped, and is not started meanwhile. May be called again for the same server; has
+    /// [a minute](manager::FAREWELL), and may be dropped half-way.
     ///
     /// # Errors
     /// [`SpawnError`]; it is logged, and the server is deleted all the same.

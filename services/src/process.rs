@@ -14,6 +14,7 @@
 
 mod adopt;
 mod control;
+mod descriptors;
 mod failure;
 mod held;
 mod identity;
@@ -27,6 +28,7 @@ mod stop;
 pub mod users;
 
 pub use adopt::{Adopted, adopt, child_ended};
+pub use descriptors::{give_children_descriptors, with_given_descriptors};
 pub use failure::{Failure, LaunchError};
 pub use held::{Exit, Held, Running, hold};
 pub use launcher::{LAUNCH, launcher_main};

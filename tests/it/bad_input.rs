@@ -179,11 +179,14 @@ async fn a_server_that_never_answers_is_given_up_and_killed() {
 #[tokio::test]
 async fn a_server_that_ends_at_once_is_reported_with_its_exit_code() {
     let stack = Stack::builder()
-        .config("[Spawner]\ncmd = ['sh', '-c', 'echo no disk space >&2; exit 9']\nargs = []")
+        .config(
+            "[Spawner]\ncmd = ['sh', '-c', 'echo no disk space >&2; exit 9']\nargs = []\n\
+             [[JupyterHub.load_roles]]\nname = 'launcher'\nusers = ['tim']\nscopes = ['start:servers', 'read:servers']",
+        )
         .start()
         .await;
     spawn_fails(&stack, &["9", "no disk space"]).await;
-    // Whoever may start it reads in the API what it wrote; whoever may only look how it is does not.
+    // Its owner reads in the API what it wrote, and who may read what spawners keep; nobody else who may start it or look.
     let api = stack.api();
     let failed = eventually_some(WAIT, "the next start has failed", async || {
         let reply = api.post("/users/mal/server", &json!({})).await;
@@ -192,8 +195,18 @@ async fn a_server_that_ends_at_once_is_reported_with_its_exit_code() {
     .await;
     assert_eq!(failed.json()["output"], json!(["no disk space"]));
     let looker = api.new_token("mal", &["read:servers!user=mal"]).await;
-    let starter = api.new_token("mal", &["servers!user=mal"]).await;
-    for (token, reads) in [(starter, true), (looker, false)] {
+    let owner = api.new_token("mal", &["servers!user=mal"]).await;
+    let launcher = api.new_token("tim", &[]).await;
+    let client = stack.client().token(&launcher);
+    let failed = eventually_some(WAIT, "one more start has failed", async || {
+        let path = "/hub/api/users/mal/server";
+        let reply = client.post(path, &json!({})).await;
+        (reply.status == 500).then_some(reply)
+    })
+    .await;
+    assert!(failed.body.contains("exited with code 9"), "{failed:#?}");
+    assert!(!failed.body.contains("no disk space"), "{failed:#?}");
+    for (token, reads) in [(owner, true), (looker, false), (launcher, false)] {
         let client = stack.client().token(&token);
         let path = "/hub/api/users/mal/server/progress";
         let told = client.get(path).await.expect(200).body;

@@ -63,3 +63,45 @@ async fn a_server_that_dies_is_noticed_by_the_next_look() {
     assert_eq!(tokens["api_tokens"], json!([]), "its token lives on");
     api.start_server("mal").await;
 }
+
+/// The hub needs many files at once; what it starts may break with numbers above 1,023, and has what the hub was given.
+#[tokio::test]
+async fn the_hub_raises_its_limit_of_open_files_and_not_that_of_what_it_starts() {
+    let stack = Stack::builder()
+        .without_python()
+        .wrapped(&[
+            "sh",
+            "-c",
+            "ulimit -Hn 4000 && ulimit -Sn 300 && exec \"$@\"",
+            "sh",
+        ])
+        .program(
+            "note",
+            "#!/bin/sh\necho \"$(ulimit -Sn) $(ulimit -Hn)\" > noted\n",
+        )
+        .config(&demo_servers())
+        .config("[Spawner]\npre_spawn_hook = ['note']")
+        .start()
+        .await;
+    stack.api().start_server("mal").await;
+    assert_eq!(open_files(stack.hub().id()), "4000 4000");
+    let server = &stack.sandbox().servers_of("mal")[0];
+    assert_eq!(open_files(server.pid.unsigned_abs()), "300 4000");
+    let noted = std::fs::read_to_string(stack.data("noted")).expect("the hook has run");
+    assert_eq!(noted.trim(), "300 4000");
+    // It asks for more by itself.
+    let proxy = std::fs::read_to_string(stack.data("jupyterhub-proxy.pid")).expect("it runs");
+    let proxy = proxy.trim().parse().expect("a number");
+    assert_eq!(open_files(proxy), "4000 4000");
+}
+
+/// The soft and the hard limit of a process.
+fn open_files(pid: u32) -> String {
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).expect("it runs");
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))
+        .expect("its line");
+    let words: Vec<&str> = line.split_ascii_whitespace().take(2).collect();
+    words.join(" ")
+}

@@ -7,6 +7,7 @@ mod api;
 pub mod cli;
 pub mod config;
 mod connection;
+mod descriptors;
 mod drain;
 mod error_page;
 mod forward;
@@ -24,6 +25,7 @@ mod table;
 mod target;
 mod tls;
 
+pub use descriptors::raise_descriptors;
 pub use observe::process::page as process_metrics;
 pub use proxy::{Certificates, Listeners, Proxy};
 pub use run::run;

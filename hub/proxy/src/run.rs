@@ -9,7 +9,6 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use hub_types::clock::SystemClock;
 use hub_types::env::EnvSource;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +18,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::cli::Args;
 use crate::config::{Config, ProcessConfig};
+use crate::descriptors::raise_descriptors;
 use crate::listener::Listener;
 use crate::proxy::{Certificates, Listeners, Proxy};
 
@@ -137,16 +137,6 @@ async fn start(args: &Args, env: &dyn EnvSource) -> anyhow::Result<()> {
     }
     drop(files);
     Ok(())
-}
-
-/// Takes as many file descriptors as we may have, as node does: the usual 1,024 are for programs that still use
-/// `select`, and every client needs two.
-fn raise_descriptors() {
-    let raised = getrlimit(Resource::RLIMIT_NOFILE)
-        .and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most));
-    if let Err(error) = raised {
-        tracing::warn!("cannot raise the limit of open files: {error}");
-    }
 }
 
 /// Logs to stderr at `level`; does nothing when the program has set up logging itself.

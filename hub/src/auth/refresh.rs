@@ -27,6 +27,9 @@ const QUESTIONS: usize = 3;
 /// How long a request waits for the authenticator before it goes on with what was known.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The same for somebody about whom nobody could answer the last time: the question goes on without them.
+const SHORT_PATIENCE: Duration = Duration::from_secs(1);
+
 /// How soon is asked again after nobody could answer.
 const RETRY: Duration = Duration::from_secs(30);
 
@@ -80,6 +83,14 @@ impl Known {
             Ok(turn) => Some(turn),
             Err(_) if must => Some(Arc::clone(&self.asking).lock_owned().await),
             Err(_) => None,
+        }
+    }
+
+    /// How long a request waits for an answer. A provider that hangs costs a user one long wait, not one every half minute.
+    fn patience(&self) -> Duration {
+        match self.last() {
+            Some(last) if !last.answered => SHORT_PATIENCE,
+            _ => PATIENCE,
         }
     }
 
@@ -154,7 +165,7 @@ impl Login {
         ));
         let asked = match ask {
             true => asking.await,
-            false => match timeout(PATIENCE, asking).await {
+            false => match timeout(known.patience(), asking).await {
                 Ok(asked) => asked,
                 Err(_) => return Ok(known.holds()),
             },
@@ -173,23 +184,23 @@ impl Login {
         for _ in 0..QUESTIONS {
             let (read, said) = self.asked_again(user).await?;
             if known.last() != before {
-                break;
+                return Ok(Some(known.holds()));
             }
-            match self.heard(user, known, (&read, said)).await? {
+            match self.heard(user, &read, said).await? {
                 Heard::Holds(holds) => return Ok(Some(holds)),
                 Heard::Nothing => return Ok(None),
                 Heard::Outdated => {}
             }
         }
-        Ok(Some(known.holds()))
+        Ok(None)
     }
 
     /// Takes over what the authenticator said when this was `read`, and says whether the login holds.
     async fn heard(
         &self,
         user: &User,
-        known: &Known,
-        (read, said): (&Remembered, Result<Refreshed, AuthUnavailable>),
+        read: &Remembered,
+        said: Result<Refreshed, AuthUnavailable>,
     ) -> Result<Heard, DbError> {
         let states = self.auth_states();
         Ok(match said {
@@ -199,7 +210,8 @@ impl Login {
                 let kept = states.replace(&tx, user.id, read, &state).await?;
                 tx.commit().await?;
                 match kept {
-                    true => Heard::Holds(known.holds()),
+                    // There are new tokens, and nobody could be asked with them.
+                    true => Heard::Nothing,
                     false => Heard::Outdated,
                 }
             }
@@ -238,9 +250,11 @@ async fn ask_again(
     known: Arc<Known>,
     _turn: OwnedMutexGuard<()>,
 ) -> Result<bool, DbError> {
-    let (at, before) = (login.clock().now(), known.last());
+    let (begin, before) = (login.clock().now(), known.last());
     let heard = login.refreshed(&user, &known, before).await?;
     let (holds, answered) = (heard.unwrap_or_else(|| known.holds()), heard.is_some());
+    // An answer is as old as its question. That nobody answered is known from now on, however long that took.
+    let at = if answered { begin } else { login.clock().now() };
     // Somebody who has logged in again meanwhile is not turned away by an answer to an older question.
     if known.last() == before {
         known.set(Answered {

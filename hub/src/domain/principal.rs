@@ -6,8 +6,9 @@ use hub_types::identity::Kind;
 use hub_types::names::{ServiceName, Username};
 use hub_types::scope::{Membership as _, Reach, Scope, ScopeName, ScopeSet, Target};
 
-use super::action::Action;
+use super::action::{Action, ReadServerOutput, StartServer};
 use super::authority::identify;
+use super::server::ServerRef;
 use super::token::{ServiceId, TokenId};
 use super::user::{Groups, User};
 
@@ -250,6 +251,15 @@ impl Principal {
         self.owner.user().map(|user| &user.name)
     }
 
+    /// Whether what a server wrote may be shown, which may hold secrets: to its owner, with a credential that may start it, and
+    /// to who may read what spawners keep of it. Others who may start it read why that failed, and not this.
+    #[must_use]
+    pub fn may_read_output(&self, at: &ServerRef) -> bool {
+        let own = self.username() == Some(&at.user);
+        (own && self.require::<StartServer>(at.clone()).is_ok())
+            || self.require::<ReadServerOutput>(at.clone()).is_ok()
+    }
+
     /// Whether `user` is in `group`.
     #[must_use]
     pub fn in_group(&self, user: &str, group: &str) -> bool {
@@ -262,8 +272,7 @@ mod tests {
     use chrono::DateTime;
     use hub_types::names::ServerName;
 
-    use super::super::action::{ReadHub, ReadUser, StartServer};
-    use super::super::server::ServerRef;
+    use super::super::action::{ReadHub, ReadUser};
     use super::super::user::UserId;
     use super::*;
     use crate::domain::action::Hub;
@@ -291,6 +300,20 @@ mod tests {
 
     fn server(user: &str) -> ServerRef {
         ServerRef::new(Username::stored(user), ServerName::default_server())
+    }
+
+    #[test]
+    fn what_a_server_wrote_is_for_its_owner_and_for_who_may_read_what_spawners_keep() {
+        for (scope, of, may) in [
+            ("start:servers!user=alice", "alice", true),
+            ("read:servers!user=alice", "alice", false),
+            ("start:servers", "bob", false),
+            ("admin:server_state!user=bob", "bob", true),
+            ("admin:server_state!user=carol", "bob", false),
+        ] {
+            let me = principal(&[scope]);
+            assert_eq!(me.may_read_output(&server(of)), may, "{scope} of {of}");
+        }
     }
 
     #[test]

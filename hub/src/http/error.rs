@@ -122,6 +122,13 @@ impl ApiError {
         self.status
     }
 
+    /// The same with the last lines of a server that did not start, for a caller who may read them
+    /// ([`Principal::may_read_output`](crate::domain::principal::Principal::may_read_output)).
+    pub(in crate::http) fn with_output(mut self, lines: Vec<String>) -> Self {
+        self.output = lines;
+        self
+    }
+
     /// The text for the caller.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
@@ -209,11 +216,6 @@ impl From<StartError> for ApiError {
             },
             StartError::Closing => Self {
                 retry_after: Some(RETRY_AFTER),
-                ..Self::new(status, error.to_string())
-            },
-            // Who may start a server may read why that failed.
-            StartError::Failed(ref failure) => Self {
-                output: failure.output.clone(),
                 ..Self::new(status, error.to_string())
             },
             error => Self::new(status, error.to_string()),

@@ -5,10 +5,14 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::signal::unix::Signal;
+use tokio::time::timeout;
 
 use crate::db::{DbError, servers, users};
 use crate::domain::lifecycle::ServerState;
 use crate::state::AppState;
+
+/// How long the database is waited for: the next signal is answered after this one.
+const ROWS_WAIT: Duration = Duration::from_secs(3);
 
 /// Who says how the hub is.
 pub(super) struct Teller {
@@ -24,9 +28,13 @@ impl Teller {
             // As warnings, for somebody has asked; and first what needs no database, which may be what is wrong.
             tracing::warn!("SIGUSR1: {}", self.process());
             tracing::warn!("SIGUSR1: {}", self.work());
-            match self.rows().await {
-                Ok(rows) => tracing::warn!("SIGUSR1: {rows}"),
-                Err(error) => tracing::warn!("SIGUSR1: nothing can be counted: {error}"),
+            match timeout(ROWS_WAIT, self.rows()).await {
+                Ok(Ok(rows)) => tracing::warn!("SIGUSR1: {rows}"),
+                Ok(Err(error)) => tracing::warn!("SIGUSR1: nothing can be counted: {error}"),
+                Err(_) => tracing::warn!(
+                    "SIGUSR1: nothing can be counted: the database has not answered for {} s",
+                    ROWS_WAIT.as_secs()
+                ),
             }
         }
     }

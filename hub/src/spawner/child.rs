@@ -230,13 +230,17 @@ impl Children {
         let Some(state) = read(state) else {
             return Poll::Exited("is not known".to_owned());
         };
-        let ours = self
-            .known_exit(&state.record)
-            .and_then(|exit| *exit.borrow());
-        match (ours, process::poll(&state.record)) {
-            (None, Liveness::Alive) => Poll::Running,
-            (Some(exit), _) => Poll::Exited(exit.to_string()),
-            (None, Liveness::Exited(code)) => Poll::Exited(Exit { code, signal: None }.to_string()),
+        let known = self.known_exit(&state.record);
+        if let Some(exit) = known.as_ref().and_then(|exit| *exit.borrow()) {
+            return Poll::Exited(exit.to_string());
+        }
+        // Our own child, which somebody still waits for: it has not ended, whatever can be seen of it.
+        if known.is_some_and(|exit| exit.has_changed().is_ok()) {
+            return Poll::Running;
+        }
+        match process::poll(&state.record) {
+            Liveness::Alive => Poll::Running,
+            Liveness::Exited(code) => Poll::Exited(Exit { code, signal: None }.to_string()),
         }
     }
 
@@ -263,7 +267,8 @@ impl Children {
         let report = process::stop(&state.record, times).await;
         if report == StopReport::StillAlive {
             return Err(failed(format!(
-                "process {} does not end, not even by SIGKILL; it may hang in a file system",
+                "process {} does not end, not even by SIGKILL, or cannot be looked at, which the log would say; it may \
+                 hang in a file system",
                 state.record.pid
             )));
         }
@@ -381,5 +386,34 @@ mod tests {
             text.contains("not found") && text.contains("Spawner.cmd"),
             "{text}"
         );
+    }
+    /// Nothing can be seen of such a process, as when no descriptor is free.
+    #[test]
+    fn a_child_runs_until_its_end_is_reported() {
+        let children = Children::new(ChildDeps {
+            config: Arc::default(),
+            env: Arc::new(std::collections::BTreeMap::<String, String>::new()),
+            launcher: PathBuf::new(),
+            logs: PathBuf::new(),
+        });
+        let state = serde_json::json!({"pid": 1, "start_ticks": 2, "boot_id": "b", "pgid": 1, "output": "/x/y.log"});
+        let unknown = Poll::Exited(Exit::default().to_string());
+        assert_eq!(children.poll(&state), unknown, "it is nobody's child");
+        let (tell, exit) = watch::channel(None);
+        let record = read(&state).unwrap().record;
+        children.exits().insert(key(&record), exit.clone());
+        assert_eq!(children.poll(&state), Poll::Running);
+        let code = Exit {
+            code: Some(3),
+            signal: None,
+        };
+        tell.send_replace(Some(code));
+        assert_eq!(children.poll(&state), Poll::Exited(code.to_string()));
+        drop(tell);
+        assert_eq!(children.poll(&state), Poll::Exited(code.to_string()));
+        // Whoever waited for it has been given up without a word.
+        let (_, lost) = watch::channel(None);
+        children.exits().insert(key(&record), lost);
+        assert_eq!(children.poll(&state), unknown);
     }
 }

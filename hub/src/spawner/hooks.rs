@@ -22,7 +22,7 @@ use nix::unistd::Pid;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use services::contract::{Env, LOCAL_ENV_KEEP, keep};
-use services::process::{child_ended, resolve};
+use services::process::{child_ended, resolve, with_given_descriptors};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
@@ -135,7 +135,8 @@ impl Hook<'_> {
         let (program, args) = self.command.split_first().ok_or("it is empty")?;
         let program = resolve(program, env.get(PATH).map(String::as_str))
             .map_err(|error| error.to_string())?;
-        Command::new(&program)
+        let mut command = Command::new(&program);
+        command
             .args(args)
             .env_clear()
             .envs(env)
@@ -143,7 +144,9 @@ impl Hook<'_> {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
-            .kill_on_drop(true)
+            .kill_on_drop(true);
+        with_given_descriptors(command.as_std_mut());
+        command
             .spawn()
             .map_err(|error| format!("{}: {error}", program.display()))
     }

@@ -51,6 +51,7 @@ pub use progress::{Listener, MAX_LISTENERS};
 pub(crate) use report::OUTPUT;
 pub use request::{StartError, StartOutcome, StartRequest, StopError, StopOutcome, StopRequest};
 pub use starting::again::Again;
+pub use stopping::FAREWELL;
 
 /// How often whoever waits looks at the database even if nothing was told: another hub process may do the work.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);

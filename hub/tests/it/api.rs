@@ -5,6 +5,7 @@ mod away;
 mod bounds;
 mod bulk;
 mod cached;
+mod deleted;
 mod described;
 mod dropped;
 mod groups;

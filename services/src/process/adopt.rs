@@ -25,7 +25,15 @@ pub struct Adopted {
 pub fn adopt(record: &ProcessRecord) -> Option<Adopted> {
     // Opened first, checked afterwards: what the descriptor means cannot change any more.
     let pidfd = pidfd_open(record.pid).ok();
-    (poll(record) == Liveness::Alive).then(|| Adopted {
+    let pidfd = match record.stat() {
+        Ok(stat) => {
+            stat.filter(|stat| stat.is_alive())?;
+            pidfd
+        }
+        // Not checked: the descriptor may be of another process. The record is looked at again and again instead.
+        Err(_) => None,
+    };
+    Some(Adopted {
         record: record.clone(),
         pidfd,
     })
@@ -60,8 +68,10 @@ impl Adopted {
 pub async fn child_ended(pid: u32) {
     // What cannot be looked at, for want of descriptors, say, has not ended for that.
     let record = loop {
-        match ProcessRecord::read(pid) {
-            Ok(record) => break record,
+        match ProcessRecord::find(pid) {
+            Ok(Some(record)) => break record,
+            // Somebody has waited for it.
+            Ok(None) => return,
             Err(_) => tokio::time::sleep(POLL).await,
         }
     };

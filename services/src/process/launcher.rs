@@ -16,7 +16,7 @@ use nix::unistd::{dup2_stdin, execve, geteuid, setsid};
 use super::control::{EXEC, GO, HELD};
 use super::failure::Failure;
 use super::plan::LaunchPlan;
-use super::{identity, inherited, program};
+use super::{descriptors, identity, inherited, program};
 
 /// Longest plan that is accepted, in bytes; far above what the kernel takes as arguments and environment.
 const MAX_PLAN: u64 = 8 << 20;
@@ -91,6 +91,9 @@ fn become_program(
     let file = program::resolve(name, plan.env.get("PATH").map(String::as_str))?;
     inherited::close_others_on_exec().map_err(|e| setup("close descriptors", &e))?;
     inherited::reset_signals().map_err(|e| setup("reset signals", &e))?;
+    if let Some(soft) = plan.descriptors {
+        descriptors::limit(soft).map_err(|e| setup("limit open files", &e))?;
+    }
     writeln!(hub, "{EXEC}").map_err(|e| setup("tell the hub", &e))?;
     let path = strings("program", [file.as_os_str().as_bytes().to_vec()])?;
     let Err(error) = execve(&path[0], &argv, &env);

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::descriptors;
+
 /// Every server and service has it, and each another one.
 const MARK: &str = "JUPYTERHUB_CLIENT_ID";
 
@@ -22,6 +24,9 @@ pub struct LaunchPlan {
     pub run_as: Option<RunAs>,
     /// File mode creation mask; the hub's own when `None`.
     pub umask: Option<u32>,
+    /// Soft limit of open files; the launcher's own when `None`. What [`super::give_children_descriptors`] was told.
+    #[serde(default)]
+    pub descriptors: Option<u64>,
     /// File that standard output and error are appended to; created with mode 0600.
     pub output: PathBuf,
 }
@@ -36,6 +41,7 @@ impl LaunchPlan {
             cwd: None,
             run_as: None,
             umask: None,
+            descriptors: descriptors::given(),
             output,
         }
     }
@@ -57,6 +63,7 @@ impl fmt::Debug for LaunchPlan {
             .field("cwd", &self.cwd)
             .field("run_as", &self.run_as)
             .field("umask", &self.umask)
+            .field("descriptors", &self.descriptors)
             .field("output", &self.output)
             .finish()
     }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,71 +29,124 @@ impl ProcessRecord {
     /// # Errors
     /// When `/proc` does not show the process.
     pub(super) fn read(pid: u32) -> io::Result<Self> {
-        let stat = Stat::read(pid)?;
-        Ok(Self {
+        Self::find(pid)?.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// The same, `None` when there is no such process.
+    ///
+    /// # Errors
+    /// When nobody can look.
+    pub(super) fn find(pid: u32) -> io::Result<Option<Self>> {
+        let Some(stat) = Stat::find(pid)? else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
             pid,
             start_ticks: stat.start_ticks,
-            boot_id: boot_id()?,
+            boot_id: boot_id()?.to_owned(),
             pgid: pid,
             mark: None,
-        })
+        }))
     }
 
     /// The record of a process that nobody has recorded, if it leads its own session as all do that a hub has started.
     #[must_use]
     pub fn of_leader(pid: u32) -> Option<Self> {
         let leads = |stat: &Stat| i64::from(stat.session) == i64::from(pid) && stat.is_alive();
-        Stat::read(pid).ok().filter(leads)?;
+        Stat::find(pid).ok().flatten().filter(leads)?;
         Self::read(pid).ok()
     }
 
     /// Whether a process has the mark in its environment; true for records without one.
-    pub(super) fn marks(&self, pid: u32) -> bool {
-        self.mark.as_ref().is_none_or(|mark| {
-            fs::read(format!("/proc/{pid}/environ")).is_ok_and(|env| {
-                env.split(|byte| *byte == 0)
-                    .any(|var| var == mark.as_bytes())
-            })
-        })
+    ///
+    /// # Errors
+    /// When nobody can look.
+    pub(super) fn marks(&self, pid: u32) -> io::Result<bool> {
+        let Some(mark) = &self.mark else {
+            return Ok(true);
+        };
+        match fs::read(format!("/proc/{pid}/environ")) {
+            Ok(env) => Ok(env
+                .split(|byte| *byte == 0)
+                .any(|var| var == mark.as_bytes())),
+            Err(error) if is_want(&error) => Err(error),
+            // Gone, somebody else's, or without an environment.
+            Err(_) => Ok(false),
+        }
     }
 
     /// Whether the record is of this boot of the machine; nothing of another one can still run.
-    pub(super) fn is_of_this_boot(&self) -> bool {
-        boot_id().is_ok_and(|id| id == self.boot_id)
+    ///
+    /// # Errors
+    /// When nobody can look.
+    pub(super) fn is_of_this_boot(&self) -> io::Result<bool> {
+        Ok(boot_id()? == self.boot_id)
     }
 
     /// The state of the recorded process, `None` when it is gone or its id belongs to another one now.
-    pub(super) fn stat(&self) -> Option<Stat> {
-        if !self.is_of_this_boot() {
-            return None;
+    ///
+    /// # Errors
+    /// When nobody can look; it may well run then.
+    pub(super) fn stat(&self) -> io::Result<Option<Stat>> {
+        if !self.is_of_this_boot()? {
+            return Ok(None);
         }
-        Stat::read(self.pid)
-            .ok()
-            .filter(|stat| stat.start_ticks == self.start_ticks)
+        let stat = Stat::find(self.pid)?;
+        Ok(stat.filter(|stat| stat.start_ticks == self.start_ticks))
     }
 }
 
 /// Whether a recorded process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Liveness {
-    /// It runs (or is stopped by a signal).
+    /// It runs (or is stopped by a signal), or nobody can look just now.
     Alive,
     /// It is gone; its exit code when it can still be seen.
     Exited(Option<i32>),
 }
 
 /// Looks whether a recorded process still runs. A zombie counts as gone.
+///
+/// What cannot be looked at, for want of descriptors, say, counts as alive: whoever takes a running server for one that
+/// has ended takes its tokens away and forgets it, and whoever takes an ended one for running only looks once more.
 #[must_use]
 pub fn poll(record: &ProcessRecord) -> Liveness {
-    match record.stat() {
-        Some(stat) if stat.is_alive() => Liveness::Alive,
-        Some(stat) => Liveness::Exited(stat.exit_code()),
-        None => Liveness::Exited(None),
+    liveness(&record.stat())
+}
+
+fn liveness(look: &io::Result<Option<Stat>>) -> Liveness {
+    match look {
+        Ok(Some(stat)) if !stat.is_alive() => Liveness::Exited(stat.exit_code()),
+        Ok(None) => Liveness::Exited(None),
+        Ok(Some(_)) | Err(_) => Liveness::Alive,
     }
 }
 
-fn boot_id() -> io::Result<String> {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned())
+/// The boot of this machine: read once, so that it is known also while nothing can be opened.
+fn boot_id() -> io::Result<&'static str> {
+    static ID: OnceLock<String> = OnceLock::new();
+    if let Some(id) = ID.get() {
+        return Ok(id);
+    }
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    Ok(ID.get_or_init(|| id.trim().to_owned()))
+}
+
+/// Whether nothing can be opened just now, whatever it is.
+fn is_want(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM)
+    )
+}
+
+/// What a look into `/proc` found; `None` when the process is gone, which alone these two errors mean.
+fn found<T>(look: io::Result<T>) -> io::Result<Option<T>> {
+    match look {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The fields of `/proc/PID/stat` that matter here. Source: proc_pid_stat(5).
@@ -106,9 +160,16 @@ pub(super) struct Stat {
 }
 
 impl Stat {
-    pub(super) fn read(pid: u32) -> io::Result<Self> {
-        let text = fs::read(format!("/proc/{pid}/stat"))?;
+    /// The state of a process, `None` when there is none.
+    ///
+    /// # Errors
+    /// When nobody can look.
+    pub(super) fn find(pid: u32) -> io::Result<Option<Self>> {
+        let Some(text) = found(fs::read(format!("/proc/{pid}/stat")))? else {
+            return Ok(None);
+        };
         Self::parse(&String::from_utf8_lossy(&text))
+            .map(Some)
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "unexpected /proc/PID/stat"))
     }
 
@@ -170,5 +231,25 @@ mod tests {
             ..own
         };
         assert_eq!(poll(&rebooted), Liveness::Exited(None));
+    }
+    /// Those that may not look do not take a process for ended either.
+    #[test]
+    fn only_two_errors_mean_that_a_process_is_gone() {
+        let stat = Stat::parse(&LINE.replace(" Z ", " S ")).unwrap();
+        let dead = Stat::parse(LINE).unwrap();
+        assert_eq!(liveness(&Ok(Some(stat))), Liveness::Alive);
+        assert_eq!(liveness(&Ok(Some(dead))), Liveness::Exited(Some(3)));
+        for (errno, expected) in [
+            (libc::ENOENT, Liveness::Exited(None)),
+            (libc::ESRCH, Liveness::Exited(None)),
+            (libc::EMFILE, Liveness::Alive),
+            (libc::ENFILE, Liveness::Alive),
+            (libc::ENOMEM, Liveness::Alive),
+            (libc::EACCES, Liveness::Alive),
+            (libc::EIO, Liveness::Alive),
+        ] {
+            let look = found(Err(io::Error::from_raw_os_error(errno)));
+            assert_eq!(liveness(&look), expected, "{errno}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 #![cfg(all(feature = "supervisor", feature = "kit", feature = "forward-auth"))]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod descriptors;
 mod forward_auth;
 mod launching;
 mod probing;

@@ -1,7 +1,7 @@
 //! Who waits for whom, and what counts when logins come in between.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use hub_types::clock::FakeClock;
@@ -20,6 +20,8 @@ use crate::db::{groups, users};
 #[derive(Debug, Default)]
 struct Hangs {
     away: AtomicU64,
+    /// Whether it is away when it is told to answer.
+    hangs_up: AtomicBool,
     asked: Notify,
     answers: Notify,
 }
@@ -52,6 +54,9 @@ impl Authenticator for Hangs {
         }
         self.asked.notify_one();
         self.answers.notified().await;
+        if self.hangs_up.swap(false, Ordering::SeqCst) {
+            return Err(AuthUnavailable("away".to_owned()));
+        }
         Ok(Refreshed::Gone("left".to_owned()))
     }
 }
@@ -85,6 +90,29 @@ async fn nobody_who_can_be_asked_is_no_answer_for_long() {
     }
     clock.advance(TimeDelta::seconds(1));
     assert!(!login.still_holds(&user, false).await.unwrap());
+}
+
+#[tokio::test]
+async fn half_a_minute_begins_when_it_is_known_that_nobody_answers() {
+    let hangs = Arc::new(Hangs::default());
+    hangs.hangs_up.store(true, Ordering::SeqCst);
+    let (login, user, clock) = due(&hangs).await;
+    let known = login.freshness().of(user.id).await;
+    assert_eq!(known.patience(), PATIENCE);
+    let (asks, who) = (login.clone(), user.clone());
+    let first = tokio::spawn(async move { asks.still_holds(&who, false).await });
+    hangs.asked.notified().await;
+    clock.advance(TimeDelta::seconds(40));
+    hangs.answers.notify_one();
+    assert!(first.await.unwrap().unwrap());
+    // Asked now, it would say at once that they have left.
+    hangs.answers.notify_one();
+    clock.advance(TimeDelta::seconds(29));
+    assert!(login.still_holds(&user, false).await.unwrap());
+    assert_eq!(known.patience(), SHORT_PATIENCE);
+    clock.advance(TimeDelta::seconds(1));
+    assert!(!login.still_holds(&user, false).await.unwrap());
+    assert_eq!(known.patience(), PATIENCE);
 }
 
 #[tokio::test]
@@ -305,4 +333,16 @@ async fn what_an_authenticator_does_not_know_right_now_stays() {
             .await
     );
     assert_eq!(hubs.groups().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn new_tokens_with_which_nobody_could_be_asked_are_no_answer() {
+    let hubs = Hubs::start().await;
+    let user = hubs.here.check(&LoginForm::new("mal", "x")).await.unwrap();
+    assert!(hubs.refresh(&user, Refreshed::Tokens(json!("new"))).await);
+    let gone = Refreshed::Gone("left".to_owned());
+    hubs.told.answers.lock().unwrap().push_back(gone);
+    hubs.told.answer.notify_one();
+    hubs.clock.advance(TimeDelta::seconds(30));
+    assert!(!hubs.here.still_holds(&user, false).await.unwrap());
 }

@@ -9,6 +9,7 @@ use super::spawn::arrival;
 use crate::db::{events, servers};
 use crate::domain::action::StartServer;
 use crate::domain::lifecycle::ServerState;
+use crate::domain::principal::Principal;
 use crate::domain::server::{Failure, Server, ServerRef};
 use crate::http::extract::ServerPath;
 use crate::render::pages::{self, NotRunningPage, SpawnPendingPage, StopPendingPage};
@@ -77,12 +78,14 @@ pub(super) fn not_running(
     visitor.page(status, &not_running_page(visitor, at, failure))
 }
 
-/// The same page for any status.
+/// The same page for any status. What the server wrote is on it for who may read it.
 pub(super) fn not_running_page(
     visitor: &Visitor,
     at: &ServerRef,
     failure: Option<&Failure>,
 ) -> NotRunningPage {
+    let reads = |who: &Principal| who.may_read_output(at);
+    let with_output = visitor.principal.as_ref().is_some_and(reads);
     NotRunningPage {
         chrome: visitor.chrome(),
         for_user: at.user.as_str().to_owned(),
@@ -91,7 +94,7 @@ pub(super) fn not_running_page(
         failure: failure.map(|failure| pages::Failure {
             message: failure.message.clone(),
             hint: None,
-            output: (!failure.output.is_empty()).then(|| failure.output.join("\n")),
+            output: (with_output && !failure.output.is_empty()).then(|| failure.output.join("\n")),
         }),
         implicit_spawn_seconds: None,
     }

@@ -53,7 +53,7 @@ impl Manager {
         tracing::info!(server = %server.at, state = server.state.as_str(), "going on with server {}", server.at);
         let server = Server { epoch, ..server };
         if adoption == Adoption::StopAgain {
-            tokio::spawn(self.clone().run_stop(server, turn));
+            tokio::spawn(self.clone().run_stop(server, turn, false));
             return Ok(());
         }
         let start = db::events::latest_start(self.db.read(), server.id)

@@ -92,7 +92,8 @@ impl StartError {
 pub struct StopRequest {
     /// Whether to forget a named server altogether.
     pub remove: bool,
-    /// Its owner is being deleted: then the default server is forgotten as well.
+    /// Its owner is being deleted: then the default server may be forgotten as well, and the stop is no activity of the
+    /// owner.
     pub owner_goes: bool,
     /// Only if the server was not used after this time (the culler's precondition).
     pub unless_active_since: Option<DateTime<Utc>>,

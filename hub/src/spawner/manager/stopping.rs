@@ -18,7 +18,7 @@ use crate::event_log::ServerAction;
 use crate::failpoint;
 
 /// How long a spawner may take to do away with what it keeps of a server.
-const FAREWELL: Duration = Duration::from_secs(60);
+pub const FAREWELL: Duration = Duration::from_secs(60);
 
 /// What became of the last step of a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +102,7 @@ impl Manager {
         failpoint::reached("stop.first_step");
         let manager = self.clone();
         match runs {
-            true => tokio::spawn(manager.run_stop(server, turn)),
+            true => tokio::spawn(manager.run_stop(server, turn, request.owner_goes)),
             false => tokio::spawn(manager.run_removal(server, turn)),
         };
         Ok(Some(id))
@@ -149,8 +149,9 @@ impl Manager {
         Ok(true)
     }
 
-    /// Does the work of a stop: route first, then the process, then what the server was at the hub.
-    pub(super) async fn run_stop(self, server: Server, mut turn: Turn) {
+    /// Does the work of a stop: route first, then the process, then what the server was at the hub. One for which the
+    /// owner goes is no activity of theirs: whoever has to try again does so on the same condition.
+    pub(super) async fn run_stop(self, server: Server, mut turn: Turn, owner_goes: bool) {
         turn.begin(true).await;
         let (begin, name) = (Instant::now(), log_name(&server.at));
         self.unroute(&server).await;
@@ -165,10 +166,10 @@ impl Manager {
         }
         self.after_stop(&server).await;
         failpoint::reached("stop.ended");
-        let mut stopped = self.stopped_step(&server, false).await;
+        let mut stopped = self.stopped_step(&server, false, owner_goes).await;
         if matches!(stopped, Ok(LastStep::Removes)) {
             self.delete_forever(&server.at, server.user_id).await;
-            stopped = self.stopped_step(&server, true).await;
+            stopped = self.stopped_step(&server, true, owner_goes).await;
         }
         failpoint::reached("stop.recorded");
         if !matches!(stopped, Ok(LastStep::Lost)) {
@@ -192,7 +193,12 @@ impl Manager {
     }
 
     /// The last step; a server that is to be removed is gone with it, once the spawner was `told`.
-    async fn stopped_step(&self, server: &Server, told: bool) -> Result<LastStep, DbError> {
+    async fn stopped_step(
+        &self,
+        server: &Server,
+        told: bool,
+        owner_goes: bool,
+    ) -> Result<LastStep, DbError> {
         let now = self.clock.now();
         let change = ServerChange {
             state: Some(ServerState::Stopped),
@@ -218,7 +224,9 @@ impl Manager {
             return Ok(LastStep::Lost);
         }
         identity::revoke(&tx, server).await?;
-        db::last_activity::of_users(&tx, &[(server.user_id, now)]).await?;
+        if !owner_goes {
+            db::last_activity::of_users(&tx, &[(server.user_id, now)]).await?;
+        }
         if remove {
             db::servers::delete(&tx, server.id).await?;
         }

@@ -1,6 +1,6 @@
 //! Doubles of a spawner, a proxy and an authenticator: nothing leaves this process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -42,8 +42,10 @@ pub(crate) struct SpawnerDouble {
     pub(crate) output: Mutex<Vec<String>>,
     /// What the last start was told: options and settings.
     told: Mutex<Option<(Value, PerServer)>>,
-    /// Servers that were deleted for good.
+    /// Servers that were deleted for good, or are just being.
     pub(crate) deleted: Mutex<Vec<String>>,
+    /// Servers that neither stop nor are done away with before they are let go.
+    held: watch::Sender<BTreeSet<String>>,
     /// The token of the last start's server.
     token: Mutex<Option<Token>>,
 }
@@ -75,6 +77,25 @@ impl SpawnerDouble {
     /// Whether a server was ever started while it ran.
     pub(crate) fn ran_twice(&self) -> bool {
         self.ran_twice.load(Ordering::SeqCst)
+    }
+
+    /// Holds up the stop of a server (`alice/gpu`), and what is done when it is deleted for good.
+    pub(crate) fn hold(&self, server: &str) {
+        self.held.send_modify(|held| {
+            held.insert(server.to_owned());
+        });
+    }
+
+    /// Ends that.
+    pub(crate) fn let_go(&self, server: &str) {
+        self.held.send_modify(|held| {
+            held.remove(server);
+        });
+    }
+
+    async fn free(&self, server: &str) {
+        let mut held = self.held.subscribe();
+        held.wait_for(|held| !held.contains(server)).await.unwrap();
     }
 
     fn stopped(&self, state: &Value) -> Option<watch::Receiver<bool>> {
@@ -146,11 +167,9 @@ impl Spawner for SpawnerDouble {
     }
 
     async fn stop(&self, state: &Value, _now: bool) -> Result<(), SpawnError> {
-        let stop = self
-            .running
-            .lock()
-            .unwrap()
-            .remove(state["server"].as_str().unwrap_or_default());
+        let server = state["server"].as_str().unwrap_or_default();
+        self.free(server).await;
+        let stop = self.running.lock().unwrap().remove(server);
         if let Some(stop) = stop {
             stop.send_replace(true);
         }
@@ -167,6 +186,7 @@ impl Spawner for SpawnerDouble {
 
     async fn delete_forever(&self, server: &ServerRef, _owner: UserId) -> Result<(), SpawnError> {
         self.deleted.lock().unwrap().push(server.to_string());
+        self.free(&server.to_string()).await;
         Ok(())
     }
 }

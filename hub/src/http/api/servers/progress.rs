@@ -1,5 +1,5 @@
 //! `GET /users/:name/server[s/:server]/progress`: the progress of a start as Server-Sent Events. The last one of a start that
-//! failed has the last lines of the server's output (`output`) for those who may start it.
+//! failed has the last lines of the server's output (`output`) for those who may read it.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::log_name;
 use crate::db::{servers, users};
-use crate::domain::action::{ReadServer, StartServer};
+use crate::domain::action::ReadServer;
 use crate::domain::lifecycle::ServerState;
 use crate::http::error::ApiError;
 use crate::http::extract::{Auth, ServerPath};
@@ -35,8 +35,7 @@ pub(in crate::http::api) async fn progress(
 ) -> Result<Response, ApiError> {
     let granted = caller.require::<ReadServer>(at)?;
     let at = granted.subject();
-    // What a server wrote is for those who could have it started, not for all who may look how it is.
-    let with_output = caller.require::<StartServer>(at.clone()).is_ok();
+    let with_output = caller.may_read_output(at);
     let server = servers::find(state.db.read(), at).await?;
     let idle = || ApiError::bad_request(format!("{} is not starting...", log_name(at)));
     let Some(server) = server else {

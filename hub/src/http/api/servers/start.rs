@@ -19,7 +19,7 @@ use crate::domain::server::ServerRef;
 use crate::http::error::ApiError;
 use crate::http::extract::{Auth, JsonBody, ServerPath};
 use crate::http::freshness::{self, Deed};
-use crate::spawner::manager::{StartOutcome, StartRequest};
+use crate::spawner::manager::{StartError, StartOutcome, StartRequest};
 use crate::state::AppState;
 
 /// How long a start is waited for. Source: JupyterHub's `slow_spawn_timeout`.
@@ -70,8 +70,13 @@ pub(in crate::http::api) async fn within(
         user_options: body.user_options,
         display_name,
     };
-    match state.manager.start(granted, request, wait).await? {
-        StartOutcome::Ready => Ok(StatusCode::CREATED),
-        StartOutcome::Pending => Ok(StatusCode::ACCEPTED),
+    match state.manager.start(granted, request, wait).await {
+        Ok(StartOutcome::Ready) => Ok(StatusCode::CREATED),
+        Ok(StartOutcome::Pending) => Ok(StatusCode::ACCEPTED),
+        Err(StartError::Failed(failure)) if caller.may_read_output(&at) => {
+            let output = failure.output.clone();
+            Err(ApiError::from(StartError::Failed(failure)).with_output(output))
+        }
+        Err(error) => Err(error.into()),
     }
 }

@@ -13,15 +13,62 @@ use crate::db::{servers, users};
 use crate::domain::action::DeleteUser;
 use crate::domain::lifecycle::ServerState;
 use crate::domain::principal::Granted;
-use crate::domain::server::ServerId;
+use crate::domain::server::Server;
 use crate::domain::user::User;
 use crate::http::error::ApiError;
 use crate::http::extract::{Auth, IfInactiveSince, UserPath};
-use crate::spawner::manager::{StopOutcome, StopRequest};
+use crate::spawner::manager::{FAREWELL, StopError, StopOutcome, StopRequest};
 use crate::state::AppState;
 
 /// How long the stop of each server is waited for.
 const STOP_WAIT: Duration = Duration::from_secs(10);
+
+/// How often servers are removed before it is given up: somebody may start others meanwhile, and again.
+const ROUNDS: usize = 3;
+
+/// What becomes of the servers. Nothing is lost with the first, and nothing comes back after the second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// What runs is stopped.
+    Stop,
+    /// All that is kept of them goes.
+    Remove,
+}
+
+impl Stage {
+    fn concerns(self, server: &Server) -> bool {
+        self == Self::Remove || server.state != ServerState::Stopped
+    }
+
+    fn request(self, unless_active_since: Option<DateTime<Utc>>) -> StopRequest {
+        StopRequest {
+            remove: self == Self::Remove,
+            owner_goes: true,
+            unless_active_since,
+        }
+    }
+
+    /// How long each server is waited for. One that is removed may have been started meanwhile: then it stops first.
+    fn wait(self) -> Duration {
+        match self {
+            Self::Stop => STOP_WAIT,
+            Self::Remove => STOP_WAIT + FAREWELL,
+        }
+    }
+
+    /// What is said when a server took longer.
+    fn unfinished(self, user: &User) -> ApiError {
+        let name = &user.name;
+        ApiError::bad_request(match self {
+            Self::Stop => {
+                format!("{name}'s server is in the process of stopping, please wait.")
+            }
+            Self::Remove => format!(
+                "{name} is not deleted yet: what is left of the servers is still being removed. Please try again in a minute."
+            ),
+        })
+    }
+}
 
 pub(in crate::http::api) async fn delete(
     State(state): State<AppState>,
@@ -59,34 +106,27 @@ async fn whole(
     user: &User,
     since: Option<DateTime<Utc>>,
 ) -> Result<(), ApiError> {
-    let stopped = end_servers(state, &granted, user, stop_if(since)).await?;
-    let user = &still_unused(state, user, (since, &stopped)).await?;
-    end_servers(state, &granted, user, with_owner()).await?;
-    forget(state, granted, user).await?;
-    state.authenticator.delete_user(&user.name).await;
-    Ok(())
-}
-
-fn stop_if(unless_active_since: Option<DateTime<Utc>>) -> StopRequest {
-    StopRequest {
-        unless_active_since,
-        ..StopRequest::default()
+    end_servers(state, &granted, user, (Stage::Stop, since)).await?;
+    for _ in 0..ROUNDS {
+        // The last look before something is lost. Our own stops are no activity of the user.
+        let user = &still_there(users::get(state.db.read(), user.id).await?)?;
+        refuse_if_used(state, user, since)?;
+        let removed = end_servers(state, &granted, user, (Stage::Remove, since)).await?;
+        // Who comes back when something is lost already, and starts nothing, cannot be helped any more.
+        let unused = since.filter(|_| removed == 0);
+        if forget(state, &granted, user, unused).await? {
+            state.authenticator.delete_user(&user.name).await;
+            return Ok(());
+        }
     }
-}
-
-fn with_owner() -> StopRequest {
-    StopRequest {
-        remove: true,
-        owner_goes: true,
-        ..StopRequest::default()
-    }
-}
-
-fn still_stopping(user: &User) -> ApiError {
-    ApiError::bad_request(format!(
-        "{}'s server is in the process of stopping, please wait.",
+    Err(ApiError::bad_request(format!(
+        "{} is not deleted: whenever all servers were removed, another one had been started. Please try again.",
         user.name
-    ))
+    )))
+}
+
+fn still_there(found: Option<User>) -> Result<User, ApiError> {
+    found.ok_or_else(|| ApiError::silent(StatusCode::NOT_FOUND))
 }
 
 /// What this hub has noted and not yet written counts as well.
@@ -105,65 +145,50 @@ fn refuse_if_used(
     }
 }
 
-/// Stops what runs, or removes all; says which servers those were.
+/// Stops what runs, or removes all; says how many servers those were.
 async fn end_servers(
     state: &AppState,
     _granted: &Granted<DeleteUser>,
     user: &User,
-    request: StopRequest,
-) -> Result<Vec<ServerId>, ApiError> {
+    (stage, since): (Stage, Option<DateTime<Utc>>),
+) -> Result<usize, ApiError> {
     let mut servers = servers::of_users(state.db.read(), &[user.id]).await?;
-    servers.retain(|server| request.remove || server.state != ServerState::Stopped);
-    let ended = servers.iter().map(|server| server.id).collect();
+    servers.retain(|server| stage.concerns(server));
     let ends = servers.into_iter().map(|server| {
         let permission = Granted::by_hub(
             server.at,
             "who may delete a user may end the user's servers",
         );
-        state.manager.stop(permission, request.clone(), STOP_WAIT)
+        let request = stage.request(since);
+        state.manager.stop(permission, request, stage.wait())
     });
-    for outcome in futures_util::future::join_all(ends).await {
-        if outcome? == StopOutcome::Pending {
-            return Err(still_stopping(user));
+    let outcomes = futures_util::future::join_all(ends).await;
+    let ended = outcomes.len();
+    for outcome in outcomes {
+        match outcome {
+            Ok(StopOutcome::Pending) => return Err(stage.unfinished(user)),
+            // Somebody else has removed it since the list was read.
+            Ok(StopOutcome::Stopped) | Err(StopError::NoSuchServer { .. }) => {}
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(ended)
 }
 
-/// The last look before something is lost. That a server was `stopped` here counts as activity of its user, but not as a
-/// reason to keep them.
-async fn still_unused(
-    state: &AppState,
-    user: &User,
-    (since, stopped): (Option<DateTime<Utc>>, &[ServerId]),
-) -> Result<User, ApiError> {
-    let servers = servers::of_users(state.db.read(), &[user.id]).await?;
-    let own_stops = servers
-        .iter()
-        .filter(|server| stopped.contains(&server.id))
-        .filter_map(|server| server.last_activity);
-    let known = users::get(state.db.read(), user.id).await?;
-    let known = known.ok_or_else(|| ApiError::silent(StatusCode::NOT_FOUND))?;
-    let since = since.map(|since| own_stops.fold(since, Ord::max));
-    refuse_if_used(state, &known, since)?;
-    Ok(known)
-}
-
-/// Deletes the row, unless a server was started meanwhile.
+/// Deletes the row, unless there is a server again: nobody has removed what is kept of that one. Says whether it did.
 async fn forget(
     state: &AppState,
-    _granted: Granted<DeleteUser>,
+    _granted: &Granted<DeleteUser>,
     user: &User,
-) -> Result<(), ApiError> {
+    since: Option<DateTime<Utc>>,
+) -> Result<bool, ApiError> {
     let tx = state.db.write().await?;
-    let servers = servers::of_users(&*tx, &[user.id]).await?;
-    if servers
-        .iter()
-        .any(|server| server.state != ServerState::Stopped)
-    {
-        return Err(still_stopping(user));
+    if !servers::of_users(&*tx, &[user.id]).await?.is_empty() {
+        return Ok(false);
     }
+    let user = still_there(users::get(&*tx, user.id).await?)?;
+    refuse_if_used(state, &user, since)?;
     users::delete(&tx, user.id).await?;
     tx.commit_and_tell(&state.bus, [Event::Identities]).await?;
-    Ok(())
+    Ok(true)
 }
