@@ -72,7 +72,7 @@ async fn the_hub_raises_its_limit_of_open_files_and_not_that_of_what_it_starts()
         .wrapped(&[
             "sh",
             "-c",
-            "ulimit -Hn 4000 && ulimit -Sn 300 && exec \"$@\"",
+            "ulimit -Sn 300 && ulimit -Hn 4000 && exec \"$@\"",
             "sh",
         ])
         .program(
@@ -80,7 +80,7 @@ async fn the_hub_raises_its_limit_of_open_files_and_not_that_of_what_it_starts()
             "#!/bin/sh\necho \"$(ulimit -Sn) $(ulimit -Hn)\" > noted\n",
         )
         .config(&demo_servers())
-        .config("[Spawner]\npre_spawn_hook = ['note']")
+        .config("[Spawner]\npre_spawn_hook = ['./note']")
         .start()
         .await;
     stack.api().start_server("mal").await;

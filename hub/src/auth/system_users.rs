@@ -3,14 +3,15 @@
 //! Look-ups may ask a directory server, so that each happens on a thread of its own, bounded in number and time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Gid, Group, Pid, Uid, User};
-use services::process::resolve;
 use services::process::users::{SystemUser, UserError, lookup};
+use services::process::{resolve, with_given_descriptors};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{ChildStderr, Command};
 use tokio::sync::{Mutex, Semaphore};
@@ -286,11 +287,10 @@ impl SystemUsers {
     }
 }
 
-/// Runs the command that makes a user, in a process group of its own: a Ctrl-C for the hub is not for it.
-async fn make(command: &[String]) -> Result<(), String> {
-    let (program, args) = command.split_first().ok_or("there is no command")?;
-    let program = resolve(program, Some(PATH)).map_err(|error| error.to_string())?;
-    let mut child = Command::new(&program)
+/// A tool of the machine, in a process group of its own: a Ctrl-C for the hub is not for it.
+fn tool(program: &Path, args: &[String]) -> Command {
+    let mut command = Command::new(program);
+    command
         .args(args)
         .env_clear()
         .env("PATH", PATH)
@@ -299,7 +299,16 @@ async fn make(command: &[String]) -> Result<(), String> {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
-        .process_group(0)
+        .process_group(0);
+    with_given_descriptors(command.as_std_mut());
+    command
+}
+
+/// Runs the command that makes a user.
+async fn make(command: &[String]) -> Result<(), String> {
+    let (program, args) = command.split_first().ok_or("there is no command")?;
+    let program = resolve(program, Some(PATH)).map_err(|error| error.to_string())?;
+    let mut child = tool(&program, args)
         .spawn()
         .map_err(|error| format!("{}: {error}", program.display()))?;
     let group = child.id().and_then(|id| i32::try_from(id).ok());
@@ -346,7 +355,7 @@ async fn said(stderr: Option<ChildStderr>) -> Vec<u8> {
 fn default_command() -> Vec<String> {
     let words: &[&str] = if resolve("pw", Some(PATH)).is_ok() {
         &["pw", "useradd", "-m", "-n"]
-    } else if std::path::Path::new("/etc/adduser.conf").exists() {
+    } else if Path::new("/etc/adduser.conf").exists() {
         &["adduser", "-q", "--gecos", "", "--disabled-password"]
     } else {
         &["useradd", "--create-home"]
@@ -459,6 +468,15 @@ mod tests {
         assert!(why.contains("no system user can be made"), "{why}");
         makes("exit 1").may_have(absent).await.unwrap();
         makes("exit 1").may_have("root").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_makes_users_has_the_limit_of_open_files_that_the_hub_was_given() {
+        services::process::give_children_descriptors(512);
+        let limit = "echo \"limit $(ulimit -Sn)\" >&2; exit 7";
+        let command = ["/bin/sh", "-c", limit].map(str::to_owned);
+        let why = make(&command).await.unwrap_err();
+        assert!(why.contains("limit 512"), "{why}");
     }
 
     #[tokio::test]

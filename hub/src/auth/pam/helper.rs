@@ -18,6 +18,7 @@ use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
+use services::process::with_given_descriptors;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{ChildStdout, Command};
 use tokio::sync::Semaphore;
@@ -151,7 +152,8 @@ impl Helper {
     }
 
     async fn run(&self, question: &Question) -> Result<Answer, String> {
-        let mut child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        command
             .arg("pam")
             .env_clear()
             .env("PATH", PATH)
@@ -160,7 +162,9 @@ impl Helper {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .process_group(0)
-            .kill_on_drop(true)
+            .kill_on_drop(true);
+        with_given_descriptors(command.as_std_mut());
+        let mut child = command
             .spawn()
             .map_err(|error| format!("cannot start {}: {error}", self.program.display()))?;
         let mut group = Group(child.id());
@@ -472,6 +476,16 @@ mod tests {
             .filter(|name| !matches!(*name, "PWD" | "_" | "OLDPWD" | "SHLVL"))
             .collect();
         assert_eq!(names, ["PATH"]);
+    }
+
+    #[tokio::test]
+    async fn a_helper_has_the_limit_of_open_files_that_the_hub_was_given() {
+        services::process::give_children_descriptors(512);
+        let note = "cat > /dev/null; ulimit -Sn > \"${0%/*}/limit\"; exit 1";
+        let (helper, folder) = script(note, LIMIT);
+        helper.ask(&question()).await.unwrap_err();
+        let limit = std::fs::read_to_string(folder.path().join("limit")).unwrap();
+        assert_eq!(limit, "512\n");
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use services::process::with_given_descriptors;
 
 use crate::config::problem::{ConfigError, Place};
 
@@ -65,7 +66,8 @@ pub(in crate::config::load) fn evaluate(
 ) -> Result<Evaluated, ConfigError> {
     let place = Place::File(file.into());
     let fail = |message: String| ConfigError::one(&place, message);
-    let child = Command::new("python3")
+    let mut command = Command::new("python3");
+    command
         .args(["-B", "-c", SHIM])
         .arg(folder.join(file))
         .arg((limits.time.as_secs() + ALONE).to_string())
@@ -73,7 +75,8 @@ pub(in crate::config::load) fn evaluate(
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .process_group(0)
+        .process_group(0);
+    let child = with_given_descriptors(&mut command)
         .spawn()
         .map_err(|error| {
             fail(match error.kind() {

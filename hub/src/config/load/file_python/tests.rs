@@ -413,6 +413,17 @@ fn all_mistakes_are_one_list_in_the_order_of_the_lines() {
 }
 
 #[test]
+fn it_has_the_limit_of_open_files_that_the_hub_was_given() {
+    services::process::give_children_descriptors(512);
+    let dir = tempfile::tempdir().unwrap();
+    let file = Path::new("jupyterhub_config.py");
+    let asks = "import resource\nprint(resource.getrlimit(resource.RLIMIT_NOFILE)[0])\n";
+    std::fs::write(dir.path().join(file), asks).unwrap();
+    let evaluated = evaluate(file, dir.path(), Limits::default()).unwrap();
+    assert_eq!(evaluated.printed, "512\n");
+}
+
+#[test]
 fn what_it_says_is_bounded() {
     let dir = tempfile::tempdir().unwrap();
     let file = Path::new("jupyterhub_config.py");
