@@ -27,8 +27,9 @@ pub struct Browser {
     _sandbox: Sandbox,
 }
 
-/// How often the browser is started. Debian's Chromium 148 crashes before it has opened anything about once in 120 starts
-/// (seen with two cores and three starts at a time); nothing of ours has run by then.
+/// How often the driver and the browser are started. The driver looks for a port that is free for IPv6 and ends when somebody has it
+/// for IPv4; Debian's Chromium 148 crashes before it has opened anything about once in 120 starts (seen with two cores and
+/// three starts at a time). Nothing of ours has run by then.
 const STARTS: usize = 3;
 
 impl Browser {
@@ -45,35 +46,40 @@ impl Browser {
     /// # Panics
     /// When either does not start.
     pub async fn start_with(args: &[String]) -> Self {
+        let mut failed = Vec::new();
+        while failed.len() < STARTS {
+            match Self::try_start(args).await {
+                Ok(browser) => return browser,
+                Err(why) => failed.push(why),
+            }
+        }
+        panic!("no browser: {failed:#?}");
+    }
+
+    async fn try_start(args: &[String]) -> Result<Self, String> {
         let sandbox = Sandbox::new(false);
         let mut command = sandbox.command(peers::chromedriver());
         command.arg("--port=0");
         let mut driver = sandbox.start("chromedriver", command);
-        let port = eventually_some(APPEARS, "the driver listens", async || {
+        let port = eventually_some(APPEARS, "the driver listens or ends", async || {
             let output = driver.output();
-            assert!(driver.try_wait().is_none(), "chromedriver ended:\n{output}");
-            let (_, rest) = output.split_once("started successfully on port ")?;
-            rest.split_once('.')?.0.parse::<u16>().ok()
-        })
-        .await;
-        let mut failed = Vec::new();
-        let client = loop {
-            let connected = ClientBuilder::new(HttpConnector::new())
-                .capabilities(capabilities(&sandbox, failed.len(), args))
-                .connect(&format!("http://127.0.0.1:{port}"))
-                .await;
-            match connected {
-                Ok(client) => break client,
-                Err(error) => failed.push(error.to_string()),
+            if driver.try_wait().is_some() {
+                return Some(Err(format!("chromedriver ended:\n{output}")));
             }
-            let output = driver.output();
-            assert!(failed.len() < STARTS, "no browser: {failed:#?}\n{output}");
-        };
-        Self {
+            let (_, rest) = output.split_once("started successfully on port ")?;
+            Some(Ok(rest.split_once('.')?.0.parse::<u16>().ok()?))
+        })
+        .await?;
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities(&sandbox, args))
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .map_err(|error| format!("{error}\n{}", driver.output()))?;
+        Ok(Self {
             client,
             _driver: driver,
             _sandbox: sandbox,
-        }
+        })
     }
 
     /// Opens a page and waits until it is loaded.
@@ -223,9 +229,8 @@ impl Browser {
     }
 }
 
-/// A profile for each start, so that nothing of a browser that ended is found by the next.
-fn capabilities(sandbox: &Sandbox, start: usize, more: &[String]) -> Map<String, Value> {
-    let profile = sandbox.dir().join(format!("profile-{start}"));
+fn capabilities(sandbox: &Sandbox, more: &[String]) -> Map<String, Value> {
+    let profile = sandbox.dir().join("profile");
     let profile = format!("--user-data-dir={}", profile.display());
     let mut args: Vec<String> = [
         "--headless=new",
