@@ -28,14 +28,7 @@ impl Teller {
             // As warnings, for somebody has asked; and first what needs no database, which may be what is wrong.
             tracing::warn!("SIGUSR1: {}", self.process());
             tracing::warn!("SIGUSR1: {}", self.work());
-            match timeout(ROWS_WAIT, self.rows()).await {
-                Ok(Ok(rows)) => tracing::warn!("SIGUSR1: {rows}"),
-                Ok(Err(error)) => tracing::warn!("SIGUSR1: nothing can be counted: {error}"),
-                Err(_) => tracing::warn!(
-                    "SIGUSR1: nothing can be counted: the database has not answered for {} s",
-                    ROWS_WAIT.as_secs()
-                ),
-            }
+            tracing::warn!("SIGUSR1: {}", counted(self.rows()).await);
         }
     }
 
@@ -87,6 +80,18 @@ impl Teller {
     }
 }
 
+/// What was counted, or why nothing was.
+async fn counted(rows: impl Future<Output = Result<String, DbError>>) -> String {
+    match timeout(ROWS_WAIT, rows).await {
+        Ok(Ok(rows)) => rows,
+        Ok(Err(error)) => format!("nothing can be counted: {error}"),
+        Err(_) => format!(
+            "nothing can be counted: the database has not answered for {} s",
+            ROWS_WAIT.as_secs()
+        ),
+    }
+}
+
 /// A line of /proc/PID/status, without its name.
 fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
     let mut lines = status.lines();
@@ -119,6 +124,15 @@ mod tests {
         ] {
             assert_eq!(for_people(Duration::from_secs(seconds)), expected);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_database_that_says_nothing_is_not_waited_for_for_long() {
+        let told = counted(std::future::pending()).await;
+        assert_eq!(
+            told,
+            "nothing can be counted: the database has not answered for 3 s"
+        );
     }
 
     #[test]

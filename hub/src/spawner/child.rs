@@ -267,8 +267,8 @@ impl Children {
         let report = process::stop(&state.record, times).await;
         if report == StopReport::StillAlive {
             return Err(failed(format!(
-                "process {} does not end, not even by SIGKILL, or cannot be looked at, which the log would say; it may \
-                 hang in a file system",
+                "process {} does not end, not even by SIGKILL (it may hang in a file system), or cannot be looked at (then \
+                 the log says why)",
                 state.record.pid
             )));
         }
@@ -387,6 +387,7 @@ mod tests {
             "{text}"
         );
     }
+
     /// Nothing can be seen of such a process, as when no descriptor is free.
     #[test]
     fn a_child_runs_until_its_end_is_reported() {

@@ -232,6 +232,7 @@ mod tests {
         };
         assert_eq!(poll(&rebooted), Liveness::Exited(None));
     }
+
     /// Those that may not look do not take a process for ended either.
     #[test]
     fn only_two_errors_mean_that_a_process_is_gone() {
