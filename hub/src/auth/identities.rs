@@ -4,28 +4,30 @@
 //! have changed something that this one was not told of), or for some more while the database is away. Expiry is judged by
 //! the clock at every use. A cached token costs no database work at all.
 
-use std::collections::{BTreeMap, HashMap};
+mod members;
+mod uses;
+
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use hub_types::clock::Clock;
 use hub_types::scope::{Catalogue, Scope};
 use hub_types::secret::{Token, TokenHash};
 
+use self::members::Members;
+use self::uses::Unwritten;
 use crate::auth::answers::Answers;
 use crate::auth::memory::Memory;
 use crate::bus::Bus;
-use crate::db::{
-    Db, DbError, Session, groups, last_activity, roles, servers, services, sessions, shares,
-    tokens, users,
-};
+use crate::db::{Db, DbError, Session, roles, servers, services, sessions, shares, tokens, users};
 use crate::domain::activity::worth_a_write;
 use crate::domain::authority::{Authority, bearer, wants_server};
 use crate::domain::principal::{Credential, Owner, Principal};
 use crate::domain::role::{ADMIN_ROLE, USER_ROLE, expand};
 use crate::domain::token::{ApiToken, TokenId, TokenOwner};
-use crate::domain::user::{Groups, UserId};
+use crate::domain::user::UserId;
 
 /// How many credentials are remembered.
 const CAPACITY: u64 = 50_000;
@@ -53,33 +55,6 @@ struct Known {
     noted: AtomicI64,
 }
 
-/// Uses to be written: the latest of each.
-#[derive(Debug, Default)]
-struct Uses {
-    tokens: HashMap<TokenId, DateTime<Utc>>,
-    users: HashMap<UserId, DateTime<Utc>>,
-}
-
-impl Uses {
-    /// Takes older uses back; newer ones count.
-    fn keep(&mut self, older: &Uses) {
-        for (id, at) in &older.tokens {
-            self.tokens.entry(*id).or_insert(*at);
-        }
-        for (id, at) in &older.users {
-            self.users.entry(*id).or_insert(*at);
-        }
-    }
-}
-
-/// A snapshot of all groups, with the version and time of its reading.
-#[derive(Clone)]
-struct GroupsSeen {
-    version: u64,
-    read: DateTime<Utc>,
-    groups: Arc<Groups>,
-}
-
 struct Inner {
     db: Db,
     bus: Bus,
@@ -89,19 +64,10 @@ struct Inner {
     catalogue: Arc<Catalogue>,
     resolution: TimeDelta,
     cache: Memory<Key, Known>,
-    /// Who is in which group: one snapshot for everybody.
-    groups: Mutex<Option<GroupsSeen>>,
+    members: Members,
     /// Tokens whose secret stands in the configuration: the database knows their row, not their hash.
     configured: RwLock<BTreeMap<TokenHash, TokenId>>,
-    uses: Mutex<Pending>,
-}
-
-/// Uses that are not in the database yet.
-#[derive(Debug, Default)]
-struct Pending {
-    noted: Uses,
-    /// Those that were written last, or are just being written.
-    writing: Arc<Uses>,
+    uses: Unwritten,
 }
 
 /// Answers "who is this?". Cheap to clone.
@@ -135,9 +101,9 @@ impl Identities {
             catalogue,
             resolution,
             cache: Memory::new(CAPACITY, OUTAGE),
-            groups: Mutex::default(),
+            members: Members::default(),
             configured: RwLock::default(),
-            uses: Mutex::default(),
+            uses: Unwritten::default(),
         }))
     }
 
@@ -293,20 +259,7 @@ impl Identities {
     /// # Errors
     /// When the database refuses or is gone; the uses are kept for the next call then.
     pub async fn write_uses(&self) -> Result<(), DbError> {
-        let uses = {
-            let mut pending = self.pending();
-            if pending.noted.tokens.is_empty() && pending.noted.users.is_empty() {
-                return Ok(());
-            }
-            pending.writing = Arc::new(std::mem::take(&mut pending.noted));
-            Arc::clone(&pending.writing)
-        };
-        let written = self.write_all(&uses).await;
-        // What was written is kept in mind until the next time: a row may have been read just before.
-        if written.is_err() {
-            self.pending().noted.keep(&uses);
-        }
-        written
+        self.0.uses.write(&self.0.db).await
     }
 
     /// The later of what is stored and of what is still to be written.
@@ -316,34 +269,13 @@ impl Identities {
         user: UserId,
         stored: Option<DateTime<Utc>>,
     ) -> Option<DateTime<Utc>> {
-        let pending = self.pending();
-        let noted = pending.noted.users.get(&user).copied();
-        stored
-            .max(noted)
-            .max(pending.writing.users.get(&user).copied())
+        stored.max(self.0.uses.of_user(user))
     }
 
     /// The same for a token.
     #[must_use]
     pub fn last_use(&self, token: TokenId, stored: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
-        let pending = self.pending();
-        let noted = pending.noted.tokens.get(&token).copied();
-        stored
-            .max(noted)
-            .max(pending.writing.tokens.get(&token).copied())
-    }
-
-    fn pending(&self) -> std::sync::MutexGuard<'_, Pending> {
-        self.0.uses.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn write_all(&self, uses: &Uses) -> Result<(), DbError> {
-        let tx = self.0.db.write().await?;
-        let tokens: Vec<_> = uses.tokens.iter().map(|(id, at)| (*id, *at)).collect();
-        last_activity::of_tokens(&tx, &tokens).await?;
-        let users: Vec<_> = uses.users.iter().map(|(id, at)| (*id, *at)).collect();
-        last_activity::of_users(&tx, &users).await?;
-        tx.commit().await
+        stored.max(self.0.uses.of_token(token))
     }
 
     async fn fresh(&self, key: Key) -> Option<Arc<Known>> {
@@ -399,22 +331,7 @@ impl Identities {
         let last = last.filter(|_| known.noted.load(Ordering::Relaxed) != i64::MIN);
         if worth_a_write(last, now, self.0.resolution) {
             known.noted.store(now.timestamp_micros(), Ordering::Relaxed);
-            let mut pending = self.pending();
-            let uses = &mut pending.noted;
-            let counts = match &known.principal.credential {
-                Credential::Cookie { .. } => true,
-                Credential::Token {
-                    id,
-                    counts_as_activity,
-                    ..
-                } => {
-                    uses.tokens.insert(*id, now);
-                    *counts_as_activity
-                }
-            };
-            if let (true, Some(user)) = (counts, known.principal.owner.user()) {
-                uses.users.insert(user.id, now);
-            }
+            self.0.uses.note(&known.principal, now);
         }
         known.principal.clone()
     }
@@ -469,43 +386,14 @@ impl Identities {
         }
         let catalogue = Arc::clone(&self.0.catalogue);
         let held = Arc::new(expand(scopes, bearer(&owner, &catalogue)));
-        let groups = self.groups().await?;
+        let version = self.0.bus.identities_version();
+        let members = &self.0.members;
+        let groups = members.at(version, self.0.clock.now(), &self.0.db).await?;
         Ok(Some(Authority {
             owner,
             held,
             groups,
             catalogue,
         }))
-    }
-
-    /// The snapshot of all groups; read again when anything changed, or when it is older than [`TTL`].
-    async fn groups(&self) -> Result<Arc<Groups>, DbError> {
-        let (version, now) = (self.0.bus.identities_version(), self.0.clock.now());
-        let known = self
-            .0
-            .groups
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        if let Some(known) = &known
-            && known.version == version
-            && now - known.read < TTL
-        {
-            return Ok(Arc::clone(&known.groups));
-        }
-        let seen = known.map(|known| known.groups);
-        let groups = groups::snapshot(self.0.db.read()).await?;
-        // Everybody who is known holds on to the snapshot that they were known with: mostly it is the same.
-        let groups = match seen {
-            Some(seen) if *seen == groups => seen,
-            _ => Arc::new(groups),
-        };
-        let seen = GroupsSeen {
-            version,
-            read: now,
-            groups: Arc::clone(&groups),
-        };
-        *self.0.groups.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
-        Ok(groups)
     }
 }

@@ -7,7 +7,8 @@ use hub_types::env::ProcessEnv;
 use tokio::signal::unix::Signal;
 use tokio::time::timeout;
 
-use super::{accounts, fixed_routes};
+use super::accounts;
+use super::base::fixed_routes;
 use crate::bootstrap;
 use crate::bus::Event;
 use crate::config::Config;

@@ -1,30 +1,26 @@
 //! Starting a server: `stopped → spawning → ready`, or back with a reason.
 
 pub(super) mod again;
+mod beginning;
 mod preparing;
+mod reaching;
 mod routing;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hub_types::names::ServerName;
-use hub_types::secret::{Token, random_bytes};
-use services::supervisor::{Probe, probe, probe_client};
-use tokio::time::{Instant, sleep};
+use hub_types::secret::Token;
+use tokio::time::Instant;
 
 use super::request::log_name;
 use super::watching::after_failure;
 use super::work::Turn;
-use super::{Manager, StartError, StartRequest, identity, report};
+use super::{Manager, identity, report};
 use crate::bus::Event;
-use crate::db::{self, DbError, NewServer, ServerChange, Tx};
-use crate::domain::action::StartServer;
-use crate::domain::lifecycle::{Refused, ServerState, Step, next};
-use crate::domain::limits::Crowded;
-use crate::domain::principal::Granted;
-use crate::domain::server::{Failure, Server, ServerId};
-use crate::domain::user::User;
+use crate::db::{self, DbError, ServerChange};
+use crate::domain::lifecycle::ServerState;
+use crate::domain::server::{Failure, Server};
 use crate::event_log::ServerAction;
 use crate::failpoint;
 use crate::metrics::SpawnEnd;
@@ -33,9 +29,6 @@ use crate::spawner::{Commit, CommitError, Placed, Progress, SpawnError, StartCon
 
 /// How many lines of output are kept of a failed start.
 pub(super) const TAIL: usize = 20;
-/// Pauses between two questions whether the server answers: short at first, as small servers are fast.
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// Why a start did not come to its end.
 #[derive(Debug)]
@@ -75,169 +68,6 @@ struct RowState {
     http_timeout: Option<Duration>,
 }
 
-impl Manager {
-    /// Writes the first step and starts the task; returns the server. One that is being started already is left to
-    /// whoever does that.
-    pub(super) async fn begin_start(
-        &self,
-        granted: &Granted<StartServer>,
-        request: StartRequest,
-    ) -> Result<ServerId, StartError> {
-        let begin = Instant::now();
-        let begun = self.first_steps(granted, request).await;
-        let refused = match &begun {
-            Err(StartError::Throttled { .. }) => Some(SpawnEnd::Throttled),
-            Err(StartError::Full) => Some(SpawnEnd::TooManyUsers),
-            Err(StartError::Refused {
-                why: Refused::PendingStop,
-                ..
-            }) => Some(SpawnEnd::AlreadyPending),
-            Err(StartError::Db(_)) => Some(SpawnEnd::Error),
-            _ => None,
-        };
-        if let Some(end) = refused {
-            self.metrics.spawn(end, begin.elapsed());
-        }
-        begun
-    }
-
-    async fn first_steps(
-        &self,
-        granted: &Granted<StartServer>,
-        request: StartRequest,
-    ) -> Result<ServerId, StartError> {
-        let at = granted.subject();
-        let closed = self.0.closed.read().await;
-        if *closed {
-            return Err(StartError::Closing);
-        }
-        let tx = self.db.write().await?;
-        let user = db::users::find(&*tx, at.user.as_str())
-            .await?
-            .ok_or_else(|| StartError::NoSuchUser(at.user.to_string()))?;
-        let server = self.row_of(&tx, &user, &at.name, &request).await?;
-        match next(server.state, Step::Start) {
-            Ok(_) => {}
-            Err(Refused::PendingSpawn) => return Ok(server.id),
-            Err(why) => {
-                return Err(StartError::Refused {
-                    server: log_name(at),
-                    why,
-                });
-            }
-        }
-        self.room_for_one_more(&tx).await?;
-        let token = Token::generate();
-        let starting = self.first_step(&tx, server, request, &token).await?;
-        failpoint::reached("start.uncommitted");
-        // Before others can see the step, and not before it is certain to be ours.
-        let turn = self.0.work.announce(starting.server.id);
-        let id = starting.server.id;
-        tx.commit_and_tell(&self.bus, [Event::Server(id)]).await?;
-        failpoint::reached("start.first_step");
-        tokio::spawn(starting.run(turn, Some(token)));
-        Ok(id)
-    }
-
-    /// Whether the limits leave room for a start.
-    async fn room_for_one_more(&self, tx: &Tx) -> Result<(), StartError> {
-        let limits = self.config.jupyterhub.start_limits();
-        let (starting, active) = db::servers::crowd(&**tx, limits.counted()).await?;
-        limits.check(starting, active).map_err(crowded)
-    }
-
-    async fn row_of(
-        &self,
-        tx: &Tx,
-        user: &User,
-        name: &ServerName,
-        request: &StartRequest,
-    ) -> Result<Server, StartError> {
-        let at = crate::domain::server::ServerRef::new(user.name.clone(), name.clone());
-        let rule = self.config.jupyterhub.named_servers();
-        if !name.is_default() {
-            rule.check_enabled()?;
-        }
-        if let Some(server) = db::servers::find(&**tx, &at).await? {
-            return Ok(server);
-        }
-        if !name.is_default() {
-            let existing = db::servers::of_users(&**tx, &[user.id]).await?;
-            rule.check_one_more(user.name.as_str(), &existing)?;
-        }
-        // Whoever asks, API or page: a name that is no slug never becomes a row, a route or a folder.
-        let name = ServerName::new(name.as_str()).map_err(StartError::BadName)?;
-        let new = NewServer {
-            display_name: request.display_name.clone().unwrap_or_default(),
-            user_options: request.user_options.clone().unwrap_or_default(),
-        };
-        let id = db::servers::insert(tx, user.id, &name, &new).await?;
-        let server = db::servers::get(&**tx, id).await?;
-        Ok(server.ok_or_else(|| row_gone(id))?)
-    }
-
-    async fn first_step(
-        &self,
-        tx: &Tx,
-        mut server: Server,
-        request: StartRequest,
-        token: &Token,
-    ) -> Result<Starting, DbError> {
-        let now = self.clock.now();
-        let change = ServerChange {
-            state: Some(ServerState::Spawning),
-            lease: Some(Some(self.lease(now))),
-            target: Some(None),
-            started: Some(Some(now)),
-            last_activity: Some(now),
-            display_name: request.display_name,
-            user_options: request.user_options.clone(),
-            spawner_state: Some(None),
-            last_failure: Some(None),
-            ..ServerChange::default()
-        };
-        // Read in this transaction, which is the only one that writes: the epoch cannot have changed.
-        let start = db::servers::step(tx, server.id, server.epoch, &change)
-            .await?
-            .ok_or_else(|| row_gone(server.id))?;
-        server.user_options = request.user_options.unwrap_or(server.user_options);
-        server.spawner_state = None;
-        db::last_activity::of_users(tx, &[(server.user_id, now)]).await?;
-        identity::issue(
-            tx,
-            &self.0.deps,
-            &server.at,
-            (server.id, server.user_id),
-            token.hash(),
-        )
-        .await?;
-        db::events::forget_before(tx, server.id, start).await?;
-        db::events::append(tx, server.id, start, &report::requested(), now).await?;
-        Ok(Starting::new(self.clone(), server, start, start))
-    }
-
-    fn http(&self) -> Result<reqwest::Client, Ended> {
-        if let Some(client) = self.0.http.get() {
-            return Ok(client.clone());
-        }
-        let client = probe_client()
-            .map_err(|error| Ended::Failed(format!("the hub has no HTTP client: {error}")))?;
-        Ok(self.0.http.get_or_init(|| client).clone())
-    }
-}
-
-fn crowded(why: Crowded) -> StartError {
-    match why {
-        Crowded::Running => StartError::Full,
-        Crowded::Starting => {
-            let [random] = random_bytes::<1>();
-            StartError::Throttled {
-                retry_after: Duration::from_secs(30 + u64::from(random) % 31),
-            }
-        }
-    }
-}
-
 /// What is counted of a start; a cancelled one is nobody's failure.
 fn spawn_end(outcome: &Result<(), Ended>) -> Option<SpawnEnd> {
     match outcome {
@@ -245,13 +75,6 @@ fn spawn_end(outcome: &Result<(), Ended>) -> Option<SpawnEnd> {
         Err(Ended::Failed(_) | Ended::Refused(..)) => Some(SpawnEnd::Failure),
         Err(Ended::Db(_)) => Some(SpawnEnd::Error),
         Err(Ended::Lost) => None,
-    }
-}
-
-fn row_gone(id: ServerId) -> DbError {
-    DbError::Inconsistent {
-        table: "servers",
-        why: format!("row {} changed within a transaction", id.0),
     }
 }
 
@@ -383,41 +206,6 @@ impl Starting {
             Ok(Err(SpawnError::Commit(CommitError::Cancelled))) => Err(Ended::Lost),
             Ok(Err(SpawnError::Commit(CommitError::Db(error)))) => Err(Ended::Db(error)),
             Err(_) => Err(late(limit)),
-        }
-    }
-
-    /// Waits until the server answers HTTP, for at most `limit`, or its process ends.
-    async fn answers(&self, placed: &Placed, limit: Duration) -> Result<(), Ended> {
-        let http = self.manager.http()?;
-        let at = &self.server.at;
-        let prefix = self.manager.addresses.base.server(&at.user, &at.name);
-        let path = format!("{prefix}api");
-        let asking = async {
-            let start = Instant::now();
-            let mut pause = FIRST_PAUSE;
-            loop {
-                let rest = limit.saturating_sub(start.elapsed());
-                let why =
-                    match tokio::time::timeout(rest, probe(&http, &placed.target, &path)).await {
-                        Ok(Probe::Answers(_)) => return Ok(()),
-                        Ok(Probe::Silent(why)) => why,
-                        Err(_) => format!("{}{path} does not answer", placed.target),
-                    };
-                if start.elapsed() + pause >= limit {
-                    return Err(Ended::Failed(format!(
-                        "the server did not answer within {} s (Spawner.http_timeout): {why}",
-                        limit.as_secs()
-                    )));
-                }
-                sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            }
-        };
-        tokio::select! {
-            answered = asking => answered,
-            how = self.manager.spawner.wait(&placed.state) => {
-                Err(Ended::Failed(format!("the server {how} before it answered; its last output says why")))
-            }
         }
     }
 

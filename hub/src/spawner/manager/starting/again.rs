@@ -44,7 +44,9 @@ impl Manager {
         // It is one of those itself.
         let starting = starting.saturating_sub((server.state == ServerState::Spawning).into());
         let active = active.saturating_sub((server.state != ServerState::Stopped).into());
-        limits.check(starting, active).map_err(super::crowded)?;
+        limits
+            .check(starting, active)
+            .map_err(super::beginning::crowded)?;
         if again == Again::AsItWas {
             let of_owner = groups::names_of_user(db, server.user_id).await?;
             let mut settling = Settling::begin(&self.config, at);

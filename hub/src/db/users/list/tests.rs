@@ -1,12 +1,13 @@
 //! Lists of users, against the same list made by hand. Run with each of the three databases.
 
 use chrono::TimeDelta;
-use hub_types::names::ServerName;
+use hub_types::names::{ServerName, Username};
 
 use super::*;
 use crate::config::DbUrl;
 use crate::db::servers::{NewServer, ServerChange};
-use crate::db::{groups, last_activity, roles, servers, testing};
+use crate::db::users::{admins, auth_state, find, get, has_admin_beside, insert, set_auth_state};
+use crate::db::{last_activity, roles, servers, testing};
 use crate::domain::server::ServerRef;
 
 /// Users with every mixture of what can be asked for.
