@@ -1,6 +1,7 @@
 //! `hub check-config`: what can be said of a configuration without starting the hub. Commands are looked up, files are
 //! read, the database is asked, and choices that protect little are named. Nothing is made or changed.
 
+mod commands;
 mod database;
 mod reach;
 mod report;
@@ -15,12 +16,7 @@ use nix::unistd::{AccessFlags, Uid, access};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::auth::pam;
-use crate::config::{
-    AuthenticatorClass, BindUrl, CONFIGURABLE_HTTP_PROXY, Config, DbUrl, SpawnerClass,
-};
-use crate::managed::{self, check_commands};
-use crate::spawner;
+use crate::config::{BindUrl, Config, DbUrl};
 
 pub use report::report;
 
@@ -47,106 +43,12 @@ impl Findings {
 #[must_use]
 pub fn look(config: &Config, env: &dyn EnvSource, launcher: &Path) -> Findings {
     let mut findings = Findings::default();
-    commands(config, env, launcher, &mut findings);
+    commands::look(config, env, launcher, &mut findings);
     certificate(config, &mut findings);
     files(config, &mut findings);
     place_of_database(config, &mut findings);
     choices(config, &mut findings);
     findings
-}
-
-fn commands(config: &Config, env: &dyn EnvSource, launcher: &Path, findings: &mut Findings) {
-    if let Err(error) = check_commands(config, env, launcher) {
-        findings.problem("[JupyterHub] services:", error);
-    }
-    for service in config
-        .jupyterhub
-        .services
-        .iter()
-        .filter(|service| service.is_managed())
-    {
-        if let Some(Err(why)) = service
-            .user
-            .as_deref()
-            .map(services::process::users::lookup)
-        {
-            findings.problem(
-                "[JupyterHub] services:",
-                format_args!("service {:?}: user: {why}", service.name),
-            );
-        } else if service.user.as_deref().is_some_and(|user| user != "root")
-            && let Ok(program) = managed::command(service, env, launcher)
-            && let Some(closed) = reach::closed(&program)
-        {
-            let message = format!(
-                "service {:?}: its user cannot run {}: closed to others is {closed}",
-                service.name,
-                program.display()
-            );
-            findings.warn("[JupyterHub] services:", message);
-        }
-    }
-    if let Some(why) = spawner::missing_command(config, env, launcher) {
-        // The users of the spawner "local" may have a PATH of their own.
-        findings.warn("[Spawner] cmd: no server can start:", why);
-    }
-    let doubts = spawner::search_path::doubts(config, env, launcher);
-    findings.warnings.extend(doubts);
-    let path = env.get_nonempty(hub_types::env::PATH);
-    let ours = config.jupyterhub.proxy_class == CONFIGURABLE_HTTP_PROXY;
-    if let Some(program) = config
-        .proxy
-        .command
-        .as_ref()
-        .and_then(|command| command.first())
-        && ours
-        && config.proxy.should_start
-        && let Err(why) = services::process::resolve(program, path.as_deref())
-    {
-        findings.problem("[ConfigurableHTTPProxy] command:", why);
-    }
-    pam_can_be_asked(config, findings);
-    if config.jupyterhub.spawner_class == SpawnerClass::Local && !Uid::effective().is_root() {
-        let message = "= \"local\" starts servers as the system users of the same names, for which the hub must run as \
-                       root; here only servers of the user who runs it can start. \"simple\" needs no root";
-        findings.warn("[JupyterHub] spawner_class", message);
-    }
-    if config.jupyterhub.spawner_class == SpawnerClass::Local
-        && Uid::effective().is_root()
-        && let Ok(program) = spawner::command(config, env, launcher)
-        && let Some(closed) = reach::closed(&program)
-    {
-        let message = format!(
-            "users cannot run {}: closed to others is {closed}; put it where everybody may read, for example with \
-             \"/usr/bin/python3 -m venv /opt/jupyter\"",
-            program.display()
-        );
-        findings.warn("[Spawner] cmd:", message);
-    }
-}
-
-fn pam_can_be_asked(config: &Config, findings: &mut Findings) {
-    if config.jupyterhub.authenticator_class != AuthenticatorClass::Pam {
-        return;
-    }
-    const SETTING: &str = "[JupyterHub] authenticator_class";
-    if let Err(why) = pam::available() {
-        findings.problem(SETTING, format_args!("= \"pam\": {why}"));
-    }
-    if !Uid::effective().is_root() {
-        let message = "= \"pam\" checks the password of the user who runs the hub and of nobody else, unless the hub runs as \
-                       root: the machine shows passwords to root only";
-        findings.warn(SETTING, message);
-    }
-    let service = Path::new("/etc/pam.d").join(&config.pam.service);
-    if !service.exists() && Path::new("/etc/pam.d").is_dir() {
-        let message = format!(
-            "= {:?}: there is no {}, so PAM takes its service \"other\", which usually refuses everybody",
-            config.pam.service,
-            service.display()
-        );
-        findings.warn("[PAMAuthenticator] service", message);
-    }
 }
 
 /// Certificate and key, as the proxy will read them.

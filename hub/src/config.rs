@@ -52,6 +52,7 @@ pub use sections::server_options::{
     Choice, FieldKind, GroupOverride, OptionsFromForm, Overrides, Profile, ProfileOption,
 };
 pub use sections::spawner::{LocalProcessSpawner, SimpleLocalProcessSpawner, Spawner};
+pub use sections::tornado_settings::TornadoSettings;
 pub use services::spec::ServiceSpec;
 
 /// Everything that the hub was told, checked and with defaults filled in.

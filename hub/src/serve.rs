@@ -7,6 +7,7 @@
 
 mod accounts;
 mod base;
+mod lingering;
 mod listen;
 pub(crate) mod only_hub;
 mod pid_file;

@@ -2,7 +2,7 @@
 //!
 //! * [`Spawner`]: one way of running servers; its state is JSON, so that any hub process can go on with it;
 //! * `local`, `simple`: processes of this machine, with or without system users;
-//! * [`search_path`]: whether somebody else may decide which programs servers find;
+//! * [`commands`]: whether the programs are there; [`search_path`]: whether somebody else may decide which ones servers find;
 //! * [`options`]: what people choose for their servers; [`hooks`]: commands at the steps of their lives;
 //! * [`manager`]: the life of every server: steps in the database, token, OAuth client, route, progress.
 //!
@@ -12,6 +12,7 @@
 
 mod cgroup;
 pub mod child;
+pub mod commands;
 #[cfg(feature = "contract")]
 pub mod contract;
 pub mod hooks;
@@ -26,15 +27,11 @@ pub mod search_path;
 mod simple;
 mod template;
 
-use std::path::{Path, PathBuf};
-
 use async_trait::async_trait;
-use hub_types::env::{EnvSource, PATH};
 use serde_json::{Map, Value};
-use services::contract::{HubAddress, LOCAL_ENV_KEEP, ServerContract, keep, put_on_path};
-use services::process::{Failure, resolve};
+use services::contract::{HubAddress, ServerContract};
 
-use crate::config::{Config, PerServer};
+use crate::config::PerServer;
 use crate::db::DbError;
 use crate::domain::server::ServerRef;
 use crate::domain::user::UserId;
@@ -173,32 +170,4 @@ pub trait Spawner: Send + Sync + std::fmt::Debug {
     async fn delete_forever(&self, _server: &ServerRef, _owner: UserId) -> Result<(), SpawnError> {
         Ok(())
     }
-}
-
-/// Users would be the first to learn that there is no program for their servers.
-///
-/// No more than a warning: the users of the spawner `local` may have a PATH of their own, and it can be installed later.
-#[must_use]
-pub fn missing_command(
-    config: &Config,
-    env: &dyn EnvSource,
-    launcher: &Path,
-) -> Option<impl std::fmt::Display> {
-    let found = command(config, env, launcher);
-    found.err().map(|why| why.in_full())
-}
-
-/// The program of users' servers, as the hub finds it.
-///
-/// # Errors
-/// When it is not there.
-pub fn command(config: &Config, env: &dyn EnvSource, launcher: &Path) -> Result<PathBuf, Failure> {
-    let mut kept = keep(LOCAL_ENV_KEEP, env);
-    if let Some(folder) = launcher.parent() {
-        put_on_path(&mut kept, folder);
-    }
-    let command = config.local_spawner.shell_cmd.as_ref();
-    let command = command.unwrap_or(&config.spawner.cmd);
-    let program = command.first().map_or("", String::as_str);
-    resolve(program, kept.get(PATH).map(String::as_str))
 }

@@ -277,25 +277,29 @@ impl Job {
         Job::AskAnnouncement,
     ];
 
-    fn interval(self, config: &Config) -> Duration {
-        match self {
+    /// The time between two rounds; `None`: the configuration wants none but the one at the start.
+    fn interval(self, config: &Config) -> Option<Duration> {
+        let interval = match self {
             Job::Heartbeat => HEARTBEAT,
-            Job::PollServers => config.spawner.poll_interval,
-            Job::CheckRoutes => config.jupyterhub.last_activity_interval,
+            Job::PollServers => config.spawner.poll_interval?,
+            Job::CheckRoutes => config.jupyterhub.last_activity_interval?,
             Job::WatchProxy | Job::WatchRoutes => config.proxy.check_running_interval,
             Job::WriteUses => WRITE_USES,
             Job::Purge => PURGE,
             Job::TrimOutputs => TRIM,
             Job::CountActiveUsers => config.metrics.active_users_update_interval,
             Job::AskAnnouncement => ANNOUNCEMENT,
-        }
+        };
+        Some(interval.max(SHORTEST))
     }
 
-    /// The time until the next round.
-    fn pause(self, interval: Duration, failing: bool, config: &Config) -> Duration {
-        match self {
-            Job::WatchRoutes if failing => interval.min(ASK_AGAIN),
-            _ => self.jittered(interval, config),
+    /// The time until the next round; `None`: there is none.
+    fn pause(self, failing: bool, config: &Config) -> Option<Duration> {
+        match (self, self.interval(config)) {
+            // The one at the start is repeated until it succeeds.
+            (_, None) => failing.then_some(ASK_AGAIN),
+            (Job::WatchRoutes, Some(interval)) if failing => Some(interval.min(ASK_AGAIN)),
+            (_, Some(interval)) => Some(self.jittered(interval, config)),
         }
     }
 
@@ -329,14 +333,16 @@ impl Job {
         }
     }
 
-    /// Never returns. Says when the job begins to fail and when it works again, not each time.
+    /// Returns when there is no further round. Says when the job begins to fail and when it works again, not each time.
     async fn repeat(self, context: Context) {
-        let interval = self.interval(&context.state.config).max(SHORTEST);
         let mut failing = false;
         let mut wait = !self.at_once();
         loop {
             if std::mem::replace(&mut wait, true) {
-                tokio::time::sleep(self.pause(interval, failing, &context.state.config)).await;
+                let Some(pause) = self.pause(failing, &context.state.config) else {
+                    return;
+                };
+                tokio::time::sleep(pause).await;
             }
             let result = caught(self.round(&context)).await;
             match &result {

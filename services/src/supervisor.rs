@@ -53,8 +53,9 @@ pub struct Settings {
     pub stop_times: StopTimes,
     /// How long to wait before a restart.
     pub backoff: Backoff,
-    /// How often a running service with a URL is asked whether it answers.
-    pub check_interval: Duration,
+    /// How often a running service with a URL is asked whether it answers, once it has or its time to begin is over; `None`:
+    /// not again.
+    pub check_interval: Option<Duration>,
     /// How long an output file may become, in bytes.
     pub max_output: u64,
     /// Where the times of a status come from.
@@ -77,7 +78,7 @@ impl Settings {
             kept: Env::new(),
             stop_times: StopTimes::default(),
             backoff: Backoff::default(),
-            check_interval: Duration::from_secs(60),
+            check_interval: Some(Duration::from_secs(60)),
             max_output: 1 << 20,
             clock,
         }

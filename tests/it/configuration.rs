@@ -265,9 +265,17 @@ async fn a_database_of_jupyterhub_is_recognised_and_left_untouched() {
         exit.output
     );
     assert!(exit.output.contains("db_url"), "{}", exit.output);
+    let exit = run(&sandbox, &["upgrade-db"]).await;
+    assert_eq!(exit.status.code(), Some(1), "{}", exit.output);
+    assert!(
+        exit.output.contains("belongs to a Python JupyterHub"),
+        "{}",
+        exit.output
+    );
     let after = fs::read(&file).expect("it is still there");
     assert!(before == after, "the file has changed");
-    for beside in ["jupyterhub.sqlite-wal", "jupyterhub.sqlite-shm"] {
-        assert!(!sandbox.data().join(beside).exists(), "{beside}");
+    for beside in ["-wal", "-shm", ".lock"] {
+        let beside = format!("jupyterhub.sqlite{beside}");
+        assert!(!sandbox.data().join(&beside).exists(), "{beside}");
     }
 }

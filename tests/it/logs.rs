@@ -1,6 +1,6 @@
 //! The log as programs read it, and what is written there for who asks.
 
-use e2e::{Stack, eventually};
+use e2e::{Postgres, Stack, StackBuilder, eventually};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -36,6 +36,37 @@ async fn a_log_of_json_says_to_which_request_a_line_belongs() {
             "{id}: {lines:#?}"
         );
     }
+}
+
+/// What a hub with `debug_db` logs of the registration of a user.
+async fn statements(builder: StackBuilder) {
+    let mut stack = builder.args(&["--JupyterHub.debug_db=true"]).start().await;
+    stack.api().ensure_user("hidden-name").await;
+    assert!(stack.stop_hub().await.status.success());
+    let log = stack.log();
+    let sql: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("INSERT INTO"))
+        .collect();
+    assert!(
+        sql.iter().any(|line| line.contains("users")),
+        "no statement: {log}"
+    );
+    for line in sql {
+        assert!(!line.contains("hidden-name"), "a value: {line}");
+    }
+}
+
+#[tokio::test]
+async fn debug_db_logs_statements_without_values() {
+    statements(Stack::builder()).await;
+}
+
+#[tokio::test]
+async fn debug_db_logs_statements_of_a_postgresql_server() {
+    let database = Postgres::start().await;
+    let config = format!("[JupyterHub]\ndb_url = {:?}\n", database.url());
+    statements(Stack::builder().config(&config)).await;
 }
 
 #[tokio::test]

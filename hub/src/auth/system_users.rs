@@ -54,6 +54,22 @@ pub fn is_new_system_name(name: &str) -> bool {
     begins && name.len() <= LONGEST_NEW && name.chars().all(fine)
 }
 
+/// Why users are not made although the configuration says so: the program is not there. A line, with the setting first.
+#[must_use]
+pub fn missing_command(config: &Config) -> Option<String> {
+    let local = &config.local_users;
+    if !local.create_system_users {
+        return None;
+    }
+    let command = local.add_user_cmd.clone().unwrap_or_else(default_command);
+    let program = command.first().map_or("", String::as_str);
+    let why = resolve(program, Some(PATH)).err()?;
+    Some(format!(
+        "[LocalAuthenticator] add_user_cmd: no system user can be made: {}",
+        why.in_full()
+    ))
+}
+
 /// The users of this machine, by the section `[LocalAuthenticator]`.
 #[derive(Debug)]
 pub struct SystemUsers {

@@ -5,6 +5,7 @@ use hub_types::socket_url;
 use services::spec::ServiceSpec;
 
 use super::*;
+use crate::config::SpawnerClass;
 
 fn env() -> BTreeMap<String, String> {
     BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())])
@@ -104,6 +105,34 @@ fn what_is_missing_is_named() {
         for (line, start) in lines.iter().zip(starts) {
             assert!(line.starts_with(start), "{lines:#?}");
         }
+    }
+}
+
+#[test]
+fn commands_that_users_would_miss_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = good(folder.path());
+    let none = |name: &str| Some(vec![name.to_owned()]);
+    config.local_spawner.shell_cmd = none("no-such-shell");
+    config.spawner.cmd = vec!["/nowhere/server".into()];
+    config.spawner.auth_state_hook = none("no-such-state");
+    config.spawner.pre_spawn_hook = none("no-such-pre");
+    config.spawner.post_stop_hook = none("/nowhere/post");
+    config.local_users.create_system_users = true;
+    config.local_users.add_user_cmd = none("no-such-adduser");
+    let found = found(&config);
+    assert_eq!(found.problems, [""; 0]);
+    let starts = [
+        "[LocalProcessSpawner] shell_cmd: no server can start: command not found: \"no-such-shell\"",
+        "[Spawner] cmd: no server can start: there is no program \"/nowhere/server\"",
+        "[Spawner] auth_state_hook: no server can start: command not found: \"no-such-state\"",
+        "[Spawner] pre_spawn_hook: no server can start: command not found: \"no-such-pre\"",
+        "[Spawner] post_stop_hook: nothing runs after a stop: there is no program \"/nowhere/post\"",
+        "[LocalAuthenticator] add_user_cmd: no system user can be made: command not found: \"no-such-adduser\"",
+    ];
+    assert_eq!(found.warnings.len(), starts.len(), "{found:#?}");
+    for (line, start) in found.warnings.iter().zip(starts) {
+        assert!(line.starts_with(start), "{line}");
     }
 }
 

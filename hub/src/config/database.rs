@@ -67,6 +67,54 @@ pub enum InvalidDbUrl {
         /// What was written.
         value: String,
     },
+    /// A parameter of a SQLite file: there are none here.
+    #[error(
+        "a SQLite file has no parameter '{name}' here; leave out what follows the question mark ({known} tune Python's driver, \
+         and are passed over)"
+    )]
+    FileParameter {
+        /// What was written.
+        name: String,
+        /// What is passed over.
+        known: String,
+    },
+}
+
+/// Parameters of SQLite URLs that only tune Python's driver.
+const WITHOUT_EFFECT: &[&str] = &["cached_statements", "check_same_thread", "timeout"];
+
+impl DbUrl {
+    /// The parameters in a text that is read as a database, and that change nothing.
+    #[must_use]
+    pub fn without_effect(text: &str) -> Vec<&str> {
+        let (kind, rest) = text.split_once("://").unwrap_or(("sqlite", text));
+        if !kind.starts_with("sqlite") {
+            return Vec::new();
+        }
+        parameters(rest.split_once('?').map_or("", |(_, query)| query)).collect()
+    }
+
+    /// A file, as it stands behind the third slash, or alone. A question mark ends its name, as for SQLAlchemy; nothing is
+    /// percent-encoded.
+    fn file(text: &str) -> Result<Self, InvalidDbUrl> {
+        let (path, query) = text.split_once('?').unwrap_or((text, ""));
+        if let Some(name) = parameters(query).find(|name| !WITHOUT_EFFECT.contains(name)) {
+            return Err(InvalidDbUrl::FileParameter {
+                name: name.to_owned(),
+                known: WITHOUT_EFFECT.join(", "),
+            });
+        }
+        Ok(match path {
+            "" | ":memory:" => Self::Memory,
+            path => Self::Sqlite(path.into()),
+        })
+    }
+}
+
+/// The names in `NAME=VALUE[&…]`.
+fn parameters(query: &str) -> impl Iterator<Item = &str> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs.map(|pair| pair.split_once('=').map_or(pair, |(name, _)| name))
 }
 
 impl Default for DbUrl {
@@ -97,7 +145,7 @@ impl FromStr for DbUrl {
             return Err(InvalidDbUrl::Empty);
         }
         let Some((kind, rest)) = text.split_once("://") else {
-            return Ok(Self::Sqlite(text.into()));
+            return Self::file(text);
         };
         // `sqlite+pysqlite://` names SQLAlchemy's driver; which driver it is does not matter to us.
         let engine = kind.split('+').next().unwrap_or(kind);
@@ -113,10 +161,9 @@ impl FromStr for DbUrl {
             other => return Err(InvalidDbUrl::Unsupported(other.to_owned())),
         }
         match rest.strip_prefix('/') {
-            None if rest.is_empty() => Ok(Self::Memory),
+            Some(path) => Self::file(path),
+            None if rest.is_empty() || rest.starts_with('?') => Self::file(rest),
             None => Err(InvalidDbUrl::Slashes),
-            Some("" | ":memory:") => Ok(Self::Memory),
-            Some(path) => Ok(Self::Sqlite(path.into())),
         }
     }
 }
@@ -135,6 +182,14 @@ mod tests {
             ("sqlite+pysqlite:///a", file("a")),
             ("sqlite://", Ok(DbUrl::Memory)),
             ("sqlite:///:memory:", Ok(DbUrl::Memory)),
+            (":memory:", Ok(DbUrl::Memory)),
+            (":memory:?timeout=30", Ok(DbUrl::Memory)),
+            ("sqlite://?timeout=30", Ok(DbUrl::Memory)),
+            ("./:memory:", file("./:memory:")),
+            ("sqlite:///a.sqlite?timeout=30", file("a.sqlite")),
+            ("a.sqlite?timeout=30&check_same_thread=0", file("a.sqlite")),
+            ("sqlite:////srv/a?cached_statements=9&", file("/srv/a")),
+            ("sqlite:///a%20b%3Fc?", file("a%20b%3Fc")),
             ("sqlite://a.sqlite", Err(InvalidDbUrl::Slashes)),
             (
                 "oracle+cx_oracle://u:p@h/db",
@@ -145,6 +200,33 @@ mod tests {
             assert_eq!(text.parse::<DbUrl>(), expected, "{text}");
         }
         assert_eq!(DbUrl::default().to_string(), "sqlite:///jupyterhub.sqlite");
+    }
+
+    #[test]
+    fn parameters_of_files_are_passed_over_or_refused() {
+        for (text, name) in [
+            ("sqlite:///a.sqlite?mode=ro", "mode"),
+            ("a.sqlite?timeout=30&vfs=x", "vfs"),
+            ("sqlite:///file:a.sqlite?mode=ro&uri=true", "mode"),
+            ("sqlite:///:memory:?cache=shared", "cache"),
+            ("sqlite:///a.sqlite?Timeout=30", "Timeout"),
+            ("sqlite:///a.sqlite?what", "what"),
+        ] {
+            let error = text.parse::<DbUrl>().unwrap_err().to_string();
+            let said = format!("a SQLite file has no parameter '{name}' here; leave out what");
+            assert!(error.starts_with(&said), "{text}: {error}");
+        }
+        for (text, names) in [
+            ("sqlite:///a", vec![]),
+            (
+                "sqlite+pysqlite:///a?timeout=30&check_same_thread=0",
+                vec!["timeout", "check_same_thread"],
+            ),
+            ("a?timeout=30", vec!["timeout"]),
+            ("postgresql://h/d?sslmode=require", vec![]),
+        ] {
+            assert_eq!(DbUrl::without_effect(text), names, "{text}");
+        }
     }
 
     #[test]

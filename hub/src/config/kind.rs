@@ -14,6 +14,7 @@ pub mod server_options;
 pub mod special;
 pub mod structured;
 pub mod time;
+pub mod tornado;
 
 use serde_json::Value as Json;
 
@@ -53,6 +54,14 @@ impl<'a> Faults<'a> {
     /// Reports about the setting `subject`.
     pub fn new(subject: String, problems: &'a mut Vec<Problem>) -> Self {
         Self { subject, problems }
+    }
+
+    /// Reports about what stands under `key` in the setting, which is a table.
+    pub fn of_key(&mut self, key: &str) -> Faults<'_> {
+        Faults {
+            subject: format!("{}.{key}", self.subject),
+            problems: self.problems,
+        }
     }
 
     /// Reports that what stands at `place` is wrong.

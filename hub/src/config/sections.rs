@@ -12,3 +12,4 @@ pub mod own;
 pub mod proxy;
 pub mod server_options;
 pub mod spawner;
+pub mod tornado_settings;

@@ -288,7 +288,7 @@ pub(super) fn postgres_options(server: &ServerUrl) -> PgConnectOptions {
     if let Some(port) = server.port() {
         options = options.port(port);
     }
-    postgres_tls(options, server).disable_statement_logging()
+    postgres_tls(options, server)
 }
 
 fn postgres_tls(mut options: PgConnectOptions, server: &ServerUrl) -> PgConnectOptions {
@@ -334,7 +334,7 @@ pub(super) fn mysql_options(server: &ServerUrl) -> MySqlConnectOptions {
     if let Some(path) = server.parameter("unix_socket") {
         options = options.socket(path);
     }
-    mysql_tls(options, server).disable_statement_logging()
+    mysql_tls(options, server)
 }
 
 fn mysql_tls(mut options: MySqlConnectOptions, server: &ServerUrl) -> MySqlConnectOptions {

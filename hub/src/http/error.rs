@@ -129,6 +129,11 @@ impl ApiError {
         self
     }
 
+    /// When the caller may try again: seconds, for `Retry-After`.
+    pub(in crate::http) fn retry_after(&self) -> Option<&HeaderValue> {
+        self.retry_after.as_ref()
+    }
+
     /// The text for the caller.
     #[must_use]
     pub fn message(&self) -> Option<&str> {

@@ -16,6 +16,7 @@ use crate::auth::Authenticator;
 use crate::auth::cookies::CookieKeys;
 use crate::auth::identities::Identities;
 use crate::auth::login::Login;
+use crate::auth::system_users;
 use crate::bootstrap;
 use crate::bus::Bus;
 use crate::config::Config;
@@ -33,7 +34,7 @@ use crate::render::{RenderOptions, Renderer};
 use crate::spawner::child::ChildDeps;
 use crate::spawner::manager::{Manager, ManagerDeps};
 use crate::spawner::registry::SpawnerClasses;
-use crate::spawner::{self, Spawner};
+use crate::spawner::{Spawner, commands, search_path};
 use crate::state::errands::Errands;
 use crate::state::{AppState, Parts};
 
@@ -68,11 +69,11 @@ impl Base {
     ) -> anyhow::Result<Self> {
         let launcher = std::env::current_exe().context("cannot find the hub's own program")?;
         check_commands(&config, env, &launcher)?;
-        if let Some(why) = spawner::missing_command(&config, env, &launcher) {
-            tracing::warn!("[Spawner] cmd: no server can start: {why}");
-        }
-        for doubt in spawner::search_path::doubts(&config, env, &launcher) {
-            tracing::warn!("{doubt}");
+        let missing = commands::missing(&config, env, &launcher);
+        let doubts = search_path::doubts(&config, env, &launcher);
+        let makes_none = system_users::missing_command(&config);
+        for warning in missing.into_iter().chain(makes_none).chain(doubts) {
+            tracing::warn!("{warning}");
         }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (bus, cookies) = (Bus::default(), CookieKeys::new(secret));

@@ -13,6 +13,7 @@ use hub_types::secret::random_urlsafe;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 
+use super::lingering::Lingering;
 use crate::config::BindUrl;
 use crate::db::{Db, settings};
 use crate::unix_sockets::{self, There};
@@ -40,6 +41,7 @@ impl Listener {
             // Whoever is at the other end has no address.
             Self::Unix(listener, _file) => {
                 let app = app.into_make_service();
+                let listener = Lingering(listener);
                 axum::serve(listener, app).with_graceful_shutdown(end).await
             }
         }

@@ -35,7 +35,7 @@ pub fn doubts(config: &Config, env: &dyn EnvSource, launcher: &Path) -> Vec<Stri
 }
 
 /// The PATH that servers are started with, and the setting that it comes from.
-fn of_servers(
+pub(super) fn of_servers(
     config: &Config,
     env: &dyn EnvSource,
     launcher: &Path,

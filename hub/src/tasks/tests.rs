@@ -3,10 +3,10 @@ use super::*;
 #[test]
 fn looks_at_servers_are_spread_over_the_jitter() {
     let mut config = Config::default();
-    config.spawner.poll_interval = Duration::from_secs(100);
+    config.spawner.poll_interval = Some(Duration::from_secs(100));
     config.spawner.poll_jitter = 0.1;
     let looks = |job: Job| -> Vec<Duration> {
-        let next = || job.jittered(job.interval(&config), &config);
+        let next = || job.pause(false, &config).unwrap();
         std::iter::repeat_with(next).take(1_000).collect()
     };
     let spread = looks(Job::PollServers);
@@ -29,13 +29,33 @@ fn looks_at_servers_are_spread_over_the_jitter() {
 
 #[test]
 fn a_proxy_that_is_away_is_asked_more_often() {
-    let config = Config::default();
-    let pause = |job: Job, interval, failing| job.pause(interval, failing, &config);
+    let pause = |job: Job, interval, failing| {
+        let mut config = Config::default();
+        config.proxy.check_running_interval = interval;
+        job.pause(failing, &config).unwrap()
+    };
     let usual = Duration::from_secs(5);
     assert_eq!(pause(Job::WatchRoutes, usual, false), usual);
     assert_eq!(pause(Job::WatchRoutes, usual, true), ASK_AGAIN);
     assert_eq!(pause(Job::WatchRoutes, SHORTEST, true), SHORTEST);
     assert_eq!(pause(Job::WatchProxy, usual, true), usual);
+    assert_eq!(pause(Job::WatchProxy, Duration::ZERO, true), SHORTEST);
+}
+
+#[test]
+fn what_is_turned_off_is_not_repeated() {
+    let config = "[JupyterHub]\nauthenticator_class = 'dummy'\nlast_activity_interval = 0\n[Spawner]\npoll_interval = 0";
+    let config = Config::from_toml(config).unwrap();
+    for job in [Job::PollServers, Job::CheckRoutes] {
+        assert_eq!(job.pause(false, &config), None);
+        assert_eq!(job.pause(true, &config), Some(ASK_AGAIN));
+    }
+    // Servers that are adopted may have died while no hub ran.
+    assert!(Job::PollServers.at_once() && !Job::CheckRoutes.at_once());
+    let others = Job::ALL
+        .into_iter()
+        .filter(|job| job.pause(false, &config).is_some());
+    assert_eq!(others.count(), Job::ALL.len() - 2);
 }
 
 #[tokio::test]

@@ -137,14 +137,16 @@ impl Hub {
         let clock = FakeClock::at("2026-11-22T03:30:07.624Z".parse().unwrap());
         let folder = TempDir::new().unwrap();
         let database = TestDatabase::new(&folder.path().join("hub.sqlite"));
-        Self::build(config, COOKIE_SECRET, clock, (folder, Arc::new(database))).await
+        let new = (folder, Arc::new(database), Arc::default());
+        Self::build(config, COOKIE_SECRET, clock, new).await
     }
 
     /// Another hub with the same database, configuration and clock, as they run behind one proxy: each hears what the other
     /// commits, where the database can tell.
     pub(crate) async fn beside(&self) -> Self {
         let config = Config::clone(&self.state.config);
-        let kept = (TempDir::new().unwrap(), Arc::clone(&self.database));
+        let database = Arc::clone(&self.database);
+        let kept = (TempDir::new().unwrap(), database, Arc::default());
         let other = Self::build(config, COOKIE_SECRET, self.clock.clone(), kept).await;
         for hub in [self, &other] {
             let state = &hub.state;
@@ -154,7 +156,7 @@ impl Hub {
     }
 
     /// The hub that comes after this one has ended: same database and time, perhaps another configuration and cookie
-    /// secret. Running servers are not taken along.
+    /// secret. Its servers run on.
     pub(crate) async fn restarted(
         self,
         cookie_secret: [u8; 32],
@@ -162,7 +164,7 @@ impl Hub {
     ) -> Self {
         let mut config = Config::clone(&self.state.config);
         change(&mut config);
-        let kept = (self.folder, self.database);
+        let kept = (self.folder, self.database, self.spawner);
         Self::build(config, cookie_secret, self.clock, kept).await
     }
 
@@ -175,7 +177,7 @@ impl Hub {
         config: Config,
         cookie_secret: [u8; 32],
         fake: FakeClock,
-        (folder, database): (TempDir, Arc<TestDatabase>),
+        (folder, database, spawner): (TempDir, Arc<TestDatabase>, Arc<SpawnerDouble>),
     ) -> Self {
         // Another test may have been first.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -210,7 +212,6 @@ impl Hub {
             subdomains: config.jupyterhub.subdomains(),
             hub_routespec: config.jupyterhub.hub_routespec.clone(),
         });
-        let spawner = Arc::new(SpawnerDouble::default());
         let proxy = Arc::new(ProxyDouble::default());
         let client: Arc<dyn ProxyClient> = Arc::<ProxyDouble>::clone(&proxy);
         let metrics = Metrics::new(&MetricsOptions::default()).unwrap();

@@ -113,6 +113,20 @@ async fn a_server_with_a_name_from_its_making_to_its_stop() {
 }
 
 #[tokio::test]
+async fn who_comes_home_to_a_dead_server_sees_that_it_is_dead() {
+    let (hub, alice) = two_at_most().await;
+    get(&hub, &alice, "/hub/spawn/alice/lab").await.expect(302);
+    assert_eq!(state(&hub, "lab").await, ServerState::Ready);
+    hub.spawner.kill("alice/lab");
+    let page = get(&hub, &alice, "/hub/home").await.expect(200).body;
+    assert!(
+        page.contains("id=\"start-lab\" href=\"/hub/spawn/alice/lab\""),
+        "{page}"
+    );
+    assert_eq!(state(&hub, "lab").await, ServerState::Stopped);
+}
+
+#[tokio::test]
 async fn names_that_cannot_be_are_said_and_the_form_stays_filled_in() {
     let (hub, alice) = two_at_most().await;
     post(&hub, &alice, NEW, &[("display_name", "Lab"), ("name", "")])

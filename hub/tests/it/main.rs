@@ -22,4 +22,5 @@ mod system_logins;
 mod system_servers;
 mod two_hubs;
 mod typed_password;
+mod waiting;
 mod watch;

@@ -56,8 +56,8 @@ pub(super) struct Watch {
     pub(super) prefix: String,
     /// Within which the first answer is expected.
     pub(super) timeout: Duration,
-    /// Between later questions.
-    pub(super) interval: Duration,
+    /// Between later questions; `None`: there are none.
+    pub(super) interval: Option<Duration>,
     pub(super) status: Shared,
 }
 
@@ -65,8 +65,11 @@ impl Watch {
     /// Never returns: to be dropped with the process that is watched. Logs changes only.
     pub(super) async fn run(self) -> std::convert::Infallible {
         let mut before = self.first_answer().await;
+        let Some(interval) = self.interval else {
+            return std::future::pending().await;
+        };
         loop {
-            sleep(self.interval).await;
+            sleep(interval).await;
             let now = self.ask().await;
             match &now {
                 Probe::Silent(why) if before => {
@@ -111,5 +114,36 @@ impl Watch {
         let answers = matches!(found, Probe::Answers(_));
         self.status.update(|status| status.answers = Some(answers));
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// How often a service that never answers is asked in ten minutes.
+    async fn asked(interval: Option<Duration>) -> usize {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let watch = Watch {
+            http: probe_client().unwrap(),
+            service: ServiceName::new("x").unwrap(),
+            url: format!("http://{}", listener.local_addr().unwrap()),
+            prefix: "/services/x/".to_owned(),
+            timeout: Duration::ZERO,
+            interval,
+            status: Shared::default(),
+        };
+        let never = tokio::time::timeout(Duration::from_mins(10), watch.run()).await;
+        assert!(never.is_err());
+        listener.set_nonblocking(true).unwrap();
+        listener.incoming().take_while(Result::is_ok).count()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_not_to_be_asked_again_is_not() {
+        assert_eq!(asked(None).await, 1);
+        assert!(asked(Some(Duration::from_mins(1))).await > 5);
     }
 }

@@ -97,7 +97,7 @@ fn supervisor(scene: &Scene, hub: &Arc<Hub>) -> Supervisor {
         term: Duration::from_millis(500),
         kill: Duration::from_secs(5),
     };
-    settings.check_interval = Duration::from_millis(50);
+    settings.check_interval = Some(Duration::from_millis(50));
     Supervisor::new(settings, Arc::<Hub>::clone(hub), Arc::<Hub>::clone(hub)).unwrap()
 }
 

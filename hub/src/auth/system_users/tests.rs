@@ -48,6 +48,27 @@ fn the_command_names_the_user_last() {
     assert_eq!(users.command("zoe"), ["mk", "--home", "/h/zoe", "zoe"]);
 }
 
+#[test]
+fn what_makes_users_must_be_there_where_users_are_made() {
+    let missing = |create, command: Option<&str>| {
+        let mut config = Config::default();
+        config.local_users.create_system_users = create;
+        config.local_users.add_user_cmd = command.map(|program| vec![program.to_owned()]);
+        missing_command(&config)
+    };
+    let start = "[LocalAuthenticator] add_user_cmd: no system user can be made: command not found: \"no-such-tool\"";
+    let said = missing(true, Some("no-such-tool")).unwrap();
+    // Its folders, which are not the hub's PATH, are in it.
+    assert!(said.starts_with(start) && said.contains(PATH), "{said}");
+    assert_eq!(missing(false, Some("no-such-tool")), None);
+    assert_eq!(missing(true, Some("sh")), None);
+    assert_eq!(
+        missing(true, None),
+        None,
+        "the machine has a tool of its own"
+    );
+}
+
 #[tokio::test]
 async fn groups_of_the_machine_allow() {
     let root_group = Group::from_gid(Gid::from_raw(0)).unwrap().unwrap().name;

@@ -81,7 +81,7 @@ impl Kind for AnyTable {
     }
 }
 
-/// A set of user names, in any order.
+/// A set of user names, in any order. What only a pattern for names admits is checked when the whole is.
 #[derive(Debug)]
 pub struct Names;
 
@@ -92,7 +92,7 @@ impl Kind for Names {
     fn read(node: &Node, faults: &mut Faults<'_>) -> Option<BTreeSet<String>> {
         let names = texts::<Self>(node, faults)?;
         for name in &names {
-            if let Err(error) = hub_types::names::Username::new(name) {
+            if let Err(error) = hub_types::names::Username::new_by_pattern(name) {
                 faults.at(&node.place, format_args!("holds '{name}': {error}"));
                 return None;
             }

@@ -181,7 +181,7 @@ impl Kind for PasswordHashes {
         };
         let mut read = BTreeMap::new();
         for entry in entries {
-            if let Err(error) = Username::new(&entry.key) {
+            if let Err(error) = Username::new_by_pattern(&entry.key) {
                 faults.at(&entry.place, format_args!("holds '{}': {error}", entry.key));
                 return None;
             }

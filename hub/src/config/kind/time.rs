@@ -57,23 +57,11 @@ impl<U: Unit> Kind for Time<U> {
     const EXPECTS: &'static str = U::EXPECTS;
 
     fn read(node: &Node, faults: &mut Faults<'_>) -> Option<Duration> {
-        let number = match node.value {
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "numbers that lose precision are beyond the limit below"
-            )]
-            Value::Int(number) => number as f64,
-            Value::Float(number) => number,
-            _ => return faults.expected::<Self, _>(node),
-        };
-        let seconds = number * U::SECONDS;
-        if seconds > MOST_SECONDS {
-            faults.at(&node.place, "is more than a hundred years");
-            return None;
-        }
-        match Duration::try_from_secs_f64(seconds) {
-            Ok(time) if U::ZERO || !time.is_zero() => Some(time),
-            _ => faults.expected::<Self, _>(node),
+        let time = time::<Self>(node, U::SECONDS, faults)?;
+        if U::ZERO || !time.is_zero() {
+            Some(time)
+        } else {
+            faults.expected::<Self, _>(node)
         }
     }
 
@@ -82,16 +70,66 @@ impl<U: Unit> Kind for Time<U> {
     }
 }
 
-/// Seconds, where 0 means "no limit".
-#[derive(Debug)]
-pub struct SecondsOrNone;
+/// Reads a number of units, each `unit` seconds long, as a setting of the kind `K`.
+fn time<K: Kind>(node: &Node, unit: f64, faults: &mut Faults<'_>) -> Option<Duration> {
+    let number = match node.value {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "numbers that lose precision are beyond the limit below"
+        )]
+        Value::Int(number) => number as f64,
+        Value::Float(number) => number,
+        _ => return faults.expected::<K, _>(node),
+    };
+    let seconds = number * unit;
+    if seconds > MOST_SECONDS {
+        faults.at(&node.place, "is more than a hundred years");
+        return None;
+    }
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(time) => Some(time),
+        Err(_) => faults.expected::<K, _>(node),
+    }
+}
 
-impl Kind for SecondsOrNone {
-    type Target = Option<Duration>;
+/// Seconds, where 0 means that there are none.
+#[derive(Debug)]
+pub struct OrNone<M>(PhantomData<M>);
+
+/// What 0 means.
+pub trait Zero {
+    /// Ends the sentence "expected …".
+    const EXPECTS: &'static str;
+}
+
+/// A limit that is not there.
+#[derive(Debug)]
+pub struct NoLimit;
+
+impl Zero for NoLimit {
     const EXPECTS: &'static str = "a number of seconds, or 0 for no limit";
+}
+
+/// What is not repeated.
+#[derive(Debug)]
+pub struct Never;
+
+impl Zero for Never {
+    const EXPECTS: &'static str = "a number of seconds, or 0 for never";
+}
+
+/// Seconds, where 0 means "no limit".
+pub type SecondsOrNone = OrNone<NoLimit>;
+/// Seconds between two events, where 0 means "never". (JupyterHub means so where it asks whether there is an interval.)
+pub type IntervalOrNever = OrNone<Never>;
+
+impl<M: Zero> Kind for OrNone<M> {
+    type Target = Option<Duration>;
+    const EXPECTS: &'static str = M::EXPECTS;
 
     fn read(node: &Node, faults: &mut Faults<'_>) -> Option<Option<Duration>> {
-        Seconds::read(node, faults).map(|time| Some(time).filter(|time| !time.is_zero()))
+        let time = time::<Self>(node, 1.0, faults)?;
+        Some(Some(time).filter(|time| !time.is_zero()))
     }
 
     fn show(value: &Option<Duration>) -> Option<Json> {
@@ -120,6 +158,16 @@ mod tests {
             read::<Interval>(json!(0)),
             Err("x must be a number of seconds greater than 0, not a whole number".into())
         );
+        assert_eq!(
+            read::<IntervalOrNever>(json!(0.5)),
+            Ok(Some(Duration::from_millis(500)))
+        );
+        assert_eq!(read::<IntervalOrNever>(json!(0)), Ok(None));
+        assert_eq!(
+            read::<IntervalOrNever>(json!(-1)),
+            Err("x must be a number of seconds, or 0 for never, not a negative number".into())
+        );
+        assert_eq!(IntervalOrNever::show(&None), Some(json!(0)));
         assert_eq!(Days::show(&Duration::from_hours(36)), Some(json!(1.5)));
         assert_eq!(Days::show(&Duration::from_hours(336)), Some(json!(14)));
     }

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod login;
+mod names;
 mod oauth;
 mod old_ways;
 mod proxy;
@@ -42,6 +43,7 @@ pub(super) fn finish(
     login::check(config, state);
     scopes::settle_roles(config, state);
     scopes::check(config, state);
+    names::check(config, state);
     roles::check(config, state);
     tokens::check(config, state);
     services(config, state);

@@ -5,6 +5,7 @@ mod examples;
 mod services;
 mod sockets;
 mod tls;
+mod tornado;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::traits::CLASSES;
-use crate::config::{AuthenticatorClass, SpawnerClass};
+use crate::config::{AuthenticatorClass, DbUrl, SpawnerClass};
 
 type Env = BTreeMap<String, String>;
 
@@ -333,6 +334,29 @@ fn old_names_work_and_say_the_new_one() {
             warnings.iter().any(|found| found == expected),
             "{expected}\n{warnings:#?}"
         );
+    }
+}
+
+#[test]
+fn what_only_tunes_pythons_driver_is_warned_of() {
+    let passed_over = "[JupyterHub] db_url holds what only tunes Python's driver (timeout) and has no effect here; leave it out";
+    let a_path = "[JupyterHub] db_url is a path; ";
+    let file = || DbUrl::Sqlite("a.sqlite".into());
+    for (url, expected, said) in [
+        ("sqlite:///a.sqlite", file(), &[][..]),
+        ("sqlite:///a.sqlite?timeout=30", file(), &[passed_over]),
+        ("a.sqlite?timeout=30", file(), &[passed_over, a_path]),
+        (":memory:", DbUrl::Memory, &[]),
+    ] {
+        let flag = format!("JupyterHub.db_url={url}");
+        let loaded = with(DUMMY, &[&flag], &Env::new()).unwrap();
+        assert_eq!(loaded.config.jupyterhub.db_url, expected, "{url}");
+        let warnings = loaded.warnings.iter().map(|warning| &warning.message);
+        let warnings: Vec<_> = warnings.filter(|said| said.contains("db_url")).collect();
+        assert_eq!(warnings.len(), said.len(), "{url}: {warnings:?}");
+        for (line, start) in warnings.iter().zip(said) {
+            assert!(line.starts_with(start), "{url}: {line}");
+        }
     }
 }
 

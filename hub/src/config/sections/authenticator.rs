@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use hub_types::names::{InvalidName, Username, normalise};
 use hub_types::secret::Token;
 use regex::Regex;
 
 use super::encoding::PasswordEncoding;
-use crate::domain::login::ByPattern;
+use crate::domain::login::{ByPattern, new_name};
 
 /// `[Authenticator]`: rules that hold whoever checks the password.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,6 +88,14 @@ impl Authenticator {
             Some(pattern) if pattern.matches(name) => ByPattern::Start,
             Some(_) => ByPattern::No,
         }
+    }
+
+    /// Checks the name of somebody who need not be known yet, as it stands in the configuration.
+    ///
+    /// # Errors
+    /// The rule that the name breaks ([`new_name`]).
+    pub fn new_name(&self, name: &str) -> Result<Username, InvalidName> {
+        new_name(name, self.by_pattern(&normalise(name)))
     }
 }
 

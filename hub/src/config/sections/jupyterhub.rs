@@ -16,6 +16,7 @@ use services::spec::ServiceSpec;
 use url::Url;
 
 use super::proxy::CONFIGURABLE_HTTP_PROXY;
+use super::tornado_settings::TornadoSettings;
 use crate::config::network::Network;
 use crate::config::{BindUrl, DbUrl};
 use crate::domain::limits::{NamedServers, StartLimits};
@@ -202,12 +203,12 @@ pub struct JupyterHub {
     pub service_tokens: Vec<(Token, String)>,
     /// Secrets that are tokens of users, with the names of those (pending deprecation since JupyterHub 0.8).
     pub api_tokens: Vec<(Token, String)>,
-    /// How often the proxy's routes are compared and its activity is read back.
-    pub last_activity_interval: Duration,
+    /// How often the proxy's routes are compared and its activity is read back; `None`: never.
+    pub last_activity_interval: Option<Duration>,
     /// Activity that is newer by less than this is not written.
     pub activity_resolution: Duration,
-    /// How often services with a URL are asked whether they live.
-    pub service_check_interval: Duration,
+    /// How often services with a URL are asked whether they live; `None`: at their start only.
+    pub service_check_interval: Option<Duration>,
     /// How long tokens live that OAuth gives to browsers; a login's life unless told otherwise.
     pub oauth_token_expires_in: Duration,
     /// Whether the OAuth provider refuses clients without PKCE.
@@ -226,6 +227,8 @@ pub struct JupyterHub {
     pub concurrent_spawn_limit: u64,
     /// Most servers that are not stopped at once; 0 for no limit.
     pub active_server_limit: u64,
+    /// How long requests wait for servers.
+    pub tornado_settings: TornadoSettings,
     /// Whether metrics need the scope `read:metrics`.
     pub authenticate_prometheus: bool,
     /// Whether logging out stops the user's servers.
@@ -293,9 +296,9 @@ impl Default for JupyterHub {
             services: Vec::new(),
             service_tokens: Vec::new(),
             api_tokens: Vec::new(),
-            last_activity_interval: Duration::from_secs(300),
+            last_activity_interval: Some(Duration::from_secs(300)),
             activity_resolution: Duration::from_secs(30),
-            service_check_interval: Duration::from_secs(60),
+            service_check_interval: Some(Duration::from_secs(60)),
             oauth_token_expires_in: login,
             oauth_require_pkce: false,
             token_expires_in_max_seconds: None,
@@ -305,6 +308,7 @@ impl Default for JupyterHub {
             named_server_limit_per_user: 0,
             concurrent_spawn_limit: 100,
             active_server_limit: 0,
+            tornado_settings: TornadoSettings::default(),
             authenticate_prometheus: true,
             shutdown_on_logout: false,
             cleanup_servers: true,

@@ -35,8 +35,8 @@ pub struct Spawner {
     pub start_timeout: Duration,
     /// How long the started server may take to answer HTTP.
     pub http_timeout: Duration,
-    /// How often a server is asked whether it lives.
-    pub poll_interval: Duration,
+    /// How often a server is asked whether it lives; `None`: never.
+    pub poll_interval: Option<Duration>,
     /// Fraction of it by which it varies.
     pub poll_jitter: f64,
     /// After how many failed starts in a row the hub stops; 0 for never.
@@ -92,7 +92,7 @@ impl Default for Spawner {
             port: 0,
             start_timeout: Duration::from_secs(60),
             http_timeout: Duration::from_secs(30),
-            poll_interval: Duration::from_secs(30),
+            poll_interval: Some(Duration::from_secs(30)),
             poll_jitter: 0.1,
             consecutive_failure_limit: 0,
             debug: false,

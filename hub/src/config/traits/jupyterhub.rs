@@ -11,7 +11,8 @@ use crate::config::kind::special::{
     Bind, Database, Host, HubUrl, Level, OptHost, Prefix, PublicBind, WebUrl,
 };
 use crate::config::kind::structured::{CustomScopes, Groups, Roles, Services};
-use crate::config::kind::time::{Days, Interval, Seconds, SecondsOrNone};
+use crate::config::kind::time::{Days, Interval, IntervalOrNever, Seconds, SecondsOrNone};
+use crate::config::kind::tornado::Tornado;
 use crate::config::traits::{Class, class};
 
 pub(super) static JUPYTERHUB: Class = class! {
@@ -81,12 +82,12 @@ pub(super) static JUPYTERHUB: Class = class! {
             "Services. Write each as [[JupyterHub.services]] with a name; with a command the hub runs it, with a url the proxy routes /services/NAME/ to it.";
         service_tokens: Tokens => jupyterhub.service_tokens,
             "Tokens of services: secret → name of the service. One for which there is no item in services is registered without one.";
-        last_activity_interval: Interval => jupyterhub.last_activity_interval,
-            "Seconds between two looks at the proxy: routes are repaired, and its activity is read back.";
+        last_activity_interval: IntervalOrNever => jupyterhub.last_activity_interval,
+            "Seconds between two looks at the proxy: routes are repaired, and its activity is read back. 0 means none: then only servers themselves tell when they were used.";
         activity_resolution: Seconds => jupyterhub.activity_resolution,
             "Activity that is newer by fewer seconds than this is not written.";
-        service_check_interval: Interval => jupyterhub.service_check_interval,
-            "Seconds between two checks that services with a url answer.";
+        service_check_interval: IntervalOrNever => jupyterhub.service_check_interval,
+            "Seconds between two checks that services with a url answer. 0 means none but those at their start.";
         oauth_token_expires_in: Interval => jupyterhub.oauth_token_expires_in,
             "Seconds that tokens live which browsers get for servers and services. Unset: as long as a login.";
         oauth_require_pkce: Bool => jupyterhub.oauth_require_pkce,
@@ -105,6 +106,8 @@ pub(super) static JUPYTERHUB: Class = class! {
             "Most servers that start at once: whoever comes then is told to try again. 0 means no limit.";
         active_server_limit: Count => jupyterhub.active_server_limit,
             "Most servers that run or start at once; 0 means no limit.";
+        tornado_settings: Tornado => jupyterhub.tornado_settings,
+            "How long requests wait for servers: one for a start or a stop is answered 202 when that takes longer than slow_spawn_timeout or slow_stop_timeout (seconds; 0 means at once), and whom concurrent_spawn_limit refuses is told to try again after some seconds of spawn_throttle_retry_range. (In JupyterHub it may hold any setting of Python's web server; here these three.)";
         authenticate_prometheus: Bool => jupyterhub.authenticate_prometheus,
             "Whether /hub/metrics needs the scope read:metrics.";
         shutdown_on_logout: Bool => jupyterhub.shutdown_on_logout,
@@ -186,7 +189,6 @@ pub(super) static JUPYTERHUB: Class = class! {
         reset_db "a hub that forgets everything at every start helps nobody: remove the database yourself, or use --no-db";
         show_config "it belongs on the command line: --show-config";
         show_config_json "it belongs on the command line: --show-config-json";
-        tornado_settings "it configures Python's web server, which is not used here";
         statsd_host "JupyterHub 6 has no statsd; metrics are at /hub/metrics";
         statsd_port "JupyterHub 6 has no statsd; metrics are at /hub/metrics";
         statsd_prefix "JupyterHub 6 has no statsd; metrics are at /hub/metrics";

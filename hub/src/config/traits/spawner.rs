@@ -4,7 +4,7 @@ use crate::config::kind::collection::{Command, Environment, OptCommand, Scopes, 
 use crate::config::kind::scalar::{Bool, Bytes, Cores, Count, Fraction, OptText, Port, Text};
 use crate::config::kind::server_options::{FormRule, GroupRules, Hook, OptionTargets, Profiles};
 use crate::config::kind::special::{Host, WebUrl};
-use crate::config::kind::time::{Interval, Seconds};
+use crate::config::kind::time::{Interval, IntervalOrNever, Seconds};
 use crate::config::traits::{Class, class};
 
 pub(super) static SPAWNER: Class = class! {
@@ -30,8 +30,8 @@ pub(super) static SPAWNER: Class = class! {
             "Seconds that starting a server may take.";
         http_timeout: Interval => spawner.http_timeout,
             "Seconds that a started server may take to answer.";
-        poll_interval: Interval => spawner.poll_interval,
-            "Seconds between two checks that a server lives.";
+        poll_interval: IntervalOrNever => spawner.poll_interval,
+            "Seconds between two checks that a server lives. 0 means none: that one has ended is noticed when its owner comes back, or the hub starts.";
         poll_jitter: Fraction => spawner.poll_jitter,
             "Fraction by which poll_interval varies, from 0 to 1: 0.1 is 5 % more or less.";
         consecutive_failure_limit: Count => spawner.consecutive_failure_limit,

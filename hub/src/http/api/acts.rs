@@ -102,7 +102,10 @@ pub(in crate::http) async fn stop(
     remove: bool,
 ) -> Result<(), ApiError> {
     let body = JsonBody::of(remove.then(|| json!({ "remove": true })));
-    let wait = if remove { FORGOTTEN } else { Duration::ZERO };
+    let wait = match remove {
+        true => FORGOTTEN.min(state.config.jupyterhub.tornado_settings.slow_stop_timeout),
+        false => Duration::ZERO,
+    };
     servers::stop::within(state, caller, at, (None, body), wait).await?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Errors as pages.
 
 use axum::extract::{OriginalUri, Path, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -22,15 +22,27 @@ pub struct PageError {
     pub message: Option<String>,
     /// What to do.
     pub hint: Option<String>,
+    /// When to come again: seconds, for `Retry-After`. None for the usual of the status.
+    retry_after: Option<HeaderValue>,
 }
 
 impl PageError {
     /// An error with a text for the visitor.
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self {
-            status,
             message: Some(message.into()),
+            ..Self::silent(status)
+        }
+    }
+
+    /// An error with the usual words of its status.
+    #[must_use]
+    pub fn silent(status: StatusCode) -> Self {
+        Self {
+            status,
+            message: None,
             hint: None,
+            retry_after: None,
         }
     }
 
@@ -42,20 +54,15 @@ impl PageError {
     /// 500 with a fixed text; `detail` goes to the log only.
     pub fn internal(detail: impl std::fmt::Display) -> Self {
         tracing::error!("page failed: {detail}");
-        Self {
-            status: StatusCode::INTERNAL_SERVER_ERROR,
-            message: None,
-            hint: None,
-        }
+        Self::silent(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// The page of it; 503 says when to come again.
+    /// The page of it; 503 says in any case when to come again.
     pub(in crate::http) fn shown_to(&self, visitor: &Visitor) -> Response {
         let mut response = page(visitor, self.status, None, self);
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, RETRY_AFTER);
+        let usual = (self.status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER);
+        if let Some(value) = self.retry_after.clone().or(usual) {
+            response.headers_mut().insert(header::RETRY_AFTER, value);
         }
         response
     }
@@ -74,6 +81,7 @@ impl From<ApiError> for PageError {
             status: error.status(),
             message: error.message().map(ToOwned::to_owned),
             hint: None,
+            retry_after: error.retry_after().cloned(),
         }
     }
 }
@@ -147,11 +155,7 @@ pub(super) async fn for_proxy(Onlooker(visitor): Onlooker, Path(code): Path<Stri
         .and_then(|code| StatusCode::from_u16(code).ok())
         .filter(|s| s.as_u16() >= 400);
     let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let error = PageError {
-        status,
-        message: None,
-        hint: None,
-    };
+    let error = PageError::silent(status);
     page(
         &visitor,
         StatusCode::OK,

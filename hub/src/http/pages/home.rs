@@ -44,7 +44,10 @@ async fn page(
     new_server: NewServerForm,
 ) -> Result<Response, PageError> {
     let owner = visitor(user)?;
-    let all = servers::of_users(user.state.db.read(), &[owner.id]).await?;
+    let mut all = servers::of_users(user.state.db.read(), &[owner.id]).await?;
+    if user.state.manager.notice_the_dead(&all).await {
+        all = servers::of_users(user.state.db.read(), &[owner.id]).await?;
+    }
     let at = ServerRef::new(owner.name.clone(), ServerName::default_server());
     let is_default = |server: &&Server| server.at.name.is_default();
     let named = user.state.config.jupyterhub.named_servers();

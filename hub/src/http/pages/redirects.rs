@@ -94,11 +94,7 @@ pub(super) async fn elsewhere(
     {
         return ApiError::silent(StatusCode::NOT_FOUND).into_response();
     }
-    let not_found = PageError {
-        status: StatusCode::NOT_FOUND,
-        message: None,
-        hint: None,
-    };
+    let not_found = PageError::silent(StatusCode::NOT_FOUND);
     let hub = base.hub();
     let Some(rest) = path.strip_prefix(base.as_str()) else {
         return not_found.into_response();

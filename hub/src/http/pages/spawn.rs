@@ -26,9 +26,15 @@ use crate::http::freshness::{self, Deed};
 use crate::http::xsrf::{self, Sender};
 use crate::spawner::manager::{StartError, StartOutcome, StartRequest};
 use crate::spawner::options::Options;
+use crate::state::AppState;
 
-/// How long the page waits for an early error before it shows the progress.
+/// How long a page waits for an early error of a start before it shows the progress.
 const EARLY: Duration = Duration::from_secs(1);
+
+/// The same, for who wants no request to wait so long.
+pub(super) fn early(state: &AppState) -> Duration {
+    EARLY.min(state.config.jupyterhub.tornado_settings.slow_spawn_timeout)
+}
 
 fn own_server(user: &PageUser) -> Result<ServerRef, PageError> {
     let name = user
@@ -168,7 +174,8 @@ async fn start_and_wait(
         user_options,
         display_name: display_name(user, &at, known.as_ref())?,
     };
-    match user.state.manager.start(granted, request, EARLY).await {
+    let wait = early(&user.state);
+    match user.state.manager.start(granted, request, wait).await {
         Ok(StartOutcome::Ready)
         | Err(StartError::Refused {
             why: Refused::AlreadyRunning,

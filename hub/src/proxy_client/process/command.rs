@@ -10,7 +10,8 @@ use sha2::{Digest as _, Sha256};
 use super::{Ports, ProxyAddresses, ProxyDeps};
 use crate::config::{BindUrl, Config, LogLevel};
 
-/// Identifies everything that decides what runs: while it stays the same, a running proxy may be adopted.
+/// Identifies everything that decides what runs: while it stays the same, a running proxy may be adopted. How much it logs
+/// is left out: another level is not worth the connections of everybody, and counts when the proxy is next started.
 #[must_use]
 pub fn fingerprint(deps: &ProxyDeps, token: &Token) -> String {
     let config = &deps.config;
@@ -21,7 +22,6 @@ pub fn fingerprint(deps: &ProxyDeps, token: &Token) -> String {
         deps.error_target,
         config.jupyterhub.ssl_cert,
         config.jupyterhub.ssl_key,
-        level(config),
         config.proxy.command_umask,
         token.hash().to_hex(),
         config.jupyterhub.subdomain_host.is_some(),

@@ -1,10 +1,11 @@
 //! What a server is at the hub: its token, its OAuth client, its environment.
 
 use hub_types::names::Username;
-use hub_types::paths::server_client_id;
+use hub_types::paths::{BaseUrl, server_client_id};
 use hub_types::scope::{Catalogue, Filter, FilterKind, Scope, ScopeName};
 use hub_types::secret::{Token, TokenHash};
 use services::contract::{HubAddress, Listen, Resources, ServerContract};
+use url::Url;
 
 use super::ManagerDeps;
 use crate::config::PerServer;
@@ -14,17 +15,18 @@ use crate::domain::server::{Server, ServerId, ServerRef};
 use crate::domain::token::TokenOwner;
 use crate::domain::user::UserId;
 
-/// How servers of this hub reach it.
+/// How servers of this hub reach it: with `Spawner.hub_connect_url` below that, path and all, as in JupyterHub.
 pub(super) fn hub_address(deps: &ManagerDeps, settings: &PerServer) -> HubAddress {
     let mut hub = crate::managed::hub_address(&deps.addresses, &deps.config);
     if let Some(url) = &settings.spawner.hub_connect_url {
-        hub.api_url = format!(
-            "{}{}",
-            url.origin().ascii_serialization(),
-            hub.base_url.api()
-        );
+        hub.api_url = api_below(url, &hub.base_url);
     }
     hub
+}
+
+/// The API at `url`. Whatever leads to the hub under a path of its own takes that off again.
+fn api_below(url: &Url, base: &BaseUrl) -> String {
+    format!("{}{}", url.as_str().trim_end_matches('/'), base.api())
 }
 
 /// What the environment of a server is made of; the spawner adds where it listens and who it runs as.
@@ -182,6 +184,19 @@ mod tests {
     use hub_types::names::{ServerName, Username};
 
     use super::*;
+
+    #[test]
+    fn where_servers_find_the_api() {
+        for (url, base, api) in [
+            ("http://gw", "/", "http://gw/hub/api"),
+            ("http://gw:81/", "/lab/", "http://gw:81/lab/hub/api"),
+            ("http://gw/hubproxy/", "/", "http://gw/hubproxy/hub/api"),
+            ("http://gw/a/b", "/lab/", "http://gw/a/b/lab/hub/api"),
+        ] {
+            let (url, base) = (Url::parse(url).unwrap(), BaseUrl::new(base));
+            assert_eq!(api_below(&url, &base), api);
+        }
+    }
 
     fn texts(scopes: &[Scope]) -> Vec<String> {
         scopes.iter().map(ToString::to_string).collect()

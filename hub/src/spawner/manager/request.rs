@@ -47,7 +47,7 @@ pub enum StartError {
         why: Refused,
     },
     /// Too many servers are being started: 429.
-    #[error("Too many users trying to log in right now. Try again in {} seconds.", .retry_after.as_secs().div_ceil(10) * 10)]
+    #[error("Too many users trying to log in right now. Try again in {}.", in_words(*.retry_after))]
     Throttled {
         /// For the header `Retry-After`.
         retry_after: Duration,
@@ -148,6 +148,14 @@ impl StopError {
     }
 }
 
+/// A time to wait, as people say it; JupyterHub's words.
+fn in_words(wait: Duration) -> String {
+    match wait.as_secs() {
+        seconds @ ..=90 => format!("{} seconds", seconds.div_ceil(10) * 10),
+        _ => format!("{:.0} minutes", wait.as_secs_f64() / 60.0),
+    }
+}
+
 /// `alice`, or `alice:gpu`: how messages name a server.
 pub(super) fn log_name(server: &ServerRef) -> String {
     if server.name.is_default() {
@@ -199,16 +207,25 @@ mod tests {
                 (status, message)
             );
         }
-        let throttled = StartError::Throttled {
-            retry_after: Duration::from_secs(31),
-        };
-        assert_eq!(
-            (
-                throttled.status(),
-                throttled.to_string().contains("40 seconds")
-            ),
-            (429, true)
-        );
+        // As JupyterHub 6.1.1 rounds them.
+        for (seconds, words) in [
+            (0, "0 seconds"),
+            (30, "30 seconds"),
+            (31, "40 seconds"),
+            (90, "90 seconds"),
+            (91, "2 minutes"),
+            (149, "2 minutes"),
+            (150, "2 minutes"),
+            (151, "3 minutes"),
+            (210, "4 minutes"),
+            (3600, "60 minutes"),
+        ] {
+            let throttled = StartError::Throttled {
+                retry_after: Duration::from_secs(seconds),
+            };
+            let text = format!("Too many users trying to log in right now. Try again in {words}.");
+            assert_eq!((throttled.status(), throttled.to_string()), (429, text));
+        }
         assert_eq!(StopError::Active("alice".into()).status(), 412);
         assert_eq!(StopError::DefaultServer.status(), 400);
     }

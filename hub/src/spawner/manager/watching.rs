@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use super::request::log_name;
 use super::starting::TAIL;
 use super::work::Turn;
-use super::{Manager, identity};
+use super::{Manager, finished, identity};
 use crate::bus::Event;
 use crate::db::{self, DbError, ServerChange};
 use crate::domain::lifecycle::ServerState;
@@ -44,16 +44,35 @@ impl Manager {
     /// # Errors
     /// When the database refuses or is gone.
     pub async fn poll_servers(&self) -> Result<usize, DbError> {
-        let ready = db::servers::active(self.db.read())
-            .await?
-            .into_iter()
-            .filter(|s| s.state == ServerState::Ready);
-        let died: Vec<bool> = futures_util::stream::iter(ready)
+        let mut ready = db::servers::active(self.db.read()).await?;
+        ready.retain(|server| server.state == ServerState::Ready);
+        Ok(self.poll_all(ready).await)
+    }
+
+    /// Asks at once for those of `servers` that are ready, so that one that ended by itself is noticed before the next
+    /// turn; true when one had. (JupyterHub does so when its owner comes home, and before it says "already running".)
+    pub async fn notice_the_dead(&self, servers: &[Server]) -> bool {
+        let ready = |server: &&Server| server.state == ServerState::Ready;
+        let ready: Vec<_> = servers.iter().filter(ready).cloned().collect();
+        if ready.is_empty() {
+            return false;
+        }
+        let manager = self.clone();
+        // A task of its own: a caller that goes away must not leave a server half cleaned up.
+        finished(tokio::spawn(
+            async move { manager.poll_all(ready).await > 0 },
+        ))
+        .await
+    }
+
+    /// Asks for each of these servers; returns how many had died.
+    async fn poll_all(&self, servers: Vec<Server>) -> usize {
+        let died: Vec<bool> = futures_util::stream::iter(servers)
             .map(|server| self.poll_one(server))
             .buffer_unordered(POLLS)
             .collect()
             .await;
-        Ok(died.into_iter().filter(|died| *died).count())
+        died.into_iter().filter(|died| *died).count()
     }
 
     /// Asks for one server, and cleans up after it; true when it had died. What goes wrong is left for the next look.

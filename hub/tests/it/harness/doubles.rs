@@ -74,6 +74,12 @@ impl SpawnerDouble {
         self.running.lock().unwrap().len()
     }
 
+    /// Ends a server (`alice/gpu`) without telling anybody.
+    pub(crate) fn kill(&self, server: &str) {
+        let stop = self.running.lock().unwrap().remove(server);
+        stop.unwrap().send_replace(true);
+    }
+
     /// Whether a server was ever started while it ran.
     pub(crate) fn ran_twice(&self) -> bool {
         self.ran_twice.load(Ordering::SeqCst)

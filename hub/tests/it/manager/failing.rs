@@ -178,6 +178,29 @@ async fn a_server_that_dies_is_buried() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_died_unnoticed_is_started_again() {
+    let scene = Scene::new("");
+    let proxy = TestProxy::start().await;
+    let manager = scene
+        .hub("one", &proxy.client(), Arc::new(SystemClock))
+        .await;
+    start(&manager).await.unwrap();
+    // One that runs is not touched.
+    assert_eq!(start(&manager).await.unwrap_err().status(), 400);
+    let first = row(&manager, "").await.unwrap();
+    let pid = record(&first).pid;
+    kill(pid);
+    eventually("it is dead", async || (!is_running(pid)).then_some(())).await;
+
+    assert_eq!(start(&manager).await.unwrap(), StartOutcome::Ready);
+    let again = row(&manager, "").await.unwrap();
+    assert_ne!(record(&again).pid, pid);
+    assert_eq!((scene.running(), scene.starts().len()), (1, 2));
+    assert!(!manager.notice_the_dead(&[first, again]).await);
+    stop(&manager).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_local_spawner_runs_as_the_system_user_or_says_why_not() {
     let proxy = TestProxy::start().await;
     let mut scene = Scene::new("");

@@ -76,8 +76,10 @@ async fn a_proxy_process_is_adopted_replaced_and_restarted() {
     );
     drop(first);
 
-    // The next hub finds it, with its routes.
-    let (second, client) = process(&scene, db.clone(), &token);
+    // The next hub finds it, with its routes, also when it wants to know more than the one before.
+    let (second, client) = process_with(&scene, db.clone(), &token, |config| {
+        config.jupyterhub.log_level = LogLevel::Debug;
+    });
     assert_eq!(second.start().await.unwrap(), addresses);
     assert_eq!(second.pid(), Some(pid));
     assert!(

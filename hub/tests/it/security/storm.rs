@@ -93,6 +93,29 @@ async fn case_123_a_crowd_is_told_to_wait_at_the_limit() {
     assert_eq!(hub.spawner.running(), 0);
 }
 
+#[tokio::test]
+async fn case_123_a_browser_at_the_limit_is_told_when_to_come_again() {
+    let hub = Hub::with(|config| {
+        config.jupyterhub.concurrent_spawn_limit = 1;
+        config.jupyterhub.tornado_settings.slow_spawn_timeout = Duration::ZERO;
+    })
+    .await;
+    let admin = hub.token("admin", &["inherit"]).await;
+    hub.spawner.next(Behaviour::Hangs);
+    start(&hub, &admin, "alice").await.expect(202);
+    let bob = hub.log_in("bob").await;
+    let page = |method| hub.request(method, "/hub/spawn").browser(&bob);
+    let form = page("POST").form(&[("_xsrf", &bob.xsrf)]);
+    for call in [page("GET"), form] {
+        let reply = call.send().await.expect(429);
+        let words = "Too many users trying to log in right now.";
+        assert!(reply.body.contains(words), "{reply:?}");
+        let after: u64 = reply.header("retry-after").parse().unwrap();
+        assert!((30..=60).contains(&after));
+    }
+    stop(&hub, &admin, "alice").await.expect(204);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn case_123_one_server_that_many_ask_for_is_started_once() {
     let hub = Hub::start().await;

@@ -1,7 +1,7 @@
 //! Ways of writing that work, and that deserve a word: they come from old manuals, or mean something else than they say.
 
 use super::{COOKIE_SECRET_BYTES, State};
-use crate::config::Config;
+use crate::config::{Config, DbUrl};
 
 /// Hosts that a file may write as `*`.
 const HOSTS: &[(&str, &str)] = &[
@@ -37,9 +37,19 @@ fn hosts(state: &mut State) {
 
 fn database(state: &mut State) {
     for name in ["db_url", "db_file"] {
-        if text(state, "JupyterHub", name)
-            .is_some_and(|url| !url.is_empty() && !url.contains("://"))
-        {
+        let Some(url) = text(state, "JupyterHub", name).map(str::to_owned) else {
+            continue;
+        };
+        let passed_over = DbUrl::without_effect(&url);
+        if !passed_over.is_empty() {
+            let message = format!(
+                "holds what only tunes Python's driver ({}) and has no effect here; leave it out",
+                passed_over.join(", ")
+            );
+            state.warn("JupyterHub", name, message);
+        }
+        // A memory is named so everywhere.
+        if !url.is_empty() && !url.contains("://") && url.parse::<DbUrl>() != Ok(DbUrl::Memory) {
             let message = "is a path; write it as a URL: sqlite:/// and the path, which makes four slashes for an absolute one";
             state.warn("JupyterHub", name, message);
         }

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use hub_types::names::Username;
 use hub_types::scope::{ADMIN_SCOPES, Scope, ScopeName};
 
 use super::{State, item_place};
 use crate::config::problem::{Problem, nearest};
-use crate::config::{Config, RoleSpec};
+use crate::config::{Authenticator, Config, RoleSpec};
 use crate::domain::role::{ADMIN_ROLE, USER_ROLE, builtin_roles, is_role_name};
 
 pub(super) fn check(config: &Config, state: &mut State) {
@@ -21,7 +20,7 @@ pub(super) fn check(config: &Config, state: &mut State) {
         .collect();
     let mut seen = BTreeSet::new();
     for role in &hub.load_roles {
-        let mut faults = faults(role, &services);
+        let mut faults = faults(role, &services, &config.authenticator);
         if !seen.insert(role.name.as_str()) {
             faults.push((
                 "name",
@@ -39,18 +38,10 @@ pub(super) fn check(config: &Config, state: &mut State) {
         state.problems.extend(problems);
         state.warnings.extend(warnings);
     }
-    for (name, group) in &hub.load_groups {
-        for user in &group.users {
-            if let Err(error) = Username::new(user) {
-                let message = format!("group '{name}': '{user}' cannot be a user: {error}");
-                state.problem("JupyterHub", "load_groups", message);
-            }
-        }
-    }
 }
 
 /// What is wrong with one role: key and reason.
-fn faults(role: &RoleSpec, services: &[&str]) -> Vec<(&'static str, String)> {
+fn faults(role: &RoleSpec, services: &[&str], auth: &Authenticator) -> Vec<(&'static str, String)> {
     let mut faults = Vec::new();
     if !is_role_name(&role.name) {
         let rule = "must be 3 to 255 of a-z, 0-9, '-', '_', '~', '.', start with a letter and end with a letter or digit";
@@ -60,7 +51,7 @@ fn faults(role: &RoleSpec, services: &[&str]) -> Vec<(&'static str, String)> {
         faults.extend(changed_admin(role));
     }
     for user in role.users.iter().flatten() {
-        if let Err(error) = Username::new(user) {
+        if let Err(error) = auth.new_name(user) {
             faults.push(("users", format!("'{user}' cannot be a user: {error}")));
         }
     }

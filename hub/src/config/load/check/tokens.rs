@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hub_types::names::{ServiceName, Username};
+use hub_types::names::ServiceName;
 use hub_types::secret::TokenHash;
 
 use super::State;
@@ -14,12 +14,6 @@ pub(super) fn check(config: &Config, state: &mut State) {
         if let Err(error) = ServiceName::new(name) {
             let message = format!("'{name}' cannot be a service: {error}");
             state.problem("JupyterHub", "service_tokens", message);
-        }
-    }
-    for (_, name) in &hub.api_tokens {
-        if let Err(error) = Username::new(name) {
-            let message = format!("'{name}' cannot be a user: {error}");
-            state.problem("JupyterHub", "api_tokens", message);
         }
     }
     one_owner_each(config, state);

@@ -167,3 +167,47 @@ fn what_takes_effect() {
         "{shown}"
     );
 }
+
+/// A first letter that looks like an `a` and is Cyrillic.
+const MIXED: &str = "\u{430}lice";
+
+#[test]
+fn names_that_only_a_pattern_admits_may_stand_everywhere() {
+    let role = format!("[[JupyterHub.load_roles]]\nname = 'abc'\nusers = ['{MIXED}']");
+    let group = format!("[JupyterHub.load_groups]\nlab = {{ users = ['{MIXED}'] }}");
+    let token = format!("api_tokens = {{ '{SECRET}' = '{MIXED}' }}");
+    let list = |class: &str, setting: &str| format!("[{class}]\n{setting} = ['{MIXED}']");
+    for (text, place) in [
+        (
+            list("Authenticator", "allowed_users"),
+            "hub.toml:4: [Authenticator] allowed_users",
+        ),
+        (
+            list("Authenticator", "whitelist"),
+            "hub.toml:4: [Authenticator] whitelist",
+        ),
+        (
+            list("DummyAuthenticator", "admin_users"),
+            "hub.toml:4: [Authenticator] admin_users",
+        ),
+        (
+            format!("admin_users = ['{MIXED}']"),
+            "hub.toml:3: [JupyterHub] admin_users",
+        ),
+        (role, "hub.toml:5: [JupyterHub] load_roles role 'abc'"),
+        (group, "hub.toml:3: [JupyterHub] load_groups"),
+        (token, "hub.toml:3: [JupyterHub] api_tokens"),
+    ] {
+        let found = problems(&format!("{DUMMY}{text}")).join("|");
+        assert!(found.starts_with(place), "{text}:\n  {found}\n  {place}");
+        let pattern = "[Authenticator]\nusername_pattern = '[\\p{Cyrillic}a-z]+'\n";
+        let text = match text.strip_prefix("[Authenticator]\n") {
+            Some(rest) => format!("{DUMMY}{pattern}{rest}"),
+            None => format!("{DUMMY}{text}\n{pattern}"),
+        };
+        assert_eq!(problems(&text), Vec::<String>::new(), "{text}");
+    }
+    // Somebody of old can be shut out without any.
+    let blocked = format!("{DUMMY}{}", list("Authenticator", "blocked_users"));
+    assert_eq!(problems(&blocked), Vec::<String>::new());
+}

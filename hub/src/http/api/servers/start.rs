@@ -22,16 +22,14 @@ use crate::http::freshness::{self, Deed};
 use crate::spawner::manager::{StartError, StartOutcome, StartRequest};
 use crate::state::AppState;
 
-/// How long a start is waited for. Source: JupyterHub's `slow_spawn_timeout`.
-const SLOW_SPAWN: Duration = Duration::from_secs(10);
-
 pub(in crate::http::api) async fn start(
     State(state): State<AppState>,
     Auth(caller): Auth,
     ServerPath(at): ServerPath,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    Ok(empty(within(&state, &caller, at, body, SLOW_SPAWN).await?))
+    let wait = state.config.jupyterhub.tornado_settings.slow_spawn_timeout;
+    Ok(empty(within(&state, &caller, at, body, wait).await?))
 }
 
 /// The same for a caller who waits as long as it says.

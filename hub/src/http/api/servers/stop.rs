@@ -22,9 +22,6 @@ use crate::http::freshness::{self, Deed};
 use crate::spawner::manager::{StopOutcome, StopRequest};
 use crate::state::AppState;
 
-/// How long a stop is waited for. Source: JupyterHub's `slow_stop_timeout`.
-const SLOW_STOP: Duration = Duration::from_secs(10);
-
 pub(in crate::http::api) async fn stop(
     State(state): State<AppState>,
     Auth(caller): Auth,
@@ -32,7 +29,8 @@ pub(in crate::http::api) async fn stop(
     IfInactiveSince(since): IfInactiveSince,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let status = within(&state, &caller, at, (since, body), SLOW_STOP).await?;
+    let wait = state.config.jupyterhub.tornado_settings.slow_stop_timeout;
+    let status = within(&state, &caller, at, (since, body), wait).await?;
     Ok(empty(status))
 }
 

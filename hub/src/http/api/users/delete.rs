@@ -20,9 +20,6 @@ use crate::http::extract::{Auth, IfInactiveSince, UserPath};
 use crate::spawner::manager::{FAREWELL, StopError, StopOutcome, StopRequest};
 use crate::state::AppState;
 
-/// How long the stop of each server is waited for.
-const STOP_WAIT: Duration = Duration::from_secs(10);
-
 /// How often servers are removed before it is given up: somebody may start others meanwhile, and again.
 const ROUNDS: usize = 3;
 
@@ -49,10 +46,10 @@ impl Stage {
     }
 
     /// How long each server is waited for. One that is removed may have been started meanwhile: then it stops first.
-    fn wait(self) -> Duration {
+    fn wait(self, slow_stop: Duration) -> Duration {
         match self {
-            Self::Stop => STOP_WAIT,
-            Self::Remove => STOP_WAIT + FAREWELL,
+            Self::Stop => slow_stop,
+            Self::Remove => slow_stop + FAREWELL,
         }
     }
 
@@ -154,13 +151,14 @@ async fn end_servers(
 ) -> Result<usize, ApiError> {
     let mut servers = servers::of_users(state.db.read(), &[user.id]).await?;
     servers.retain(|server| stage.concerns(server));
+    let wait = stage.wait(state.config.jupyterhub.tornado_settings.slow_stop_timeout);
     let ends = servers.into_iter().map(|server| {
         let permission = Granted::by_hub(
             server.at,
             "who may delete a user may end the user's servers",
         );
         let request = stage.request(since);
-        state.manager.stop(permission, request, stage.wait())
+        state.manager.stop(permission, request, wait)
     });
     let outcomes = futures_util::future::join_all(ends).await;
     let ended = outcomes.len();

@@ -6,7 +6,7 @@ use axum::response::Response;
 
 use super::super::context::{PageUser, found};
 use super::super::error_page::PageError;
-use super::super::spawn::arrival;
+use super::super::spawn::{arrival, early};
 use super::super::spawn_pending::not_running;
 use crate::domain::action::{StartServer, StopServer};
 use crate::domain::server::ServerRef;
@@ -16,14 +16,17 @@ use crate::spawner::manager::{
     Again, StartError, StartOutcome, StartRequest, StopOutcome, StopRequest,
 };
 
-/// How long a page waits for a stop before it says "stopping".
+/// How long a page waits for a stop before it says "stopping", unless `slow_stop_timeout` is shorter. Where a start follows
+/// it waits for all of that.
 const STOP_WAIT: Duration = Duration::from_secs(5);
 
-/// The same where a start follows. Source: JupyterHub's `slow_stop_timeout`.
-const RESTART_WAIT: Duration = Duration::from_secs(10);
-
-/// How long a page waits for an early error of a start before it shows the progress.
-const EARLY: Duration = Duration::from_secs(1);
+fn slow_stop(user: &PageUser) -> Duration {
+    user.state
+        .config
+        .jupyterhub
+        .tornado_settings
+        .slow_stop_timeout
+}
 
 async fn end(
     user: &PageUser,
@@ -31,6 +34,7 @@ async fn end(
     request: StopRequest,
     wait: Duration,
 ) -> Result<StopOutcome, PageError> {
+    let wait = wait.min(slow_stop(user));
     let granted = user.principal.require::<StopServer>(at.clone())?;
     freshness::before(&user.state, &user.principal, &at.user, Deed::Stop).await?;
     let stopped = user.state.manager.stop(granted, request, wait).await;
@@ -70,14 +74,15 @@ pub(in super::super) async fn restart(
     let possible = state.manager.check_restart(&granted, how).await;
     possible.map_err(ApiError::from)?;
     let pending = user.base().spawn_pending(&at.user, &at.name);
-    if end(user, &at, StopRequest::default(), RESTART_WAIT).await? == StopOutcome::Pending {
+    let stopped = end(user, &at, StopRequest::default(), slow_stop(user)).await?;
+    if stopped == StopOutcome::Pending {
         return Ok(found(&pending));
     }
     if how == Again::Otherwise {
         return Ok(found(&user.base().spawn(&at.user, &at.name)));
     }
-    let started = state.manager.start(granted, StartRequest::default(), EARLY);
-    match started.await {
+    let request = StartRequest::default();
+    match state.manager.start(granted, request, early(state)).await {
         Ok(StartOutcome::Ready) => Ok(found(&arrival(user, &at))),
         Ok(StartOutcome::Pending) | Err(StartError::Refused { .. }) => Ok(found(&pending)),
         Err(StartError::Failed(failure)) => not_running(user, &at, Some(&failure)),

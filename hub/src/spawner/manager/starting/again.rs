@@ -46,7 +46,7 @@ impl Manager {
         let active = active.saturating_sub((server.state != ServerState::Stopped).into());
         limits
             .check(starting, active)
-            .map_err(super::beginning::crowded)?;
+            .map_err(|why| self.crowded(why))?;
         if again == Again::AsItWas {
             let of_owner = groups::names_of_user(db, server.user_id).await?;
             let mut settling = Settling::begin(&self.config, at);

@@ -1,8 +1,6 @@
 //! The first step of a start, `stopped → spawning`: whether it may be made, and the row that says that it was. What comes
 //! after it is the work of a task.
 
-use std::time::Duration;
-
 use hub_types::names::ServerName;
 use hub_types::secret::{Token, random_bytes};
 use tokio::time::Instant;
@@ -30,7 +28,15 @@ impl Manager {
         request: StartRequest,
     ) -> Result<ServerId, StartError> {
         let begin = Instant::now();
-        let begun = self.first_steps(granted, request).await;
+        let mut begun = self.first_steps(granted, request.clone()).await;
+        if let Err(StartError::Refused {
+            why: Refused::AlreadyRunning,
+            ..
+        }) = &begun
+            && self.has_just_died(granted.subject()).await?
+        {
+            begun = self.first_steps(granted, request).await;
+        }
         let refused = match &begun {
             Err(StartError::Throttled { .. }) => Some(SpawnEnd::Throttled),
             Err(StartError::Full) => Some(SpawnEnd::TooManyUsers),
@@ -45,6 +51,12 @@ impl Manager {
             self.metrics.spawn(end, begin.elapsed());
         }
         begun
+    }
+
+    /// Whether a server that is thought to run does not; it is cleaned up after then.
+    async fn has_just_died(&self, at: &ServerRef) -> Result<bool, DbError> {
+        let server = db::servers::find(self.db.read(), at).await?;
+        Ok(self.notice_the_dead(server.as_slice()).await)
     }
 
     async fn first_steps(
@@ -89,7 +101,20 @@ impl Manager {
     async fn room_for_one_more(&self, tx: &Tx) -> Result<(), StartError> {
         let limits = self.config.jupyterhub.start_limits();
         let (starting, active) = db::servers::crowd(&**tx, limits.counted()).await?;
-        limits.check(starting, active).map_err(crowded)
+        limits
+            .check(starting, active)
+            .map_err(|why| self.crowded(why))
+    }
+
+    /// What whoever comes at a limit is told.
+    pub(super) fn crowded(&self, why: Crowded) -> StartError {
+        let settings = &self.config.jupyterhub.tornado_settings;
+        match why {
+            Crowded::Running => StartError::Full,
+            Crowded::Starting => StartError::Throttled {
+                retry_after: settings.retry_after(u64::from_le_bytes(random_bytes())),
+            },
+        }
     }
 
     async fn row_of(
@@ -160,18 +185,6 @@ impl Manager {
         db::events::forget_before(tx, server.id, start).await?;
         db::events::append(tx, server.id, start, &report::requested(), now).await?;
         Ok(Starting::new(self.clone(), server, start, start))
-    }
-}
-
-pub(super) fn crowded(why: Crowded) -> StartError {
-    match why {
-        Crowded::Running => StartError::Full,
-        Crowded::Starting => {
-            let [random] = random_bytes::<1>();
-            StartError::Throttled {
-                retry_after: Duration::from_secs(30 + u64::from(random) % 31),
-            }
-        }
     }
 }
 
