@@ -6,6 +6,8 @@ use std::time::Duration;
 use e2e::{Exit, Sandbox, Stack, StackBuilder, eventually, eventually_some, ports};
 use serde_json::json;
 
+use crate::spec;
+
 const WAIT: Duration = Duration::from_secs(60);
 
 /// Exit code of a hub that cannot use its configuration (`EX_USAGE` of sysexits).
@@ -171,8 +173,8 @@ async fn a_single_user_program_that_is_missing_gives_a_page_that_says_so() {
 
 #[tokio::test]
 async fn a_server_that_never_answers_is_given_up_and_killed() {
-    let config = "[Spawner]\ncmd = ['sleep', '1000']\nargs = []\nhttp_timeout = 2";
-    let stack = Stack::builder().config(config).start().await;
+    let config = spec::silent_server(2);
+    let stack = Stack::builder().config(&config).start().await;
     spawn_fails(&stack, &["http_timeout"]).await;
 }
 

@@ -8,6 +8,7 @@ use e2e::{Running, Stack, eventually, eventually_some};
 use serde_json::{Value, json};
 
 use crate::fleet::{WAIT, demo_servers};
+use crate::spec;
 
 /// What comes of a start or a stop that the hub did not survive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -223,8 +224,7 @@ async fn case_99_a_hub_that_dies_during_a_stop() {
 /// The hub dies while it cleans up after a server that never answered.
 #[tokio::test]
 async fn case_99_a_hub_that_dies_during_a_failed_start() {
-    let silent = "[Spawner]\ncmd = ['sleep', '1000']\nargs = []\nhttp_timeout = 1";
-    let mut scene = Scene::set(silent).await;
+    let mut scene = Scene::set(&spec::silent_server(1)).await;
     scene
         .die_at("fail.ended", async |stack| {
             ask(stack, "POST", json!({})).await;

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::fleet::WAIT;
+use crate::spec;
 
 /// How many may listen to one start.
 const PLACES: usize = 100;
@@ -41,10 +42,9 @@ async fn listen(stack: &Stack, token: &str) -> Kept {
 
 /// A hub with a server that is started and never answers.
 async fn starting() -> Stack {
-    let config = "[Spawner]\ncmd = ['sleep', '1000']\nargs = []\nhttp_timeout = 600";
     let stack = Stack::builder()
         .without_python()
-        .config(config)
+        .config(&spec::silent_server(600))
         .start()
         .await;
     stack.api().request_server("kim").await;

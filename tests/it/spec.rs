@@ -17,6 +17,15 @@ pub(crate) const LEAN_SERVER: &str = r#"
     JUPYTERHUB_SINGLEUSER_LOAD_OTHER_EXTENSIONS = "0"
 "#;
 
+/// A server that runs and never answers, for `http_timeout` seconds. It does not take its port, so that is one of an address
+/// where nobody else listens.
+pub(crate) fn silent_server(http_timeout: u32) -> String {
+    let ip = ports::own_address();
+    format!(
+        "[Spawner]\nip = '{ip}'\ncmd = ['sleep', '1000']\nargs = []\nhttp_timeout = {http_timeout}"
+    )
+}
+
 /// A managed service with a web address of its own.
 pub(crate) fn service(name: &str, command: &[impl Display]) -> String {
     let command: Vec<_> = command.iter().map(ToString::to_string).collect();
