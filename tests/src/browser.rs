@@ -11,7 +11,7 @@ use fantoccini::{ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Map, Value, json};
 
-use crate::{Process, Sandbox, eventually_some, peers};
+use crate::{Process, Sandbox, eventually_ok, eventually_some, peers, within};
 
 pub use inspect::{Look, Tabs, Weight};
 
@@ -23,7 +23,7 @@ const APPEARS: Duration = Duration::from_secs(90);
 pub struct Browser {
     client: fantoccini::Client,
     // Dropped after the client: first the driver, then everything else that runs in its sandbox.
-    _driver: Process,
+    driver: Process,
     _sandbox: Sandbox,
 }
 
@@ -31,6 +31,20 @@ pub struct Browser {
 /// for IPv4; Debian's Chromium 148 crashes before it has opened anything about once in 120 starts (seen with two cores and
 /// three starts at a time). Nothing of ours has run by then.
 const STARTS: usize = 3;
+
+/// Longest wait for a page that comes or goes to be one that the driver can work with.
+const SETTLES: Duration = Duration::from_secs(30);
+
+/// What the driver says when a page is just giving way to the next, or has just come: it has done nothing then. Seen under load
+/// of Chromium 148's: a screenshot of one page in a thousand (`timeout from aborted by navigation: Not attached to an active page`).
+const PASSING: [&str; 3] = [
+    "aborted by navigation",
+    "Not attached to an active page",
+    "no such execution context",
+];
+
+/// A page that needs no server.
+const BLANK: &str = "data:text/html,<title>ready</title>";
 
 impl Browser {
     /// Starts the driver and the browser.
@@ -59,7 +73,7 @@ impl Browser {
     async fn try_start(args: &[String]) -> Result<Self, String> {
         let sandbox = Sandbox::new(false);
         let mut command = sandbox.command(peers::chromedriver());
-        command.arg("--port=0");
+        command.args(["--port=0", "--enable-chrome-logs"]);
         let mut driver = sandbox.start("chromedriver", command);
         let port = eventually_some(APPEARS, "the driver listens or ends", async || {
             let output = driver.output();
@@ -75,11 +89,28 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .map_err(|error| format!("{error}\n{}", driver.output()))?;
-        Ok(Self {
+        let browser = Self {
             client,
-            _driver: driver,
+            driver,
             _sandbox: sandbox,
-        })
+        };
+        browser.shows_itself().await?;
+        Ok(browser)
+    }
+
+    /// Has the browser paint and run a page of its own, so that each of its processes has been up before it is counted on.
+    async fn shows_itself(&self) -> Result<(), String> {
+        let failed = |error: CmdError| format!("the browser does not show a page: {error}");
+        self.client.goto(BLANK).await.map_err(failed)?;
+        let title = self.try_script("return document.title").await;
+        let title = title.map_err(failed)?;
+        let picture = self.settled(async || self.client.screenshot().await);
+        picture.await.map_err(failed)?;
+        if title == "ready" {
+            Ok(())
+        } else {
+            Err(format!("the browser shows {title}"))
+        }
     }
 
     /// Opens a page and waits until it is loaded.
@@ -87,10 +118,26 @@ impl Browser {
     /// # Panics
     /// When it cannot be loaded.
     pub async fn open(&self, url: &str) {
-        self.client
-            .goto(url)
+        self.settled(async || self.client.goto(url).await)
             .await
             .unwrap_or_else(|error| panic!("{url}: {error}"));
+    }
+
+    /// Does what leaves nothing behind when it fails, once more when it fails for a page that comes or goes.
+    async fn settled<T>(
+        &self,
+        attempt: impl AsyncFn() -> Result<T, CmdError>,
+    ) -> Result<T, CmdError> {
+        let passing = |error: &CmdError| {
+            let error = error.to_string();
+            PASSING.iter().any(|said| error.contains(said))
+        };
+        within(SETTLES, async || match attempt().await {
+            Err(error) if passing(&error) => Err(error),
+            ended => Ok(ended),
+        })
+        .await
+        .unwrap_or_else(Err)
     }
 
     /// Path of the page that is shown.
@@ -113,10 +160,17 @@ impl Browser {
     }
 
     /// Waits until the page shown has a path for which `wanted` is true.
+    ///
+    /// # Panics
+    /// When it does not; the message says where the browser is instead.
     pub async fn at(&self, what: &str, wanted: impl Fn(&str) -> bool) {
         let what = format!("the browser is at {what}");
-        eventually_some(APPEARS, &what, async || {
-            wanted(&self.path().await).then_some(())
+        eventually_ok(APPEARS, &what, async || {
+            match self.client.current_url().await {
+                Ok(url) if wanted(url.path()) => Ok(()),
+                Ok(url) => Err(url.to_string()),
+                Err(error) => Err(error.to_string()),
+            }
         })
         .await;
     }
@@ -126,13 +180,7 @@ impl Browser {
     /// # Panics
     /// When it does not appear; the message shows the page.
     pub async fn find(&self, css: &str) -> Element {
-        let found = self
-            .client
-            .wait()
-            .at_most(APPEARS)
-            .for_element(Locator::Css(css))
-            .await;
-        match found {
+        match within(APPEARS, || self.client.find(Locator::Css(css))).await {
             Ok(element) => element,
             Err(error) => {
                 let picture = self.screenshot("failed").await;
@@ -172,28 +220,40 @@ impl Browser {
         action: impl AsyncFn(&Element) -> Result<(), CmdError>,
     ) {
         let what = format!("{css} can be {done}");
-        eventually_some(APPEARS, &what, async || {
+        eventually_ok(APPEARS, &what, async || {
             let element = self.find(css).await;
-            action(&element).await.ok()
+            action(&element).await
         })
         .await;
     }
 
     /// The text that is shown.
+    ///
+    /// # Panics
+    /// When there is no page to look at.
     pub async fn text(&self) -> String {
-        let script = "return document.body ? document.body.innerText : ''";
-        self.script(script)
+        self.try_text()
             .await
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
+            .unwrap_or_else(|error| panic!("the text of the page: {error}"))
+    }
+
+    /// The same, or why there is none.
+    async fn try_text(&self) -> Result<String, CmdError> {
+        let script = "return document.body ? document.body.innerText : ''";
+        let text = self.try_script(script).await?;
+        Ok(text.as_str().unwrap_or_default().to_owned())
     }
 
     /// Waits until the page shows `text`.
+    ///
+    /// # Panics
+    /// When it does not; the message shows what it shows instead.
     pub async fn shows(&self, text: &str) {
         let what = format!("the page shows {text:?}");
-        eventually_some(APPEARS, &what, async || {
-            self.text().await.contains(text).then_some(())
+        eventually_ok(APPEARS, &what, async || match self.try_text().await {
+            Ok(shown) if shown.contains(text) => Ok(()),
+            Ok(shown) => Err(shown),
+            Err(error) => Err(error.to_string()),
         })
         .await;
     }
@@ -203,10 +263,14 @@ impl Browser {
     /// # Panics
     /// When it fails.
     pub async fn script(&self, script: &str) -> Value {
-        self.client
-            .execute(script, Vec::new())
+        self.try_script(script)
             .await
             .unwrap_or_else(|error| panic!("{script}: {error}"))
+    }
+
+    async fn try_script(&self, script: &str) -> Result<Value, CmdError> {
+        self.settled(async || self.client.execute(script, Vec::new()).await)
+            .await
     }
 
     /// Saves what is shown as `target/artefacts/NAME.png`.
@@ -217,7 +281,8 @@ impl Browser {
         let folder = peers::workspace().join("target/artefacts");
         std::fs::create_dir_all(&folder).expect("target is writable");
         let path = folder.join(format!("{name}.png"));
-        let picture = self.client.screenshot().await.expect("a screenshot");
+        let picture = self.settled(async || self.client.screenshot().await).await;
+        let picture = picture.expect("a screenshot");
         std::fs::write(&path, picture).expect("target is writable");
         path
     }
@@ -226,6 +291,15 @@ impl Browser {
     #[must_use]
     pub fn client(&self) -> &fantoccini::Client {
         &self.client
+    }
+}
+
+/// Whoever reads of a test that failed sees whether the browser was still there.
+impl Drop for Browser {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the browser and its driver:\n{}", self.driver.output());
+        }
     }
 }
 

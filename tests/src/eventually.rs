@@ -1,5 +1,6 @@
 //! Bounded retries: the one place of the tests that sleeps.
 
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 /// Time between two looks at a condition.
@@ -22,16 +23,37 @@ pub async fn eventually_some<T>(
     what: &str,
     mut find: impl AsyncFnMut() -> Option<T>,
 ) -> T {
+    let nothing = "it is not so";
+    eventually_ok(timeout, what, async || find().await.ok_or(nothing)).await
+}
+
+/// Waits until `attempt` succeeds, and returns what it gives.
+///
+/// # Panics
+/// When it does not succeed within `timeout`; the message says `what` was waited for and why it failed last.
+pub async fn eventually_ok<T, E: Display>(
+    timeout: Duration,
+    what: &str,
+    attempt: impl AsyncFnMut() -> Result<T, E>,
+) -> T {
+    within(timeout, attempt)
+        .await
+        .unwrap_or_else(|why| panic!("not within {} s: {what}: {why}", timeout.as_secs_f32()))
+}
+
+/// Attempts something until it succeeds or `timeout` is over.
+///
+/// # Errors
+/// Why it failed last.
+pub async fn within<T, E>(
+    timeout: Duration,
+    mut attempt: impl AsyncFnMut() -> Result<T, E>,
+) -> Result<T, E> {
     let started = Instant::now();
     loop {
-        if let Some(found) = find().await {
-            return found;
+        match attempt().await {
+            Err(_) if started.elapsed() < timeout => tokio::time::sleep(PAUSE).await,
+            ended => return ended,
         }
-        assert!(
-            started.elapsed() < timeout,
-            "not within {} s: {what}",
-            timeout.as_secs_f32()
-        );
-        tokio::time::sleep(PAUSE).await;
     }
 }

@@ -54,7 +54,7 @@ pub use api::Api;
 pub use browser::{Browser, Look, Tabs, Weight};
 pub use client::{Client, Reply};
 pub use cookies::{Cookie, Jar};
-pub use eventually::{eventually, eventually_some};
+pub use eventually::{eventually, eventually_ok, eventually_some, within};
 pub use notebook::Notebook;
 pub use postgres::Postgres;
 pub use process::{Exit, Process};

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use url::{ParseError, Url};
 
 use super::Browser;
-use crate::{eventually, peers};
+use crate::{eventually_ok, peers};
 
 /// A window and the colours that its owner likes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,9 +198,13 @@ fn texts(value: &Value) -> Vec<String> {
 
 impl Browser {
     async fn own(&self, path: &'static str, body: Value) -> Value {
-        let command = Own { path, body };
-        let answer = self.client().issue_cmd(command).await;
-        answer.unwrap_or_else(|error| panic!("{path}: {error}"))
+        let answer = self.settled(async || {
+            let body = body.clone();
+            self.client().issue_cmd(Own { path, body }).await
+        });
+        answer
+            .await
+            .unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
     /// A command of the DevTools protocol.
@@ -261,10 +265,12 @@ impl Browser {
             let source = std::fs::read_to_string(peers::axe()).expect("axe-core is text");
             self.script(&source).await;
         }
-        let found = self
-            .client()
-            .execute_async(RUN_AXE, vec![json!(tags)])
-            .await;
+        let axe = async || {
+            self.client()
+                .execute_async(RUN_AXE, vec![json!(tags)])
+                .await
+        };
+        let found = self.settled(axe).await;
         texts(&found.unwrap_or_else(|error| panic!("axe-core: {error}")))
     }
 
@@ -288,11 +294,20 @@ impl Browser {
     }
 
     /// Waits until an element has the focus.
+    ///
+    /// # Panics
+    /// When it does not get it; the message says what has it instead.
     pub async fn focused(&self, css: &str) {
-        let there = format!("return document.activeElement?.matches({css:?}) === true");
+        let there = format!(
+            "const has = document.activeElement; return has?.matches({css:?}) || has?.outerHTML.slice(0, 200)"
+        );
         let what = format!("the focus is on {css}");
-        eventually(FOCUSES, &what, async || {
-            self.script(&there).await == json!(true)
+        eventually_ok(FOCUSES, &what, async || {
+            match self.try_script(&there).await {
+                Ok(Value::Bool(true)) => Ok(()),
+                Ok(elsewhere) => Err(elsewhere.to_string()),
+                Err(error) => Err(error.to_string()),
+            }
         })
         .await;
     }
