@@ -245,6 +245,32 @@ async fn case_125_a_second_signal_stops_at_once_and_the_next_hub_goes_on() {
     stack.api().start_server("mal").await;
 }
 
+/// As upstream's settings of these names: who updates a hub lets the notebooks of everybody run on.
+#[tokio::test]
+async fn servers_and_the_proxy_may_outlive_the_hub() {
+    let stays = "[JupyterHub]\ncleanup_servers = false\ncleanup_proxy = false\n";
+    let config = format!("{}\n{stays}", demo_servers());
+    let mut stack = Stack::builder().config(&config).start().await;
+    stack.api().start_server("mal").await;
+    let running = |stack: &Stack| -> Vec<i32> {
+        let servers = stack.sandbox().servers_of("mal");
+        servers.iter().map(|one| one.pid).collect()
+    };
+    let before = running(&stack);
+    assert_eq!(before.len(), 1);
+    let path = stack.server_path("mal") + "api";
+
+    told_to_stop(&stack).await;
+    let exit = stack.hub_ended().await;
+    assert_eq!(exit.status.code(), Some(0), "{}", exit.output);
+    stack.client().get(&path).await.expect(200);
+    stack.restart_hub().await;
+    stack.client().get(&path).await.expect(200);
+    let server = stack.api().server("mal").await.expect("it is known");
+    assert_eq!(server["ready"], true, "{server}");
+    assert_eq!(running(&stack), before, "nothing was started again");
+}
+
 /// The server itself, which ends by nothing but KILL; not what it starts, which comes and goes.
 fn pids(stack: &Stack) -> Vec<i32> {
     let servers = stack.sandbox().servers_of("mal");

@@ -1,6 +1,9 @@
 //! What is counted, and who may read it.
 
+use std::time::Duration;
+
 use hub::tasks;
+use tokio_util::sync::CancellationToken;
 
 use crate::harness::{Behaviour, CULLER_TOKEN, Hub};
 
@@ -123,11 +126,7 @@ async fn what_happens_is_counted() {
 #[tokio::test]
 async fn active_users_are_counted_by_period() {
     let hub = Hub::with(|config| config.jupyterhub.authenticate_prometheus = false).await;
-    let context = tasks::Context {
-        state: hub.state.clone(),
-        hub: hub::spawner::manager::HubProcess::of_this().unwrap(),
-        proxy: None,
-    };
+    let context = context(&hub);
     for (user, days) in [("alice", 17), ("bob", 3), ("admin", 0)] {
         let browser = hub.log_in(user).await;
         let home = hub.request("GET", "/hub/home");
@@ -146,4 +145,59 @@ async fn active_users_are_counted_by_period() {
         let line = format!("jupyterhub_active_users{{period=\"{period}\"}}");
         assert_eq!(value(&page, &line), Some(count), "{page}");
     }
+}
+
+/// A hub with or without the numbers that cost something all the time, and its tasks under way.
+async fn counting(on: bool, shutdown: &CancellationToken) -> Hub {
+    let hub = Hub::with(|config| {
+        config.jupyterhub.authenticate_prometheus = false;
+        config.metrics.active_users_enabled = on;
+        config.metrics.event_loop_interval_enabled = on;
+        config.metrics.event_loop_interval_resolution = Duration::from_millis(1);
+    })
+    .await;
+    let browser = hub.log_in("alice").await;
+    let home = hub.request("GET", "/hub/home");
+    home.browser(&browser).send().await.expect(200);
+    hub.state.identities.write_uses().await.unwrap();
+    tokio::spawn(tasks::run(context(&hub), shutdown.clone()));
+    hub
+}
+
+fn context(hub: &Hub) -> tasks::Context {
+    tasks::Context {
+        state: hub.state.clone(),
+        hub: hub::spawner::manager::HubProcess::of_this().unwrap(),
+        proxy: None,
+    }
+}
+
+#[tokio::test]
+async fn what_is_turned_off_is_not_counted() {
+    const TICKS: &str = "jupyterhub_event_loop_interval_seconds_count";
+    const ACTIVE: &str = "jupyterhub_active_users{period=\"24h\"}";
+    let shutdown = CancellationToken::new();
+    let off = counting(false, &shutdown).await;
+    let on = counting(true, &shutdown).await;
+    let page = async |hub: &Hub| {
+        let page = hub.request("GET", "/hub/metrics").send().await;
+        page.expect(200).body
+    };
+    let counted = async {
+        loop {
+            let page = page(&on).await;
+            let ticks = value(&page, TICKS).unwrap_or_default();
+            if ticks > 20.0 && value(&page, ACTIVE) == Some(1.0) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), counted)
+        .await
+        .expect("what is on is counted");
+    tasks::count_active_users(&context(&off)).await.unwrap();
+    let page = page(&off).await;
+    assert_eq!(value(&page, TICKS), Some(0.0), "{page}");
+    assert_ne!(value(&page, ACTIVE), Some(1.0), "{page}");
+    shutdown.cancel();
 }
