@@ -204,7 +204,7 @@ pub trait Authenticator: Send + Sync + std::fmt::Debug {
         Ok(name)
     }
 
-    /// Who typed this form; `None` when the name or password is wrong. `name` is the normalised name.
+    /// Who typed this form; `None` when the name or password is wrong. `name` is the normalised name, before `username_map`.
     ///
     /// An empty password is never right, whatever a directory makes of it: many take a bind without a password for an
     /// anonymous one, which succeeds for every name (RFC 4513 section 5.1.2). An authenticator that can be asked for
@@ -219,6 +219,15 @@ pub trait Authenticator: Send + Sync + std::fmt::Debug {
         name: &str,
         form: &LoginForm,
     ) -> Result<Option<AuthModel>, AuthUnavailable>;
+
+    /// The groups of somebody who has come in and whom `username_map` calls `name`; `None` when they are those that
+    /// [`authenticate`](Self::authenticate) said.
+    ///
+    /// # Errors
+    /// When nobody can say right now.
+    async fn groups_of(&self, _name: &str) -> Result<Option<BTreeSet<String>>, AuthUnavailable> {
+        Ok(None)
+    }
 
     /// Whether a form that was right opens the account of an administrator, or of anybody else: for authenticators that
     /// want another password of administrators. Who is one by `admin_users` may change while the hub runs.

@@ -15,9 +15,9 @@ use crate::auth::identities::Identities;
 use crate::auth::{AuthUnavailable, Authenticator};
 use crate::bus::Event;
 use crate::config::Config;
-use crate::db::{self, Db, DbError, Tx, groups, services, sessions, users};
+use crate::db::lock_out::{Held, lock_out};
+use crate::db::{Db, DbError, Tx, groups, services, users};
 use crate::domain::login::new_name;
-use crate::domain::token::TokenOwner;
 use crate::domain::user::UserId;
 
 /// How many of the users with old names a warning names.
@@ -88,6 +88,8 @@ pub async fn sync(
     step.warn_of_old_names().await?;
     step.groups().await?;
     roles::sync(&step).await?;
+    // Whatever else the configuration gives them.
+    step.blocked().await?;
     let secrets = tokens::sync(&step).await?;
     // Other hubs know users whose rights, tokens or sessions have just ended.
     tx.commit_and_tell(identities.bus(), [Event::Identities])
@@ -136,9 +138,15 @@ impl Step<'_> {
             self.user("Authenticator.allowed_users", name, false)
                 .await?;
         }
-        for name in &authenticator.blocked_users {
-            if let Some(user) = users::find(&**self.tx, &self.names.normalise(name)).await? {
-                self.lock_out(user.id).await?;
+        Ok(())
+    }
+
+    /// Who is blocked keeps nothing to act with: that counts at once, not at the next login.
+    async fn blocked(&self) -> Result<(), DbError> {
+        for name in self.names.blocked() {
+            if let Some(user) = users::find(&**self.tx, name).await? {
+                let held = lock_out(self.tx, &user).await?;
+                warn_of_lost(name, &held);
             }
         }
         Ok(())
@@ -188,12 +196,6 @@ impl Step<'_> {
         }
     }
 
-    /// Ends every session and revokes every token of a blocked user: being blocked counts at once, not at the next login.
-    async fn lock_out(&self, user: UserId) -> Result<(), DbError> {
-        sessions::end_all(self.tx, user).await?;
-        db::tokens::revoke_all(self.tx, TokenOwner::User(user)).await
-    }
-
     async fn groups(&self) -> Result<(), BootstrapError> {
         for (name, group) in &self.config.jupyterhub.load_groups {
             let place = format!("JupyterHub.load_groups.{name}");
@@ -205,6 +207,17 @@ impl Step<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Says what somebody who is blocked has lost: it does not come back by itself.
+fn warn_of_lost(name: &str, held: &Held) {
+    let admin = held.admin.then(|| "being an administrator".to_owned());
+    let roles = held.roles.iter().map(|role| format!("role {role}"));
+    let groups = held.groups.iter().map(|group| format!("group {group}"));
+    let lost: Vec<String> = admin.into_iter().chain(roles).chain(groups).collect();
+    if !lost.is_empty() {
+        tracing::warn!("{name} is in blocked_users and loses: {}", lost.join(", "));
     }
 }
 

@@ -24,6 +24,7 @@ mod group_commit;
 pub mod groups;
 pub mod hubs;
 pub mod last_activity;
+pub mod lock_out;
 mod notices;
 pub mod oauth;
 mod place;

@@ -72,6 +72,13 @@ pub trait Progress: Send + Sync {
     /// Says where the start is: per cent, and a sentence. Both are kept within what the wire and a page take; whether
     /// anybody listens does not matter to the start.
     async fn tell(&self, percent: u8, message: &str);
+
+    /// The same with markup, for those who show it: `html` is the spawner author's own, and what stands in it of others (an
+    /// option, a name, a line of output) is escaped. Clients get it as it is; the hub's own page shows of it plain elements
+    /// (links, emphasis, code) without attributes but the address of a link. What is longer than the wire takes is left out.
+    async fn tell_html(&self, percent: u8, message: &str, _html: &str) {
+        self.tell(percent, message).await;
+    }
 }
 
 /// Everything a spawner is told about a start.
@@ -160,6 +167,22 @@ pub trait Spawner: Send + Sync + std::fmt::Debug {
 
     /// Cuts the files that outputs are kept in down to size.
     async fn trim_outputs(&self) {}
+
+    /// Moves what is kept under the name of a server (a volume, a file) to the name that it gets; its owner stays. The server
+    /// has stopped, and is neither started nor changed meanwhile; nor is anything else in the database, so it has
+    /// [a few seconds](manager::RENAMING), and is dropped half-way then. Called the other way round when the new name could
+    /// not be written down.
+    ///
+    /// # Errors
+    /// [`SpawnError`]: the server keeps its name, nothing was moved, and whoever asked is told why.
+    async fn rename(
+        &self,
+        _old: &ServerRef,
+        _new: &ServerRef,
+        _owner: UserId,
+    ) -> Result<(), SpawnError> {
+        Ok(())
+    }
 
     /// Does away with what is kept for the next start of a server: it, or its owner, is deleted for good. A mere stop does not
     /// call this. The server has stopped, and is not started meanwhile. May be called again for the same server; has

@@ -3,6 +3,7 @@
 //!
 //! To add a job: a function here that returns what went wrong, and a variant of `Job`.
 
+pub mod blocked;
 mod clock;
 
 use std::any::Any;

@@ -97,6 +97,43 @@ async fn sighup_reads_the_configuration_again() {
     assert_ne!(stack.visitor().try_login("zoe", "x").await.status, 302);
 }
 
+/// Waits until a user's server is gone.
+async fn stops(stack: &Stack, user: &str) {
+    let what = format!("{user}'s server has stopped");
+    eventually(WAIT, &what, async || {
+        stack.api().server(user).await.is_none()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn servers_of_who_is_blocked_stop_at_sighup_and_at_a_start() {
+    let mut stack = Stack::builder().start().await;
+    let base = fs::read_to_string(stack.data("hub.toml")).expect("the harness wrote it");
+    let blocking = |names: &str| {
+        let more = format!("[Authenticator]\nblocked_users = [{names}]\n");
+        toml(&base, "mal zoe", &more)
+    };
+    for user in ["mal", "zoe"] {
+        stack.api().start_server(user).await;
+    }
+    reload(&stack, &blocking("'mal'"), "SIGHUP: in force now: ").await;
+    stops(&stack, "mal").await;
+    assert!(stack.api().server("zoe").await.is_some());
+
+    stack.kill_hub().await;
+    let both = blocking("'mal', 'zoe'");
+    stack.sandbox().write("hub.toml", &both);
+    stack.restart_hub().await;
+    stops(&stack, "zoe").await;
+    // It had outlived its hub.
+    let log = stack.log();
+    assert!(
+        log.contains("stopping zoe/: its owner is in blocked_users"),
+        "{log}"
+    );
+}
+
 /// Writes a file that only we can read, in the place of an old one.
 fn put(folder: &Path, name: &str, text: &str) {
     let new = folder.join(format!("{name}.new"));

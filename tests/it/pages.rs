@@ -5,9 +5,10 @@ mod everything;
 mod keyboard;
 mod more;
 mod neighbour;
+mod scripts;
 mod tour;
 
-use e2e::{Browser, Stack, programs};
+use e2e::{Browser, Stack, eventually, programs};
 use fantoccini::key::Key;
 use serde_json::json;
 
@@ -72,6 +73,18 @@ async fn log_in(browser: &Browser, stack: &Stack, user: &str) {
     browser.at("home", |at| at == "/hub/home").await;
 }
 
+/// Presses "Look again" as long as the page has it: without scripts nothing moves by itself.
+async fn look_again(browser: &Browser) {
+    eventually(PATIENCE, "nothing is under way", async || {
+        let waits = browser.has("#look-again").await;
+        if waits {
+            browser.click("#look-again").await;
+        }
+        !waits
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn without_scripts_everything_that_matters_works() {
     let stack = stack().await;
@@ -80,24 +93,29 @@ async fn without_scripts_everything_that_matters_works() {
     let open = async |path: &str| browser.open(&format!("{}{path}", stack.url())).await;
     log_in(&browser, &stack, "mal").await;
     browser.click("#start").await;
+    look_again(&browser).await;
     browser.at("the server", |at| at == "/user/mal/").await;
     open("hub/home").await;
     browser.find("#default-server .status-ready").await;
     browser.click("#stop").await;
+    look_again(&browser).await;
     browser.find("#default-server .status-stopped").await;
 
     browser.type_into("#new-server-title", "Two words").await;
     browser.click("#new-server [name=start]").await;
+    look_again(&browser).await;
     browser
         .at("the named server", |at| at == "/user/mal/two-words/")
         .await;
     open("hub/home").await;
     browser.click("#restart-two-words").await;
+    look_again(&browser).await;
     browser
         .at("the named server", |at| at == "/user/mal/two-words/")
         .await;
     open("hub/manage/mal/two-words").await;
     browser.click("#stop").await;
+    look_again(&browser).await;
     browser.find("#display-name").await;
     browser.type_into("#display-name", " more").await;
     browser.click("#rename [type=submit]").await;

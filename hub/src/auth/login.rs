@@ -2,6 +2,7 @@
 
 mod admit;
 mod elsewhere;
+mod password;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -16,7 +17,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::auth_state::AuthStates;
 use super::refresh::Freshness;
-use super::rules::{LiveRules, Rules, Settled};
+use super::rules::{LiveRules, Settled};
 use super::throttle::{Charged, Origin, Throttle};
 use super::{AuthUnavailable, Authenticator, LoginForm, Way};
 use crate::bus::{Bus, Event};
@@ -124,12 +125,15 @@ pub fn policy(config: &Config) -> LoginPolicy {
         let name = normalise(name);
         username_map.get(&name).cloned().unwrap_or(name)
     };
-    let all = |names: &BTreeSet<String>| names.iter().map(mapped).collect();
+    let all = |names: &BTreeSet<String>| -> BTreeSet<String> { names.iter().map(mapped).collect() };
+    // JupyterHub blocks the user of that name, and not the one whom the map makes of it: here both are meant.
+    let mut blocked = all(&auth.blocked_users);
+    blocked.extend(auth.blocked_users.iter().map(|name| normalise(name)));
     LoginPolicy {
         allow_all: config.allow_all(),
         allow_existing: config.allow_existing_users(),
         allowed: all(&auth.allowed_users),
-        blocked: all(&auth.blocked_users),
+        blocked,
         admins: all(&auth.admin_users),
         username_map,
     }
@@ -220,20 +224,18 @@ impl Login {
             return Err(LoginRefusal::Credentials.into());
         }
         let begin = Instant::now();
-        let typed = rules.policy.normalise(&form.username);
+        let mapped = rules.policy.normalise(&form.username);
         // Before anybody is asked anything, not even how the name is spelled.
-        let mut charged = vec![self.charge(&typed, form, known)?];
+        let mut charged = vec![self.charge(&mapped, form, known)?];
         let checked = async {
-            let name = self.authenticator.normalise(typed.clone()).await?;
-            if name != typed {
+            let names = self.names(&rules.policy, &form.username).await?;
+            if names.account != mapped {
                 // One account, however it is spelled.
-                charged.push(self.charge(&name, form, known)?);
+                charged.push(self.charge(&names.account, form, known)?);
             }
             let policy = rules.policy_for(&*self.authenticator).await?;
-            if policy.blocked.contains(&typed) || policy.blocked.contains(&name) {
-                return Err(LoginRefusal::Policy(Refusal::Blocked).into());
-            }
-            self.check_name((&rules, policy), &name, form, new).await
+            self.check_password((&rules, policy), &names, form, new)
+                .await
         };
         let checked = checked.await;
         match checked {
@@ -265,26 +267,6 @@ impl Login {
         charged.map_err(LoginError::Throttled)
     }
 
-    async fn check_name(
-        &self,
-        (rules, policy): (&Rules, &LoginPolicy),
-        name: &str,
-        form: &LoginForm,
-        new: Newcomers,
-    ) -> Result<User, LoginError> {
-        if self.authenticator.asks_for_password() && form.password.expose().is_empty() {
-            return Err(LoginRefusal::Credentials.into());
-        }
-        let Some(model) = self.authenticator.authenticate(name, form).await? else {
-            return Err(LoginRefusal::Credentials.into());
-        };
-        let administrator = policy.admins.contains(&model.name);
-        if !self.authenticator.opens(administrator, form) {
-            return Err(LoginRefusal::Credentials.into());
-        }
-        self.admit((rules, policy), name, &model, new).await
-    }
-
     /// Checks a form and begins a session; `known` says whether the user has logged in with this browser before.
     ///
     /// # Errors
@@ -305,12 +287,20 @@ impl Login {
     /// When the user is blocked now.
     pub async fn settle(&self, name: &Username) -> Result<Settled, LoginError> {
         let settled = self.rules.settled().await;
-        let rules = self.rules.now();
-        let policy = rules.policy_for(&*self.authenticator).await?;
-        match policy.blocked.contains(name.as_str()) {
+        match self.is_blocked(name).await? {
             true => Err(LoginRefusal::Policy(Refusal::Blocked).into()),
             false => Ok(settled),
         }
+    }
+
+    /// Whether the rules of now block the user of this name, however they spell it.
+    ///
+    /// # Errors
+    /// When the authenticator cannot say how a name is spelled.
+    pub async fn is_blocked(&self, name: &Username) -> Result<bool, AuthUnavailable> {
+        let rules = self.rules.now();
+        let policy = rules.policy_for(&*self.authenticator).await?;
+        Ok(policy.blocked.contains(name.as_str()))
     }
 
     async fn session(&self, user: User) -> Result<NewSession, LoginError> {

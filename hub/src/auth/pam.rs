@@ -131,13 +131,6 @@ impl PamUsers {
             "the PAM session of {name} cannot be opened or closed ({why}); no more sessions until the hub is restarted"
         );
     }
-
-    async fn groups(&self, name: &str) -> Result<Option<BTreeSet<String>>, AuthUnavailable> {
-        if !self.says_groups {
-            return Ok(None);
-        }
-        Ok(Some(self.users.groups_of(name).await?))
-    }
 }
 
 #[async_trait]
@@ -179,9 +172,17 @@ impl Authenticator for PamUsers {
         }
         Ok(Some(AuthModel {
             name: name.to_owned(),
-            groups: self.groups(name).await?,
+            groups: self.groups_of(name).await?,
             ..AuthModel::default()
         }))
+    }
+
+    /// The hub's user is the system's user of that name, whoever's password it was.
+    async fn groups_of(&self, name: &str) -> Result<Option<BTreeSet<String>>, AuthUnavailable> {
+        if !self.says_groups {
+            return Ok(None);
+        }
+        Ok(Some(self.users.groups_of(name).await?))
     }
 
     async fn allows(&self, name: &Username) -> Result<bool, AuthUnavailable> {
@@ -215,7 +216,7 @@ impl Authenticator for PamUsers {
         if let Verdict::Refused { why } = answer.verdict {
             return Ok(Refreshed::Gone(why));
         }
-        match self.groups(name.as_str()).await? {
+        match self.groups_of(name.as_str()).await? {
             None => Ok(Refreshed::Unchanged),
             groups => Ok(Refreshed::New(AuthModel {
                 name: name.as_str().to_owned(),

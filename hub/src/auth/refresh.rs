@@ -218,6 +218,8 @@ impl Login {
             Ok(Refreshed::New(model)) => match self.take(user, read, &model).await {
                 Ok(true) => Heard::Holds(true),
                 Ok(false) => Heard::Outdated,
+                // Blocked meanwhile.
+                Err(LoginError::Refused(_)) => Heard::Holds(false),
                 Err(LoginError::Db(error)) => return Err(error),
                 Err(error) => {
                     tracing::error!("{} is left as it was: {error}", user.name);

@@ -97,11 +97,28 @@ impl Rules {
             let mut policy = self.policy.clone();
             for names in [&mut policy.allowed, &mut policy.blocked, &mut policy.admins] {
                 for name in names.clone() {
-                    names.insert(authenticator.normalise(name).await?);
+                    names.insert(account(&self.policy, authenticator, name).await?);
                 }
             }
             Ok::<_, AuthUnavailable>(policy)
         };
         self.respelled.get_or_try_init(respell).await
+    }
+}
+
+/// The name of the hub's user whose name, by the rules of the hub alone, is `name`.
+///
+/// # Errors
+/// When the authenticator cannot say right now how it spells a name.
+pub(crate) async fn account(
+    policy: &LoginPolicy,
+    authenticator: &dyn Authenticator,
+    name: String,
+) -> Result<String, AuthUnavailable> {
+    let own = authenticator.normalise(name.clone()).await?;
+    let renamed = policy.renamed(&name, own.clone());
+    match renamed == own {
+        true => Ok(own),
+        false => authenticator.normalise(renamed).await,
     }
 }

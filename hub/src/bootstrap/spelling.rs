@@ -1,11 +1,12 @@
 //! Names of users in the configuration, as the hub spells them: as at a login, by its own rules, the map, and the
 //! authenticator, which may know one person by several names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::BootstrapError;
 use crate::auth::Authenticator;
 use crate::auth::login::policy;
+use crate::auth::rules::account;
 use crate::config::Config;
 use crate::domain::login::LoginPolicy;
 
@@ -25,9 +26,11 @@ impl Spelling {
     ) -> Result<Self, BootstrapError> {
         let (policy, mut own) = (policy(config), BTreeMap::new());
         if authenticator.respells() {
-            for name in named(config) {
-                let name = policy.normalise(name);
-                let spelled = authenticator.normalise(name.clone()).await?;
+            let mut names: BTreeSet<String> =
+                named(config).map(|name| policy.normalise(name)).collect();
+            names.extend(policy.blocked.iter().cloned());
+            for name in names {
+                let spelled = account(&policy, authenticator, name.clone()).await?;
                 own.insert(name, spelled);
             }
         }
@@ -38,6 +41,13 @@ impl Spelling {
     pub(super) fn normalise(&self, name: &str) -> String {
         let name = self.policy.normalise(name);
         self.own.get(&name).cloned().unwrap_or(name)
+    }
+
+    /// The names that are blocked, in every spelling in which the hub may know somebody.
+    pub(super) fn blocked(&self) -> BTreeSet<&str> {
+        let blocked = self.policy.blocked.iter();
+        let spelled = blocked.flat_map(|name| [Some(name), self.own.get(name)]);
+        spelled.flatten().map(String::as_str).collect()
     }
 
     /// Whether a user of this name, however spelled, is blocked.

@@ -1,3 +1,5 @@
+mod blocked;
+
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -12,10 +14,11 @@ use crate::auth::null::Nobody;
 use crate::auth::{AuthModel, LoginForm};
 use crate::bus::Bus;
 use crate::config::{GroupSpec, RoleSpec, ServiceSpec};
-use crate::db::NewTokenRow;
 use crate::db::roles::Holder;
+use crate::db::{self, NewTokenRow};
 use crate::domain::principal::Principal;
 use crate::domain::role::{ADMIN_ROLE, Origin};
+use crate::domain::token::TokenOwner;
 
 /// A database and its configuration; a start is one call.
 struct Hub {

@@ -84,6 +84,20 @@ impl LoginPolicy {
         self.username_map.get(&name).cloned().unwrap_or(name)
     }
 
+    /// What somebody is called whom an authenticator calls `own`, and who is `name` by [`normalise`](Self::normalise): the map
+    /// knows people by the authenticator's names, too. It is not applied twice.
+    #[must_use]
+    pub fn renamed(&self, name: &str, own: String) -> String {
+        match own == name {
+            true => own,
+            false => self
+                .username_map
+                .get(&normalise(&own))
+                .cloned()
+                .unwrap_or(own),
+        }
+    }
+
     /// Judges a user whom the authenticator has accepted. `name` is normalised. For one whom the hub knows only new names'
     /// rules are waived, so that nobody is locked out by a stricter hub.
     ///
@@ -139,6 +153,14 @@ mod tests {
         };
         for (typed, expected) in [(" Alice ", "alice"), ("MAL", "malcolm"), ("İ", "i\u{307}")] {
             assert_eq!(policy.normalise(typed), expected);
+        }
+        for (name, own, expected) in [
+            ("ship\\mal", "mal", "malcolm"),
+            ("ship\\mal", "MAL", "malcolm"),
+            ("ship\\zoe", "Zoe", "Zoe"),
+            ("mal", "mal", "mal"),
+        ] {
+            assert_eq!(policy.renamed(name, own.to_owned()), expected, "{name}");
         }
     }
 

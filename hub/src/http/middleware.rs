@@ -8,7 +8,7 @@ mod log_request;
 mod own_host;
 mod request_id;
 mod response_headers;
-mod whole_body;
+pub(super) mod whole_body;
 
 use std::sync::Arc;
 

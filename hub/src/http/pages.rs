@@ -16,6 +16,7 @@ mod login;
 mod logout;
 mod manage;
 mod metrics;
+mod pager;
 mod redirects;
 mod root;
 mod server_card;

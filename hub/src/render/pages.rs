@@ -160,7 +160,7 @@ pub struct ProfileField {
 
 /// `spawn_pending.html`: follows the start of a server through its progress events, and reloads itself at their end.
 ///
-/// The handler answers that reload: a ready server with a redirect, a failed one with [`NotRunningPage`]. Cancel posts
+/// The handler answers that reload, or the press on "Look again" without scripts: a ready server with a redirect, a failed one with [`NotRunningPage`]. Cancel posts
 /// `_xsrf`, `user` and `server` to `{hub}home/stop-server`.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct SpawnPendingPage {
@@ -205,12 +205,12 @@ pub struct NotRunningPage {
     pub spawn_url: String,
     /// Set when the last start failed.
     pub failure: Option<Failure>,
-    /// Seconds after which the page starts the server by itself; `None` leaves it to the visitor.
+    /// Seconds after which a script starts the server; `None` leaves it to the visitor.
     pub implicit_spawn_seconds: Option<u32>,
 }
 page!(NotRunningPage, "not_running.html");
 
-/// `stop_pending.html`: the server is stopping; the page asks for itself every two seconds and follows a redirect.
+/// `stop_pending.html`: the server is stopping; a script asks for the page every two seconds and follows a redirect.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct StopPendingPage {
     /// What all pages share.
@@ -302,8 +302,10 @@ pub struct TokenRow {
     pub id: String,
     /// What its owner noted.
     pub note: String,
-    /// Its scopes.
+    /// Its scopes, the first of them.
     pub scopes: Vec<String>,
+    /// How many there are besides.
+    pub more_scopes: usize,
     /// When it was last used.
     #[serde(with = "iso_opt")]
     pub last_activity: Option<DateTime<Utc>>,
@@ -322,8 +324,10 @@ pub struct ClientRow {
     pub description: String,
     /// Id of one of its tokens; sent as `id`, revokes all of them.
     pub token_id: String,
-    /// Scopes of all its tokens.
+    /// Scopes of all its tokens, the first of them.
     pub scopes: Vec<String>,
+    /// How many there are besides.
+    pub more_scopes: usize,
     /// When the newest use was.
     #[serde(with = "iso_opt")]
     pub last_activity: Option<DateTime<Utc>>,
@@ -348,10 +352,16 @@ pub struct TokenPage {
     pub expiry_options: Vec<ExpiryOption>,
     /// The plain token that was just made: shown this once.
     pub new_token: Option<String>,
-    /// The visitor's own tokens.
+    /// The visitor's own tokens, those of this part of the list.
     pub api_tokens: Vec<TokenRow>,
-    /// Applications with tokens of the visitor.
+    /// The other parts.
+    pub pager: admin::Pager,
+    /// Applications with tokens of the visitor, those of this part of the list.
     pub oauth_clients: Vec<ClientRow>,
+    /// The other parts.
+    pub clients_pager: admin::Pager,
+    /// The query that leads here again, with its question mark; empty for the first part of both lists.
+    pub place: String,
     /// What has just happened, or why a request was refused.
     pub notice: Option<Notice>,
 }

@@ -204,6 +204,27 @@ fn every_static_file_exists_and_the_page_is_light() {
     }
 }
 
+/// A page that loads itself again takes from people what they read (WCAG 2.2.1): scripts replace a part of it, and without
+/// scripts people press "Look again".
+#[test]
+fn no_page_loads_itself_again_and_each_that_waits_says_how_to_look() {
+    let templates = concat!(env!("CARGO_MANIFEST_DIR"), "/templates");
+    for file in fs::read_dir(templates).unwrap() {
+        let path = file.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap().to_lowercase();
+        assert!(!text.contains("http-equiv"), "{}", path.display());
+    }
+    for (name, html) in samples::all(&renderer(), "ada") {
+        let tags = tags(&html.unwrap());
+        let has = |wanted| tags.iter().any(|tag| tag.attribute(wanted).is_some());
+        let waits = has("data-refresh") || has("data-wait") || has("data-progress-url");
+        let link = tags
+            .iter()
+            .any(|tag| tag.attribute("id").as_deref() == Some("look-again"));
+        assert_eq!(link, waits, "{name}");
+    }
+}
+
 /// A script reads a page again with the token of a form only; without one it would load the whole page again and again.
 #[test]
 fn what_looks_again_by_itself_has_the_token_for_it() {
@@ -227,6 +248,14 @@ fn what_looks_again_by_itself_has_the_token_for_it() {
     assert!(seen > 3, "{seen} samples wait for something");
 }
 
+/// Whether the text of another element is its name.
+fn named_by_another(tags: &[Tag], tag: &Tag) -> bool {
+    tag.attribute("aria-labelledby").is_some_and(|id| {
+        let other = |tag: &Tag| tag.attribute("id").as_ref() == Some(&id);
+        tags.iter().any(other)
+    })
+}
+
 #[test]
 fn forms_carry_the_xsrf_token_and_fields_have_labels() {
     for (name, html) in samples::all(&renderer(), "ada") {
@@ -247,6 +276,7 @@ fn forms_carry_the_xsrf_token_and_fields_have_labels() {
         {
             if tag.attribute("type").as_deref() == Some("hidden")
                 || tag.attribute("aria-label").is_some()
+                || named_by_another(&tags, tag)
             {
                 continue;
             }

@@ -18,7 +18,7 @@ use crate::db::DbError;
 use crate::managed::check_commands;
 use crate::proxy_client::ProxyRunner;
 use crate::state::AppState;
-use crate::tasks::FIRST_CHECK;
+use crate::tasks::{FIRST_CHECK, blocked};
 use crate::telemetry::Log;
 
 /// What reads the configuration again.
@@ -69,6 +69,7 @@ impl Reloader {
         rules.replace(Arc::clone(&config));
         drop(changing);
         tokio::spawn(self.accounts.clone().make(state.clone()));
+        tokio::spawn(blocked::stop_servers(state.clone()));
         if let Err(error) = self.tell().await {
             tracing::error!("SIGHUP: what is known of users may be old for some minutes: {error}");
         }

@@ -123,6 +123,7 @@ impl Hub {
             tracing::error!("what earlier hubs left cannot be looked at yet: {error}");
         }
         state.metrics.servers_found(begin.elapsed());
+        tokio::spawn(tasks::blocked::stop_servers(state.clone()));
         let (gave_up, shutdown) = (state.manager.gave_up().clone(), state.shutdown.clone());
         let giving_up = tokio::spawn(async move {
             gave_up.cancelled().await;

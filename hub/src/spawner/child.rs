@@ -15,7 +15,7 @@ use services::process::{
 use tokio::sync::watch;
 
 use super::cgroup::{self, Cgroups, Limits};
-use super::log_file::{log_file, previous};
+use super::log_file::{log_file, previous, rename};
 use super::port::Ports;
 use super::{Placed, Poll, SpawnError, StartContext};
 use crate::config::{BindUrl, Config, PerServer};
@@ -312,6 +312,23 @@ impl Children {
             }
         }
         Ok(())
+    }
+
+    /// Gives what a server has written, in its last run and the one before, the server's new name.
+    pub(super) fn rename_outputs(
+        &self,
+        old: &ServerRef,
+        new: &ServerRef,
+    ) -> Result<(), SpawnError> {
+        let [old, new] = [old, new].map(|at| log_file(&self.deps.logs, at));
+        let before = [&old, &new].map(|log| previous(log));
+        let renamed = rename(&before[0], &before[1]).and_then(|()| {
+            rename(&old, &new).inspect_err(|_| {
+                // The server keeps its name, and both of its logs.
+                let _ = rename(&before[1], &before[0]);
+            })
+        });
+        renamed.map_err(|error| failed(format!("cannot rename {}: {error}", old.display())))
     }
 
     /// How long a process has after each signal. `now` skips the polite one.

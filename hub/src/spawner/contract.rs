@@ -90,10 +90,10 @@ type Kept = Result<(), String>;
 /// Checks every clause; the answer is empty when all hold.
 pub async fn check(spawner: &dyn Spawner, subject: &Subject<'_>) -> Vec<Broken> {
     let suite = Suite { spawner, subject };
-    let clauses: [(&'static str, BoxFuture<'_, Kept>); 9] = [
+    let clauses: [(&'static str, BoxFuture<'_, Kept>); 10] = [
         ("it has a name", Box::pin(suite.name())),
         (
-            "a server gets its settings and environment, and listens where it was placed",
+            "a server gets its settings and environment, listens where it was placed, and its progress can be read",
             Box::pin(suite.starts()),
         ),
         (
@@ -119,6 +119,10 @@ pub async fn check(spawner: &dyn Spawner, subject: &Subject<'_>) -> Vec<Broken> 
         (
             "a server that is deleted for good can be deleted twice, and made anew",
             Box::pin(suite.deleted()),
+        ),
+        (
+            "a server that is renamed starts under its new name, and under the old one when that is taken back",
+            Box::pin(suite.renamed()),
         ),
         (
             "a state that is none is not running, and harms nothing",
@@ -160,7 +164,8 @@ impl Suite<'_> {
             .await;
         begun.map_err(|error| format!("the start failed: {error}"))?;
         let started = committing.started()?;
-        if let Err(why) = started.answers(PATIENCE).await {
+        let answers = started.answers(PATIENCE).await;
+        if let Err(why) = answers.and(committing.told()) {
             let tail = self.spawner.output_tail(&started.placed.state, 5).await;
             let _ = self.spawner.stop(&started.placed.state, true).await;
             return Err(format!("{why}; its last output is {tail:?}"));
@@ -341,6 +346,29 @@ impl Suite<'_> {
         let begun = self.with("deleted", async |_| Ok(())).await;
         let deleted = self.spawner.delete_forever(&at, owner).await;
         begun.and(deleted.map_err(|error| error.to_string()))
+    }
+
+    async fn runs(&self, at: &ServerRef) -> Kept {
+        self.with(at.name.as_str(), async |_| Ok(())).await
+    }
+
+    async fn renamed(&self) -> Kept {
+        let (old, new) = (self.at("renamed"), self.at("renamed-anew"));
+        let owner = start::OWNER;
+        self.runs(&old).await?;
+        for (spawner, from, to) in [(self.spawner, &old, &new), (self.subject.again, &new, &old)] {
+            match spawner.rename(from, to, owner).await {
+                Ok(()) => self.runs(to).await?,
+                // A spawner need not be able to.
+                Err(SpawnError::Refused { .. }) => self.runs(from).await?,
+                Err(error) => return Err(format!("{from} cannot be renamed: {error}")),
+            }
+        }
+        for at in [&old, &new] {
+            let deleted = self.spawner.delete_forever(at, owner).await;
+            deleted.map_err(|error| error.to_string())?;
+        }
+        Ok(())
     }
 
     async fn junk(&self) -> Kept {

@@ -1,5 +1,6 @@
 //! Names of the files that servers write their output to.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use hub_types::names::escape;
@@ -31,6 +32,14 @@ pub(super) fn log_file(folder: &Path, server: &ServerRef) -> PathBuf {
 #[must_use]
 pub(super) fn previous(file: &Path) -> PathBuf {
     file.with_extension("log.1")
+}
+
+/// Gives an output file, if it is there, another name.
+pub(super) fn rename(old: &Path, new: &Path) -> io::Result<()> {
+    match std::fs::rename(old, new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod hubs;
 mod identity;
 mod notice;
 mod progress;
+mod renaming;
 mod report;
 mod request;
 mod starting;
@@ -48,6 +49,7 @@ use crate::spawner::Spawner;
 
 pub use hubs::HubProcess;
 pub use progress::{Listener, MAX_LISTENERS};
+pub use renaming::RENAMING;
 pub(crate) use report::OUTPUT;
 pub use request::{StartError, StartOutcome, StartRequest, StopError, StopOutcome, StopRequest};
 pub use starting::again::Again;

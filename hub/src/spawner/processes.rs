@@ -79,6 +79,15 @@ impl<R: RunsAs> Spawner for Processes<R> {
         self.children.trim_outputs();
     }
 
+    async fn rename(
+        &self,
+        old: &ServerRef,
+        new: &ServerRef,
+        _owner: UserId,
+    ) -> Result<(), SpawnError> {
+        self.children.rename_outputs(old, new)
+    }
+
     /// Homes are the users'; only what servers have written is ours.
     async fn delete_forever(&self, server: &ServerRef, _owner: UserId) -> Result<(), SpawnError> {
         self.children.delete_outputs(server)

@@ -18,6 +18,14 @@ function countSelected() {
   all.indeterminate = selected > 0 && !all.checked;
 }
 
+// Says whose server a button is of: it is often heard without the row that says so.
+function sayWhose() {
+  for (const act of region.querySelectorAll(".acts > *")) {
+    const whose = act.closest("tr").querySelector("th").textContent.trim();
+    act.setAttribute("aria-label", `${act.textContent} ${whose}`);
+  }
+}
+
 // What tells an element of the old list in the new one.
 function sameAs(element) {
   if (!element || !region.contains(element) || element === region) return null;
@@ -47,6 +55,7 @@ async function show(url) {
   const chosen = ["action", "group"].map((name) => region.querySelector(`.bulk [name="${name}"]`)?.value ?? "");
   const focused = sameAs(document.activeElement);
   region.replaceChildren(...fresh.childNodes);
+  sayWhose();
   region.dataset.wait = fresh.dataset.wait ?? "";
   for (const box of boxes()) box.checked = selected.has(box.value);
   ["action", "group"].forEach((name, index) => {
@@ -109,5 +118,6 @@ function watch() {
   }, (pause || 3) * 1000);
 }
 
+sayWhose();
 countSelected();
 watch();

@@ -28,6 +28,7 @@ class Follower {
     this.log = root.querySelector("[data-log]");
     this.seen = 0;
     this.ended = false;
+    root.querySelector("[data-follows]")?.removeAttribute("hidden");
   }
 
   connect() {

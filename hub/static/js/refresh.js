@@ -1,5 +1,5 @@
 // A region that waits for the hub ([data-refresh="seconds"]) asks for the page again until it no longer waits.
-// Without scripts a <meta http-equiv="refresh"> in <noscript> does the same.
+// Without scripts the page has a link for it in <noscript> (look_again in _macros.html).
 const MAX_SECONDS = 15;
 
 async function fetchRegion(id) {

@@ -15,6 +15,7 @@ mod notices;
 mod pages;
 mod permissions;
 mod proxy;
+mod renamed;
 mod roles;
 mod servers;
 mod services;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use hub::domain::lifecycle::ServerState;
 use hub_types::names::ServerName;
 
+use crate::browser_pages::pressed;
 use crate::harness::{Behaviour, Browser, Hub};
 use crate::home_pages::{get, post, row};
 
@@ -115,21 +116,23 @@ async fn a_stopped_server_may_answer_as_of_old_and_start_by_itself() {
     .await;
     let alice = hub.log_in("alice").await;
     let page = hub
-        .request("GET", "/hub/user/alice/")
+        .request("GET", "/hub/user/alice/lab?x")
         .browser(&alice)
         .send()
         .await
         .expect(503);
-    assert!(
-        page.body.contains("data-start-after=\"3\""),
-        "{}",
-        page.body
-    );
+    let link = "href=\"/hub/spawn/alice?next=%2Fuser%2Falice%2Flab%3Fx\" data-start-after=\"3\"";
+    assert!(page.body.contains(link), "{}", page.body);
+    assert!(page.body.contains("js/implicit-start.js"), "{}", page.body);
     hub.request("GET", "/hub/user/alice/api/contents")
         .browser(&alice)
         .send()
         .await
         .expect(503);
+    // The script presses the button when the time has come; nothing more is asked.
+    let at = pressed(&hub, &alice, &page.body).await;
+    assert_eq!(at, "/user/alice/lab?x");
+    assert_eq!(state(&hub, "alice", "").await, ServerState::Ready);
 }
 
 async fn state(hub: &Hub, user: &str, name: &str) -> ServerState {
@@ -214,14 +217,21 @@ async fn where_people_go_who_do_not_say() {
                 get(&hub, &alice, "/hub/spawn/alice").await.expect(302);
                 hub.state.manager.idle().await;
             }
-            for path in ["/hub/", "/hub/login"] {
+            // At the login who says is asked nothing. At the front door the administrator has said it, if anybody has.
+            let leads = default_url.filter(|url| !url.is_empty());
+            for (path, said) in [("/hub/", leads), ("/hub/login", None)] {
                 let reply = get(&hub, &alice, path).await.expect(302);
                 assert_eq!(reply.header("location"), expected, "{case} {path}");
-                // Who says is asked nothing.
-                let path = format!("{path}?next=%2Fhub%2Fhome%3Fx");
+                let path = format!("{path}?a=b&next=%2Fhub%2Fhome%3Fx");
                 let reply = get(&hub, &alice, &path).await.expect(302);
-                assert_eq!(reply.header("location"), "/hub/home?x", "{case} {path}");
+                let to = said.unwrap_or("/hub/home?x");
+                assert_eq!(reply.header("location"), to, "{case} {path}");
             }
+            let stranger = hub.request("GET", "/hub/?next=%2Fhub%2Ftoken").send();
+            let stranger = stranger.await.expect(302);
+            let login = "/hub/login?next=%2Fhub%2F%3Fnext%3D%252Fhub%252Ftoken";
+            let to = leads.unwrap_or(login);
+            assert_eq!(stranger.header("location"), to, "{case}");
         }
     }
 }

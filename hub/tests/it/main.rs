@@ -4,6 +4,7 @@
 
 mod admin_pages;
 mod api;
+mod blocked;
 mod browser_pages;
 mod configured_pages;
 mod harness;
@@ -12,9 +13,11 @@ mod layers;
 mod manage_pages;
 mod manager;
 mod oauth;
+mod page_weight;
 mod proxy_client;
 mod scene;
 mod security;
+mod shared_password;
 mod single_sign_on;
 mod spawn_page;
 mod subdomains;

@@ -244,7 +244,26 @@ async fn forms_as_jupyterhub_takes_them() {
         .multipart(&parts)
         .send()
         .await;
-    assert!(matches!(reply.status.as_u16(), 400 | 413), "{reply:?}");
+    let reply = reply.expect(413);
+    for shown in [
+        "larger than 1 MiB",
+        "<input name=\"a\">",
+        "id=\"spawn_form\"",
+    ] {
+        assert!(reply.body.contains(shown), "{shown}: {reply:?}");
+    }
+    assert_eq!(hub.spawner.starts()["alice/"], 1);
+    let elsewhere = hub
+        .request("POST", "/hub/spawn/alice")
+        .browser(&alice)
+        .header("sec-fetch-site", "cross-site")
+        .multipart(&parts);
+    elsewhere.send().await.expect(403);
+    // A page without a form of its own says the same as an error.
+    let reply = hub.request("POST", "/hub/token").browser(&alice);
+    let reply = reply.multipart(&parts).send().await.expect(413);
+    assert!(reply.body.contains("larger than 1 MiB"), "{reply:?}");
+    assert!(reply.body.contains("smaller files"), "{reply:?}");
     let cut = hub
         .request("POST", "/hub/spawn/alice")
         .browser(&alice)
@@ -298,6 +317,40 @@ async fn a_link_may_name_options() {
         .send()
         .await
         .expect(422);
+}
+
+/// A page that is shown again shows what its button stands for.
+#[tokio::test]
+async fn a_link_is_asked_about_again_when_the_answer_does_not_count() {
+    let confirm = async |hub: &Hub, alice: &Browser, link: &str, xsrf: &str| {
+        let fields = [("_xsrf", xsrf), ("_from_query", "1")];
+        let call = hub.request("POST", link).browser(alice);
+        call.form(&fields).send().await
+    };
+    let link = "/hub/spawn?opt-a=1&next=%2Fhub%2Fhome";
+    for toml in ["", "[Spawner]\noptions_form = '<input name=\"b\">'\n"] {
+        let (hub, alice) = hub(toml).await;
+        let page = confirm(&hub, &alice, link, "old").await.expect(403);
+        for part in ["nothing was done", "_from_query", "<strong>a</strong>: 1"] {
+            assert!(page.body.contains(part), "{toml} {part}: {page:?}");
+        }
+        assert!(hub.spawner.starts().is_empty(), "{toml}");
+        confirm(&hub, &alice, link, &alice.xsrf).await.expect(302);
+        hub.state.manager.idle().await;
+        assert_eq!(hub.spawner.told().0, json!({"a": ["1"]}), "{toml}");
+    }
+    // Nor does one to options that cannot be. With a form there is another choice, without one there is not.
+    let link = "/hub/spawn?opt-args=%27";
+    for (form, again) in [("", true), ("options_form = '<input name=\"b\">'", false)] {
+        let toml = format!("[Spawner]\noptions_from_form = {{ args = 'words' }}\n{form}\n");
+        let (hub, alice) = hub(&toml).await;
+        let page = confirm(&hub, &alice, link, &alice.xsrf).await.expect(400);
+        assert!(page.body.contains("lacks a closing quote"), "{page:?}");
+        let shown = page.body.contains("<strong>args</strong>: &#39;");
+        assert_eq!(shown, again, "{page:?}");
+        assert_eq!(page.body.contains("<input name=\"b\">"), !again, "{page:?}");
+        assert!(hub.spawner.starts().is_empty(), "{toml}");
+    }
 }
 
 #[tokio::test]
@@ -437,6 +490,12 @@ async fn spawners_say_how_far_they_are() {
     let server = servers::find(db, &at).await.unwrap().unwrap();
     let start = events::latest_start(db, server.id).await.unwrap().unwrap();
     let told = events::since(db, server.id, start, 0).await.unwrap();
+    let html: Vec<_> = told
+        .iter()
+        .filter_map(|(_, event)| event.html_message.as_deref())
+        .collect();
+    assert!(html[0].starts_with("<em>Fetching x"), "{html:?}");
+    assert!(html[1].starts_with("Server ready at <a"), "{html:?}");
     let told: Vec<(u8, String)> = told
         .into_iter()
         .map(|(_, event)| (event.progress, event.message.chars().take(8).collect()))
@@ -446,6 +505,7 @@ async fn spawners_say_how_far_they_are() {
         (0, "Server r"),
         (50, "Spawning"),
         (99, "Fetching"),
+        (60, "Fetching"),
         (100, "Server r"),
     ];
     assert_eq!(told, expected);

@@ -292,6 +292,30 @@ async fn groups_of_the_machine_allow_and_make_administrators() {
     );
 }
 
+/// JupyterHub asks PAM for the name as typed, and renames who has come in.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_renamed_has_a_password_of_their_own() {
+    let mut accounts = Accounts::new();
+    let service = accounts.service(PLAIN);
+    let student = accounts.user(&[]);
+    let account = accounts.user(&[&["usermod", "--lock"]]);
+    let class = accounts.group(&[&account]);
+    let hub = hub(&service, |config| {
+        config.authenticator.manage_groups = true;
+        config.authenticator.username_map = [(student.clone(), account.clone())].into();
+    })
+    .await;
+    assert_eq!(login(&hub, &account, RIGHT).await, 403, "it is locked");
+    assert_eq!(login(&hub, &student, "wrong").await, 403);
+    assert_eq!(login(&hub, &student, RIGHT).await, 302);
+    let token = hub.token(&account, &["inherit"]).await;
+    let model = hub.call(&token, "GET", "/hub/api/user").send().await;
+    let model = model.expect(200).json();
+    assert_eq!(model["name"], json!(account));
+    let groups = model["groups"].as_array().unwrap();
+    assert!(groups.contains(&json!(class)), "{groups:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_ends_when_the_account_does() {
     let mut accounts = Accounts::new();

@@ -14,24 +14,19 @@ use crate::domain::login::{Known, LoginPolicy, Refusal};
 use crate::domain::user::User;
 
 impl Login {
+    /// Lets in the user `name`, which is normalised and mapped already: a map must not be applied twice.
     pub(super) async fn admit(
         &self,
         (rules, policy): (&Rules, &LoginPolicy),
-        checked: &str,
+        name: &str,
         model: &AuthModel,
         new: Newcomers,
     ) -> Result<User, LoginError> {
-        // The name that was checked is normalised already: a map must not be applied twice.
-        let name = if model.name == checked {
-            checked.to_owned()
-        } else {
-            policy.normalise(&model.name)
-        };
-        let existing = users::find(self.db.read(), &name).await?.is_some();
+        let existing = users::find(self.db.read(), name).await?.is_some();
         if !existing && new == Newcomers::Refuse {
             return Err(LoginRefusal::NotRegistered("it is no login".to_owned()).into());
         }
-        let (username, admin) = self.judge((rules, policy), &name, existing, model).await?;
+        let (username, admin) = self.judge((rules, policy), name, existing, model).await?;
         if !existing {
             self.add_user(&username).await?;
         }
@@ -158,6 +153,8 @@ impl Login {
         model: &AuthModel,
     ) -> Result<bool, LoginError> {
         let kept = self.states.are_kept();
+        // Whoever was blocked while the authenticator was asked gets back nothing of what was taken from them.
+        let _settled = self.settle(&user.name).await?;
         let tx = self.db.write().await?;
         if kept && !self.states.is_still_in(&tx, user.id, read).await? {
             return Ok(false);

@@ -3,6 +3,7 @@
 
 use super::{Login, LoginError, LoginRefusal, NewSession, Newcomers};
 use crate::auth::auth_state::Remembered;
+use crate::auth::rules::account;
 use crate::auth::{AuthModel, AuthUnavailable, Refreshed};
 use crate::db::DbError;
 use crate::domain::login::Refusal;
@@ -17,15 +18,11 @@ impl Login {
     pub async fn begin_as(&self, model: AuthModel) -> Result<NewSession, LoginError> {
         let rules = self.rules.now();
         let said = rules.policy.normalise(&model.name);
-        let name = self.authenticator.normalise(said.clone()).await?;
+        let name = account(&rules.policy, &*self.authenticator, said.clone()).await?;
         let policy = rules.policy_for(&*self.authenticator).await?;
         if policy.blocked.contains(&said) || policy.blocked.contains(&name) {
             return Err(LoginRefusal::Policy(Refusal::Blocked).into());
         }
-        let model = AuthModel {
-            name: name.clone(),
-            ..model
-        };
         let user = self
             .admit((&rules, policy), &name, &model, Newcomers::Register)
             .await?;

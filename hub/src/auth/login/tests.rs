@@ -1,5 +1,7 @@
 //! Who comes in, as what, and what is kept of it.
 
+mod mapped;
+
 use async_trait::async_trait;
 use hub_types::clock::FakeClock;
 

@@ -1,7 +1,9 @@
 //! GitHub: organizations, teams, private addresses. Source: its REST API of 2022-11-28, and oauthenticator 17.4.
 
 use std::collections::BTreeSet;
+use std::sync::Once;
 
+use http::StatusCode;
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -21,6 +23,8 @@ pub(super) struct GitHub {
     /// `org` or `org:team`.
     organizations: BTreeSet<String>,
     teams: bool,
+    /// Whether it was said that a token sees public members alone.
+    hinted: Once,
 }
 
 impl GitHub {
@@ -29,6 +33,7 @@ impl GitHub {
             api: github_api(config),
             organizations: config.github.allowed_organizations.clone(),
             teams: config.github.populate_teams_in_auth_state,
+            hinted: Once::new(),
         }
     }
 
@@ -94,7 +99,7 @@ impl GitHub {
         Ok(())
     }
 
-    /// Whether the person is a member of an organization or team that is allowed.
+    /// Whether the person is a member of an organization or team that is allowed, as far as the token may see members.
     pub(super) async fn allows(
         &self,
         outbound: &Outbound,
@@ -106,26 +111,59 @@ impl GitHub {
             return Ok(false);
         };
         for entry in &self.organizations {
-            let url = match entry.split_once(':') {
-                Some((org, team)) => segments(api, &["orgs", org, "teams", team, "members", login]),
-                None => segments(api, &["orgs", entry, "members", login]),
-            };
-            let answer = outbound.get(&url, access(token)).await?;
-            match answer.status.as_u16() {
-                204 => return Ok(true),
-                // To whoever is no member, members are shown elsewhere: with a redirect.
-                200..=399 | 404 => {}
-                401 | 403 => tracing::warn!(
-                    "GitHub does not tell who is in {entry} ({}): does scope hold read:org?",
-                    answer.status
-                ),
-                _ => {
-                    answer.success()?;
-                }
+            if is_member(outbound, (api, access(token)), entry, login).await? {
+                return Ok(true);
             }
+        }
+        if !self.organizations.is_empty() && !sees_members(token) {
+            self.hinted.call_once(|| {
+                tracing::warn!(
+                    "GitHub shows public members of organizations only, and no teams, to a login without the scope read:org: whoever is a member in private is not let in. To change that, add \"read:org\" to [OAuthenticator] scope"
+                );
+            });
         }
         Ok(false)
     }
+}
+
+/// Whether somebody is in `entry`, an organization or a team of one, as far as whoever asks the API may see.
+async fn is_member(
+    outbound: &Outbound,
+    (api, token): (&Url, Option<&str>),
+    entry: &str,
+    login: &str,
+) -> Result<bool, Trouble> {
+    let team = entry.split_once(':');
+    let url = match team {
+        Some((org, team)) => segments(api, &["orgs", org, "teams", team, "members", login]),
+        None => segments(api, &["orgs", entry, "members", login]),
+    };
+    let mut answer = outbound.get(&url, token).await?;
+    if answer.status == StatusCode::FOUND && team.is_none() {
+        // Whom it shows no members, it sends to the public ones. They are asked for where they are documented to be: with
+        // the redirect the token would go wherever that leads.
+        let public = segments(api, &["orgs", entry, "public_members", login]);
+        answer = outbound.get(&public, token).await?;
+    }
+    match answer.status.as_u16() {
+        204 => return Ok(true),
+        200..=399 | 404 => {}
+        401 | 403 => tracing::warn!(
+            "GitHub does not tell who is in {entry} ({}): does scope hold read:org?",
+            answer.status
+        ),
+        _ => {
+            answer.success()?;
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a login brought a scope with which GitHub shows who is in an organization.
+fn sees_members(token: &TokenResponse) -> bool {
+    scopes(token)
+        .iter()
+        .any(|scope| matches!(scope.as_str(), "read:org" | "write:org" | "admin:org"))
 }
 
 /// The access token of an answer.

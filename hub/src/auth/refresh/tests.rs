@@ -1,5 +1,7 @@
 //! Who waits for whom, and what counts when logins come in between.
 
+mod blocked;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 

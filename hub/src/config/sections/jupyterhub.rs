@@ -237,7 +237,7 @@ pub struct JupyterHub {
     pub cleanup_servers: bool,
     /// Whether the proxy is stopped with the hub.
     pub cleanup_proxy: bool,
-    /// Where `/` leads; `None`: the user's server, or the home page.
+    /// Where `/` leads everybody, and a login that was on the way to no page; `None`: the user's server, or the home page.
     pub default_url: Option<String>,
     /// Whether `/` leads a user with a running server there.
     pub redirect_to_server: bool,

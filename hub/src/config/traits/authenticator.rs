@@ -17,7 +17,7 @@ pub(super) static AUTHENTICATOR: Class = class! {
         allowed_users: Names => authenticator.allowed_users,
             "Users that may log in.";
         blocked_users: Names => authenticator.blocked_users,
-            "Users that may not, whatever else allows them.";
+            "Users that may not, whatever else allows them. They lose their sessions, tokens, roles, groups and servers.";
         allow_all: OptBool => authenticator.allow_all,
             "Whether everybody may log in whose password is right. Unset: no (yes with the dummy authenticator and no allowed_users).";
         allow_existing_users: OptBool => authenticator.allow_existing_users,

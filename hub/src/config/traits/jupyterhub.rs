@@ -117,7 +117,7 @@ pub(super) static JUPYTERHUB: Class = class! {
         cleanup_proxy: Bool => jupyterhub.cleanup_proxy,
             "Whether the proxy stops with the hub. If not, the next hub finds it again.";
         default_url: OptText => jupyterhub.default_url,
-            "Where / leads. Unset: to the user's server, or to the home page.";
+            "Where / leads, whether somebody has logged in or not, and where people arrive who log in without having asked for a page. Unset: at their server, or at the home page.";
         redirect_to_server: Bool => jupyterhub.redirect_to_server,
             "Whether / leads a user whose server runs there, rather than to the home page.";
         admin_access: Bool => jupyterhub.admin_access,

@@ -90,7 +90,7 @@ pub(super) static GITHUB: Class = class! {
         github_api: WebUrl => github.github_api,
             "Where its API is. Unset: https://api.github.com, or /api/v3 of an Enterprise server.";
         allowed_organizations: NameSet => github.allowed_organizations,
-            "Organizations (\"org\") and teams (\"org:team\", as in their URLs) whose members may log in. To see private memberships scope needs read:org.";
+            "Organizations (\"org\") and teams (\"org:team\", as in their URLs) whose members may log in. For private memberships and for teams scope needs read:org.";
         populate_teams_in_auth_state: Bool => github.populate_teams_in_auth_state,
             "Whether the user's teams are kept under \"teams\" of auth_state. scope needs read:org.";
     }

@@ -13,6 +13,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
+use http_body_util::LengthLimitError;
 use tokio::time::timeout;
 
 use crate::http::extract::MAX_BODY;
@@ -20,17 +21,25 @@ use crate::http::extract::MAX_BODY;
 /// How long a body may take. Who asks is not known yet: nobody may hold a task and its memory for as long as they like.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Says of a request that its body is larger than [`MAX_BODY`] and cannot be read.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::http) struct TooLarge;
+
 /// What is too large, too slow, or broke off becomes a body that cannot be read: who may know of that is for the handler to
 /// say.
 pub(super) async fn read(request: Request, next: Next) -> Response {
     if request.body().is_end_stream() {
         return next.run(request).await;
     }
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let read = timeout(PATIENCE, to_bytes(body, MAX_BODY)).await;
     match read.unwrap_or_else(|late| Err(axum::Error::new(late))) {
         Ok(bytes) => next.run(Request::from_parts(parts, bytes.into())).await,
         Err(error) => {
+            let why = std::error::Error::source(&error);
+            if why.is_some_and(<dyn std::error::Error>::is::<LengthLimitError>) {
+                parts.extensions.insert(TooLarge);
+            }
             let broken = stream::once(ready(Err::<Bytes, _>(error)));
             let request = Request::from_parts(parts, Body::from_stream(broken));
             let mut response = next.run(request).await;

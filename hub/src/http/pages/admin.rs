@@ -37,7 +37,7 @@ use crate::render::pages::{Notice, NoticeKind};
 use crate::state::AppState;
 
 /// Most names that a page lists where there may be very many.
-const MANY: usize = 200;
+const MANY: usize = 100;
 
 /// Somebody who may open the admin pages.
 #[derive(Debug)]
@@ -71,16 +71,16 @@ impl Admin {
         }
     }
 
-    /// Names of the groups that the visitor may see, sorted: the first ones that are wanted. They are offered where one can
+    /// Names of the groups that the visitor may see, sorted: the first `most` that are wanted. They are offered where one can
     /// be typed, too.
-    fn group_names(&self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    fn group_names(&self, most: usize, wanted: impl Fn(&str) -> bool) -> Vec<String> {
         let may = |scope, name| self.principal.may(&scope, Target::Group(name));
         let groups = self.principal.groups().iter();
         groups
             .map(|(name, _)| name)
             .filter(|name| wanted(name))
             .filter(|name| may(ScopeName::ListGroups, name) || may(ScopeName::ReadGroupsName, name))
-            .take(MANY)
+            .take(most)
             .map(ToOwned::to_owned)
             .collect()
     }

@@ -9,6 +9,8 @@ use url::form_urlencoded;
 
 use super::context::Visitor;
 use super::error_page::PageError;
+use crate::http::extract::MAX_BODY;
+use crate::http::middleware::whole_body::TooLarge;
 use crate::http::xsrf::{self, Sender};
 use crate::state::AppState;
 
@@ -26,6 +28,27 @@ pub(crate) enum Form {
 /// What the visitor of a stale form is told.
 pub(crate) const STALE: &str =
     "This page had been open for too long, so nothing was done. Check it and send it again.";
+
+/// What the visitor is told of a form that is larger than [`MAX_BODY`].
+const TOO_LARGE: &str = "The form is larger than 1 MiB with its files, so nothing was done.";
+const _: () = assert!(MAX_BODY == 1 << 20, "what TOO_LARGE says");
+
+/// Refuses a form that no page of the hub sent, without a word of what it said.
+///
+/// # Errors
+/// 403.
+pub(super) fn sent_by_page(visitor: &Visitor) -> Result<(), PageError> {
+    match xsrf::sent_by_page(&visitor.headers, &visitor.origin(), &visitor.base().hub()) {
+        true => Ok(()),
+        false => Err(not_ours()),
+    }
+}
+
+/// What is said of a form that no page of the hub sent.
+pub(super) fn not_ours() -> PageError {
+    PageError::forbidden("No page of the hub sent this form.")
+        .with_hint("Open the page yourself, and send its form there.")
+}
 
 /// The fields of a form, not checked yet.
 #[derive(Debug, Clone, Default)]
@@ -91,10 +114,7 @@ impl RawForm {
     /// # Errors
     /// When a page of another origin sent the form, or may have, or a script: 403, without a word of what it said.
     pub(crate) fn check(&self, visitor: &Visitor) -> Result<Form, PageError> {
-        if !xsrf::sent_by_page(&visitor.headers, &visitor.origin(), &visitor.base().hub()) {
-            return Err(PageError::forbidden("No page of the hub sent this form.")
-                .with_hint("Open the page yourself, and send its form there."));
-        }
+        sent_by_page(visitor)?;
         let shown = xsrf::shown(self.field("_xsrf"), &visitor.headers);
         match xsrf::check(
             &visitor.state.cookies,
@@ -116,6 +136,9 @@ impl FromRequest<AppState> for RawForm {
     type Rejection = PageError;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, PageError> {
+        if request.extensions().get::<TooLarge>().is_some() {
+            return Err(broken(StatusCode::PAYLOAD_TOO_LARGE));
+        }
         let kind = request
             .headers()
             .get(CONTENT_TYPE)
@@ -173,7 +196,8 @@ impl RawForm {
 /// What is said of a form that cannot be read.
 fn broken(status: StatusCode) -> PageError {
     match status {
-        StatusCode::PAYLOAD_TOO_LARGE => PageError::new(status, "The form is too large."),
+        StatusCode::PAYLOAD_TOO_LARGE => PageError::new(status, TOO_LARGE)
+            .with_hint("Go back, choose smaller files or write less, and send it again."),
         _ => PageError::new(StatusCode::BAD_REQUEST, "The form cannot be read."),
     }
 }

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use hub_types::names::ServerName;
+use hub_types::names::{ServerName, Username};
 use url::form_urlencoded;
 
 use self::choice::Choice;
 pub(super) use self::choice::has_form;
 use super::context::{PageUser, Visitor, found};
 use super::error_page::PageError;
-use super::form::{Form, RawForm, STALE};
+use super::form::{self, Form, RawForm, STALE};
 use super::spawn_pending::not_running;
 use crate::db::{servers, users};
 use crate::domain::action::StartServer;
@@ -51,9 +51,12 @@ pub(super) async fn own(user: PageUser) -> Result<Response, PageError> {
 }
 
 /// `POST /hub/spawn`: the same, confirmed.
-pub(super) async fn own_confirmed(user: PageUser, form: RawForm) -> Result<Response, PageError> {
+pub(super) async fn own_confirmed(
+    user: PageUser,
+    form: Result<RawForm, PageError>,
+) -> Result<Response, PageError> {
     let at = own_server(&user)?;
-    confirm(&user, at, &form).await
+    confirm(&user, at, form).await
 }
 
 /// `GET /hub/spawn/:user[/:server]`.
@@ -68,14 +71,22 @@ pub(super) async fn start(
 pub(super) async fn confirmed(
     user: PageUser,
     ServerPath(at): ServerPath,
-    form: RawForm,
+    form: Result<RawForm, PageError>,
 ) -> Result<Response, PageError> {
-    confirm(&user, at, &form).await
+    confirm(&user, at, form).await
 }
 
 /// What was sent with the form's button.
-async fn confirm(user: &PageUser, at: ServerRef, form: &RawForm) -> Result<Response, PageError> {
+async fn confirm(
+    user: &PageUser,
+    at: ServerRef,
+    form: Result<RawForm, PageError>,
+) -> Result<Response, PageError> {
     user.principal.require::<StartServer>(at.clone())?;
+    let form = &match form {
+        Ok(form) => form,
+        Err(error) => return unread(user, &at, error),
+    };
     let good = form.check(user)? == Form::Good;
     let choice = Choice::sent(user, form)?;
     if !good {
@@ -89,6 +100,22 @@ async fn confirm(user: &PageUser, at: ServerRef, form: &RawForm) -> Result<Respo
             user.page(StatusCode::BAD_REQUEST, &page)
         }
     }
+}
+
+/// Shows the form again when what was sent is too large to be read: nothing is known of it but where it was sent.
+fn unread(user: &PageUser, at: &ServerRef, error: PageError) -> Result<Response, PageError> {
+    if error.status != StatusCode::PAYLOAD_TOO_LARGE || !has_form(user) {
+        return Err(error);
+    }
+    form::sent_by_page(user)?;
+    // It cannot show its token.
+    if user.sender() != Sender::Here {
+        return Err(form::not_ours());
+    }
+    let why = error.message.unwrap_or_default();
+    let text = format!("{why} Choose smaller files, or put them on the server once it runs.");
+    let page = Choice::default().page(user, at, Some(&text));
+    user.page(error.status, &page)
 }
 
 /// Shows the form if there is one. Else starts at once, with what the link says, unless a page of another site led the
@@ -128,10 +155,7 @@ async fn shown_elsewhere(user: &PageUser, at: &ServerRef) -> Result<Option<Respo
         }
         Some(_) => {}
         None => {
-            let name = at.user.as_str();
-            if users::find(state.db.read(), name).await?.is_none() {
-                return Err(ApiError::from(StartError::NoSuchUser(name.to_owned())).into());
-            }
+            check_user(user, &at.user).await?;
             ServerName::new(at.name.as_str())
                 .map_err(|error| ApiError::from(StartError::BadName(error)))?;
         }
@@ -142,6 +166,17 @@ async fn shown_elsewhere(user: &PageUser, at: &ServerRef) -> Result<Option<Respo
             .map_err(|error| ApiError::from(StartError::from(error)))?;
     }
     Ok(None)
+}
+
+/// Whoever may do something for all users is told when there is no such user.
+///
+/// # Errors
+/// 404.
+pub(super) async fn check_user(visitor: &Visitor, name: &Username) -> Result<(), PageError> {
+    match users::find(visitor.state.db.read(), name.as_str()).await? {
+        Some(_) => Ok(()),
+        None => Err(ApiError::from(StartError::NoSuchUser(name.to_string())).into()),
+    }
 }
 
 /// What a named server that is made now shall be called. Source: JupyterHub's argument `display_name`.
@@ -197,7 +232,7 @@ async fn start_and_wait(
 /// Where to go once the server is ready.
 pub(super) fn arrival(visitor: &Visitor, at: &ServerRef) -> String {
     let addresses = &visitor.state.addresses;
-    let Some(next) = visitor.next(visitor.argument("next").as_deref()) else {
+    let Some(next) = wanted(visitor) else {
         return addresses.server_url(at);
     };
     // Straight to its host: the hub's own would only send the browser on.
@@ -210,14 +245,24 @@ pub(super) fn arrival(visitor: &Visitor, at: &ServerRef) -> String {
 }
 
 fn pending_url(visitor: &Visitor, at: &ServerRef) -> String {
-    let url = visitor.base().spawn_pending(&at.user, &at.name);
-    match visitor.next(visitor.argument("next").as_deref()) {
+    let page = visitor.base().spawn_pending(&at.user, &at.name);
+    on_the_way(page, wanted(visitor).as_deref())
+}
+
+/// Where the visitor wants to be in the end, as the link says that leads to the page.
+pub(super) fn wanted(visitor: &Visitor) -> Option<String> {
+    visitor.next(visitor.argument("next").as_deref())
+}
+
+/// The address of a page that somebody sees before they get where they want to be.
+pub(super) fn on_the_way(page: String, next: Option<&str>) -> String {
+    match next {
         Some(next) => {
             let query: String = form_urlencoded::Serializer::new(String::new())
-                .append_pair("next", &next)
+                .append_pair("next", next)
                 .finish();
-            format!("{url}?{query}")
+            format!("{page}?{query}")
         }
-        None => url,
+        None => page,
     }
 }

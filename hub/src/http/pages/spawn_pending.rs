@@ -5,7 +5,7 @@ use axum::response::Response;
 
 use super::context::{PageUser, Visitor, found};
 use super::error_page::PageError;
-use super::spawn::arrival;
+use super::spawn::{arrival, check_user, on_the_way, wanted};
 use crate::db::{events, servers};
 use crate::domain::action::StartServer;
 use crate::domain::lifecycle::ServerState;
@@ -21,6 +21,9 @@ pub(super) async fn pending(
 ) -> Result<Response, PageError> {
     user.principal.require::<StartServer>(at.clone())?;
     let server = servers::find(user.state.db.read(), &at).await?;
+    if server.is_none() {
+        check_user(&user, &at.user).await?;
+    }
     let state = server
         .as_ref()
         .map_or(ServerState::Stopped, |server| server.state);
@@ -75,14 +78,18 @@ pub(super) fn not_running(
     let status = failure
         .and_then(|failure| StatusCode::from_u16(failure.status).ok())
         .unwrap_or(StatusCode::OK);
-    visitor.page(status, &not_running_page(visitor, at, failure))
+    let next = wanted(visitor);
+    let page = not_running_page(visitor, at, failure, next.as_deref());
+    visitor.page(status, &page)
 }
 
-/// The same page for any status. What the server wrote is on it for who may read it.
+/// The same page for any status; its button leads to `next` by way of the start. What the server wrote is on it for who may
+/// read it.
 pub(super) fn not_running_page(
     visitor: &Visitor,
     at: &ServerRef,
     failure: Option<&Failure>,
+    next: Option<&str>,
 ) -> NotRunningPage {
     let reads = |who: &Principal| who.may_read_output(at);
     let with_output = visitor.principal.as_ref().is_some_and(reads);
@@ -90,7 +97,7 @@ pub(super) fn not_running_page(
         chrome: visitor.chrome(),
         for_user: at.user.as_str().to_owned(),
         server_name: at.name.as_str().to_owned(),
-        spawn_url: visitor.base().spawn(&at.user, &at.name),
+        spawn_url: on_the_way(visitor.base().spawn(&at.user, &at.name), next),
         failure: failure.map(|failure| pages::Failure {
             message: failure.message.clone(),
             hint: None,

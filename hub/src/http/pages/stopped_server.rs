@@ -6,9 +6,11 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use hub_types::names::{ServerName, Username};
 use serde_json::json;
+use url::form_urlencoded;
 
 use super::context::{PageUser, found};
 use super::error_page::PageError;
+use super::spawn::{check_user, on_the_way};
 use super::spawn_pending::not_running_page;
 use crate::db::servers;
 use crate::domain::action::AccessServer;
@@ -20,6 +22,8 @@ use crate::state::AppState;
 
 /// After so many trips between proxy and hub the route will not come.
 const MOST_REDIRECTS: u32 = 4;
+/// The argument that counts them.
+const REDIRECTS: &str = "redirects";
 
 type Parts = std::collections::HashMap<String, String>;
 
@@ -56,6 +60,9 @@ async fn look(
         .as_ref()
         .map_or(ServerState::Stopped, |server| server.state);
     let reading = matches!(*method, Method::GET | Method::HEAD);
+    if reading && server.is_none() {
+        check_user(user, &at.user).await?;
+    }
     if state == ServerState::Ready && reading {
         return back_to_the_proxy(user, &at).await;
     }
@@ -65,16 +72,18 @@ async fn look(
     let failed = server
         .as_ref()
         .is_some_and(|server| server.last_failure.is_some());
+    let next = meant(user, &at);
     if state != ServerState::Stopped || failed {
-        let here = user.uri.path_and_query().map_or("/", |path| path.as_str());
-        let query: String = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("next", here)
-            .finish();
         let pending = user.base().spawn_pending(&at.user, &at.name);
-        let mut response = found(&format!("{pending}?{query}"));
+        let mut response = found(&on_the_way(pending, Some(&next)));
         *response.status_mut() = StatusCode::SEE_OTHER;
         return Ok(response);
     }
+    stopped(user, &at, &next)
+}
+
+/// The page of a server that was stopped, or never started.
+fn stopped(user: &PageUser, at: &ServerRef, next: &str) -> Result<Response, PageError> {
     let wait = user
         .state
         .config
@@ -84,9 +93,27 @@ async fn look(
         .ceil();
     let page = NotRunningPage {
         implicit_spawn_seconds: (wait > 0.0).then_some(wait as u32),
-        ..not_running_page(user, &at, None)
+        ..not_running_page(user, at, None, Some(next))
     };
     user.page(status(user), &page)
+}
+
+/// Where the request was going before it came here, without the count of trips: each visit by a link that was kept would add
+/// one, until it led nowhere.
+fn meant(user: &PageUser, at: &ServerRef) -> String {
+    let counts =
+        |pair: &str| form_urlencoded::parse(pair.as_bytes()).any(|(key, _)| key == REDIRECTS);
+    let path = user.uri.path().replacen("/hub/user/", "/user/", 1);
+    let query = user.uri.query().unwrap_or_default().split('&');
+    let kept: Vec<&str> = query
+        .filter(|pair| !pair.is_empty() && !counts(pair))
+        .collect();
+    let whole = match kept.is_empty() {
+        true => path,
+        false => format!("{path}?{}", kept.join("&")),
+    };
+    user.next(Some(&whole))
+        .unwrap_or_else(|| user.base().server(&at.user, &at.name))
 }
 
 /// What requests to a server that does not run are answered with.
@@ -143,7 +170,7 @@ fn stopped_json(user: &PageUser, at: &ServerRef) -> Response {
 /// The server is ready, but the request came to the hub: the route is not there yet. Try again, a little later each time.
 async fn back_to_the_proxy(user: &PageUser, at: &ServerRef) -> Result<Response, PageError> {
     let redirects = user
-        .argument("redirects")
+        .argument(REDIRECTS)
         .and_then(|count| count.parse::<u32>().ok())
         .unwrap_or(0);
     if redirects >= MOST_REDIRECTS {
@@ -154,13 +181,9 @@ async fn back_to_the_proxy(user: &PageUser, at: &ServerRef) -> Result<Response, 
         let seconds = 2_u64.saturating_pow(redirects).min(10);
         tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
     }
-    let path = user.uri.path().replacen("/hub/user/", "/user/", 1);
-    let kept = url::form_urlencoded::parse(user.uri.query().unwrap_or_default().as_bytes());
-    let query: String = url::form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(kept.filter(|(key, _)| key != "redirects"))
-        .append_pair("redirects", &(redirects + 1).to_string())
-        .finish();
     let host = user.state.addresses.user_origin(&at.user);
-    let host = host.unwrap_or_default();
-    Ok(found(&format!("{host}{path}?{query}")))
+    let (host, there) = (host.unwrap_or_default(), meant(user, at));
+    let mark = if there.contains('?') { '&' } else { '?' };
+    let count = redirects + 1;
+    Ok(found(&format!("{host}{there}{mark}{REDIRECTS}={count}")))
 }

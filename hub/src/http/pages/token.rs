@@ -10,6 +10,7 @@ use hub_types::secret::Token;
 use super::context::{PageUser, found};
 use super::error_page::PageError;
 use super::form::{Form, RawForm, STALE};
+use super::pager::pager;
 use crate::auth::issue::{IssueError, Limit, TokenRequest, issue};
 use crate::bus::Event;
 use crate::db::{oauth, tokens};
@@ -17,6 +18,7 @@ use crate::domain::action::{ManageTokens, ReadTokens};
 use crate::domain::principal::Granted;
 use crate::domain::token::{ApiToken, TokenId, TokenOwner};
 use crate::domain::user::{User, UserId};
+use crate::render::pages::admin::Pager;
 use crate::render::pages::{ClientRow, ExpiryOption, Notice, TokenForm, TokenPage, TokenRow};
 
 fn owner(user: &PageUser) -> Result<&User, PageError> {
@@ -32,6 +34,62 @@ pub(super) async fn page(user: PageUser) -> Result<Response, PageError> {
     user.page(StatusCode::OK, &page)
 }
 
+/// A list of the page: the argument that says at which row the part begins that is shown, and how many rows that has. A page
+/// with both lists, all that is loaded for it, notes of 40 characters and many scopes weighs less than 100 KB.
+struct List {
+    argument: &'static str,
+    rows: usize,
+}
+
+const TOKENS: List = List {
+    argument: "offset",
+    rows: 25,
+};
+
+const CLIENTS: List = List {
+    argument: "applications",
+    rows: 10,
+};
+
+impl List {
+    fn offset(&self, user: &PageUser) -> usize {
+        let text = user.argument(self.argument);
+        text.and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+
+    /// The part that is asked for, and the way to the others. What stood behind the end was revoked meanwhile: the last part
+    /// is shown instead.
+    fn part<T>(&self, user: &PageUser, all: Vec<T>) -> (Vec<T>, Pager) {
+        let total = all.len();
+        let last = total.saturating_sub(1) / self.rows * self.rows;
+        let offset = self.offset(user).min(last);
+        let part: Vec<T> = all.into_iter().skip(offset).take(self.rows).collect();
+        let links = pager(
+            (offset as u64, self.rows as u64),
+            (part.len(), total as u64),
+            |offset| {
+                let path = user.base().hub_path("token");
+                format!("{path}?{}={offset}", self.argument)
+            },
+        );
+        (part, links)
+    }
+}
+
+/// The query that leads to the same parts of the lists again.
+fn place(user: &PageUser) -> String {
+    let said: Vec<String> = [TOKENS, CLIENTS]
+        .into_iter()
+        .map(|list| (list.offset(user), list.argument))
+        .filter(|(offset, _)| *offset > 0)
+        .map(|(offset, argument)| format!("{argument}={offset}"))
+        .collect();
+    match said.is_empty() {
+        true => String::new(),
+        false => format!("?{}", said.join("&")),
+    }
+}
+
 async fn filled(user: &PageUser) -> Result<TokenPage, PageError> {
     let owner = owner(user)?;
     user.principal
@@ -45,6 +103,8 @@ async fn filled(user: &PageUser) -> Result<TokenPage, PageError> {
             None => own.push(row),
         }
     }
+    let (own, own_pager) = TOKENS.part(user, own);
+    let (clients, clients_pager) = CLIENTS.part(user, clients.into_iter().collect());
     let mut oauth_clients = Vec::new();
     for (id, tokens) in clients {
         let client = oauth::find_client(db, &id).await?;
@@ -59,20 +119,40 @@ async fn filled(user: &PageUser) -> Result<TokenPage, PageError> {
         chrome: user.chrome(),
         expiry_options: ExpiryOption::choices(limit),
         api_tokens: own.iter().map(token_row).collect(),
+        pager: own_pager,
         oauth_clients,
+        clients_pager,
+        place: place(user),
         ..TokenPage::default()
     })
 }
 
-fn texts(scopes: &[Scope]) -> Vec<String> {
-    scopes.iter().map(ToString::to_string).collect()
+/// The most that the scopes of a row weigh, in bytes, and what each of them weighs besides its text.
+const SCOPES: usize = 700;
+const TAG: usize = "<li></li>".len();
+
+/// The first scopes of a token, at least one, and how many there are besides: it may have a thousand.
+fn shown(scopes: &[Scope]) -> (Vec<String>, usize) {
+    let mut left = SCOPES;
+    let mut fits = |text: &String| {
+        let room = left.checked_sub(text.len() + TAG);
+        let first = left == SCOPES;
+        left = room.unwrap_or(0);
+        first || room.is_some()
+    };
+    let texts = scopes.iter().map(ToString::to_string);
+    let texts: Vec<String> = texts.take_while(&mut fits).collect();
+    let more = scopes.len() - texts.len();
+    (texts, more)
 }
 
 fn token_row(token: &ApiToken) -> TokenRow {
+    let (scopes, more_scopes) = shown(&token.scopes);
     TokenRow {
         id: token.id.to_string(),
         note: token.note.clone(),
-        scopes: texts(&token.scopes),
+        scopes,
+        more_scopes,
         last_activity: token.last_activity,
         created: token.created,
         expires_at: token.expires,
@@ -81,16 +161,16 @@ fn token_row(token: &ApiToken) -> TokenRow {
 
 /// One row for each application, however many tokens it has: what is revoked is the application.
 fn client_row(description: String, tokens: &[ApiToken]) -> ClientRow {
+    let scopes = tokens.first().map(|token| shown(&token.scopes));
+    let (scopes, more_scopes) = scopes.unwrap_or_default();
     ClientRow {
         description,
         token_id: tokens
             .first()
             .map(|token| token.id.to_string())
             .unwrap_or_default(),
-        scopes: tokens
-            .first()
-            .map(|token| texts(&token.scopes))
-            .unwrap_or_default(),
+        scopes,
+        more_scopes,
         last_activity: tokens.iter().filter_map(|token| token.last_activity).max(),
         created: tokens.iter().map(|token| token.created).min(),
     }
@@ -221,5 +301,6 @@ pub(super) async fn revoke(user: PageUser, form: RawForm) -> Result<Response, Pa
     }
     tx.commit_and_tell(&user.state.bus, [Event::Identities])
         .await?;
-    Ok(found(&user.base().hub_path("token")))
+    let path = user.base().hub_path("token");
+    Ok(found(&format!("{path}{}", place(&user))))
 }

@@ -66,8 +66,8 @@ pub struct NewServerForm {
 ///
 /// Start is a link to the spawn page; stop and restart post `_xsrf` and `server` (the name, empty for the default server)
 /// to `{hub}home/stop-server` and `{hub}home/restart-server`; a new server is made by `_xsrf`, `display_name`, `name` (made
-/// from the other if empty) and perhaps `start` to `{hub}home/new-server`. While a server starts or stops the page asks for
-/// itself every two seconds.
+/// from the other if empty) and perhaps `start` to `{hub}home/new-server`. While a server starts or stops a script asks
+/// for the page every two seconds; without scripts "Look again" does.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct HomePage {
     /// What all pages share; its services are listed as tiles.

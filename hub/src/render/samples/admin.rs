@@ -54,7 +54,7 @@ fn row(text: &str, server: &str, state: Option<ServerState>) -> UserRow {
     }
 }
 
-fn pager() -> Pager {
+pub(super) fn pager() -> Pager {
     let link = |offset| Some(format!("/hub/admin?offset={offset}"));
     Pager {
         from: 51,

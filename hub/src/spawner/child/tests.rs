@@ -50,3 +50,45 @@ fn a_child_runs_until_its_end_is_reported() {
     children.exits().insert(key(&record), lost);
     assert_eq!(children.poll(&state), unknown);
 }
+
+#[test]
+fn what_a_server_has_written_follows_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let children = Children::new(ChildDeps {
+        config: Arc::default(),
+        env: Arc::new(std::collections::BTreeMap::<String, String>::new()),
+        launcher: PathBuf::new(),
+        logs: folder.path().to_owned(),
+    });
+    let at = |name: &str| {
+        let name = hub_types::names::ServerName::stored(name);
+        ServerRef::new(hub_types::names::Username::stored("mal"), name)
+    };
+    let names = || {
+        let files = std::fs::read_dir(folder.path()).unwrap();
+        let mut names: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    children.rename_outputs(&at("old"), &at("new")).unwrap();
+    for file in ["user-mal+old.log", "user-mal+old.log.1", "user-mal.log"] {
+        std::fs::write(folder.path().join(file), file).unwrap();
+    }
+    children.rename_outputs(&at("old"), &at("new")).unwrap();
+    let moved = ["user-mal+new.log", "user-mal+new.log.1", "user-mal.log"];
+    assert_eq!(names(), moved);
+    let text = std::fs::read_to_string(folder.path().join("user-mal+new.log.1"));
+    assert_eq!(text.unwrap(), "user-mal+old.log.1");
+    children.rename_outputs(&at(""), &at("third")).unwrap();
+    let named = [
+        "user-mal+new.log",
+        "user-mal+new.log.1",
+        "user-mal+third.log",
+    ];
+    assert_eq!(names(), named);
+    // When only one of the two can be moved, neither is.
+    std::fs::create_dir(folder.path().join("user-mal+dir.log")).unwrap();
+    let refused = children.rename_outputs(&at("new"), &at("dir"));
+    assert!(matches!(refused, Err(SpawnError::Failed(_))), "{refused:?}");
+    assert_eq!(names()[1..], named);
+}

@@ -27,6 +27,8 @@ pub(super) struct Committing {
     refuses: bool,
     token: Token,
     placed: Mutex<Vec<Placed>>,
+    /// What was wrong with its progress first.
+    wrong: Mutex<Option<String>>,
 }
 
 /// A server of the suite.
@@ -50,7 +52,13 @@ impl Commit for Committing {
 
 #[async_trait]
 impl Progress for Committing {
-    async fn tell(&self, _percent: u8, _message: &str) {}
+    async fn tell(&self, _percent: u8, message: &str) {
+        self.hear(message, "");
+    }
+
+    async fn tell_html(&self, _percent: u8, message: &str, html: &str) {
+        self.hear(message, html);
+    }
 }
 
 impl Committing {
@@ -59,6 +67,7 @@ impl Committing {
             refuses,
             token: Token::generate(),
             placed: Mutex::default(),
+            wrong: Mutex::default(),
         }
     }
 
@@ -98,6 +107,23 @@ impl Committing {
             progress: self,
         };
         spawner.start(context).await
+    }
+
+    fn hear(&self, message: &str, html: &str) {
+        let runs = html.to_ascii_lowercase().contains("<script");
+        let why = match (message.trim(), runs) {
+            (_, true) => format!("its progress has a script: {html}"),
+            ("", _) => format!("its progress has no words for who shows no markup: {html}"),
+            _ => return,
+        };
+        let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+        wrong.get_or_insert(why);
+    }
+
+    /// Whether all that was told of the start can be read as text, and harms nobody as markup.
+    pub(super) fn told(&self) -> Result<(), String> {
+        let wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+        wrong.clone().map_or(Ok(()), Err)
     }
 
     /// What was committed: once.
@@ -146,5 +172,31 @@ impl Started {
             sleep(PAUSE).await;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn progress_has_words_and_no_scripts() {
+        let told = async |message: &str, html: &str| {
+            let committing = Committing::willing();
+            committing.tell_html(5, message, html).await;
+            committing.tell(50, "Almost there").await;
+            committing.told()
+        };
+        assert_eq!(
+            told("Pulling a & b", "Pulling <b>a &amp; b</b>").await,
+            Ok(())
+        );
+        for (message, html) in [(" ", "<b>x</b>"), ("x", "<SCRIPT>x()</SCRIPT>")] {
+            let wrong = told(message, html).await;
+            assert!(wrong.is_err_and(|why| why.contains(html)), "{html}");
+        }
+        let silent = Committing::willing();
+        silent.tell(5, "").await;
+        assert!(silent.told().is_err());
     }
 }

@@ -37,6 +37,17 @@ pub(super) fn under_way(percent: u8, message: &str) -> ProgressEvent {
     }
 }
 
+/// Longest markup of a spawner, in bytes.
+const LONGEST_HTML: usize = 8_000;
+
+/// The same with markup, which cannot be cut: what is too long is left out.
+pub(super) fn under_way_html(percent: u8, message: &str, html: &str) -> ProgressEvent {
+    ProgressEvent {
+        html_message: (html.len() <= LONGEST_HTML).then(|| html.to_owned()),
+        ..under_way(percent, message)
+    }
+}
+
 /// It answers at `url`, a path or a URL on its user's host.
 pub(super) fn ready(url: &str) -> ProgressEvent {
     let safe = escape_html(url);
@@ -103,6 +114,13 @@ mod tests {
         ] {
             assert_eq!(serde_json::to_string(&event).unwrap(), expected);
         }
+        let told = under_way_html(7, "a & b", "<b>a &amp; b</b>");
+        assert_eq!(
+            serde_json::to_string(&told).unwrap(),
+            r#"{"progress":7,"message":"a & b","html_message":"<b>a &amp; b</b>"}"#
+        );
+        let long = "x".repeat(LONGEST_HTML + 1);
+        assert_eq!(under_way_html(7, "a & b", &long), under_way(7, "a & b"));
         assert!(
             ready("/a\"><b/")
                 .html_message

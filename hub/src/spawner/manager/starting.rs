@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use hub_types::progress::ProgressEvent;
 use hub_types::secret::Token;
 use tokio::time::Instant;
 
@@ -275,12 +276,19 @@ impl Starting {
         }
     }
 
-    async fn tell_event(&self, event: &hub_types::progress::ProgressEvent) -> Result<(), DbError> {
+    async fn tell_event(&self, event: &ProgressEvent) -> Result<(), DbError> {
         let manager = &self.manager;
         let tx = manager.db.write().await?;
         db::events::append(&tx, self.server.id, self.start, event, manager.clock.now()).await?;
         let told = [Event::Server(self.server.id)];
         tx.commit_and_tell(&manager.bus, told).await
+    }
+
+    /// The same for what the start can do without.
+    async fn say(&self, event: &ProgressEvent) {
+        if let Err(error) = self.tell_event(event).await {
+            tracing::debug!(server = %self.server.at, %error, "an event of a start is lost");
+        }
     }
 
     fn row(&self) -> RowState {
@@ -295,10 +303,12 @@ impl Starting {
 #[async_trait]
 impl Progress for Starting {
     async fn tell(&self, percent: u8, message: &str) {
-        let told = self.tell_event(&report::under_way(percent, message)).await;
-        if let Err(error) = told {
-            tracing::debug!(server = %self.server.at, %error, "an event of a start is lost");
-        }
+        self.say(&report::under_way(percent, message)).await;
+    }
+
+    async fn tell_html(&self, percent: u8, message: &str, html: &str) {
+        self.say(&report::under_way_html(percent, message, html))
+            .await;
     }
 }
 

@@ -26,15 +26,15 @@ async fn a_page_names_no_more_groups_than_somebody_reads() {
     let admin = hub.log_in("admin").await;
     let bob = "/hub/admin/user?name=bob";
     let page = get(&hub, &admin, bob).await.expect(200).body;
-    assert_eq!(page.matches("<option value=\"class-").count(), 200);
-    assert_eq!(page.matches("value=\"leave\"").count(), 200);
+    assert_eq!(page.matches("<option value=\"class-").count(), 100);
+    assert_eq!(page.matches("form=\"leave\" name=\"group\"").count(), 100);
     // The group lab of the configuration is one more.
-    assert!(page.contains("And 51 more."), "{page}");
+    assert!(page.contains("And 151 more."), "{page}");
     let list = get(&hub, &admin, "/hub/admin?name_filter=bob").await;
     let list = list.expect(200).body;
-    assert_eq!(list.matches("<option value=\"class-").count(), 200);
-    assert_eq!(list.matches("<li>class-").count(), 20);
-    assert!(list.contains("<li>and 231 more</li>"), "{list}");
+    assert_eq!(list.matches("<option value=\"class-").count(), 50);
+    assert_eq!(list.matches("<li>class-").count(), 5);
+    assert!(list.contains("<li>and 246 more</li>"), "{list}");
     post(&hub, &admin, bob, &[("do", "join"), ("group", "class-499")])
         .await
         .expect(302);

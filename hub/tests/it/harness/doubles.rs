@@ -44,6 +44,8 @@ pub(crate) struct SpawnerDouble {
     told: Mutex<Option<(Value, PerServer)>>,
     /// Servers that were deleted for good, or are just being.
     pub(crate) deleted: Mutex<Vec<String>>,
+    /// Servers that got another name: the old one and the new one.
+    pub(crate) renamed: Mutex<Vec<(String, String)>>,
     /// Servers that neither stop nor are done away with before they are let go.
     held: watch::Sender<BTreeSet<String>>,
     /// The token of the last start's server.
@@ -128,6 +130,8 @@ impl Spawner for SpawnerDouble {
         }
         if let Some(text) = context.user_options.get("tell").and_then(Value::as_str) {
             context.progress.tell(255, text).await;
+            let html = format!("<em>{text}</em>");
+            context.progress.tell_html(60, text, &html).await;
         }
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let target = format!("http://{}", listener.local_addr().unwrap());
@@ -188,6 +192,23 @@ impl Spawner for SpawnerDouble {
 
     async fn output_tail(&self, _state: &Value, _lines: usize) -> Vec<String> {
         self.output.lock().unwrap().clone()
+    }
+
+    async fn rename(
+        &self,
+        old: &ServerRef,
+        new: &ServerRef,
+        _owner: UserId,
+    ) -> Result<(), SpawnError> {
+        if let Some(status) = new.name.as_str().strip_prefix("no-") {
+            return Err(SpawnError::Refused {
+                status: status.parse().unwrap(),
+                message: format!("The volume of {old} cannot be renamed"),
+            });
+        }
+        let names = (old.to_string(), new.to_string());
+        self.renamed.lock().unwrap().push(names);
+        Ok(())
     }
 
     async fn delete_forever(&self, server: &ServerRef, _owner: UserId) -> Result<(), SpawnError> {

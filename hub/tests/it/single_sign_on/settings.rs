@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use super::kept::{home, keep, state};
 use super::stand_in::{StandIn, World};
 use super::vendors::{In, Out, Outcome, Row, nothing, run};
-use super::{allow_all, hub, log_in};
+use super::{HOST, allow_all, come_back, hub, kept, log_in};
 use crate::harness::{Hub, Reply};
 use crate::home_pages::row;
+use crate::watch::Log;
 
 const SENSELESS: Outcome = Out(502, "does not understand");
 
@@ -216,6 +217,7 @@ async fn a_login_is_looked_at_before_a_server_stops_where_that_is_wanted() {
         let case = format!("{wanted} {strict}");
         at.change(|world| {
             let member = "/api/v3/orgs/ship/members/mal".to_owned();
+            world.scope = "read:org".to_owned();
             world.members.insert(member, Value::Null)
         });
         let hub = hub(Provider::GitHub, &at, |config| {
@@ -241,4 +243,83 @@ async fn a_login_is_looked_at_before_a_server_stops_where_that_is_wanted() {
         let reply = hub.call(&token, "DELETE", path).send().await;
         assert_eq!(reply.status.as_u16(), by_token, "{case}: {reply:?}");
     }
+}
+
+/// GitHub shows some logins public members alone.
+#[tokio::test]
+async fn the_log_says_once_why_a_member_may_be_kept_out() {
+    for (scope, organizations, said) in [
+        ("", vec!["ship", "lab"], 1),
+        ("user:email", vec!["ship:crew"], 1),
+        ("user:email,read:org", vec!["ship"], 0),
+        ("admin:org", vec!["ship"], 0),
+        ("", Vec::new(), 0),
+    ] {
+        let log = Log::default();
+        let _collecting = log.collect_as_written();
+        let at = StandIn::start(json!({"login": "mal", "id": 7})).await;
+        at.change(|world| world.scope = scope.to_owned());
+        let hub = hub(Provider::GitHub, &at, |config| {
+            let organizations = organizations.iter().map(|&name| name.to_owned());
+            config.github.allowed_organizations = organizations.collect();
+        })
+        .await;
+        for _ in 0..2 {
+            log_in(&hub, &at).await.expect(403);
+        }
+        let log = log.text();
+        let hints = log.matches("without the scope read:org").count();
+        assert_eq!(hints, said, "{scope:?} {organizations:?}: {log}");
+    }
+}
+
+/// Whoever comes from a service or a server goes past the login page, if that is wanted, and back; whoever comes by themselves
+/// sees it.
+#[tokio::test]
+async fn the_way_to_a_service_may_lead_past_the_login_page() {
+    let asked = "/hub/api/oauth2/authorize?client_id=service-whoami&response_type=code";
+    let next: String = url::form_urlencoded::byte_serialize(asked.as_bytes()).collect();
+    for (wanted, first) in [(false, "/hub/login"), (true, "/hub/oauth_login")] {
+        let at = StandIn::start(json!({"login": "mal", "id": 7})).await;
+        let hub = hub(Provider::GitHub, &at, |config| {
+            allow_all(config);
+            config.authenticator.auto_login_oauth2_authorize = wanted;
+        })
+        .await;
+        let get = async |path: &str| {
+            let call = hub.request("GET", path).header("host", HOST);
+            call.send().await
+        };
+        let sent = get(asked).await.expect(302);
+        assert_eq!(sent.header("location"), format!("{first}?next={next}"));
+        let home = get("/hub/home").await.expect(302);
+        assert_eq!(home.header("location"), "/hub/login?next=%2Fhub%2Fhome");
+        let page = get(home.header("location")).await.expect(200);
+        assert!(page.body.contains("Sign in with GitHub"), "{}", page.body);
+        let left = get(&format!("/hub/oauth_login?next={next}")).await;
+        let back = at.visit(left.header("location")).await;
+        let come = come_back(&hub, &back, kept(&left).as_deref()).await;
+        assert_eq!(come.expect(302).header("location"), asked, "{wanted}");
+    }
+}
+
+/// Each answer leads on to the next, to the page that was wanted.
+#[tokio::test]
+async fn nobody_presses_a_button_where_logins_are_automatic() {
+    let at = StandIn::start(json!({"login": "mal", "id": 7})).await;
+    let hub = hub(Provider::GitHub, &at, |config| {
+        allow_all(config);
+        config.authenticator.auto_login = true;
+    })
+    .await;
+    let follow = async |to: &str| {
+        let call = hub.request("GET", to).header("host", HOST);
+        call.send().await.expect(302)
+    };
+    let sent = follow("/hub/home?x=y").await;
+    let login = follow(sent.header("location")).await;
+    let left = follow(login.header("location")).await;
+    let back = at.visit(left.header("location")).await;
+    let come = come_back(&hub, &back, kept(&left).as_deref()).await;
+    assert_eq!(come.expect(302).header("location"), "/hub/home?x=y");
 }

@@ -356,11 +356,25 @@ impl World {
                 first
             }
             "/api/v3/user/teams" => json_of(200, &json!([{"slug": "pilots"}])),
+            _ if self.hides(path) => {
+                // Nobody is to follow it: the token would be known there.
+                let to = format!("http://elsewhere.invalid{path}");
+                (StatusCode::FOUND, [(header::LOCATION, to)]).into_response()
+            }
             _ => match self.members.get(path) {
                 Some(Value::Null) => StatusCode::NO_CONTENT.into_response(),
                 Some(said) => json_of(200, said),
                 None => json_of(404, &json!({"message": "Not Found"})),
             },
         }
+    }
+
+    /// Whether it sends on to the public members of an organization, as GitHub does with whoever shows no token with the
+    /// scope for others, and with whoever is none of them.
+    fn hides(&self, path: &str) -> bool {
+        let parts: Vec<&str> = path.split('/').collect();
+        let of_organization = matches!(parts[..], ["", "api", "v3", "orgs", _, "members", _]);
+        let sees = self.scope.split(' ').any(|scope| scope == "read:org");
+        of_organization && !(sees && self.members.contains_key(path))
     }
 }

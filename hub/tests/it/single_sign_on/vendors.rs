@@ -210,29 +210,49 @@ async fn github() {
     fn of_lab(config: &mut Config) {
         config.github.allowed_organizations = ["lab".to_owned(), "ship:crew".to_owned()].into();
     }
+    fn member(world: &mut World, scope: &str, paths: &[&str]) {
+        world.scope = scope.to_owned();
+        let paths = paths.iter().map(|path| format!("/api/v3/orgs/{path}/Mal"));
+        world.members.extend(paths.map(|path| (path, Value::Null)));
+    }
     let rows: &[Row] = &[
         (
-            "by organization",
+            "a private member of an organization",
             of_lab,
-            |world| {
-                world
-                    .members
-                    .insert("/api/v3/orgs/lab/members/Mal".to_owned(), Value::Null);
-            },
+            |world| member(world, "read:org", &["lab/members"]),
             In("mal", false),
+        ),
+        (
+            "a private member, for a login that may not see them",
+            of_lab,
+            |world| member(world, "", &["lab/members"]),
+            NOT_ALLOWED,
+        ),
+        (
+            "a public member, for a login that may not see others",
+            of_lab,
+            |world| member(world, "", &["lab/members", "lab/public_members"]),
+            In("mal", false),
+        ),
+        (
+            "a public member of the organization, but not of its team",
+            of_lab,
+            |world| member(world, "read:org", &["ship/members", "ship/public_members"]),
+            NOT_ALLOWED,
         ),
         (
             "by team",
             of_lab,
-            |world| {
-                world.members.insert(
-                    "/api/v3/orgs/ship/teams/crew/members/Mal".to_owned(),
-                    Value::Null,
-                );
-            },
+            |world| member(world, "read:org", &["ship/teams/crew/members"]),
             In("mal", false),
         ),
         ("in no organization or team", of_lab, nothing, NOT_ALLOWED),
+        (
+            "in none, for a login that would see it",
+            of_lab,
+            |world| member(world, "read:org", &[]),
+            NOT_ALLOWED,
+        ),
         (
             "an address that is shown to nobody, as the name",
             |config| {

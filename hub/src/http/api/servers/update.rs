@@ -19,6 +19,7 @@ use crate::domain::server::{Server, ServerRef};
 use crate::domain::user::User;
 use crate::http::error::ApiError;
 use crate::http::extract::{Auth, JsonBody, ServerPath};
+use crate::spawner::SpawnError;
 use crate::state::AppState;
 
 const FIELDS: &[&str] = &["name", "display_name", "user_options"];
@@ -134,9 +135,22 @@ async fn first_default(tx: &Tx, user: &User, at: &ServerRef) -> Result<Server, A
 }
 
 /// Changes a stopped server.
+///
+/// Goes on to its end when the client goes away: the spawner must not know the server by a name that its row has not.
 pub(in crate::http) async fn apply(
     state: &AppState,
     granted: Granted<StartServer>,
+    user: &User,
+    change: Change,
+) -> Result<Server, ApiError> {
+    let (state, user) = (state.clone(), user.clone());
+    let changed = tokio::spawn(async move { to_the_end(&state, &granted, &user, change).await });
+    changed.await.map_err(ApiError::internal)?
+}
+
+async fn to_the_end(
+    state: &AppState,
+    granted: &Granted<StartServer>,
     user: &User,
     change: Change,
 ) -> Result<Server, ApiError> {
@@ -160,33 +174,52 @@ pub(in crate::http) async fn apply(
     };
     // Scopes carry the names of servers.
     let told = change.name.is_some().then_some(Event::Identities);
+    let mut renamed = None;
     if let Some(name) = change.name {
-        rename(state, &tx, &server, &name).await?;
+        let new = ServerRef::new(server.at.user.clone(), name);
+        rename(state, &tx, &server, &new).await?;
+        renamed = Some(new);
         if server.spawner_state.is_none() {
             server.forget();
-            step.spawner_state = Some(server.spawner_state);
+            step.spawner_state = Some(server.spawner_state.clone());
         }
     }
-    let changed = servers::step(&tx, server.id, server.epoch, &step).await?;
+    let written = write(state, tx, &server, &step, told).await;
+    if let (Err(_), Some(new)) = (&written, &renamed) {
+        let manager = &state.manager;
+        manager.rename_back(&server.at, new, server.user_id).await;
+    }
+    written
+}
+
+async fn write(
+    state: &AppState,
+    tx: Tx,
+    server: &Server,
+    step: &ServerChange,
+    told: Option<Event>,
+) -> Result<Server, ApiError> {
+    let changed = servers::step(&tx, server.id, server.epoch, step).await?;
     let server = servers::get(&*tx, server.id).await?;
-    tx.commit_and_tell(&state.bus, told).await?;
     match (changed, server) {
-        (Some(_), Some(server)) => Ok(server),
-        _ => Err(ApiError::new(
-            StatusCode::CONFLICT,
+        (Some(_), Some(server)) => {
+            tx.commit_and_tell(&state.bus, told).await?;
+            Ok(server)
+        }
+        _ => Err(ApiError::conflict(
             "The server was changed in the meantime; try again.",
         )),
     }
 }
 
-/// Gives a server another name, if it may have one and nobody else of the same user has it.
+/// Gives a server another name, if it may have one, no other of the same user has it, and the spawner can go along.
 async fn rename(
     state: &AppState,
     tx: &Tx,
     server: &Server,
-    name: &ServerName,
+    new: &ServerRef,
 ) -> Result<(), ApiError> {
-    let at = &server.at;
+    let (at, name) = (&server.at, &new.name);
     let taken = || {
         let name = quoted(name.as_str());
         ApiError::conflict(format!("User {} already has server {name}", at.user))
@@ -200,11 +233,28 @@ async fn rename(
         let rule = state.config.jupyterhub.named_servers();
         rule.check_one_more(at.user.as_str(), &existing)?;
     }
-    servers::rename(tx, server.id, name).await.map_err(|error| {
-        if error.is_conflict() {
-            taken()
-        } else {
-            error.into()
+    servers::rename(tx, server.id, name)
+        .await
+        .map_err(|error| {
+            if error.is_conflict() {
+                taken()
+            } else {
+                error.into()
+            }
+        })?;
+    let renamed = state.manager.rename(at, new, server.user_id).await;
+    renamed.map_err(|error| refused(at, error))
+}
+
+/// What the spawner says against a new name. Source: JupyterHub passes on what its `rename` raises.
+fn refused(at: &ServerRef, error: SpawnError) -> ApiError {
+    tracing::info!(server = %at, "server {at} keeps its name: {error}");
+    match error {
+        SpawnError::Refused { status, message } => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+            ApiError::new(status, message)
         }
-    })
+        SpawnError::Failed(message) => ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, message),
+        error @ SpawnError::Commit(_) => ApiError::internal(error),
+    }
 }

@@ -96,10 +96,17 @@ pub(super) async fn by_now(state: &AppState, caller: &Principal) -> Result<Princ
         return Ok(caller.clone());
     };
     let id = TokenOwner::User(user.id);
-    let who = state.identities.of_owner(id).await?.ok_or_else(|| {
-        let text = "Whoever ordered this is no user any more.";
+    let gone = |what: &str| {
+        let text = format!("Whoever ordered this is {what}.");
         ApiError::new(StatusCode::FORBIDDEN, text)
-    })?;
+    };
+    let who = state.identities.of_owner(id).await?;
+    let who = who.ok_or_else(|| gone("no user any more"))?;
+    // That leaves them the rights of every user; nobody is taken for blocked of whom that cannot be said now.
+    let name = Username::stored(who.owner.name());
+    if state.login.is_blocked(&name).await.unwrap_or(false) {
+        return Err(gone("blocked"));
+    }
     let credential = caller.credential.clone();
     Ok(Principal::new(who.owner, credential, who.held, who.groups))
 }

@@ -4,6 +4,7 @@ use axum::http::Uri;
 use chrono::{DateTime, TimeDelta, Utc};
 use hub_types::scope::{FilterKind, Reach, ScopeName};
 
+use super::super::pager::pager;
 use super::query;
 use crate::db::{Seen, UserFilter, UserOrder, UserState, UsersOnly};
 use crate::domain::principal::Principal;
@@ -11,7 +12,10 @@ use crate::http::extract::argument;
 use crate::render::pages::admin::{Choice, Pager, SortLink, UserFilters};
 
 /// Pages that can be chosen, in users.
-const SIZES: [u64; 4] = [25, 50, 100, 200];
+const SIZES: [u64; 2] = [25, MOST_ROWS];
+
+/// The most rows to a page: with all that is loaded for it, it weighs less than 100 KB when names have 40 characters.
+pub(super) const MOST_ROWS: u64 = 50;
 
 const STATES: [(&str, &str, UserState); 3] = [
     ("active", "with a server", UserState::Active),
@@ -44,7 +48,7 @@ const SORTS: [(&str, UserOrder); 3] = [
     ("last_activity", UserOrder::LastActivity),
 ];
 
-/// How many users a page of the API has.
+/// How many users a page has.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sizes {
     pub(super) default: u64,
@@ -297,19 +301,9 @@ impl Listing {
 
     /// The other pages of a list of `total`, of which `shown` are on this one.
     pub(super) fn pager(&self, path: &str, shown: usize, total: u64) -> Pager {
-        let shown = shown as u64;
-        let end = self.offset.saturating_add(self.limit);
-        let last = total.saturating_sub(1) / self.limit * self.limit;
-        let before = (self.offset > 0).then(|| self.offset.saturating_sub(self.limit).min(last));
-        Pager {
-            from: if shown == 0 { 0 } else { self.offset + 1 },
-            to: if shown == 0 { 0 } else { self.offset + shown },
-            total,
-            first: before.map(|_| self.at(path, 0)),
-            previous: before.map(|offset| self.at(path, offset)),
-            next: (end < total).then(|| self.at(path, end)),
-            last: (end < total).then(|| self.at(path, last)),
-        }
+        pager((self.offset, self.limit), (shown, total), |offset| {
+            self.at(path, offset)
+        })
     }
 
     /// The fields of the form.

@@ -8,11 +8,13 @@ use hub_types::scope::{ScopeName, Target};
 use super::super::context::found;
 use super::super::error_page::PageError;
 use super::super::form::{Form, RawForm, STALE};
+use super::super::pager::pager;
 use super::errand::words;
+use super::filter::MOST_ROWS;
 use super::{Admin, done, tabs};
 use crate::http::api::acts;
 use crate::render::pages::Notice;
-use crate::render::pages::admin::{GroupRow, GroupsPage, Pager};
+use crate::render::pages::admin::{GroupRow, GroupsPage};
 
 /// `GET`.
 pub(in crate::http::pages) async fn list(admin: Admin) -> Result<Response, PageError> {
@@ -27,7 +29,8 @@ async fn page(
     typed_name: &str,
 ) -> Result<Response, PageError> {
     let config = &admin.state.config;
-    let limit = config.jupyterhub.api_page_default_limit.max(1);
+    let limit = config.jupyterhub.api_page_default_limit;
+    let limit = limit.clamp(1, MOST_ROWS);
     let offset = admin.argument("offset").unwrap_or_default();
     let offset: u64 = offset
         .parse()
@@ -39,7 +42,9 @@ async fn page(
     let page = GroupsPage {
         chrome: admin.chrome(),
         tabs: tabs(admin),
-        pager: pager(admin, (offset, limit), models.len() as u64, total),
+        pager: pager((offset, limit), (models.len(), total), |offset| {
+            admin.url("/groups", &[("offset", &offset.to_string())])
+        }),
         rows: models.into_iter().map(|model| row(admin, model)).collect(),
         may_create: !managed
             && admin
@@ -62,20 +67,6 @@ fn row(admin: &Admin, model: GroupModel) -> GroupRow {
             .unwrap_or_default(),
         roles: model.roles.unwrap_or_default(),
         name: model.name,
-    }
-}
-
-fn pager(admin: &Admin, (offset, limit): (u64, u64), shown: u64, total: u64) -> Pager {
-    let at = |offset: u64| admin.url("/groups", &[("offset", &offset.to_string())]);
-    let end = offset.saturating_add(limit);
-    Pager {
-        from: if shown == 0 { 0 } else { offset + 1 },
-        to: if shown == 0 { 0 } else { offset + shown },
-        total,
-        first: (offset > 0).then(|| at(0)),
-        previous: (offset > 0).then(|| at(offset.saturating_sub(limit))),
-        next: (end < total).then(|| at(end)),
-        last: (end < total).then(|| at((total - 1) / limit * limit)),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::render::pages::ServerState;
 use crate::render::pages::admin::{ServerActs, UserRow};
 
 /// How many groups of a user a row names.
-const GROUPS: usize = 20;
+const GROUPS: usize = 5;
 
 /// How forms name a server.
 pub(super) fn key(at: &ServerRef) -> String {

@@ -76,7 +76,7 @@ pub(super) async fn page(
 fn about(admin: &Admin, model: UserModel) -> UserPage {
     let may = may(admin, &model);
     let own: HashSet<&str> = model.groups.iter().flatten().map(String::as_str).collect();
-    let others = admin.group_names(|name| {
+    let others = admin.group_names(MANY, |name| {
         let editable = admin.principal.may(&ScopeName::Groups, Target::Group(name));
         may.groups && editable && !own.contains(name)
     });

@@ -6,7 +6,7 @@ use hub_types::scope::{ScopeName, Target};
 
 use super::super::context::found;
 use super::super::error_page::PageError;
-use super::filter::{Listing, Sees, Sizes};
+use super::filter::{Listing, MOST_ROWS, Sees, Sizes};
 use super::rows::rows;
 use super::{Admin, done, errand, tabs};
 use crate::db::{servers, users};
@@ -16,6 +16,9 @@ use crate::render::pages::{Notice, ServerState};
 
 /// After how many seconds a list is looked at again on which a server starts or stops.
 pub(super) const LOOK_AGAIN: u32 = 3;
+
+/// How many groups are offered where one can be typed.
+const OFFERED: usize = 50;
 
 /// `GET`.
 pub(in crate::http::pages) async fn list(admin: Admin) -> Result<Response, PageError> {
@@ -29,11 +32,10 @@ pub(in crate::http::pages) async fn list(admin: Admin) -> Result<Response, PageE
 
 fn sizes(admin: &Admin) -> Sizes {
     let config = &admin.state.config.jupyterhub;
+    let max = config.api_page_max_limit.clamp(1, MOST_ROWS);
     Sizes {
-        default: config
-            .api_page_default_limit
-            .clamp(1, config.api_page_max_limit.max(1)),
-        max: config.api_page_max_limit,
+        default: config.api_page_default_limit.clamp(1, max),
+        max,
     }
 }
 
@@ -74,7 +76,7 @@ pub(super) async fn page(
         filters: listing.fields(sizes(admin), sees),
         sorts: listing.sorts(&path, sees),
         action: listing.url(&path),
-        groups: admin.group_names(|_| true),
+        groups: admin.group_names(OFFERED, |_| true),
         under_way,
         may: may(admin),
         pager: listing.pager(&path, found.users.len(), found.total),

@@ -8,7 +8,7 @@ use crate::config::Profile;
 use crate::domain::server::ServerRef;
 use crate::http::pages::context::Visitor;
 use crate::http::pages::error_page::PageError;
-use crate::http::pages::form::RawForm;
+use crate::http::pages::form::{RawForm, STALE};
 use crate::render::pages::{ProfileCard, ProfileField, SpawnPage};
 use crate::spawner::options::form::{self, Fields};
 use crate::spawner::options::{InvalidOptions, Options, profiles, query};
@@ -117,7 +117,10 @@ impl Choice {
     pub(super) fn page(&self, visitor: &Visitor, at: &ServerRef, error: Option<&str>) -> SpawnPage {
         let spawner = &visitor.state.config.spawner;
         let path = visitor.uri.path_and_query();
-        let confirms = self.linked && self.says_something() && error.is_none();
+        // What the page does not show it must not start with: where nothing else can be chosen, or nothing was wrong with
+        // the choice, it asks about the link again.
+        let same = error.is_none_or(|error| error == STALE) || !has_form(visitor);
+        let confirms = self.linked && self.says_something() && same;
         SpawnPage {
             chrome: visitor.chrome(),
             for_user: at.user.as_str().to_owned(),
