@@ -124,6 +124,8 @@ fn home_with_named(text: &str, most: u64) -> HomePage {
             named(text, "lab", ServerState::Ready),
             named(text, "old", ServerState::Stopping),
         ],
+        named_server_count: 4,
+        pager: admin::pager(),
         named_server_limit_per_user: most,
         new_server: NewServerForm {
             display_name: format!("thesis {text}"),

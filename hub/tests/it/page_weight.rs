@@ -11,6 +11,7 @@ use hub::domain::token::TokenOwner;
 use hub_types::clock::Clock as _;
 use hub_types::names::Username;
 use hub_types::secret::Token;
+use serde_json::json;
 
 use crate::harness::{Browser, Hub, Reply};
 
@@ -229,4 +230,50 @@ async fn the_page_of_somebody_with_all_tokens_that_one_may_have_is_light() {
     assert_eq!(done.header("location"), "/hub/token?offset=25");
     let page = get(&hub, &alice, done.header("location")).await.body;
     assert!(page.contains("26–50 of 1999"), "{page}");
+}
+
+#[tokio::test]
+async fn the_pages_of_somebody_with_many_named_servers_are_light() {
+    let hub = Hub::with(|config| config.jupyterhub.allow_named_servers = true).await;
+    let root = hub.token("admin", &["inherit"]).await;
+    for number in 0..40 {
+        let path = format!("/hub/api/users/alice/servers/server-{number:023}");
+        let said = json!({ "display_name": long(number) });
+        hub.call(&root, "POST", &path).json(&said).send().await;
+    }
+    hub.state.manager.idle().await;
+    let alice = hub.log_in("alice").await;
+    for (query, first, last) in [
+        ("", 1, 15),
+        ("?servers=30", 31, 40),
+        ("?servers=99", 31, 40),
+    ] {
+        let page = get(&hub, &alice, &format!("/hub/home{query}")).await;
+        let shown = format!("{first}–{last} of 40");
+        assert!(page.body.contains(&shown), "{query}: {}", page.body);
+        let count = page.body.matches("id=\"restart-server-").count();
+        assert_eq!(count, last + 1 - first, "{query}: {}", page.body);
+        let bytes = weight(&hub, &page).await;
+        assert!(bytes < HEAVIEST, "{query}: {bytes} bytes in all");
+    }
+    let admin = hub.log_in("admin").await;
+    let page = get(&hub, &admin, "/hub/admin/user?name=alice&servers=10").await;
+    assert!(page.body.contains("11–15 of 41"), "{}", page.body);
+    let action = "action=\"/hub/admin/user?name=alice&amp;servers=10\"";
+    assert!(page.body.contains(action), "{}", page.body);
+    let bytes = weight(&hub, &page).await;
+    assert!(bytes < HEAVIEST, "{bytes} bytes in all");
+    // What is done to one of them leads back to it, and a new one is shown.
+    let page = get(&hub, &alice, "/hub/home?servers=30").await.body;
+    let action = "/hub/home/stop-server?servers=30";
+    assert!(page.contains(&format!("action=\"{action}\"")), "{page}");
+    let name = format!("server-{:023}", 33);
+    let fields = [("_xsrf", alice.xsrf.as_str()), ("server", name.as_str())];
+    let call = hub.request("POST", action).browser(&alice).form(&fields);
+    let done = call.send().await.expect(302);
+    assert_eq!(done.header("location"), "/hub/home?servers=30");
+    let fields = [("_xsrf", alice.xsrf.as_str()), ("display_name", "Thesis")];
+    let call = hub.request("POST", "/hub/home/new-server").browser(&alice);
+    let done = call.form(&fields).send().await.expect(302);
+    assert_eq!(done.header("location"), "/hub/home?servers=30");
 }

@@ -8,6 +8,7 @@ use super::context::{PageUser, found};
 use super::error_page::PageError;
 use super::form::{Form, RawForm, STALE};
 use super::manage::lifecycle;
+use super::pager::List;
 use super::server_card::card;
 use crate::db::{DbError, NewServer, servers, users};
 use crate::domain::action::StartServer;
@@ -26,6 +27,12 @@ pub(super) const BAD_TITLE: &str =
 
 /// What is said of a name that cannot stand in an address.
 const BAD_NAME: &str = "The name in addresses has at most 30 small letters, digits and single dashes, a letter first and no dash last.";
+
+/// The named servers. A page of them with all that is loaded for it, and names of 40 characters, weighs less than 100 KB.
+const SERVERS: List = List {
+    argument: "servers",
+    rows: 15,
+};
 
 /// `GET /hub/home`.
 pub(super) async fn home(user: PageUser) -> Result<Response, PageError> {
@@ -51,15 +58,23 @@ async fn page(
     let at = ServerRef::new(owner.name.clone(), ServerName::default_server());
     let is_default = |server: &&Server| server.at.name.is_default();
     let named = user.state.config.jupyterhub.named_servers();
+    let named_servers: Vec<_> = all
+        .iter()
+        .filter(|server| named.allowed && !is_default(server))
+        .collect();
+    let named_server_count = named_servers.len();
+    let (part, pager) = SERVERS.part(user, named_servers, &user.base().hub_path("home"));
     let page = HomePage {
         chrome: user.chrome(),
         default_server: card(user, &at, all.iter().find(is_default)),
         allow_named_servers: named.allowed,
-        named_servers: all
-            .iter()
-            .filter(|server| named.allowed && !is_default(server))
+        named_servers: part
+            .into_iter()
             .map(|server| card(user, &server.at, Some(server)))
             .collect(),
+        named_server_count,
+        pager,
+        place: SERVERS.here(user, ""),
         named_server_limit_per_user: named.most,
         admins_can_enter: admins_can_enter(user, owner).await?,
         new_server,
@@ -101,7 +116,8 @@ pub(super) async fn stop_server(user: PageUser, form: RawForm) -> Result<Respons
         return stale(&user, NewServerForm::default()).await;
     }
     lifecycle::stop(&user, target(&user, &form)).await?;
-    Ok(found(&user.base().hub_path("home")))
+    let home = user.base().hub_path("home");
+    Ok(found(&SERVERS.here(&user, &home)))
 }
 
 /// `POST /hub/home/restart-server`: stops a server and starts it as it was.
@@ -134,7 +150,7 @@ pub(super) async fn new_server(user: PageUser, form: RawForm) -> Result<Response
         Ok(at) if form.field("start").is_some() => {
             Ok(found(&user.base().spawn(&at.user, &at.name)))
         }
-        Ok(_) => Ok(found(&user.base().hub_path("home"))),
+        Ok(at) => Ok(found(&whereabouts(&user, &at).await?)),
         Err(error) => match (error.status(), error.message()) {
             (status, Some(text)) if status.is_client_error() => {
                 page(&user, status, Some(Notice::error(text)), fields).await
@@ -142,6 +158,15 @@ pub(super) async fn new_server(user: PageUser, form: RawForm) -> Result<Response
             _ => Err(error.into()),
         },
     }
+}
+
+/// The part of the home page that has a named server of the visitor.
+async fn whereabouts(user: &PageUser, at: &ServerRef) -> Result<String, PageError> {
+    let owner = visitor(user)?;
+    let all = servers::of_users(user.state.db.read(), &[owner.id]).await?;
+    let mut named = all.iter().filter(|server| !server.at.name.is_default());
+    let row = named.position(|server| server.at == *at).unwrap_or(0);
+    Ok(SERVERS.link(&user.base().hub_path("home"), row))
 }
 
 async fn make(user: &PageUser, asked: &NewServerForm) -> Result<ServerRef, ApiError> {

@@ -10,7 +10,7 @@ use hub_types::secret::Token;
 use super::context::{PageUser, found};
 use super::error_page::PageError;
 use super::form::{Form, RawForm, STALE};
-use super::pager::pager;
+use super::pager::List;
 use crate::auth::issue::{IssueError, Limit, TokenRequest, issue};
 use crate::bus::Event;
 use crate::db::{oauth, tokens};
@@ -18,7 +18,6 @@ use crate::domain::action::{ManageTokens, ReadTokens};
 use crate::domain::principal::Granted;
 use crate::domain::token::{ApiToken, TokenId, TokenOwner};
 use crate::domain::user::{User, UserId};
-use crate::render::pages::admin::Pager;
 use crate::render::pages::{ClientRow, ExpiryOption, Notice, TokenForm, TokenPage, TokenRow};
 
 fn owner(user: &PageUser) -> Result<&User, PageError> {
@@ -34,13 +33,7 @@ pub(super) async fn page(user: PageUser) -> Result<Response, PageError> {
     user.page(StatusCode::OK, &page)
 }
 
-/// A list of the page: the argument that says at which row the part begins that is shown, and how many rows that has. A page
-/// with both lists, all that is loaded for it, notes of 40 characters and many scopes weighs less than 100 KB.
-struct List {
-    argument: &'static str,
-    rows: usize,
-}
-
+/// A page with both lists, all that is loaded for it, notes of 40 characters and many scopes weighs less than 100 KB.
 const TOKENS: List = List {
     argument: "offset",
     rows: 25,
@@ -51,43 +44,9 @@ const CLIENTS: List = List {
     rows: 10,
 };
 
-impl List {
-    fn offset(&self, user: &PageUser) -> usize {
-        let text = user.argument(self.argument);
-        text.and_then(|text| text.parse().ok()).unwrap_or(0)
-    }
-
-    /// The part that is asked for, and the way to the others. What stood behind the end was revoked meanwhile: the last part
-    /// is shown instead.
-    fn part<T>(&self, user: &PageUser, all: Vec<T>) -> (Vec<T>, Pager) {
-        let total = all.len();
-        let last = total.saturating_sub(1) / self.rows * self.rows;
-        let offset = self.offset(user).min(last);
-        let part: Vec<T> = all.into_iter().skip(offset).take(self.rows).collect();
-        let links = pager(
-            (offset as u64, self.rows as u64),
-            (part.len(), total as u64),
-            |offset| {
-                let path = user.base().hub_path("token");
-                format!("{path}?{}={offset}", self.argument)
-            },
-        );
-        (part, links)
-    }
-}
-
-/// The query that leads to the same parts of the lists again.
-fn place(user: &PageUser) -> String {
-    let said: Vec<String> = [TOKENS, CLIENTS]
-        .into_iter()
-        .map(|list| (list.offset(user), list.argument))
-        .filter(|(offset, _)| *offset > 0)
-        .map(|(offset, argument)| format!("{argument}={offset}"))
-        .collect();
-    match said.is_empty() {
-        true => String::new(),
-        false => format!("?{}", said.join("&")),
-    }
+/// A URL of the page with the same parts of both lists.
+fn same_parts(user: &PageUser, page: &str) -> String {
+    CLIENTS.here(user, &TOKENS.here(user, page))
 }
 
 async fn filled(user: &PageUser) -> Result<TokenPage, PageError> {
@@ -103,8 +62,9 @@ async fn filled(user: &PageUser) -> Result<TokenPage, PageError> {
             None => own.push(row),
         }
     }
-    let (own, own_pager) = TOKENS.part(user, own);
-    let (clients, clients_pager) = CLIENTS.part(user, clients.into_iter().collect());
+    let page = user.base().hub_path("token");
+    let (own, own_pager) = TOKENS.part(user, own, &page);
+    let (clients, clients_pager) = CLIENTS.part(user, clients.into_iter().collect(), &page);
     let mut oauth_clients = Vec::new();
     for (id, tokens) in clients {
         let client = oauth::find_client(db, &id).await?;
@@ -122,7 +82,7 @@ async fn filled(user: &PageUser) -> Result<TokenPage, PageError> {
         pager: own_pager,
         oauth_clients,
         clients_pager,
-        place: place(user),
+        place: same_parts(user, ""),
         ..TokenPage::default()
     })
 }
@@ -302,5 +262,5 @@ pub(super) async fn revoke(user: PageUser, form: RawForm) -> Result<Response, Pa
     tx.commit_and_tell(&user.state.bus, [Event::Identities])
         .await?;
     let path = user.base().hub_path("token");
-    Ok(found(&format!("{path}{}", place(&user))))
+    Ok(found(&same_parts(&user, &path)))
 }

@@ -5,6 +5,7 @@ use hub_types::server::StopNotice;
 use hub_types::time::iso_opt;
 use serde::Serialize;
 
+use super::admin::Pager;
 use super::{Chrome, Notice, Page};
 
 /// State of a server as pages show it.
@@ -77,8 +78,14 @@ pub struct HomePage {
     pub default_server: ServerCard,
     /// Whether there can be others.
     pub allow_named_servers: bool,
-    /// They, by name.
+    /// They, by name: the part of them that is shown.
     pub named_servers: Vec<ServerCard>,
+    /// How many there are in all.
+    pub named_server_count: usize,
+    /// The way to the other parts.
+    pub pager: Pager,
+    /// The query of the part that is shown, `?` and all; empty for the first. Forms lead back to it.
+    pub place: String,
     /// How many of them there may be; 0 for any number.
     pub named_server_limit_per_user: u64,
     /// Whether there are administrators who can open the visitor's servers: people are told so.

@@ -160,6 +160,7 @@ fn user(text: &str) -> UserPage {
         groups: Some(vec![format!("lab{text}")]),
         more_groups: 3,
         other_groups: vec![text.to_owned()],
+        pager: pager(),
         servers: Some(vec![
             server(text, ServerState::Ready),
             server(text, ServerState::Stopped),

@@ -1,6 +1,6 @@
 //! `GET /hub/admin/user?name=…`: one user, with their servers, the options and the last output of each.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -11,6 +11,7 @@ use hub_types::user::UserModel;
 use serde_json::Value;
 
 use super::super::error_page::PageError;
+use super::super::pager::List;
 use super::rows::{acts as server_acts, key, state_of, way_in};
 use super::users::LOOK_AGAIN;
 use super::{Admin, MANY, done, tabs};
@@ -26,6 +27,12 @@ use crate::render::pages::{Notice, ServerState};
 
 /// How many lines of a server's output are shown.
 const LOG_LINES: usize = 50;
+
+/// Their servers, each with what it has written last.
+pub(super) const SERVERS: List = List {
+    argument: "servers",
+    rows: 5,
+};
 
 /// `GET`.
 pub(in crate::http::pages) async fn show(admin: Admin) -> Result<Response, PageError> {
@@ -55,8 +62,10 @@ pub(super) async fn page(
         .into_iter()
         .next()
         .ok_or_else(ApiError::out_of_reach)?;
+    let all: Vec<_> = model.servers.iter().flat_map(BTreeMap::values).collect();
+    let (part, pager) = SERVERS.part(admin, all, &admin.url("/user", &[("name", &name)]));
     let mut details = Vec::new();
-    for server in model.servers.iter().flat_map(|servers| servers.values()) {
+    for server in part {
         details.push(server_details(admin, &name, server, &known).await);
     }
     let waits = details
@@ -65,6 +74,7 @@ pub(super) async fn page(
     let page = UserPage {
         typed_name: typed_name.unwrap_or(&name).to_owned(),
         servers: model.servers.is_some().then_some(details),
+        pager,
         refresh: waits.then_some(LOOK_AGAIN),
         notice,
         ..about(admin, model)
@@ -88,7 +98,7 @@ fn about(admin: &Admin, model: UserModel) -> UserPage {
     UserPage {
         chrome: admin.chrome(),
         tabs: tabs(admin),
-        action: admin.url("/user", &[("name", &model.name)]),
+        action: SERVERS.here(admin, &admin.url("/user", &[("name", &model.name)])),
         admin: model.admin,
         created: model.created.flatten(),
         last_activity: model.last_activity.flatten(),

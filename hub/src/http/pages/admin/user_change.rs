@@ -11,7 +11,7 @@ use super::Admin;
 use super::errand::{one, words};
 use super::jobs::Job;
 use super::order::{Order, Whom};
-use super::user::{named, page};
+use super::user::{SERVERS, named, page};
 use crate::http::api::acts;
 use crate::http::error::ApiError;
 use crate::render::pages::Notice;
@@ -28,9 +28,10 @@ pub(in crate::http::pages) async fn change(
     }
     let name = named(&admin);
     match apply(&admin, &name, &form).await {
-        Ok((name, word)) => Ok(found(
-            &admin.url("/user", &[("name", &name), ("done", word)]),
-        )),
+        Ok((name, word)) => {
+            let page = admin.url("/user", &[("name", &name), ("done", word)]);
+            Ok(found(&SERVERS.here(&admin, &page)))
+        }
         Err(error) => {
             let admin = admin.afterwards().await?;
             let notice = Some(Notice::error(words(&error)));

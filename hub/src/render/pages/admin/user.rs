@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use hub_types::time::iso_opt;
 use serde::Serialize;
 
-use super::{AdminTabs, ServerActs};
+use super::{AdminTabs, Pager, ServerActs};
 use crate::render::pages::{Notice, ServerState};
 use crate::render::{Chrome, Page};
 
@@ -95,8 +95,10 @@ pub struct UserPage {
     pub more_groups: usize,
     /// Groups that they can be added to, the first ones.
     pub other_groups: Vec<String>,
-    /// Their servers; none when the visitor may not see them.
+    /// Their servers, the part of them that is shown; none when the visitor may not see them.
     pub servers: Option<Vec<ServerDetails>>,
+    /// The way to the other parts.
+    pub pager: Pager,
     /// What the login provider says of them, as JSON; empty when nothing.
     pub info: String,
     /// What can be done with them.
