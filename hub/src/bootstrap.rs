@@ -23,6 +23,10 @@ use crate::domain::user::UserId;
 /// How many of the users with old names a warning names.
 const NAMED: usize = 5;
 
+/// All administrators were in `blocked_users`.
+const NO_ADMINISTRATOR: &str = "no user is an administrator any more, as those who were are in blocked_users; name others in \
+                                Authenticator.admin_users";
+
 /// What is wrong with the configuration's users, groups or roles.
 #[derive(Debug, thiserror::Error)]
 pub enum BootstrapError {
@@ -89,7 +93,9 @@ pub async fn sync(
     step.groups().await?;
     roles::sync(&step).await?;
     // Whatever else the configuration gives them.
-    step.blocked().await?;
+    for remark in step.blocked().await? {
+        tracing::warn!("{remark}");
+    }
     let secrets = tokens::sync(&step).await?;
     // Other hubs know users whose rights, tokens or sessions have just ended.
     tx.commit_and_tell(identities.bus(), [Event::Identities])
@@ -141,15 +147,24 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Who is blocked keeps nothing to act with: that counts at once, not at the next login.
-    async fn blocked(&self) -> Result<(), DbError> {
+    /// Who is blocked keeps nothing to act with: that counts at once, not at the next login. Returns what whoever looks after
+    /// the hub should know of it.
+    async fn blocked(&self) -> Result<Vec<String>, DbError> {
+        let mut remarks = Vec::new();
+        let mut administrators = false;
         for name in self.names.blocked() {
             if let Some(user) = users::find(&**self.tx, name).await? {
                 let held = lock_out(self.tx, &user).await?;
-                warn_of_lost(name, &held);
+                administrators |= held.admin;
+                remarks.extend(remark_on_lost(name, &held));
             }
         }
-        Ok(())
+        if administrators && users::admins(&**self.tx).await?.is_empty() {
+            remarks.push(NO_ADMINISTRATOR.to_owned());
+        }
+        let aliases = self.names.blocked_aliases();
+        remarks.extend(aliases.map(|(alias, user)| remark_on_alias(alias, user)));
+        Ok(remarks)
     }
 
     /// Stricter rules for names lock nobody out, but whoever looks after the hub should know whose names break them.
@@ -210,15 +225,22 @@ impl Step<'_> {
     }
 }
 
-/// Says what somebody who is blocked has lost: it does not come back by itself.
-fn warn_of_lost(name: &str, held: &Held) {
+/// What somebody who is blocked has lost, if it was anything: it does not come back by itself.
+fn remark_on_lost(name: &str, held: &Held) -> Option<String> {
     let admin = held.admin.then(|| "being an administrator".to_owned());
     let roles = held.roles.iter().map(|role| format!("role {role}"));
     let groups = held.groups.iter().map(|group| format!("group {group}"));
     let lost: Vec<String> = admin.into_iter().chain(roles).chain(groups).collect();
-    if !lost.is_empty() {
-        tracing::warn!("{name} is in blocked_users and loses: {}", lost.join(", "));
-    }
+    let lost = (!lost.is_empty()).then(|| lost.join(", "))?;
+    Some(format!("{name} is in blocked_users and loses: {lost}"))
+}
+
+/// A name that is blocked, and the user who is not.
+fn remark_on_alias(alias: &str, user: &str) -> String {
+    format!(
+        "{alias} is in blocked_users, and {user} by username_map: nobody logs in as {alias} any more, but {user} keeps rights, \
+         tokens, sessions and servers; to take those away, name {user} in blocked_users"
+    )
 }
 
 fn check_group(place: &str, name: &str) -> Result<(), BootstrapError> {

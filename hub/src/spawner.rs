@@ -169,12 +169,14 @@ pub trait Spawner: Send + Sync + std::fmt::Debug {
     async fn trim_outputs(&self) {}
 
     /// Moves what is kept under the name of a server (a volume, a file) to the name that it gets; its owner stays. The server
-    /// has stopped, and is neither started nor changed meanwhile; nor is anything else in the database, so it has
-    /// [a few seconds](manager::RENAMING), and is dropped half-way then. Called the other way round when the new name could
-    /// not be written down.
+    /// has stopped, and this hub does nothing else with either name meanwhile; another one may. Has
+    /// [a few seconds](manager::RENAMING), and is dropped half-way then. Called the other way round, with as much time, when it
+    /// was dropped, or when the new name could not be written down: then it moves back what it finds moved, and lets what it
+    /// has begun in tasks of its own end first.
     ///
     /// # Errors
-    /// [`SpawnError`]: the server keeps its name, nothing was moved, and whoever asked is told why.
+    /// [`SpawnError`]: the server keeps its name, and nothing was moved. Whoever asked is told why by
+    /// [`Refused`](SpawnError::Refused); anything else is for the log.
     async fn rename(
         &self,
         _old: &ServerRef,

@@ -95,6 +95,7 @@ pub async fn heartbeat(context: &Context) -> Result<(), TaskError> {
 /// When the database refuses or is gone.
 pub async fn poll_servers(context: &Context) -> Result<(), TaskError> {
     context.state.manager.poll_servers().await?;
+    blocked::stop_servers(context.state.clone()).await;
     Ok(())
 }
 

@@ -126,9 +126,15 @@ pub fn policy(config: &Config) -> LoginPolicy {
         username_map.get(&name).cloned().unwrap_or(name)
     };
     let all = |names: &BTreeSet<String>| -> BTreeSet<String> { names.iter().map(mapped).collect() };
-    // JupyterHub blocks the user of that name, and not the one whom the map makes of it: here both are meant.
-    let mut blocked = all(&auth.blocked_users);
-    blocked.extend(auth.blocked_users.iter().map(|name| normalise(name)));
+    // As in JupyterHub the user of that name is blocked, and not the one whom the map makes of it: others may come in as that
+    // one, too. Here nobody logs in by that name either.
+    let mut blocked = BTreeSet::new();
+    for written in &auth.blocked_users {
+        let (name, user) = (normalise(written), mapped(written));
+        // The map may only spell it in capitals.
+        blocked.extend((normalise(&user) == name).then_some(user));
+        blocked.extend([name, written.clone()]);
+    }
     LoginPolicy {
         allow_all: config.allow_all(),
         allow_existing: config.allow_existing_users(),
@@ -229,9 +235,9 @@ impl Login {
         let mut charged = vec![self.charge(&mapped, form, known)?];
         let checked = async {
             let names = self.names(&rules.policy, &form.username).await?;
-            if names.account != mapped {
+            if names.called.account != mapped {
                 // One account, however it is spelled.
-                charged.push(self.charge(&names.account, form, known)?);
+                charged.push(self.charge(&names.called.account, form, known)?);
             }
             let policy = rules.policy_for(&*self.authenticator).await?;
             self.check_password((&rules, policy), &names, form, new)

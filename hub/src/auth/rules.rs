@@ -1,7 +1,9 @@
 //! Who may log in under which name: the part of the configuration that changes while the hub runs.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use hub_types::names::normalise;
 use tokio::sync::{OnceCell, OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 
 use super::login::policy;
@@ -86,7 +88,7 @@ impl Rules {
     /// # Errors
     /// When the authenticator cannot say right now how it spells a name: nobody is let in past a rule that was not
     /// understood.
-    pub(super) async fn policy_for(
+    pub(crate) async fn policy_for(
         &self,
         authenticator: &dyn Authenticator,
     ) -> Result<&LoginPolicy, AuthUnavailable> {
@@ -94,31 +96,74 @@ impl Rules {
             return Ok(&self.policy);
         }
         let respell = async || {
-            let mut policy = self.policy.clone();
-            for names in [&mut policy.allowed, &mut policy.blocked, &mut policy.admins] {
-                for name in names.clone() {
-                    names.insert(account(&self.policy, authenticator, name).await?);
+            let (mut policy, auth) = (self.policy.clone(), &self.config.authenticator);
+            for (names, written) in [
+                (&mut policy.allowed, &auth.allowed_users),
+                (&mut policy.admins, &auth.admin_users),
+            ] {
+                for name in written {
+                    names.insert(called(&self.policy, authenticator, name).await?.account);
                 }
             }
+            policy.blocked = every_spelling(policy.blocked, authenticator).await?;
             Ok::<_, AuthUnavailable>(policy)
         };
         self.respelled.get_or_try_init(respell).await
     }
 }
 
-/// The name of the hub's user whose name, by the rules of the hub alone, is `name`.
+/// What somebody is called, by the name that they type or that stands in the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Called {
+    /// That name, [`normalise`]d.
+    pub(crate) typed: String,
+    /// The same as the authenticator spells it.
+    pub(crate) own: String,
+    /// The name of the hub's user: mapped, once, and as the authenticator spells it.
+    pub(crate) account: String,
+}
+
+impl Called {
+    /// Whether these rules block the user, or whoever logs in by this name.
+    pub(crate) fn is_blocked(&self, policy: &LoginPolicy) -> bool {
+        let mut names = [&self.typed, &self.own, &self.account].into_iter();
+        names.any(|name| policy.blocked.contains(name))
+    }
+}
+
+/// What somebody is called who types `name`, or whom the configuration calls so. Not for what the map has made of a name.
 ///
 /// # Errors
 /// When the authenticator cannot say right now how it spells a name.
-pub(crate) async fn account(
+pub(crate) async fn called(
     policy: &LoginPolicy,
     authenticator: &dyn Authenticator,
-    name: String,
-) -> Result<String, AuthUnavailable> {
-    let own = authenticator.normalise(name.clone()).await?;
-    let renamed = policy.renamed(&name, own.clone());
-    match renamed == own {
-        true => Ok(own),
-        false => authenticator.normalise(renamed).await,
+    name: &str,
+) -> Result<Called, AuthUnavailable> {
+    let typed = normalise(name);
+    let own = authenticator.normalise(typed.clone()).await?;
+    let renamed = policy.renamed(&typed, &own);
+    let account = match renamed == own {
+        true => renamed,
+        false => authenticator.normalise(renamed).await?,
+    };
+    Ok(Called {
+        typed,
+        own,
+        account,
+    })
+}
+
+/// These names, and what the authenticator makes of them.
+///
+/// # Errors
+/// As [`called`].
+pub(crate) async fn every_spelling(
+    mut names: BTreeSet<String>,
+    authenticator: &dyn Authenticator,
+) -> Result<BTreeSet<String>, AuthUnavailable> {
+    for name in names.clone() {
+        names.insert(authenticator.normalise(name).await?);
     }
+    Ok(names)
 }

@@ -3,10 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hub_types::names::normalise;
+
 use super::BootstrapError;
 use crate::auth::Authenticator;
 use crate::auth::login::policy;
-use crate::auth::rules::account;
+use crate::auth::rules::{Called, called, every_spelling};
 use crate::config::Config;
 use crate::domain::login::LoginPolicy;
 
@@ -14,47 +16,54 @@ use crate::domain::login::LoginPolicy;
 #[derive(Debug)]
 pub(super) struct Spelling {
     policy: LoginPolicy,
-    /// Those that the authenticator spells otherwise.
-    own: BTreeMap<String, String>,
+    /// Everybody whom the configuration names, by that name.
+    known: BTreeMap<String, Called>,
 }
 
 impl Spelling {
-    /// Asks the authenticator about every name of the configuration, if it spells any otherwise.
+    /// Asks the authenticator about every name of the configuration.
     pub(super) async fn of(
         config: &Config,
         authenticator: &dyn Authenticator,
     ) -> Result<Self, BootstrapError> {
-        let (policy, mut own) = (policy(config), BTreeMap::new());
-        if authenticator.respells() {
-            let mut names: BTreeSet<String> =
-                named(config).map(|name| policy.normalise(name)).collect();
-            names.extend(policy.blocked.iter().cloned());
-            for name in names {
-                let spelled = account(&policy, authenticator, name.clone()).await?;
-                own.insert(name, spelled);
-            }
+        let (mut policy, mut known) = (policy(config), BTreeMap::new());
+        for name in named(config).map(normalise).collect::<BTreeSet<_>>() {
+            let called = called(&policy, authenticator, &name).await?;
+            known.insert(name, called);
         }
-        Ok(Self { policy, own })
+        policy.blocked = every_spelling(policy.blocked, authenticator).await?;
+        Ok(Self { policy, known })
     }
 
     /// The name of the hub's user.
     pub(super) fn normalise(&self, name: &str) -> String {
-        let name = self.policy.normalise(name);
-        self.own.get(&name).cloned().unwrap_or(name)
+        match self.known.get(&normalise(name)) {
+            Some(called) => called.account.clone(),
+            None => self.policy.normalise(name),
+        }
     }
 
-    /// The names that are blocked, in every spelling in which the hub may know somebody.
-    pub(super) fn blocked(&self) -> BTreeSet<&str> {
-        let blocked = self.policy.blocked.iter();
-        let spelled = blocked.flat_map(|name| [Some(name), self.own.get(name)]);
-        spelled.flatten().map(String::as_str).collect()
+    /// The names of users that are blocked, in every spelling in which the hub may know somebody.
+    pub(super) fn blocked(&self) -> &BTreeSet<String> {
+        &self.policy.blocked
     }
 
-    /// Whether a user of this name, however spelled, is blocked.
+    /// Whether a user of this name, however spelled, or whoever logs in by it, is blocked.
     pub(super) fn blocks(&self, name: &str) -> bool {
-        let name = self.normalise(name);
-        let mut blocked = self.policy.blocked.iter();
-        blocked.any(|other| *other == name || self.own.get(other) == Some(&name))
+        match self.known.get(&normalise(name)) {
+            Some(called) => called.is_blocked(&self.policy),
+            None => self.policy.blocked.contains(&self.policy.normalise(name)),
+        }
+    }
+
+    /// Names by which nobody logs in any more, of users who are not blocked: the name, and the user's.
+    pub(super) fn blocked_aliases(&self) -> impl Iterator<Item = (&str, &str)> {
+        let blocked = &self.policy.blocked;
+        let aliases = self.known.values().filter(move |called| {
+            let by_name = blocked.contains(&called.typed) || blocked.contains(&called.own);
+            by_name && !blocked.contains(&called.account)
+        });
+        aliases.map(|called| (called.typed.as_str(), called.account.as_str()))
     }
 }
 

@@ -13,7 +13,7 @@ pub struct LoginPolicy {
     pub allow_existing: bool,
     /// These names.
     pub allowed: BTreeSet<String>,
-    /// Never these names, whatever else says so.
+    /// Never these names, whatever else says so: of users, and those by which people log in.
     pub blocked: BTreeSet<String>,
     /// These names, as administrators.
     pub admins: BTreeSet<String>,
@@ -84,18 +84,14 @@ impl LoginPolicy {
         self.username_map.get(&name).cloned().unwrap_or(name)
     }
 
-    /// What somebody is called whom an authenticator calls `own`, and who is `name` by [`normalise`](Self::normalise): the map
-    /// knows people by the authenticator's names, too. It is not applied twice.
+    /// What somebody is called who is `typed` ([`normalise`]d) and whom an authenticator calls `own`: the map knows people by
+    /// the authenticator's names, too. It is applied once: what it makes of a name it does not look up again, however the
+    /// authenticator spells that.
     #[must_use]
-    pub fn renamed(&self, name: &str, own: String) -> String {
-        match own == name {
-            true => own,
-            false => self
-                .username_map
-                .get(&normalise(&own))
-                .cloned()
-                .unwrap_or(own),
-        }
+    pub fn renamed(&self, typed: &str, own: &str) -> String {
+        let name = self.username_map.get(typed);
+        let name = name.or_else(|| self.username_map.get(&normalise(own)));
+        name.cloned().unwrap_or_else(|| own.to_owned())
     }
 
     /// Judges a user whom the authenticator has accepted. `name` is normalised. For one whom the hub knows only new names'
@@ -148,19 +144,23 @@ mod tests {
     #[test]
     fn names_are_normalised_and_mapped() {
         let policy = LoginPolicy {
-            username_map: [("mal".into(), "malcolm".into())].into(),
+            username_map: [("mal", "malcolm"), ("zoe", "ship\\mal")]
+                .map(|(typed, name)| (typed.into(), name.into()))
+                .into(),
             ..LoginPolicy::default()
         };
         for (typed, expected) in [(" Alice ", "alice"), ("MAL", "malcolm"), ("İ", "i\u{307}")] {
             assert_eq!(policy.normalise(typed), expected);
         }
-        for (name, own, expected) in [
+        for (typed, own, expected) in [
             ("ship\\mal", "mal", "malcolm"),
             ("ship\\mal", "MAL", "malcolm"),
-            ("ship\\zoe", "Zoe", "Zoe"),
-            ("mal", "mal", "mal"),
+            ("ship\\wash", "Wash", "Wash"),
+            ("mal", "mal", "malcolm"),
+            ("zoe", "zoe", "ship\\mal"),
+            ("zoe", "mal", "ship\\mal"),
         ] {
-            assert_eq!(policy.renamed(name, own.to_owned()), expected, "{name}");
+            assert_eq!(policy.renamed(typed, own), expected, "{typed}");
         }
     }
 

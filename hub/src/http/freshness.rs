@@ -7,7 +7,10 @@
 use axum::http::StatusCode;
 use hub_types::names::Username;
 
+use crate::auth::login::LoginError;
+use crate::auth::rules::Settled;
 use crate::db::{DbError, users};
+use crate::domain::authority::Authority;
 use crate::domain::principal::{Credential, Principal};
 use crate::http::error::ApiError;
 use crate::state::AppState;
@@ -45,16 +48,22 @@ pub enum Deed {
     Stop,
 }
 
-/// Checks the login of the owner of a server before something is done with it, if the configuration wants that.
+/// Checks the login of the owner of a server before something is done with it, if the configuration wants that. Nothing
+/// starts for who is blocked, whoever asks.
 ///
 /// # Errors
-/// 403 when the owner has to log in first, or the database is away.
+/// 403 when the owner is blocked or has to log in first, or the database is away.
 pub async fn before(
     state: &AppState,
     caller: &Principal,
     owner: &Username,
     deed: Deed,
 ) -> Result<(), ApiError> {
+    // Nobody is taken for blocked of whom that cannot be said now.
+    if deed == Deed::Spawn && state.login.is_blocked(owner).await.unwrap_or(false) {
+        let text = format!("{owner} is blocked: nothing is started for them.");
+        return Err(ApiError::new(StatusCode::FORBIDDEN, text));
+    }
     let rules = state.login.rules().now();
     let settings = &rules.config.authenticator;
     let wanted = match deed {
@@ -77,4 +86,27 @@ pub async fn before(
         return Err(ApiError::new(StatusCode::FORBIDDEN, text));
     }
     Ok(())
+}
+
+/// Keeps the rules as they are while a token is made for somebody: one that was asked for while they were being blocked must
+/// not outlive that. `None` for services. Not for who holds a [`Settled`] already.
+///
+/// # Errors
+/// 403 when they are blocked, 503 when that cannot be said now.
+pub async fn settled(state: &AppState, holder: &Authority) -> Result<Option<Settled>, ApiError> {
+    let Some(user) = holder.user() else {
+        return Ok(None);
+    };
+    match state.login.settle(&user.name).await {
+        Ok(settled) => Ok(Some(settled)),
+        Err(LoginError::Refused(_) | LoginError::Throttled(_)) => {
+            let text = format!("{} is blocked: no token is made for them.", user.name);
+            Err(ApiError::new(StatusCode::FORBIDDEN, text))
+        }
+        Err(LoginError::Unavailable(error)) => {
+            tracing::error!("no token for {}: {error}", user.name);
+            Err(ApiError::not_ready("Nobody can say who that is now."))
+        }
+        Err(LoginError::Db(error)) => Err(error.into()),
+    }
 }

@@ -49,7 +49,7 @@ use crate::spawner::Spawner;
 
 pub use hubs::HubProcess;
 pub use progress::{Listener, MAX_LISTENERS};
-pub use renaming::RENAMING;
+pub use renaming::{RENAMING, Renaming};
 pub(crate) use report::OUTPUT;
 pub use request::{StartError, StartOutcome, StartRequest, StopError, StopOutcome, StopRequest};
 pub use starting::again::Again;
@@ -95,6 +95,7 @@ pub struct Manager(Arc<Inner>);
 struct Inner {
     deps: ManagerDeps,
     work: work::Work,
+    names: renaming::Names,
     http: OnceLock<reqwest::Client>,
     /// Whether a route may be left that nobody wants.
     route_left: AtomicBool,
@@ -121,6 +122,7 @@ impl Manager {
         Self(Arc::new(Inner {
             deps,
             work: work::Work::default(),
+            names: renaming::Names::default(),
             http: OnceLock::new(),
             route_left: AtomicBool::new(false),
             leaving: CancellationToken::new(),

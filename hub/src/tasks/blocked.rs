@@ -5,18 +5,20 @@ use std::time::Duration;
 use crate::auth::login::LoginError;
 use crate::db::servers;
 use crate::domain::action::StopServer;
+use crate::domain::lifecycle::ServerState;
 use crate::domain::principal::Granted;
 use crate::domain::server::ServerRef;
 use crate::spawner::manager::StopRequest;
 use crate::state::AppState;
 
-/// Begins to stop what runs for users who are blocked; each takes its own time. What cannot be stopped is said in the log.
+/// Begins to stop what runs for users who are blocked; each takes its own time. What cannot be stopped is said in the log. It
+/// is done again with each look at all servers: a start may have been on its way while its owner was being blocked.
 pub async fn stop_servers(state: AppState) {
     let running = match running(&state).await {
         Ok(running) => running,
         Err(error) => {
             tracing::error!(
-                "servers of blocked users may run on: {error}; stop them, or send SIGHUP to have it tried again"
+                "servers of blocked users may run on: {error}; it is tried again when all servers are looked at the next time"
             );
             return;
         }
@@ -33,14 +35,15 @@ pub async fn stop_servers(state: AppState) {
     }
 }
 
-/// The servers of blocked users that are not stopped.
+/// The servers of blocked users that are neither stopped nor being stopped.
 async fn running(state: &AppState) -> Result<Vec<ServerRef>, LoginError> {
     let mut found = Vec::new();
     if state.login.rules().now().policy.blocked.is_empty() {
         return Ok(found);
     }
     for server in servers::active(state.db.read()).await? {
-        if state.login.is_blocked(&server.at.user).await? {
+        let stops = server.state == ServerState::Stopping;
+        if !stops && state.login.is_blocked(&server.at.user).await? {
             found.push(server.at);
         }
     }

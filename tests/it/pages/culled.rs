@@ -1,6 +1,6 @@
 //! What the culler means to do, where whoever uses the server sees it; and how they come back when it was done.
 
-use e2e::eventually;
+use e2e::{Browser, Stack, eventually};
 
 use super::tour::Tour;
 use super::{PATIENCE, log_in, look_again, stack_with};
@@ -52,29 +52,37 @@ async fn the_home_page_says_how_much_time_is_left() {
     tour.end();
 }
 
+/// Opens a page of a server that is stopped, does what is left to do, and waits for that page.
+async fn comes_back(stack: &Stack, browser: &Browser, scripts: bool, presses: bool) {
+    browser.scripts(scripts).await;
+    // Another address each time: browsers keep a stylesheet for a while.
+    let page = format!("{}user/mal/style.css?{scripts}-{presses}", stack.url());
+    browser.open(&page).await;
+    if presses {
+        browser.click("#start").await;
+    }
+    if !scripts {
+        look_again(browser).await;
+    }
+    browser
+        .at("the page", |at| at == "/user/mal/style.css")
+        .await;
+    stack.api().stop_server("mal").await;
+}
+
 /// By a link, or a page that is loaded again: who waits as who presses the button, with scripts and without.
 #[tokio::test]
 async fn whoever_comes_back_to_a_stopped_server_ends_on_the_page_that_they_wanted() {
-    let stack = stack_with("[JupyterHub]\nimplicit_spawn_seconds = 5\n").await;
-    let browser = stack.browser().await;
-    log_in(&browser, &stack, "mal").await;
-    for (scripts, presses) in [(true, false), (true, true), (false, true)] {
-        browser.scripts(scripts).await;
-        // Another address each time: browsers keep a stylesheet for a while.
-        let page = format!("{}user/mal/style.css?{scripts}-{presses}", stack.url());
-        browser.open(&page).await;
-        browser
-            .at("what stands there", |at| at == "/hub/user/mal/style.css")
-            .await;
-        if presses {
-            browser.click("#start").await;
+    for (seconds, rounds) in [
+        (1, [(true, false)].as_slice()),
+        (600, &[(true, true), (false, true)]),
+    ] {
+        let config = format!("[JupyterHub]\nimplicit_spawn_seconds = {seconds}\n");
+        let stack = stack_with(&config).await;
+        let browser = stack.browser().await;
+        log_in(&browser, &stack, "mal").await;
+        for (scripts, presses) in rounds {
+            comes_back(&stack, &browser, *scripts, *presses).await;
         }
-        if !scripts {
-            look_again(&browser).await;
-        }
-        browser
-            .at("the page", |at| at == "/user/mal/style.css")
-            .await;
-        stack.api().stop_server("mal").await;
     }
 }

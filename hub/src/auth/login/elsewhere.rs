@@ -3,7 +3,7 @@
 
 use super::{Login, LoginError, LoginRefusal, NewSession, Newcomers};
 use crate::auth::auth_state::Remembered;
-use crate::auth::rules::account;
+use crate::auth::rules::called;
 use crate::auth::{AuthModel, AuthUnavailable, Refreshed};
 use crate::db::DbError;
 use crate::domain::login::Refusal;
@@ -17,14 +17,13 @@ impl Login {
     /// When no rule allows them, or nobody can say.
     pub async fn begin_as(&self, model: AuthModel) -> Result<NewSession, LoginError> {
         let rules = self.rules.now();
-        let said = rules.policy.normalise(&model.name);
-        let name = account(&rules.policy, &*self.authenticator, said.clone()).await?;
+        let said = called(&rules.policy, &*self.authenticator, &model.name).await?;
         let policy = rules.policy_for(&*self.authenticator).await?;
-        if policy.blocked.contains(&said) || policy.blocked.contains(&name) {
+        if said.is_blocked(policy) {
             return Err(LoginRefusal::Policy(Refusal::Blocked).into());
         }
         let user = self
-            .admit((&rules, policy), &name, &model, Newcomers::Register)
+            .admit((&rules, policy), &said.account, &model, Newcomers::Register)
             .await?;
         self.session(user).await
     }

@@ -3,7 +3,7 @@
 use hub_types::names::normalise;
 
 use super::{Login, LoginError, LoginRefusal, Newcomers};
-use crate::auth::rules::{Rules, account};
+use crate::auth::rules::{Called, Rules, called};
 use crate::auth::{AuthUnavailable, LoginForm};
 use crate::domain::login::{LoginPolicy, Refusal};
 use crate::domain::user::User;
@@ -12,10 +12,8 @@ use crate::domain::user::User;
 pub(super) struct Names {
     /// By the authenticator, whose password it is: as typed.
     asked: String,
-    /// By the hub: as `username_map` says.
-    mapped: String,
-    /// The same as the authenticator spells it: the name of the user.
-    pub(super) account: String,
+    /// By the rules, and as a user of the hub.
+    pub(super) called: Called,
 }
 
 impl Login {
@@ -26,18 +24,15 @@ impl Login {
         policy: &LoginPolicy,
         typed: &str,
     ) -> Result<Names, AuthUnavailable> {
-        let (authenticator, mapped) = (&*self.authenticator, policy.normalise(typed));
-        let typed = normalise(typed);
+        let called = called(policy, &*self.authenticator, typed).await?;
+        let mapped = policy.normalise(typed);
         // The map may only spell it in capitals, as the authenticator has it.
-        let asked = match normalise(&mapped) == typed {
-            true => mapped.clone(),
-            false => typed,
+        let only_spelled = mapped != called.typed && normalise(&mapped) == called.typed;
+        let asked = match only_spelled {
+            true => called.account.clone(),
+            false => called.own.clone(),
         };
-        Ok(Names {
-            asked: authenticator.normalise(asked).await?,
-            account: account(policy, authenticator, mapped.clone()).await?,
-            mapped,
-        })
+        Ok(Names { asked, called })
     }
 
     pub(super) async fn check_password(
@@ -54,15 +49,15 @@ impl Login {
         let Some(mut model) = said else {
             return Err(LoginRefusal::Credentials.into());
         };
+        let said = match model.name == names.asked {
+            true => names.called.clone(),
+            false => called(policy, &*self.authenticator, &model.name).await?,
+        };
         // Only now, as in JupyterHub: the time of a refusal must not tell who is blocked.
-        let blocked = [&names.mapped, &names.account].map(|name| policy.blocked.contains(name));
-        if blocked.contains(&true) {
+        if names.called.is_blocked(policy) || said.is_blocked(policy) {
             return Err(LoginRefusal::Policy(Refusal::Blocked).into());
         }
-        let name = match model.name == names.asked {
-            true => names.account.clone(),
-            false => policy.normalise(&model.name),
-        };
+        let name = said.account;
         if name != model.name
             && let Some(groups) = self.authenticator.groups_of(&name).await?
         {

@@ -89,7 +89,77 @@ async fn who_had_a_name_before_it_was_mapped_is_blocked_by_it() {
     auth.username_map = [("captain".into(), "mal".into())].into();
     auth.blocked_users = ["captain".into()].into();
     hub.start().await.unwrap();
-    for (name, admin) in [("captain", false), ("mal", false), ("zoe", true)] {
+    for (name, admin) in [("captain", false), ("mal", true), ("zoe", true)] {
         assert_eq!(hub.is_admin(name).await, admin, "{name}");
     }
+}
+
+/// What the log says of those who are blocked.
+async fn remarks(hub: &Hub) -> Vec<String> {
+    let tx = hub.db.write().await.unwrap();
+    let step = Step {
+        config: &hub.config,
+        names: Spelling::of(&hub.config, &*hub.authenticator)
+            .await
+            .unwrap(),
+        tx: &tx,
+        now: hub.clock.now(),
+    };
+    step.blocked().await.unwrap()
+}
+
+/// Others may log in as the same user, who may be the only administrator.
+#[tokio::test]
+async fn who_is_only_logged_in_as_by_a_name_that_is_blocked_keeps_everything() {
+    let mut hub = Hub::new().await;
+    hub.authenticator = Arc::new(Directory { away: false });
+    let auth = &mut hub.config.authenticator;
+    auth.admin_users = ["root-admin".into()].into();
+    hub.start().await.unwrap();
+    let token = hub.token("root-admin").await;
+    let auth = &mut hub.config.authenticator;
+    auth.admin_users.clear();
+    auth.username_map = [("admin2".into(), "ship\\root-admin".into())].into();
+    for alias in ["admin2", "Ship\\Admin2"] {
+        hub.config.authenticator.blocked_users = [alias.into()].into();
+        hub.start().await.unwrap();
+        assert!(hub.is_admin("root-admin").await, "{alias}");
+        assert!(hub.who(&token).await.is_some(), "{alias}");
+        let said = remarks(&hub).await;
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].contains("root-admin keeps rights"), "{said:?}");
+        let name = alias.to_lowercase();
+        assert!(said[0].starts_with(&name), "{said:?}");
+    }
+
+    // By the name of the user in any spelling they are locked out.
+    for name in ["root-admin", "SHIP\\Root-Admin"] {
+        let id = hub.user("root-admin").await.id;
+        let tx = hub.db.write().await.unwrap();
+        users::set_admin(&tx, id, true).await.unwrap();
+        tx.commit().await.unwrap();
+        hub.config.authenticator.blocked_users = [name.into()].into();
+        let said = remarks(&hub).await;
+        let lost = "root-admin is in blocked_users and loses: being an administrator";
+        assert_eq!(said, [lost, NO_ADMINISTRATOR], "{name}");
+        hub.start().await.unwrap();
+        assert!(!hub.is_admin("root-admin").await, "{name}");
+        assert!(hub.who(&token).await.is_none(), "{name}");
+    }
+}
+
+/// A token that the configuration gives to whoever has the name, and one of the user.
+#[tokio::test]
+async fn a_configured_token_of_a_name_that_is_blocked_does_not_work() {
+    let mut hub = Hub::new().await;
+    let auth = &mut hub.config.authenticator;
+    auth.username_map = [("alice".into(), "lab".into())].into();
+    auth.blocked_users = ["alice".into()].into();
+    let secret = |name: &str| Token::from_config(format!("{name}-secret-123456"));
+    hub.config.jupyterhub.api_tokens = ["alice", "lab"]
+        .map(|name| (secret(name), name.to_owned()))
+        .into();
+    hub.start().await.unwrap();
+    assert!(hub.who(&secret("alice")).await.is_none());
+    assert!(hub.who(&secret("lab")).await.is_some());
 }

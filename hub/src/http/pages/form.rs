@@ -152,9 +152,10 @@ impl FromRequest<AppState> for RawForm {
                 .map_err(|error| broken(error.status()));
         }
         let urlencoded = kind == "application/x-www-form-urlencoded";
+        // What was too slow or broke off: nothing is known of its size.
         let bytes = Bytes::from_request(request, state)
             .await
-            .map_err(|_| broken(StatusCode::PAYLOAD_TOO_LARGE))?;
+            .map_err(|error| broken(error.status()))?;
         if !urlencoded {
             return Ok(Self::default());
         }

@@ -18,6 +18,7 @@ use crate::domain::action::{ManageTokens, ReadTokens};
 use crate::domain::principal::Granted;
 use crate::domain::token::{ApiToken, TokenId, TokenOwner};
 use crate::domain::user::{User, UserId};
+use crate::http::freshness;
 use crate::render::pages::{ClientRow, ExpiryOption, Notice, TokenForm, TokenPage, TokenRow};
 
 fn owner(user: &PageUser) -> Result<&User, PageError> {
@@ -178,6 +179,7 @@ async fn make(
     let Some(who) = state.identities.of_owner(TokenOwner::User(id)).await? else {
         return Err(PageError::forbidden("This user is no longer registered."));
     };
+    let _settled = freshness::settled(state, &who).await?;
     let (longest, now) = (state.config.jupyterhub.longest_token(), state.clock.now());
     let issued = issue(
         &state.db,

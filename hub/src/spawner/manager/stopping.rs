@@ -51,7 +51,7 @@ impl Manager {
             Some(_) => self.refresh_activity(at).await,
             None => Ok(true),
         };
-        let tx = self.db.write().await?;
+        let tx = self.write_about(&[at]).await?;
         let Some(mut server) = db::servers::find(&*tx, at).await? else {
             if at.name.is_default() {
                 return Ok(None);

@@ -44,9 +44,9 @@ pub(crate) struct SpawnerDouble {
     told: Mutex<Option<(Value, PerServer)>>,
     /// Servers that were deleted for good, or are just being.
     pub(crate) deleted: Mutex<Vec<String>>,
-    /// Servers that got another name: the old one and the new one.
+    /// Servers that got another name, or are just getting it: the old one and the new one.
     pub(crate) renamed: Mutex<Vec<(String, String)>>,
-    /// Servers that neither stop nor are done away with before they are let go.
+    /// Servers that neither stop nor get another name nor are done away with before they are let go.
     held: watch::Sender<BTreeSet<String>>,
     /// The token of the last start's server.
     token: Mutex<Option<Token>>,
@@ -87,7 +87,7 @@ impl SpawnerDouble {
         self.ran_twice.load(Ordering::SeqCst)
     }
 
-    /// Holds up the stop of a server (`alice/gpu`), and what is done when it is deleted for good.
+    /// Holds up the stop of a server (`alice/gpu`), and what is done when it gets another name or is deleted for good.
     pub(crate) fn hold(&self, server: &str) {
         self.held.send_modify(|held| {
             held.insert(server.to_owned());
@@ -206,8 +206,13 @@ impl Spawner for SpawnerDouble {
                 message: format!("The volume of {old} cannot be renamed"),
             });
         }
+        if new.name.as_str() == "fails" {
+            let why = "cannot rename /var/log/hub: Permission denied (os error 13)";
+            return Err(SpawnError::Failed(why.to_owned()));
+        }
         let names = (old.to_string(), new.to_string());
         self.renamed.lock().unwrap().push(names);
+        self.free(&old.to_string()).await;
         Ok(())
     }
 

@@ -137,13 +137,22 @@ async fn a_map_that_only_spells_a_name_says_how_to_ask_for_it() {
 #[tokio::test]
 async fn whoever_types_their_name_in_another_spelling_is_renamed_as_well() {
     let mut config = renamed();
-    let away = ("zoe".to_owned(), "washburne@example.org".to_owned());
-    config.authenticator.username_map.extend([away]);
+    let more = [
+        ("zoe", "washburne@example.org"),
+        ("washburne", "river"),
+        ("inara@example.org", "kaylee"),
+        ("inara", "river"),
+    ];
+    let more = more.map(|(typed, name)| (typed.to_owned(), name.to_owned()));
+    config.authenticator.username_map.extend(more);
     let login = login_by(Arc::<System>::default(), config).await;
     for (typed, own, name) in [
         ("S1234567@example.org", "s1234567", "ada"),
         ("zoe@example.org", "zoe", "washburne"),
         ("zoe", "zoe", "washburne"),
+        // Once: what the map makes of a name is not looked up again.
+        ("washburne@example.org", "washburne", "river"),
+        ("inara@example.org", "inara", "kaylee"),
         ("mal@example.org", "mal", "mal"),
     ] {
         let password = format!("password of {own}");
@@ -152,7 +161,7 @@ async fn whoever_types_their_name_in_another_spelling_is_renamed_as_well() {
     }
 }
 
-/// A list of JupyterHub's names users of the hub; here one that people type is meant as well.
+/// A list of JupyterHub's names users of the hub; here nobody logs in by such a name either.
 #[tokio::test]
 async fn a_name_that_is_blocked_is_blocked_before_the_map_and_after_it() {
     let mut config = renamed();
@@ -179,33 +188,69 @@ async fn groups_are_those_of_the_account() {
     }
 }
 
-/// Whichever of its names is blocked, and whichever is typed. The authenticator has the same work with it as with others: how
-/// long a refusal takes tells nothing.
+/// The account by whichever name is typed, a name that is typed in whichever spelling. The authenticator has the same work with
+/// it as with others: how long a refusal takes tells nothing.
 #[tokio::test]
 async fn who_is_blocked_is_refused_after_the_password() {
     let blocked = LoginRefusal::Policy(Refusal::Blocked);
-    for name in ["ada", "s1234567", "S1234567@example.org"] {
+    let typed = [
+        ("s1234567", "s1234567"),
+        ("s1234567@example.org", "s1234567"),
+    ];
+    let every = [("ada", "ada"), typed[0], typed[1]];
+    for (name, refused) in [
+        ("ada", &every[..]),
+        ("Ada@example.org", &every),
+        ("s1234567", &typed),
+        ("S1234567@example.org", &typed),
+    ] {
         let mut config = renamed();
         config.authenticator.blocked_users = [name.to_owned()].into();
         let system = Arc::<System>::default();
         let login = login_by(Arc::<System>::clone(&system), config).await;
-        for (typed, own) in [
-            ("ada", "ada"),
-            ("s1234567", "s1234567"),
-            ("s1234567@example.org", "s1234567"),
-        ] {
+        for (typed, own) in refused {
             let right = format!("password of {own}");
             for (password, why) in [(&*right, &blocked), ("wrong", &LoginRefusal::Credentials)] {
-                let got = login.check(&LoginForm::new(typed, password)).await;
+                let got = login.check(&LoginForm::new(*typed, password)).await;
                 assert!(
                     matches!(&got, Err(LoginError::Refused(refusal)) if refusal == why),
                     "{name} {typed} {password}: {got:?}"
                 );
-                assert_eq!(system.asked(), [own], "{name} {password}");
+                assert_eq!(system.asked(), [*own], "{name} {password}");
             }
         }
         let existing = crate::db::users::find(login.db().read(), "ada").await;
         assert!(existing.unwrap().is_none(), "nobody is registered");
+    }
+}
+
+/// Several people may share an account: the others keep it.
+#[tokio::test]
+async fn an_account_stays_when_a_name_that_opens_it_is_blocked() {
+    let mut config = renamed();
+    let map = [("alice", "lab"), ("bob", "lab"), ("carol", "Carol")];
+    config.authenticator.username_map = map.map(|(a, b)| (a.to_owned(), b.to_owned())).into();
+    config.authenticator.blocked_users = ["alice".to_owned(), "carol".to_owned()].into();
+    for authenticator in [
+        Arc::<System>::default() as Arc<dyn Authenticator>,
+        Arc::new(Dummy::new(None)),
+    ] {
+        let class = authenticator.class();
+        let login = login_by(authenticator, config.clone()).await;
+        for (typed, name) in [
+            ("alice", None),
+            ("bob", Some("lab")),
+            ("lab", Some("lab")),
+            ("carol", None),
+        ] {
+            let got = comes_in(&login, typed, &format!("password of {typed}")).await;
+            assert_eq!(got.as_deref(), name, "{class}: {typed}");
+        }
+        // A map that only spells a name makes no other name of it.
+        for (name, blocked) in [("lab", false), ("alice", true), ("Carol", true)] {
+            let got = login.is_blocked(&Username::stored(name)).await;
+            assert_eq!(got.unwrap(), blocked, "{class}: {name}");
+        }
     }
 }
 

@@ -61,8 +61,9 @@ pub(in crate::http) async fn insert(
     user: &User,
     new: &NewServer,
 ) -> Result<Server, ApiError> {
-    let name = &granted.subject().name;
-    let tx = state.db.write().await?;
+    let at = granted.subject();
+    let name = &at.name;
+    let tx = state.manager.write_about(&[at]).await?;
     let existing = servers::of_users(&*tx, &[user.id]).await?;
     let rule = state.config.jupyterhub.named_servers();
     rule.check_one_more(user.name.as_str(), &existing)?;

@@ -1,8 +1,9 @@
 //! `PATCH /users/:name/server[s/:server]`: renames a stopped server, or changes what it is called and started with.
 
+mod renaming;
+
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use hub_types::names::ServerName;
 use hub_types::server::ServerModel;
 use serde_json::{Map, Value};
@@ -19,7 +20,6 @@ use crate::domain::server::{Server, ServerRef};
 use crate::domain::user::User;
 use crate::http::error::ApiError;
 use crate::http::extract::{Auth, JsonBody, ServerPath};
-use crate::spawner::SpawnError;
 use crate::state::AppState;
 
 const FIELDS: &[&str] = &["name", "display_name", "user_options"];
@@ -121,19 +121,6 @@ impl Change {
     }
 }
 
-/// The default server of a user who has not had one: it can be changed like any other.
-async fn first_default(tx: &Tx, user: &User, at: &ServerRef) -> Result<Server, ApiError> {
-    let missing = || {
-        let name = shown(at.name.as_str());
-        ApiError::not_found(format!("User {} has no such server {name}", at.user))
-    };
-    if !at.name.is_default() {
-        return Err(missing());
-    }
-    let id = servers::insert(tx, user.id, &at.name, &NewServer::default()).await?;
-    servers::get(&**tx, id).await?.ok_or_else(missing)
-}
-
 /// Changes a stopped server.
 ///
 /// Goes on to its end when the client goes away: the spawner must not know the server by a name that its row has not.
@@ -155,10 +142,24 @@ async fn to_the_end(
     change: Change,
 ) -> Result<Server, ApiError> {
     let at = granted.subject();
-    let tx = state.db.write().await?;
-    let mut server = match servers::find(&*tx, at).await? {
+    let step = ServerChange {
+        display_name: change.display_name,
+        user_options: change.user_options,
+        ..ServerChange::default()
+    };
+    if let Some(name) = change.name {
+        return renaming::rename(state, user, at, name, step).await;
+    }
+    let tx = state.manager.write_about(&[at]).await?;
+    let server = stopped(&tx, user, at).await?;
+    write(state, tx, &server, &step, None).await
+}
+
+/// The server, if it can be changed.
+async fn stopped(tx: &Tx, user: &User, at: &ServerRef) -> Result<Server, ApiError> {
+    let server = match servers::find(&**tx, at).await? {
         Some(server) => server,
-        None => first_default(&tx, user, at).await?,
+        None => first_default(tx, user, at).await?,
     };
     if server.state != ServerState::Stopped {
         let text = format!(
@@ -167,29 +168,20 @@ async fn to_the_end(
         );
         return Err(ApiError::bad_request(text));
     }
-    let mut step = ServerChange {
-        display_name: change.display_name,
-        user_options: change.user_options,
-        ..ServerChange::default()
+    Ok(server)
+}
+
+/// The default server of a user who has not had one: it can be changed like any other.
+async fn first_default(tx: &Tx, user: &User, at: &ServerRef) -> Result<Server, ApiError> {
+    let missing = || {
+        let name = shown(at.name.as_str());
+        ApiError::not_found(format!("User {} has no such server {name}", at.user))
     };
-    // Scopes carry the names of servers.
-    let told = change.name.is_some().then_some(Event::Identities);
-    let mut renamed = None;
-    if let Some(name) = change.name {
-        let new = ServerRef::new(server.at.user.clone(), name);
-        rename(state, &tx, &server, &new).await?;
-        renamed = Some(new);
-        if server.spawner_state.is_none() {
-            server.forget();
-            step.spawner_state = Some(server.spawner_state.clone());
-        }
+    if !at.name.is_default() {
+        return Err(missing());
     }
-    let written = write(state, tx, &server, &step, told).await;
-    if let (Err(_), Some(new)) = (&written, &renamed) {
-        let manager = &state.manager;
-        manager.rename_back(&server.at, new, server.user_id).await;
-    }
-    written
+    let id = servers::insert(tx, user.id, &at.name, &NewServer::default()).await?;
+    servers::get(&**tx, id).await?.ok_or_else(missing)
 }
 
 async fn write(
@@ -206,55 +198,10 @@ async fn write(
             tx.commit_and_tell(&state.bus, told).await?;
             Ok(server)
         }
-        _ => Err(ApiError::conflict(
-            "The server was changed in the meantime; try again.",
-        )),
+        _ => Err(meanwhile()),
     }
 }
 
-/// Gives a server another name, if it may have one, no other of the same user has it, and the spawner can go along.
-async fn rename(
-    state: &AppState,
-    tx: &Tx,
-    server: &Server,
-    new: &ServerRef,
-) -> Result<(), ApiError> {
-    let (at, name) = (&server.at, &new.name);
-    let taken = || {
-        let name = quoted(name.as_str());
-        ApiError::conflict(format!("User {} already has server {name}", at.user))
-    };
-    if *name == at.name || name.is_default() {
-        return Err(taken());
-    }
-    if at.name.is_default() {
-        // The user gets another default server: one more in all.
-        let existing = servers::of_users(&**tx, &[server.user_id]).await?;
-        let rule = state.config.jupyterhub.named_servers();
-        rule.check_one_more(at.user.as_str(), &existing)?;
-    }
-    servers::rename(tx, server.id, name)
-        .await
-        .map_err(|error| {
-            if error.is_conflict() {
-                taken()
-            } else {
-                error.into()
-            }
-        })?;
-    let renamed = state.manager.rename(at, new, server.user_id).await;
-    renamed.map_err(|error| refused(at, error))
-}
-
-/// What the spawner says against a new name. Source: JupyterHub passes on what its `rename` raises.
-fn refused(at: &ServerRef, error: SpawnError) -> ApiError {
-    tracing::info!(server = %at, "server {at} keeps its name: {error}");
-    match error {
-        SpawnError::Refused { status, message } => {
-            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
-            ApiError::new(status, message)
-        }
-        SpawnError::Failed(message) => ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, message),
-        error @ SpawnError::Commit(_) => ApiError::internal(error),
-    }
+fn meanwhile() -> ApiError {
+    ApiError::conflict("The server was changed in the meantime; try again.")
 }

@@ -28,6 +28,7 @@ use crate::domain::token::TokenOwner;
 use crate::http::client_ip::ClientIp;
 use crate::http::error::ApiError;
 use crate::http::extract::{JsonBody, MaybeAuth, UserPath};
+use crate::http::freshness;
 use crate::state::AppState;
 
 pub(in crate::http::api) async fn create(
@@ -38,7 +39,7 @@ pub(in crate::http::api) async fn create(
     body: JsonBody,
 ) -> Result<(StatusCode, Json<TokenModel>), ApiError> {
     let fields = object(body.read()?, "Body must be a JSON dict or empty")?.unwrap_or_default();
-    let (caller, _settled) = match caller {
+    let (caller, settled) = match caller {
         Some(caller) => (caller, None),
         None => {
             let (caller, settled) = by_password(&state, &fields, from).await?;
@@ -59,6 +60,10 @@ pub(in crate::http::api) async fn create(
     if holder.user().is_some_and(|user| user.admin) && !own && !may_make_admins(&caller) {
         return Err(no_permission(&caller, &name));
     }
+    let _settled = match settled {
+        None => freshness::settled(&state, &holder).await?,
+        held => held,
+    };
     let request = TokenRequest {
         scopes: scopes(&state, &holder.catalogue, &fields).await?,
         expires_in: expires_in(&fields)?,

@@ -11,12 +11,15 @@ use tracing::Instrument as _;
 use super::super::context::found;
 use super::super::error_page::PageError;
 use super::super::form::{Form, RawForm, STALE};
-use super::errand::{self, CROWDED, PATIENCE, PORTION};
+use super::errand::{self, CROWDED, PATIENCE};
 use super::{Admin, tabs};
 use crate::domain::membership::may_make_admins;
+use crate::domain::principal::Principal;
 use crate::http::api::acts;
+use crate::http::error::ApiError;
 use crate::render::pages::admin::AddUsersPage;
 use crate::render::pages::{Notice, NoticeKind};
+use crate::state::AppState;
 use crate::state::errands::{Errand, Report, Task};
 
 /// Most names at once, as in the API.
@@ -134,28 +137,29 @@ fn begin(admin: &Admin, names: Vec<String>, as_admins: bool) -> Option<Arc<Erran
     };
     let begun = admin.state.errands.begin(&admin.principal.owner, task)?;
     let (errand, state) = (begun.errand(), admin.state.clone());
-    let mut caller = admin.principal.clone();
+    let caller = admin.principal.clone();
     let work = async move {
-        for portion in names.chunks(PORTION) {
-            match errand::by_now(&state, &caller).await {
-                Ok(now) => caller = now,
-                Err(error) => {
-                    errand::refuse(&begun, portion.iter().cloned(), &error);
-                    continue;
-                }
-            }
-            for name in portion {
-                let done = match errand::going_on(&state) {
-                    Ok(()) => acts::create_user(&state, &caller, name, as_admins).await,
-                    Err(error) => Err(error),
-                };
-                errand::note(&begun, name.clone(), done);
-            }
+        for name in names {
+            let done = match errand::by_now(&state, &caller).await {
+                Ok(now) => create(&state, &now, &name, as_admins).await,
+                Err(error) => Err(error),
+            };
+            errand::note(&begun, name, done);
         }
         errand::log(&caller, &begun);
     };
     tokio::spawn(work.in_current_span());
     Some(errand)
+}
+
+async fn create(
+    state: &AppState,
+    caller: &Principal,
+    name: &str,
+    as_admins: bool,
+) -> Result<(), ApiError> {
+    errand::going_on(state)?;
+    acts::create_user(state, caller, name, as_admins).await
 }
 
 #[cfg(test)]

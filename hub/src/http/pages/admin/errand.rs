@@ -37,8 +37,6 @@ pub(super) const CROWDED: &str =
 
 /// How many are worked on at the same time.
 const AT_ONCE: usize = 16;
-/// After how many it is looked whether who gave the order still may.
-pub(super) const PORTION: usize = 64;
 /// How many names a sentence has.
 const NAMED: usize = 10;
 
@@ -63,30 +61,23 @@ pub(super) fn begin(admin: &Admin, task: Task, deed: Deed, jobs: Vec<Job>) -> Op
     Some(errand)
 }
 
-/// All jobs, a few at the same time.
-async fn work(state: AppState, mut caller: Principal, deed: Deed, jobs: Vec<Job>, begun: Begun) {
-    let mut left = jobs.into_iter();
-    loop {
-        let portion: Vec<Job> = left.by_ref().take(PORTION).collect();
-        if portion.is_empty() {
-            return log(&caller, &begun);
+/// All jobs, a few at the same time; before each it is looked whether who gave the order still may.
+async fn work(state: AppState, caller: Principal, deed: Deed, jobs: Vec<Job>, begun: Begun) {
+    let all = jobs.into_iter().map(|job| {
+        let (state, caller, deed) = (&state, &caller, &deed);
+        async move {
+            let done = match by_now(state, caller).await {
+                Ok(now) => one(state, &now, deed, &job).await,
+                Err(error) => Err(error),
+            };
+            (job.name(), done)
         }
-        match by_now(&state, &caller).await {
-            Ok(now) => caller = now,
-            Err(error) => {
-                refuse(&begun, portion.iter().map(Job::name), &error);
-                continue;
-            }
-        }
-        let all = portion.into_iter().map(|job| {
-            let (state, caller, deed) = (&state, &caller, &deed);
-            async move { (job.name(), one(state, caller, deed, &job).await) }
-        });
-        let mut all = futures_util::stream::iter(all).buffered(AT_ONCE);
-        while let Some((name, done)) = all.next().await {
-            note(&begun, name, done);
-        }
+    });
+    let mut all = futures_util::stream::iter(all).buffered(AT_ONCE);
+    while let Some((name, done)) = all.next().await {
+        note(&begun, name, done);
     }
+    log(&caller, &begun);
 }
 
 /// The same person with the rights that they have by now: an order goes on without a browser, not without a right. (That they
@@ -109,13 +100,6 @@ pub(super) async fn by_now(state: &AppState, caller: &Principal) -> Result<Princ
     }
     let credential = caller.credential.clone();
     Ok(Principal::new(who.owner, credential, who.held, who.groups))
-}
-
-/// Notes that the same keeps all of these from being done.
-pub(super) fn refuse(begun: &Begun, whom: impl Iterator<Item = String>, error: &ApiError) {
-    for whom in whom {
-        begun.note(Err(refused(whom, error)));
-    }
 }
 
 fn refused(whom: String, error: &ApiError) -> Refused {

@@ -65,11 +65,12 @@ impl Manager {
         request: StartRequest,
     ) -> Result<ServerId, StartError> {
         let at = granted.subject();
+        // Before the lock: a renaming that is waited for must not hold up a hub that stops.
+        let tx = self.write_about(&[at]).await?;
         let closed = self.0.closed.read().await;
         if *closed {
             return Err(StartError::Closing);
         }
-        let tx = self.db.write().await?;
         let user = db::users::find(&*tx, at.user.as_str())
             .await?
             .ok_or_else(|| StartError::NoSuchUser(at.user.to_string()))?;
