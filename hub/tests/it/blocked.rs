@@ -204,12 +204,15 @@ async fn an_order_ends_when_who_gave_it_is_blocked() {
         tokio::join!(blocking, going_on);
         let report = errand.wait(LONG).await;
         assert!(report.ended.is_some(), "{report:?}");
-        assert_eq!((report.done, report.refused.len()), (16, 54), "{report:?}");
+        // Sixteen at a time: those that waited for the writer, and those that were looked at before the block was written.
+        let done = report.done;
+        assert!((16..=32).contains(&done), "{report:?}");
+        assert_eq!(done + report.refused.len(), 70, "{report:?}");
         if here {
             let why = &report.refused[0];
             assert_eq!((why.status, why.why.contains("blocked")), (403, true));
         }
         hub.state.manager.idle().await;
-        assert_eq!(hub.spawner.running(), 16);
+        assert_eq!(hub.spawner.running(), done);
     }
 }
